@@ -1,0 +1,83 @@
+"""Variational autoencoders for images and tables, whose every number is a likelihood.
+
+    import variate
+
+    vae = variate.build(rows)                       a model for this data
+    variate.fit(vae, rows, epochs=20)               trains it
+    variate.elbo(vae, rows)                         nats a row
+    vae.embed(rows), vae.sample(16), vae.reconstruct(rows)
+    vae.save("model.safetensors");  vae = variate.load("model.safetensors")
+
+Importing variate loads no torch; the first use of a name does.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from variate.errors import InputError, VariateWarning
+from variate.recipe import Column, DataOptions, ModelOptions, Recipe, Schema, TrainingOptions
+
+if TYPE_CHECKING:
+    from variate.build import build, load
+    from variate.data import read, split
+    from variate.evaluation import Evaluation, evaluate
+    from variate.objectives import Terms, elbo
+    from variate.training import History, NonFiniteError, fit
+    from variate.vae import VAE, Decoder, Encoder
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "build": "variate.build",
+    "load": "variate.build",
+    "read": "variate.data",
+    "split": "variate.data",
+    "Evaluation": "variate.evaluation",
+    "evaluate": "variate.evaluation",
+    "Terms": "variate.objectives",
+    "elbo": "variate.objectives",
+    "History": "variate.training",
+    "NonFiniteError": "variate.training",
+    "fit": "variate.training",
+    "Decoder": "variate.vae",
+    "Encoder": "variate.vae",
+    "VAE": "variate.vae",
+}
+
+__all__ = [
+    "VAE",
+    "Column",
+    "DataOptions",
+    "Decoder",
+    "Encoder",
+    "Evaluation",
+    "History",
+    "InputError",
+    "ModelOptions",
+    "NonFiniteError",
+    "Recipe",
+    "Schema",
+    "Terms",
+    "TrainingOptions",
+    "VariateWarning",
+    "build",
+    "elbo",
+    "evaluate",
+    "fit",
+    "load",
+    "read",
+    "split",
+]
+
+
+def __getattr__(name: str) -> object:
+    """Loads a public name on its first use."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'variate' has no attribute {name!r}")
+    value = getattr(import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_HOMES])

@@ -1,0 +1,5 @@
+"""`python -m variate` is the command `variate`."""
+
+from variate.cli import main
+
+main()

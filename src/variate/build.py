@@ -1,0 +1,165 @@
+"""From a recipe to a model, and from a file to a model: the one place where names become objects."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from variate import files, likelihoods, posteriors, priors
+from variate.choose import choose
+from variate.data import Rows, Splits, from_array
+from variate.errors import InputError
+from variate.networks import MLP, ColumnInputs, ConvDecoder, ConvEncoder, Inputs, Standardize
+from variate.recipe import FORMAT, Likelihood, ModelOptions, Recipe, Schema
+from variate.rng import seeded
+from variate.vae import VAE, Array, Decoder, Encoder
+
+POSTERIORS: dict[str, Callable[[int], posteriors.PosteriorFamily]] = {
+    "isotropic": posteriors.Isotropic,
+    "diagonal": posteriors.Diagonal,
+    "full": posteriors.Full,
+}
+
+LIKELIHOODS: dict[Likelihood, Callable[[Schema, ModelOptions], likelihoods.Likelihood]] = {
+    "bernoulli": lambda s, m: likelihoods.Bernoulli(s.shape),
+    "quantized-gaussian": lambda s, m: likelihoods.QuantizedGaussian(s.shape, s.levels, m.scale, m.sigma),
+    "discretized-logistic": lambda s, m: likelihoods.DiscretizedLogistic(
+        s.shape, s.levels, m.mixtures, m.scale, m.sigma
+    ),
+    "categorical": lambda s, m: likelihoods.Categorical(s.shape, s.levels),
+    "gaussian": lambda s, m: likelihoods.Gaussian(s.shape, m.scale, m.sigma),
+    "student-t": lambda s, m: likelihoods.StudentT(s.shape, m.scale),
+    "poisson": lambda s, m: likelihoods.Poisson(s.shape),
+    "negative-binomial": lambda s, m: likelihoods.NegativeBinomial(s.shape),
+    "columns": lambda s, m: likelihoods.Columns(s.columns),
+}
+
+PRIORS: dict[str, Callable[[Encoder, ModelOptions], nn.Module]] = {
+    "normal": lambda encoder, m: priors.Normal(encoder.family.latent),
+    "mixture": lambda encoder, m: priors.Mixture(encoder.family.latent, m.components),
+    "vamp": lambda encoder, m: priors.Vamp(encoder, m.components),
+}
+
+ROWS_EXPECTED = 10_000
+"""How many training rows a model is built for when only their schema is known."""
+
+PIXEL_FLOOR = 0.2
+"""Least spread that a pixel is divided by, as a part of the spread of all pixels."""
+
+
+def networks(schema: Schema, model: ModelOptions, outputs: int, out_shape: tuple[int, ...]) -> tuple[
+    Inputs, nn.Module, nn.Module
+]:
+    """The encoder's inputs, the encoder's network and the decoder's network."""
+    latent, width, depth = model.latent, model.width, model.depth
+    if latent is None or width is None or depth is None:
+        raise AssertionError("options are chosen before a model is built")
+    inputs: Inputs = ColumnInputs(schema.columns) if schema.columns else Standardize(schema.shape, floor(schema))
+    if model.network == "conv":
+        return (
+            inputs,
+            ConvEncoder(inputs.shape, outputs, width, depth),
+            ConvDecoder(latent, out_shape, width, depth),
+        )
+    return inputs, MLP(inputs.shape, (outputs,), width, depth), MLP((latent,), out_shape, width, depth)
+
+
+def floor(schema: Schema) -> float:
+    """Levels of one kind (pixels, bits) share a least spread; other rows are scaled dimension by dimension."""
+    return PIXEL_FLOOR if schema.kind in ("pixels", "binary") or schema.is_image else 0.0
+
+
+def from_recipe(recipe: Recipe) -> VAE:
+    """The untrained model that a complete recipe describes, its weights drawn from torch's global generator.
+
+    Raises:
+        InputError: If the recipe asks for what does not go together.
+    """
+    model, schema = recipe.model, recipe.schema
+    if model.latent is None or model.latent < 1:
+        raise InputError(f"latent must be at least 1, got {model.latent}")
+    likelihood = LIKELIHOODS[model.likelihood](schema, model)
+    family = POSTERIORS[model.posterior](model.latent)
+    inputs, encoding, decoding = networks(schema, model, family.num_outputs, likelihood.out_shape)
+    encoder = Encoder(inputs, encoding, family)
+    return VAE(encoder, Decoder(decoding, likelihood), PRIORS[model.prior](encoder, model), recipe)
+
+
+def build(data: Schema | Rows | Splits | Array, model: ModelOptions | None = None, *, seed: int = 0) -> VAE:
+    """A model for this data: everything that the options leave open is chosen from its shape and size.
+
+    Args:
+        data: Training rows, which also set the model's scalings: (N, *event), images as (N, channels, height, width),
+            or what `read` or `split` gave; or only a schema.
+        model: Options; see `variate.ModelOptions`.
+        seed: Seeds the weights; torch's global generator is left as it was.
+
+    Returns:
+        The untrained model.
+
+    Raises:
+        InputError: If the rows cannot be used as they are, or the options do not go together.
+    """
+    if isinstance(data, Schema):
+        with seeded(seed):
+            return from_recipe(choose(data, ROWS_EXPECTED, model=model).recipe)
+    schema, rows = described(data)
+    with seeded(seed):
+        vae = from_recipe(choose(schema, len(rows), model=model).recipe)
+        vae.fit_scaling(rows)
+    return vae
+
+
+def described(data: Rows | Splits | Array) -> tuple[Schema, Tensor]:
+    """The schema and the training rows of what was passed as data."""
+    if isinstance(data, Rows | Splits):
+        return data.schema, torch.from_numpy(data.values if isinstance(data, Rows) else data.train)
+    values = np.asarray(data)
+    rows = from_array(values, name="data")
+    if rows.values.shape != values.shape:
+        expected = ", ".join(map(str, rows.values.shape))
+        raise InputError(f"data must have shape ({expected}), with the channels second, got {values.shape}: reshape it")
+    return rows.schema, torch.from_numpy(rows.values)
+
+
+def load(path: str | Path, into: VAE | None = None) -> VAE:
+    """The model in a file that `VAE.save` wrote. Runs no code from the file.
+
+    Args:
+        path: The model file, or a run directory that holds a `model.safetensors`.
+        into: A model of one's own networks, to take the weights; without it the file's recipe builds the model.
+
+    Returns:
+        The model, in evaluation mode, on the CPU.
+
+    Raises:
+        InputError: If the file is absent, damaged, of a newer version, or does not fit.
+    """
+    path = Path(path)
+    if path.is_dir():
+        path = path / "model.safetensors"
+    tensors, metadata = files.read_tensors(path)
+    check_format(path, metadata)
+    if into is None and not metadata["recipe"]:
+        raise InputError(f"{str(path)!r} holds a model of custom networks: build it and pass it as load(path, into=vae)")
+    vae = into if into is not None else from_recipe(Recipe.from_json(metadata["recipe"]))
+    try:
+        vae.load_state_dict(tensors)
+    except RuntimeError as error:
+        reason = str(error).splitlines()[-1].strip()
+        raise InputError(f"the weights in {str(path)!r} do not fit the model: {reason}") from None
+    return vae.eval()
+
+
+def check_format(path: Path, metadata: dict[str, str]) -> None:
+    """Refuses files of a newer version, and files that hold no model."""
+    version = metadata.get("format", "")
+    if not version.isdecimal() or "recipe" not in metadata:
+        raise InputError(f"{str(path)!r} holds no variate model")
+    if int(version) > FORMAT:
+        raise InputError(
+            f"{str(path)!r} has format {version}, but this variate reads up to {FORMAT}: upgrade with "
+            "`pip install -U variate`"
+        )

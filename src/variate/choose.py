@@ -1,0 +1,126 @@
+"""What `auto` means: options chosen from the data's shape and size, each with its reason.
+
+Deterministic: the same data and options give the same choice on any machine, so a recipe says all. The sizes were
+chosen by measurement; `docs/benchmarks.md` has the figures.
+"""
+
+import dataclasses
+import math
+from typing import NamedTuple
+
+from variate.errors import InputError
+from variate.recipe import DataOptions, Kind, Likelihood, ModelOptions, Recipe, Schema, TrainingOptions
+
+LIKELIHOODS: dict[Kind, tuple[Likelihood, str]] = {
+    "binary": ("bernoulli", "every value is a bit"),
+    "pixels": ("discretized-logistic", "grey levels are integers with an order"),
+    "real": ("gaussian", "values are real numbers"),
+    "counts": ("negative-binomial", "values are counts, which may be overdispersed"),
+    "table": ("columns", "each column has the likelihood of its type"),
+}
+
+CONV_FROM = 32
+"""Images whose longer side is at least this get the convolutional pair."""
+
+WORK = 5e12
+"""Multiplications, forward, of a default run: two minutes or so of two cores with bfloat16."""
+MOST_STEPS, LEAST_STEPS, LEAST_EPOCHS = 2_000, 500, 5
+"""Small models stop here, before they have learnt their few rows by heart; large ones are not cut shorter than this."""
+
+
+class Choice(NamedTuple):
+    """A recipe without `auto`, and the sentences that say why it is what it is."""
+
+    recipe: Recipe
+    reasons: tuple[str, ...]
+
+
+def choose(
+    schema: Schema,
+    num_rows: int,
+    source: str = "",
+    fingerprint: str = "",
+    data: DataOptions | None = None,
+    model: ModelOptions | None = None,
+    training: TrainingOptions | None = None,
+) -> Choice:
+    """Fills in every option that the user left open.
+
+    Args:
+        schema: What a row is.
+        num_rows: Training rows.
+        source: Where the data came from, for the recipe.
+        fingerprint: Hash of the data, for the recipe.
+        data: How they were read, for the recipe.
+        model: The user's choices; None fields and "auto" are open.
+        training: The same.
+
+    Returns:
+        The complete recipe and its reasons.
+    """
+    model, why = choose_model(schema, num_rows, model or ModelOptions())
+    training = choose_training(num_rows, training or TrainingOptions())
+    return Choice(Recipe(schema, source, fingerprint, data or DataOptions(), model, training), why)
+
+
+def choose_model(schema: Schema, num_rows: int, model: ModelOptions) -> tuple[ModelOptions, tuple[str, ...]]:
+    """The model's open options and the sentences that say why."""
+    likelihood, reason = LIKELIHOODS[schema.kind]
+    if model.likelihood != "auto":
+        likelihood, reason = model.likelihood, "as asked"
+    conv = schema.is_image and max(schema.shape[1:]) >= CONV_FROM
+    network = ("conv" if conv else "mlp") if model.network == "auto" else model.network
+    if network == "conv" and not schema.is_image:
+        raise InputError(f"network 'conv' needs images, but a row has shape {schema.shape}: use 'mlp'")
+    chosen = dataclasses.replace(
+        model,
+        likelihood=likelihood,
+        network=network,
+        latent=model.latent if model.latent is not None else latents(schema),
+        scale=("conditional" if schema.kind == "pixels" else "dimension") if model.scale == "auto" else model.scale,
+        mixtures=model.mixtures if model.mixtures is not None else 1,
+        width=model.width if model.width is not None else width(schema, num_rows, network == "conv"),
+        depth=model.depth if model.depth is not None else (1 if network == "conv" else 3),
+    )
+    if model.network != "auto":
+        shape = "as asked"
+    elif conv:
+        shape = f"images of {CONV_FROM} pixels a side or more"
+    else:
+        shape = "small images" if schema.is_image else "rows without a spatial layout"
+    return chosen, (f"likelihood {likelihood}: {reason}", f"network {network}: {shape}")
+
+
+def latents(schema: Schema) -> int:
+    """Latent dimensions: about the square root of a row's numbers, between 2 and 128."""
+    return min(128, max(2, 2 ** round(math.log2(math.sqrt(schema.size) + 1))))
+
+
+def width(schema: Schema, num_rows: int, conv: bool) -> int:
+    """Units a layer: more for longer rows and for more of them, so that few rows do not meet a huge network."""
+    if conv:
+        return 24
+    limit = 512 if num_rows >= 10_000 else 256 if num_rows >= 1_000 else 128
+    return min(limit, max(64, 2 ** math.ceil(math.log2(2 * schema.size))))
+
+
+def choose_training(num_rows: int, training: TrainingOptions, cost: int | None = None) -> TrainingOptions:
+    """The training's open options.
+
+    Args:
+        num_rows: Training rows.
+        training: The user's choices.
+        cost: Multiplications a row of one pass; without it the number of epochs stays open.
+    """
+    batch = training.batch_size or min(256 if num_rows >= 10_000 else 128, num_rows)
+    epochs = training.epochs
+    if epochs is None and cost is not None:
+        steps = min(MOST_STEPS, max(LEAST_STEPS, WORK / (cost * batch)))
+        epochs = max(LEAST_EPOCHS, round(steps * batch / num_rows))
+    return dataclasses.replace(
+        training,
+        batch_size=batch,
+        epochs=epochs,
+        lr=training.lr or 2e-3,
+        clip=training.clip if training.clip is not None else 1.0,
+    )

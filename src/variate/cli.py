@@ -1,0 +1,177 @@
+"""The command line: one function a command, over the same dataclasses as the API and the recipe.
+
+Exit codes: 0, 2 for what the user can mend (one sentence on standard error), 1 for anything else, 130 after Ctrl-C.
+"""
+
+import os
+import sys
+import traceback
+import warnings
+from dataclasses import dataclass, field
+from typing import Annotated, NoReturn
+
+import tyro
+
+from variate.errors import InputError, VariateWarning
+from variate.recipe import DataOptions, ModelOptions, TrainingOptions
+
+Positional = tyro.conf.Positional
+
+
+@dataclass(frozen=True)
+class Train:
+    """Train a model on images or a table, and show what it learnt.
+
+    DATA is digits, fashion-mnist, a folder or zip of images, a .csv, .tsv or .parquet table, an .npy or .npz array, or
+    MNIST-format idx files. Everything else has a default that suits the data.
+    """
+
+    source: Annotated[Positional[str], tyro.conf.arg(metavar="DATA", name="data")]
+    """The data: a name or a path."""
+    out: str | None = None
+    """Directory of the run; by default the next free one of runs/DATA, runs/DATA-2, ..."""
+    resume: bool = False
+    """Go on with a run that was interrupted or killed: that in --out, or the latest of this data."""
+    data: DataOptions = field(default_factory=DataOptions)
+    model: ModelOptions = field(default_factory=ModelOptions)
+    training: TrainingOptions = field(default_factory=TrainingOptions)
+
+    def __call__(self) -> None:
+        """Runs the command."""
+        from variate.commands import train
+
+        train(self.source, self.out, self.resume, self.data, self.model, self.training)
+
+
+@dataclass(frozen=True)
+class Evaluate:
+    """Print the ELBO, rate and distortion of a model on rows that it has not seen."""
+
+    model: Annotated[Positional[str], tyro.conf.arg(metavar="MODEL")]
+    """A run directory or a model.safetensors."""
+    data: Annotated[Positional[str | None], tyro.conf.arg(metavar="[DATA]")] = None
+    """Data to evaluate on, all rows; by default the test part of the data that it was trained on."""
+    samples: int = 1
+    """Posterior draws a row."""
+    seed: int = 0
+    """Seed of the draws."""
+
+    def __call__(self) -> None:
+        """Runs the command."""
+        from variate.commands import evaluate
+
+        evaluate(self.model, self.data, self.samples, self.seed)
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Draw new rows from a model: a PNG grid of images, or a table."""
+
+    model: Annotated[Positional[str], tyro.conf.arg(metavar="MODEL")]
+    """A run directory or a model.safetensors."""
+    number: Annotated[int, tyro.conf.arg(aliases=["-n"])] = 64
+    """How many."""
+    out: str | None = None
+    """File to write: .png for images; .csv, .parquet or .npy for numbers. By default samples.png or samples.csv."""
+    temperature: float = 1.0
+    """Factor on the spread of the latents: below 1, fewer surprises."""
+    noise: bool = False
+    """Draw pixels from p(x|z) instead of showing their mean; table rows are always drawn."""
+    seed: int = 0
+    """Seed of the draws."""
+    overwrite: bool = False
+    """Replace the file if it is there."""
+
+    def __call__(self) -> None:
+        """Runs the command."""
+        from variate.commands import sample
+
+        sample(self.model, self.number, self.out, self.temperature, self.noise, self.seed, self.overwrite)
+
+
+@dataclass(frozen=True)
+class Reconstruct:
+    """Encode rows and decode them again: a PNG grid with each original above its reconstruction, or a table."""
+
+    model: Annotated[Positional[str], tyro.conf.arg(metavar="MODEL")]
+    """A run directory or a model.safetensors."""
+    data: Annotated[Positional[str | None], tyro.conf.arg(metavar="[DATA]")] = None
+    """Rows to reconstruct; by default the test part of the data that the model was trained on."""
+    number: Annotated[int | None, tyro.conf.arg(aliases=["-n"])] = None
+    """How many; by default 48 for a picture and all for numbers."""
+    out: str | None = None
+    """File to write: .png for images; .csv, .parquet or .npy for numbers. By default reconstructions.png or .csv."""
+    overwrite: bool = False
+    """Replace the file if it is there."""
+
+    def __call__(self) -> None:
+        """Runs the command."""
+        from variate.commands import reconstruct
+
+        reconstruct(self.model, self.data, self.number, self.out, self.overwrite)
+
+
+@dataclass(frozen=True)
+class Embed:
+    """Write the latent coordinates of every row, in the data's order: the mean of q(z|x)."""
+
+    model: Annotated[Positional[str], tyro.conf.arg(metavar="MODEL")]
+    """A run directory or a model.safetensors."""
+    data: Annotated[Positional[str | None], tyro.conf.arg(metavar="[DATA]")] = None
+    """Rows to embed; by default all rows of the data that the model was trained on."""
+    out: str = "embeddings.parquet"
+    """File to write: .parquet, .csv or .npy."""
+    std: bool = False
+    """Add the standard deviations of q(z|x)."""
+    overwrite: bool = False
+    """Replace the file if it is there."""
+
+    def __call__(self) -> None:
+        """Runs the command."""
+        from variate.commands import embed
+
+        embed(self.model, self.data, self.out, self.std, self.overwrite)
+
+
+COMMANDS = {"train": Train, "evaluate": Evaluate, "sample": Sample, "reconstruct": Reconstruct, "embed": Embed}
+
+DESCRIPTION = """Train variational autoencoders on images and tables, and use them.
+
+variate train digits                 trains on the data in the box and writes runs/digits
+variate evaluate runs/digits         how good it is: nats and bits a dimension, with standard errors
+variate sample runs/digits           new images
+variate COMMAND --help               what a command can do"""
+
+
+def main() -> None:
+    """Entry point of the command `variate`."""
+    config = (tyro.conf.OmitArgPrefixes, tyro.conf.FlagCreatePairsOff)
+    command = tyro.extras.subcommand_cli_from_dict(
+        COMMANDS, prog="variate", description=DESCRIPTION, config=config, use_underscores=False
+    )
+    warnings.showwarning = _show_warning
+    try:
+        command()
+    except InputError as error:
+        _fail(2, f"error: {error}")
+    except (PermissionError, IsADirectoryError, NotADirectoryError) as error:
+        _fail(2, f"error: cannot use {error.filename!r}: {error.strerror}")
+    except KeyboardInterrupt:
+        _fail(130, "interrupted")
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(1)
+    except Exception as error:  # whatever is left is ours to mend, and must not look like the user's
+        if os.environ.get("VARIATE_DEBUG"):
+            traceback.print_exc()
+        _fail(1, f"failed: {type(error).__name__}: {error} (VARIATE_DEBUG=1 shows where)")
+
+
+def _fail(code: int, message: str) -> NoReturn:
+    print(f"variate: {message}", file=sys.stderr)
+    sys.exit(code)
+
+
+def _show_warning(message: Warning | str, category: type[Warning], *_: object) -> None:
+    if issubclass(category, VariateWarning):
+        print(f"variate: warning: {message}", file=sys.stderr)

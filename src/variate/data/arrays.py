@@ -1,0 +1,149 @@
+"""What an array is taken for: its layout, its kind, and whether a model can eat it.
+
+    (N, D)          N rows of D numbers
+    (N, H, W)       N grey images, to (N, 1, H, W)
+    (N, C, H, W)    N images of C = 1 .. 4 channels
+    (N, H, W, C)    the same, to (N, C, H, W)
+
+A shape that can be read two ways is refused, with the way to make it clear.
+"""
+
+from dataclasses import replace
+
+import numpy as np
+
+from variate.data import kinds
+from variate.data.binarize import binarized
+from variate.data.rows import Rows
+from variate.data.wording import sides
+from variate.errors import InputError
+from variate.recipe import DataOptions, Kind, Schema
+
+CHANNELS = range(1, 5)
+"""How many channels a picture may have: grey, grey and alpha, RGB, RGBA."""
+
+
+def from_array(
+    values: np.ndarray,
+    options: DataOptions = DataOptions(),  # noqa: B008  frozen
+    schema: Schema | None = None,
+    *,
+    name: str = "the array",
+    test: np.ndarray | None = None,
+    levels: int = 256,
+) -> Rows:
+    """Takes an array for rows.
+
+    Args:
+        values: In one of the layouts above.
+        options: `kind` overrides what the numbers look like.
+        schema: Take them for this instead, and refuse what does not fit.
+        name: What to call them.
+        test: The official test set, laid out likewise.
+        levels: How many values a pixel may have.
+
+    Raises:
+        InputError: If layout or values are not what they would have to be.
+    """
+    values = kinds.as_numbers(laid_out(values, name), name)
+    kind = wanted(values, options, schema)
+    told = kinds.notes(values, kind, asked=schema is not None or options.kind is not None)
+    values = np.ascontiguousarray(kinds.cast(values, kind, name))
+    if test is not None:
+        test = held_out(test, values, kind, f"the test set of {name}")
+    found = Schema(kind, values.shape[1:], levels=levels if kind == "pixels" else 0)
+    rows = Rows(values, found, told, name, test)
+    return rows if schema is None else conform(rows, schema, options.split_seed)
+
+
+def held_out(test: np.ndarray, values: np.ndarray, kind: Kind, name: str) -> np.ndarray:
+    """An official test set as the rows are."""
+    test = kinds.cast(kinds.as_numbers(laid_out(test, name), name), kind, name)
+    refuse_other_shape(test.shape[1:], values.shape[1:], name, "the other rows are")
+    return np.ascontiguousarray(test.astype(np.promote_types(test.dtype, values.dtype), copy=False))
+
+
+def wanted(values: np.ndarray, options: DataOptions, schema: Schema | None) -> Kind:
+    """The kind to read as: the schema's, else what was asked for, else what the values look like."""
+    if schema is None:
+        return options.kind or kinds.tell(values, image=values.ndim == 4)
+    if schema.kind == "binary" and schema.levels:  # a model of bits drawn from grey levels eats either
+        return "binary" if kinds.is_bits(values) else "pixels"
+    return schema.kind
+
+
+def laid_out(values: np.ndarray, name: str) -> np.ndarray:
+    """The array as (N, D) or (N, C, H, W).
+
+    Raises:
+        InputError: If it holds no rows or no numbers, or its shape has no meaning or two.
+    """
+    kinds.refuse_no_numbers(values, name)
+    if 0 in values.shape:
+        raise InputError(f"{name} is empty: its shape is {values.shape}")
+    if values.ndim == 2:
+        return values
+    if values.ndim == 3:
+        return grey_images(values, name)
+    if values.ndim == 4:
+        return channels_first(values, name)
+    if values.ndim < 2:
+        raise InputError(
+            f"{name} has shape {values.shape}, one number a row, and looks like labels; give rows of several numbers"
+        )
+    raise InputError(f"{name} has {values.ndim} axes {values.shape}; give rows (N, D), (N, H, W) or (N, C, H, W)")
+
+
+def grey_images(values: np.ndarray, name: str) -> np.ndarray:
+    """(N, H, W) to (N, 1, H, W), unless it looks like one picture in colour."""
+    if values.shape[2] in (3, 4) and values.shape[1] not in CHANNELS:
+        raise InputError(
+            f"{name} has shape {values.shape}, which looks like one colour image; give (N, H, W, C) for colour images, "
+            "(N, H, W, 1) for grey ones, or (N, D) for rows"
+        )
+    return values[:, None]
+
+
+def channels_first(values: np.ndarray, name: str) -> np.ndarray:
+    """(N, H, W, C) to (N, C, H, W), told by which axis has 1 to 4."""
+    first, last = values.shape[1] in CHANNELS, values.shape[3] in CHANNELS
+    if first and last:
+        raise InputError(
+            f"{name} has shape {values.shape}, whose channels can be axis 1 or axis 3; "
+            "transpose it so that only one of them is 4 or less, or flatten it to (N, D)"
+        )
+    if not first and not last:
+        raise InputError(f"{name} has shape {values.shape}, but images have 1 to 4 channels; give (N, C, H, W)")
+    return values if first else values.transpose(0, 3, 1, 2)
+
+
+def conform(rows: Rows, schema: Schema, seed: int) -> Rows:
+    """The rows as a model's schema has them; bits are drawn where the model is of bits and grey levels came.
+
+    Raises:
+        InputError: If shape or levels differ.
+    """
+    refuse_other_shape(rows.schema.shape, schema.shape, rows.name, "the model takes")
+    if rows.schema.kind == "pixels":
+        refuse_other_levels(rows, schema.levels)
+    if rows.schema.kind == "pixels" and schema.kind == "binary":
+        note = f"The model is of bits: they were drawn once from the {schema.levels} grey levels."
+        grey = replace(rows, schema=replace(schema, kind="pixels"), notes=(*rows.notes, note))
+        return binarized(grey, seed)
+    return replace(rows, schema=schema)
+
+
+def refuse_other_shape(found: tuple[int, ...], expected: tuple[int, ...], name: str, who: str) -> None:
+    """Rows of two shapes cannot be read as one."""
+    if found != expected:
+        resize = "resize image files with --size HEIGHT WIDTH" if len(expected) == 3 else "give rows of that length"
+        raise InputError(f"a row of {name} is {sides(found)}, but {who} {sides(expected)}; {resize}")
+
+
+def refuse_other_levels(rows: Rows, levels: int) -> None:
+    """A model of 17 levels gives an 18th no probability."""
+    largest = max(int(part.max()) for part in (rows.values, rows.test) if part is not None)
+    if largest >= levels:
+        raise InputError(
+            f"{rows.name} has a pixel of {largest}, but the model knows the levels 0 to {levels - 1}; scale the pixels"
+        )

@@ -1,0 +1,71 @@
+"""A model and rows in, one record of how good it is out."""
+
+import math
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from variate.objectives import Terms, elbo
+from variate.rng import seeded
+from variate.vae import VAE, Array, evaluating
+
+
+class Estimate(NamedTuple):
+    """A mean over rows and its standard error, in nats."""
+
+    value: float
+    stderr: float
+
+
+class Evaluation(NamedTuple):
+    """How good a model is on rows that it has not seen.
+
+    Attributes:
+        elbo: Mean lower bound on log p(x), in nats a row.
+        distortion: Mean -log p(x|z), in nats a row.
+        rate: Mean KL(q(z|x) || p(z)), in nats a row.
+        num_rows: Rows, N.
+        num_samples: Posterior draws a row, L.
+        dimensions: Numbers a row, D.
+        is_mass: Whether p(x|z) is a probability mass, so that bits/dim are the length of a code.
+    """
+
+    elbo: Estimate
+    distortion: Estimate
+    rate: Estimate
+    num_rows: int
+    num_samples: int
+    dimensions: int
+    is_mass: bool
+
+
+def bits_per_dim(nats: float, dimensions: int) -> float:
+    """Nats a row as bits a dimension: nats / (D ln 2)."""
+    return nats / (dimensions * math.log(2))
+
+
+def estimate(per_row: Tensor) -> Estimate:
+    """Mean and standard error of the mean of per-row values, (N,)."""
+    values = per_row.double()
+    stderr = values.std().item() / math.sqrt(len(values)) if len(values) > 1 else math.nan
+    return Estimate(values.mean().item(), stderr)
+
+
+def evaluate(vae: VAE, x: Array, num_samples: int = 1, seed: int = 0, batch_size: int = 1024) -> Evaluation:
+    """The evidence lower bound and its parts on rows, with standard errors.
+
+    Args:
+        vae: The model.
+        x: Rows as they are, (N, *event).
+        num_samples: Posterior draws a row, L.
+        seed: Of the draws; the same seed gives the same numbers, and torch's global generator is left alone.
+        batch_size: Rows at a time.
+    """
+    rows = vae.rows(x)
+    with seeded(seed), evaluating(vae):
+        batches = [elbo(vae, batch.to(vae.device), num_samples) for batch in rows.split(batch_size)]
+    terms = Terms(*(torch.cat(parts).cpu() for parts in zip(*batches, strict=True)))
+    dimensions = math.prod(vae.event_shape)
+    is_mass = vae.decoder.likelihood.is_mass
+    return Evaluation(*(estimate(t) for t in terms), len(rows), num_samples, dimensions, is_mass)

@@ -1,0 +1,119 @@
+"""The likelihood of a table's row: each column has that of its kind, independently given z.
+
+Columns of one kind share one likelihood; a categorical column has one of its own, for it has its own number of outputs.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from math import prod
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+
+from variate.distributions.joint import Joint
+from variate.errors import InputError, did_you_mean
+from variate.likelihoods.base import Likelihood
+from variate.likelihoods.bernoulli import Bernoulli
+from variate.likelihoods.categorical import Categorical
+from variate.likelihoods.gaussian import Gaussian
+from variate.likelihoods.negative_binomial import NegativeBinomial
+from variate.likelihoods.poisson import Poisson
+from variate.likelihoods.student_t import StudentT
+from variate.recipe import Column
+
+Family = Callable[[tuple[int, ...]], Likelihood]
+
+REAL: dict[str, Callable[[tuple[int, ...], str], Likelihood]] = {"gaussian": Gaussian, "student-t": StudentT}
+COUNTS: dict[str, Family] = {"negative-binomial": NegativeBinomial, "poisson": Poisson}
+
+
+class Columns(Likelihood):
+    """Independent columns of several kinds.
+
+    Args:
+        columns: The table's columns, in order.
+        real: Likelihood of real columns, "gaussian" or "student-t".
+        counts: Likelihood of counts, "negative-binomial" or "poisson".
+        scale: Where the scales of real columns come from.
+    """
+
+    def __init__(
+        self,
+        columns: tuple[Column, ...],
+        real: str = "gaussian",
+        counts: str = "negative-binomial",
+        scale: str = "dimension",
+    ) -> None:
+        if not columns:
+            raise InputError("columns must hold at least one column, got none: name the table's columns")
+        _require_known("real", real, REAL)
+        _require_known("counts", counts, COUNTS)
+        families: dict[str, Family] = {
+            "real": lambda shape: REAL[real](shape, scale),
+            "binary": Bernoulli,
+            "counts": COUNTS[counts],
+        }
+        groups = _groups(columns, families)
+        sizes = [prod(likelihood.out_shape) for likelihood, _ in groups]
+        super().__init__((len(columns),), (sum(sizes),))
+        self.sizes = sizes
+        self.names = [column.name for column in columns]
+        self.parts = nn.ModuleList(likelihood for likelihood, _ in groups)
+        for i, (_, own) in enumerate(groups):
+            self.register_buffer(f"columns_{i}", torch.tensor(own), persistent=False)
+
+    @property
+    def is_mass(self) -> bool:  # type: ignore[override]
+        """Whether every column has a mass."""
+        return all(part.is_mass for part, _ in self.items())
+
+    def items(self) -> Iterator[tuple[Likelihood, Tensor]]:
+        """The likelihoods and the indices of the columns that each is the likelihood of."""
+        for i, part in enumerate(self.parts):
+            yield cast(Likelihood, part), self.get_buffer(f"columns_{i}")
+
+    def distribution(self, outputs: Tensor) -> Joint:
+        """Each part takes its own outputs."""
+        parts, columns = zip(*self.items(), strict=True)
+        own = zip(parts, outputs.split(self.sizes, -1), strict=True)
+        return Joint([part(o.unflatten(-1, part.out_shape)) for part, o in own], columns)
+
+    def check(self, rows: Tensor) -> None:
+        """Refuses rows with a column that is not of its kind."""
+        for part, columns in self.items():
+            for column in columns.tolist():
+                try:
+                    part.check(rows[:, column : column + 1])
+                except InputError as error:
+                    raise InputError(f"column {self.names[column]!r}: {error}") from None
+
+    def fit_scaling(self, rows: Tensor) -> None:
+        """Each part takes its own columns."""
+        for part, columns in self.items():
+            part.fit_scaling(rows[:, columns])
+
+    def floored(self) -> Tensor | None:
+        """Which columns have a learned scale at its floor."""
+        known = [(columns, floored) for part, columns in self.items() if (floored := part.floored()) is not None]
+        if not known:
+            return None
+        result = known[0][1].new_zeros(self.event_shape)
+        for columns, floored in known:
+            result[columns] = floored
+        return result
+
+
+def _groups(columns: tuple[Column, ...], families: dict[str, Family]) -> list[tuple[Likelihood, list[int]]]:
+    """A likelihood for the columns of each kind, one for each categorical column, and which columns they are."""
+    of_kind = {kind: [i for i, column in enumerate(columns) if column.kind == kind] for kind in families}
+    grouped = [(families[kind]((len(own),)), own) for kind, own in of_kind.items() if own]
+    return grouped + [
+        (Categorical((1,), len(column.categories), nominal=True), [i])
+        for i, column in enumerate(columns)
+        if column.kind not in families
+    ]
+
+
+def _require_known(argument: str, name: str, known: Iterable[str]) -> None:
+    if name not in known:
+        raise InputError(f"{argument} {name!r} is unknown{did_you_mean(name, known)}")

@@ -1,0 +1,37 @@
+"""The discretised logistic, and mixtures of it, for pixels (Salimans et al., 2017)."""
+
+import math
+
+from torch import Tensor
+
+from variate.distributions.quantized import QuantizedLogistic
+from variate.likelihoods.pixels import Pixels
+
+
+class DiscretizedLogistic(Pixels):
+    """Independent logistic distributions, or mixtures of them, rounded to grey levels.
+
+    Args:
+        event_shape: Shape of a row.
+        levels: Number of grey levels.
+        mixtures: Components of the mixture; 1 for none.
+        scale: Where scales come from: "fixed", "shared", "dimension" (a learned value an element) or "conditional" (an
+            output of the network).
+        sigma: Standard deviation of a fixed scale, in grey levels.
+    """
+
+    def __init__(
+        self,
+        event_shape: tuple[int, ...],
+        levels: int = 256,
+        mixtures: int = 1,
+        scale: str = "conditional",
+        sigma: float | None = None,
+    ) -> None:
+        # A logistic distribution of scale s has standard deviation s pi / sqrt 3.
+        s = None if sigma is None else sigma * math.sqrt(3) / math.pi
+        super().__init__("discretized-logistic", event_shape, levels, mixtures, scale, s)
+
+    def family(self, loc: Tensor, log_scale: Tensor, logits: Tensor | None) -> QuantizedLogistic:
+        """The quantised logistic with these parameters."""
+        return QuantizedLogistic(loc, log_scale, self.levels, len(self.event_shape), logits)

@@ -1,0 +1,94 @@
+"""What the likelihoods of pixels share: integers 0 .. levels - 1, a location and a scale (or a mixture) an element.
+
+The network says locations in half-ranges from mid-grey, loc = (levels - 1) / 2 * (1 + output), so outputs of order one
+span the range, and scales relative to a wide start, so the first steps are taken where gradients are tame.
+"""
+
+import math
+from abc import abstractmethod
+
+from torch import Tensor
+from torch.distributions import Distribution
+
+from variate.distributions.quantized import Quantized
+from variate.distributions.support import is_level
+from variate.errors import InputError
+from variate.likelihoods.base import Likelihood
+from variate.likelihoods.checks import require
+from variate.likelihoods.scale import make_scale
+
+MIN_LOG_SCALE = -3.0
+"""Floor of a log-scale in levels, s = 0.05: the bin around the location then holds all but 1e-4 of the mass. A smaller
+scale could win no more than that in nats an element, while one wrong level would cost ever more."""
+
+
+class Pixels(Likelihood):
+    """A quantised location-scale family, or a mixture of it.
+
+    Args:
+        name: What the user calls it.
+        event_shape: Shape of a row.
+        levels: Number of grey levels.
+        mixtures: Components of the mixture; 1 for none.
+        scale: Where scales come from: "fixed", "shared", "dimension" or "conditional".
+        sigma: Scale of the family where fixed, in levels.
+    """
+
+    is_mass = True
+
+    def __init__(
+        self,
+        name: str,
+        event_shape: tuple[int, ...],
+        levels: int,
+        mixtures: int,
+        scale: str,
+        sigma: float | None,
+    ) -> None:
+        if levels < 2:
+            raise InputError(f"levels must be at least 2 for {name}, got {levels}: pixels of 8 bits have 256")
+        if mixtures < 1:
+            raise InputError(f"mixtures must be at least 1 for {name}, got {mixtures}")
+        module = make_scale(
+            scale,
+            sigma,
+            tuple(event_shape),
+            initial=math.log(max(levels / 16, 0.5)),
+            floor=MIN_LOG_SCALE,
+            components=mixtures,
+            refused=f"has no closed form for {name}",
+        )
+        sizes = [mixtures if mixtures > 1 else 0, mixtures, mixtures * module.num_outputs]
+        super().__init__(event_shape, (sum(sizes), *event_shape))
+        self.name, self.levels, self.mixtures, self.sizes, self.scale = name, levels, mixtures, sizes, module
+
+    @abstractmethod
+    def family(self, loc: Tensor, log_scale: Tensor, logits: Tensor | None) -> Quantized:
+        """The distribution with these parameters, in levels."""
+
+    def distribution(self, outputs: Tensor) -> Distribution:
+        """The outputs are, along their axis of numbers, [K weights,] K locations [, K scales]."""
+        axis = -len(self.event_shape) - 1
+        if self.mixtures == 1:
+            loc, *raws = outputs.unbind(axis)
+            logits, raw = None, raws[0] if raws else None
+        else:
+            logits, loc, raw = outputs.split(self.sizes, axis)
+        half_range = (self.levels - 1) / 2
+        return self.family(half_range + half_range * loc, self.scale(raw).to(loc.dtype), logits)
+
+    def check(self, rows: Tensor) -> None:
+        """Refuses what is not an integer 0 .. levels - 1."""
+        require(
+            bool(is_level(rows, self.levels).all()),
+            f"{self.name} is a likelihood of the integers 0 to {self.levels - 1}",
+            rows,
+            "use gaussian (real numbers) or negative-binomial (counts), or undo the scaling that was applied to pixels",
+        )
+
+    def floored(self) -> Tensor | None:
+        """Which elements have a learned scale at its floor, in any component."""
+        floored = self.scale.floored()
+        if floored is None:
+            return None
+        return (floored if self.mixtures == 1 else floored.any(0)).expand(self.event_shape)

@@ -1,0 +1,130 @@
+"""A residual convolutional pair for images of any height, width and number of channels.
+
+The encoder halves the sides, rounding up, until the longer one is at most `COARSEST`, and doubles the channels each
+time up to `MOST_CHANNELS`; the decoder goes back through the same list of sizes, so odd and non-square images need no
+padding. There are no blocks at full resolution, where they cost most: the encoder's first convolution halves already, and
+the decoder's last one says four pixels at a time.
+
+    encoder  (C, H, W) -> conv, halve -> [blocks, conv, halve] x stages -> blocks -> flatten -> linear -> outputs
+    decoder  z -> linear -> unflatten -> blocks -> [conv, double, blocks] x stages -> conv, shuffle -> (P, C, H, W)
+
+References:
+    Deep residual learning (He et al., 2016); real-time super-resolution by sub-pixel convolution (Shi et al., 2016).
+"""
+
+import math
+from collections.abc import Sequence
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn import functional
+
+from variate.networks.mlp import SMALL_START, Residual
+
+COARSEST = 4
+"""The longer side of the coarsest feature map is at most this."""
+MOST_CHANNELS = 192
+"""Channels stop doubling here."""
+GROUP = 8
+"""Channels a normalisation group."""
+
+
+def sizes(height: int, width: int) -> list[tuple[int, int]]:
+    """Heights and widths of the feature maps, finest first; the finest has half the image's sides."""
+    pyramid = [(math.ceil(height / 2), math.ceil(width / 2))]
+    while max(pyramid[-1]) > COARSEST:
+        pyramid.append((math.ceil(pyramid[-1][0] / 2), math.ceil(pyramid[-1][1] / 2)))
+    return pyramid
+
+
+def channels(width: int, stages: int) -> list[int]:
+    """Channels of the feature maps, finest first."""
+    return [min(width * 2**stage, max(width, MOST_CHANNELS)) for stage in range(stages)]
+
+
+def block(width: int) -> Residual:
+    """Normalise, activate, convolve, twice, around the identity; the second convolution starts at zero."""
+    last = nn.Conv2d(width, width, 3, padding=1)
+    nn.init.zeros_(last.weight)
+    first = nn.Conv2d(width, width, 3, padding=1)
+    return Residual(nn.Sequential(norm(width), nn.SiLU(), first, norm(width), nn.SiLU(), last))
+
+
+def norm(width: int) -> nn.GroupNorm:
+    """Group normalisation: no statistics across rows, so a row's density does not depend on its batch."""
+    return nn.GroupNorm(width // math.gcd(width, GROUP), width)
+
+
+class Resize(nn.Module):
+    """Nearest-neighbour enlargement to an exact size.
+
+    Args:
+        size: Height and width.
+    """
+
+    def __init__(self, size: tuple[int, int]) -> None:
+        super().__init__()
+        self.size = size
+
+    def forward(self, x: Float[Tensor, "rows channels h w"]) -> Float[Tensor, "rows channels H W"]:
+        """The enlarged maps."""
+        return functional.interpolate(x, size=self.size, mode="nearest-exact")
+
+
+class ConvEncoder(nn.Module):
+    """Images in, numbers out.
+
+    Args:
+        in_shape: (channels, height, width).
+        num_outputs: Numbers a row.
+        width: Channels of the finest feature map.
+        depth: Residual blocks a stage.
+    """
+
+    def __init__(self, in_shape: Sequence[int], num_outputs: int, width: int = 24, depth: int = 1) -> None:
+        super().__init__()
+        pyramid = sizes(in_shape[1], in_shape[2])
+        maps = channels(width, len(pyramid))
+        layers: list[nn.Module] = [nn.Conv2d(in_shape[0], width, 3, stride=2, padding=1)]
+        for fine, coarse in zip(maps, maps[1:], strict=False):
+            layers += [*(block(fine) for _ in range(depth)), nn.Conv2d(fine, coarse, 3, stride=2, padding=1)]
+        layers += [*(block(maps[-1]) for _ in range(depth)), norm(maps[-1]), nn.SiLU(), nn.Flatten()]
+        layers.append(nn.Linear(maps[-1] * math.prod(pyramid[-1]), num_outputs))
+        self.layers = nn.Sequential(*layers)
+
+    def forward(self, x: Float[Tensor, "rows channels height width"]) -> Float[Tensor, "rows outputs"]:
+        """The output rows."""
+        return self.layers(x)
+
+
+class ConvDecoder(nn.Module):
+    """Latents in, images of parameters out.
+
+    Args:
+        latent: Number of latent dimensions.
+        out_shape: (parameters a pixel and channel, channels, height, width).
+        width: Channels of the finest feature map.
+        depth: Residual blocks a stage.
+    """
+
+    def __init__(self, latent: int, out_shape: Sequence[int], width: int = 24, depth: int = 1) -> None:
+        super().__init__()
+        self.out_shape = tuple(out_shape)
+        pyramid = sizes(out_shape[2], out_shape[3])
+        maps = channels(width, len(pyramid))
+        coarsest = (maps[-1], *pyramid[-1])
+        layers: list[nn.Module] = [nn.Linear(latent, math.prod(coarsest)), nn.Unflatten(1, coarsest)]
+        layers += [block(maps[-1]) for _ in range(depth)]
+        for stage in reversed(range(len(maps) - 1)):
+            layers += [nn.Conv2d(maps[stage + 1], maps[stage], 3, padding=1), Resize(pyramid[stage])]
+            layers += [block(maps[stage]) for _ in range(depth)]
+        last = nn.Conv2d(maps[0], 4 * out_shape[0] * out_shape[1], 3, padding=1)
+        with torch.no_grad():
+            last.weight.mul_(SMALL_START)
+        self.layers = nn.Sequential(*layers, norm(maps[0]), nn.SiLU(), last, nn.PixelShuffle(2))
+
+    def forward(self, z: Float[Tensor, "rows latent"]) -> Float[Tensor, "rows parameters channels height width"]:
+        """The parameters of every pixel."""
+        pixels = self.layers(z)[..., : self.out_shape[2], : self.out_shape[3]]  # an odd side was rounded up
+        return pixels.reshape(len(z), *self.out_shape)

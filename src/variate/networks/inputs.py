@@ -1,0 +1,93 @@
+"""What the encoder's network sees of a row: the data's own numbers brought to order one.
+
+The model eats data as they are, so the scaling is part of it: buffers, set from the training rows and saved with the
+weights. It changes no density (q(z|x) conditions on x), so it needs no Jacobian.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from variate.likelihoods.standardize import moments
+from variate.recipe import Column
+
+
+class Inputs(nn.Module, ABC):
+    """Rows in, features of order one out, in the model's precision."""
+
+    shape: tuple[int, ...]
+    """Shape of one row's features."""
+
+    @abstractmethod
+    def forward(self, x: Tensor) -> Tensor:
+        """Features, (*batch, *shape)."""
+
+    @abstractmethod
+    def fit_scaling(self, rows: Tensor) -> None:
+        """Sets the scaling from the training rows."""
+
+
+class Standardize(Inputs):
+    """(x - offset) / unit.
+
+    Args:
+        shape: Shape of one row.
+        floor: Added to each standard deviation, as a part of the spread of all the numbers together, so that
+            nearly constant pixels are not blown up.
+    """
+
+    offset: Tensor
+    unit: Tensor
+
+    def __init__(self, shape: Sequence[int], floor: float = 0.0) -> None:
+        super().__init__()
+        self.shape, self.floor = tuple(shape), floor
+        self.register_buffer("offset", torch.zeros(*shape))
+        self.register_buffer("unit", torch.ones(*shape))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Features, (*batch, *shape); the difference is taken in the wider of the two precisions."""
+        return ((x - self.offset) / self.unit).to(self.unit.dtype)
+
+    def fit_scaling(self, rows: Tensor) -> None:
+        """Takes the mean and the standard deviation of the training rows; constants keep unit 1."""
+        mean, std = moments(rows)
+        unit = std + self.floor * (std.square() + (mean - mean.mean()).square()).mean().sqrt()
+        self.offset.copy_(mean)
+        self.unit.copy_(torch.where(unit > 0, unit, 1.0))
+
+
+class ColumnInputs(Inputs):
+    """Table columns as features: reals and bits standardised, counts as log(1 + x) first, categories one-hot.
+
+    Args:
+        columns: The table's columns, in order.
+    """
+
+    def __init__(self, columns: Sequence[Column]) -> None:
+        super().__init__()
+        index = {kind: [i for i, c in enumerate(columns) if c.kind == kind] for kind in ("counts", "categorical")}
+        self.counts = index["counts"]
+        self.numeric = [i for i in range(len(columns)) if i not in index["categorical"]]
+        self.categorical = [(i, len(columns[i].categories)) for i in index["categorical"]]
+        features = len(self.numeric) + sum(size for _, size in self.categorical)
+        self.shape = (features,)
+        self.standardize = Standardize((len(self.numeric),))
+
+    def numbers(self, x: Tensor) -> Tensor:
+        """The numeric columns, counts as log(1 + x)."""
+        x = x.clone()
+        x[..., self.counts] = x[..., self.counts].log1p()
+        return x[..., self.numeric]
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Features, (*batch, features)."""
+        numbers = self.standardize(self.numbers(x))
+        codes = [nn.functional.one_hot(x[..., i].long(), size).to(numbers) for i, size in self.categorical]
+        return torch.cat([numbers, *codes], dim=-1)
+
+    def fit_scaling(self, rows: Tensor) -> None:
+        """Standardises the numeric columns by the training rows."""
+        self.standardize.fit_scaling(self.numbers(rows))

@@ -1,0 +1,58 @@
+"""A multilayer perceptron with residual connections."""
+
+import math
+from collections.abc import Sequence
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+SMALL_START = 0.1
+"""Factor on the output layer's usual starting weights."""
+
+
+class Residual(nn.Module):
+    """x + f(x).
+
+    Args:
+        inner: f, which keeps the shape.
+    """
+
+    def __init__(self, inner: nn.Module) -> None:
+        super().__init__()
+        self.inner = inner
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x + f(x)."""
+        return x + self.inner(x)
+
+
+class MLP(nn.Module):
+    """Rows of any shape in, rows of any shape out, through pre-activation residual layers.
+
+        h = W_0 x,    h <- h + W_l silu(norm(h)),    out = W silu(h)
+
+    The output layer starts small, so that a new network says nearly the same of every row.
+
+    Args:
+        in_shape: Shape of one input row.
+        out_shape: Shape of one output row.
+        width: Units a hidden layer.
+        depth: Hidden layers; with 0 the map is affine.
+    """
+
+    def __init__(self, in_shape: Sequence[int], out_shape: Sequence[int], width: int = 512, depth: int = 3) -> None:
+        super().__init__()
+        self.out_shape = tuple(out_shape)
+        inputs, outputs = math.prod(in_shape), math.prod(out_shape)
+        layers: list[nn.Module] = [nn.Linear(inputs, width)] if depth else []
+        for _ in range(depth - 1):
+            layers.append(Residual(nn.Sequential(nn.LayerNorm(width), nn.SiLU(), nn.Linear(width, width))))
+        last = nn.Linear(width if depth else inputs, outputs)
+        with torch.no_grad():
+            last.weight.mul_(SMALL_START)
+        self.layers = nn.Sequential(*layers, *([nn.SiLU()] if depth else []), last)
+
+    def forward(self, x: Float[Tensor, "rows ..."]) -> Float[Tensor, "rows ..."]:
+        """The output rows, (rows, *out_shape)."""
+        return self.layers(x.flatten(1)).reshape(len(x), *self.out_shape)

@@ -1,0 +1,76 @@
+"""What the options leave to the machine: device, precision, compilation and threads."""
+
+import dataclasses
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+from variate.errors import InputError
+from variate.recipe import TrainingOptions
+from variate.vae import VAE
+
+WORTH_BFLOAT16 = 100_000
+"""Multiplications a row from which bfloat16 pays: below, casting costs more than the products save."""
+
+WORTH_THREADS = 20_000_000
+"""Multiplications a step from which a second thread pays: below, waking and waiting for it costs more than it does."""
+
+WORTH_COMPILING = 4e12
+"""Multiplications of a run from which compiling saves more than it costs."""
+
+
+def settle(options: TrainingOptions, vae: VAE, steps: int, cost: int) -> TrainingOptions:
+    """Replaces every auto that concerns the machine.
+
+    Args:
+        options: With batch size set.
+        vae: The model that will be trained.
+        steps: Of the whole run.
+        cost: Multiplications a row of one pass.
+
+    Raises:
+        InputError: If the device or the compiler that was asked for is not there.
+    """
+    device = options.device
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    if device.startswith("cuda") and not torch.cuda.is_available():
+        raise InputError(f"device {device!r} was asked for, but torch sees no GPU: use device='cpu'")
+    single = next(vae.parameters()).dtype == torch.float32
+    precision = options.precision
+    if precision == "auto":
+        precision = "bfloat16" if single and cost >= WORTH_BFLOAT16 and fast_bfloat16(device) else "float32"
+    size = cost * (options.batch_size or 1) * options.samples
+    number = options.threads or (1 if size < WORTH_THREADS else torch.get_num_threads())
+    compiling = options.compile
+    if compiling == "auto":
+        worth = size * steps >= WORTH_COMPILING and options.bound != "dreg"
+        compiling = "on" if worth and can_compile(device) else "off"
+    elif compiling == "on" and not can_compile(device):
+        raise InputError("compile='on' needs a C++ compiler (g++ or clang++) on the PATH: install one or use 'off'")
+    return dataclasses.replace(options, device=device, precision=precision, compile=compiling, threads=number)
+
+
+def fast_bfloat16(device: str) -> bool:
+    """Whether the device multiplies bfloat16 matrices in hardware."""
+    if device.startswith("cuda"):
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+
+
+def can_compile(device: str) -> bool:
+    """Whether torch.compile finds the compiler it needs."""
+    return device.startswith("cuda") or any(shutil.which(name) for name in ("g++", "clang++"))
+
+
+@contextmanager
+def threads(number: int | None) -> Iterator[None]:
+    """Uses this many CPU threads inside the block; with None, as many as torch chose."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(number or before)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

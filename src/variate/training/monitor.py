@@ -1,0 +1,96 @@
+"""What a run shows and writes down while it goes: a progress bar and metrics.jsonl."""
+
+import json
+import math
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+from variate import files
+from variate.training.state import Record
+
+METRICS = Path("metrics.jsonl")
+PLAIN_SECONDS = 5.0
+"""Without a terminal, a line at most this often."""
+
+
+class Metrics:
+    """The metrics file of a run: a JSON object a line.
+
+    Args:
+        run: The run directory; None writes nothing.
+        records: Lines that are already part of the run.
+    """
+
+    def __init__(self, run: Path | None, records: list[Record]) -> None:
+        self.path = run / METRICS if run else None
+        if self.path:
+            files.write_text(self.path, "".join(json.dumps(r) + "\n" for r in records))
+
+    def write(self, record: Record) -> None:
+        """Appends one line."""
+        if self.path:
+            with self.path.open("a") as file:
+                file.write(json.dumps(record) + "\n")
+
+
+class Display:
+    """Progress on standard error: a bar on a terminal, now and then a line elsewhere, nothing where not wanted.
+
+    Args:
+        steps: Of the whole run.
+        rows_per_step: Batch size.
+        dimensions: Numbers a row, to show bits/dim; 0 for densities, which have none.
+        show: Whether to show anything.
+    """
+
+    def __init__(self, steps: int, rows_per_step: int, dimensions: int, show: bool) -> None:
+        self.steps, self.rows_per_step, self.dimensions = steps, rows_per_step, dimensions
+        self.console = Console(stderr=True, quiet=not show)
+        self.live = show and sys.stderr.isatty()
+        self.text = ""
+        self.started = self.printed = time.monotonic()
+        self.first: int | None = None
+
+    @contextmanager
+    def running(self) -> Iterator["Display"]:
+        """Shows the bar inside the block."""
+        columns = (
+            TextColumn("training"),
+            BarColumn(),
+            TaskProgressColumn(),
+            TextColumn("{task.fields[numbers]}"),
+            TimeRemainingColumn(),
+        )
+        self.bar = Progress(*columns, console=self.console, disable=not self.live, refresh_per_second=4)
+        self.task = self.bar.add_task("training", total=self.steps, numbers="")
+        with self.bar:
+            yield self
+
+    def step(self, step: int) -> None:
+        """Moves the bar."""
+        if self.first is None:
+            self.first, self.started = step, time.monotonic()
+        if self.live:
+            self.bar.update(self.task, completed=step)
+
+    def check(self, record: Record) -> None:
+        """Shows the numbers of a validation."""
+        elapsed = max(time.monotonic() - self.started, 1e-9)
+        speed = (record["step"] - (self.first or 0)) * self.rows_per_step / elapsed
+        part = "validation" if "validation_elbo" in record else "train"
+        bits = f" ({-record[f'{part}_elbo'] / (self.dimensions * math.log(2)):.3f} bits/dim)" if self.dimensions else ""
+        numbers = (
+            f"{part} ELBO {record[f'{part}_elbo']:,.2f} nats{bits}  rate {record[f'{part}_rate']:.2f}  "
+            f"distortion {record[f'{part}_distortion']:,.2f}  {speed:,.0f} rows/s"
+        )
+        if self.live:
+            self.bar.update(self.task, numbers=numbers)
+        elif time.monotonic() - self.printed > PLAIN_SECONDS or record["step"] >= self.steps:
+            self.printed = time.monotonic()
+            self.console.print(f"step {record['step']:,.0f}/{self.steps:,}  {numbers}", highlight=False, soft_wrap=True)

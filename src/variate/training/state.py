@@ -1,0 +1,132 @@
+"""All that a run is at one moment, and its checkpoint.
+
+The draws and the order of the rows are functions of the step (`variate.training.random`), so the step number stands for
+them. What is left: the weights, their moving average, the optimiser's moments, the best so far, and the sums since the
+last check. A checkpoint is one tensor file, written whole or not at all.
+"""
+
+import copy
+import dataclasses
+import json
+import math
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from variate import files
+from variate.errors import InputError
+from variate.vae import VAE
+
+Record = dict[str, int | float]
+"""One line of metrics."""
+
+CHECKPOINT = Path("checkpoint", "state.safetensors")
+
+
+@dataclass
+class Progress:
+    """The numbers of a run's state.
+
+    Attributes:
+        step: Steps taken.
+        best_elbo: Highest mean validation ELBO so far, in nats.
+        best_step: When it was reached.
+        checks_since_best: Validations since then.
+        records: Lines of metrics written.
+    """
+
+    step: int = 0
+    best_elbo: float = -math.inf
+    best_step: int = 0
+    checks_since_best: int = 0
+    records: list[Record] = field(default_factory=list)
+
+
+class State:
+    """A run in memory.
+
+    Args:
+        vae: The model in training; its weights are the raw ones.
+        lr: Peak learning rate.
+    """
+
+    def __init__(self, vae: VAE, lr: float) -> None:
+        self.vae = vae
+        self.parameters = [p for p in vae.parameters() if p.requires_grad]
+        self.average = copy.deepcopy(vae).requires_grad_(False).eval()
+        trained = [p.requires_grad for p in vae.parameters()]
+        self.averages = [p for p, t in zip(self.average.parameters(), trained, strict=True) if t]
+        self.optimizer = torch.optim.Adam(self.parameters, lr=lr, fused=True)
+        self.best = self._weights(self.average)
+        self.totals = torch.zeros(4, dtype=torch.float64, device=vae.device)
+        self.progress = Progress()
+
+    @staticmethod
+    def _weights(vae: VAE) -> dict[str, Tensor]:
+        return {name: tensor.clone() for name, tensor in vae.state_dict().items()}
+
+    def update_average(self, decay: float) -> None:
+        """Moves the average weights towards the current ones."""
+        torch._foreach_lerp_(self.averages, self.parameters, 1 - decay)
+
+    def keep_best(self, elbo: float) -> bool:
+        """Remembers the average weights if this validation ELBO, in nats, is the highest so far."""
+        progress = self.progress
+        if not elbo > progress.best_elbo:
+            progress.checks_since_best += 1
+            return False
+        progress.best_elbo, progress.best_step, progress.checks_since_best = elbo, progress.step, 0
+        self.best = self._weights(self.average)
+        return True
+
+    def keep_last(self) -> None:
+        """Remembers the average weights as they are now, where there is nothing to judge them by."""
+        self.progress.best_step = self.progress.step
+        self.best = self._weights(self.average)
+
+    def save(self, run: Path, identity: str) -> None:
+        """Writes the checkpoint of a run directory.
+
+        Args:
+            run: The run directory.
+            identity: What the run is of; `restore` refuses a checkpoint of another.
+        """
+        tensors = {f"model.{k}": v for k, v in self.vae.state_dict().items()}
+        tensors |= {f"average.{k}": v for k, v in self.average.state_dict().items()}
+        tensors |= {f"best.{k}": v for k, v in self.best.items()}
+        for number, moments in self.optimizer.state_dict()["state"].items():
+            tensors |= {f"optimizer.{number}.{k}": v for k, v in moments.items()}
+        tensors["totals"] = self.totals
+        progress = json.dumps(dataclasses.asdict(self.progress))
+        files.write_tensors(run / CHECKPOINT, tensors, {"progress": progress, "identity": identity})
+
+    @staticmethod
+    def identity(run: Path) -> str:
+        """What the checkpoint of a run directory says it is of."""
+        return files.read_tensors(run / CHECKPOINT)[1].get("identity", "")
+
+    def restore(self, run: Path, identity: str) -> None:
+        """Puts back what `save` wrote.
+
+        Raises:
+            InputError: If there is no whole checkpoint, or it is of another run.
+        """
+        tensors, metadata = files.read_tensors(run / CHECKPOINT)
+        if metadata.get("identity") != identity:
+            raise InputError(f"the checkpoint in {str(run)!r} is of other data or options: resume with the same ones")
+        part = {p: {k.removeprefix(p): v for k, v in tensors.items() if k.startswith(p)} for p in PARTS}
+        self.vae.load_state_dict(part["model."])
+        self.average.load_state_dict(part["average."])
+        self.best = {k: v.to(self.vae.device) for k, v in part["best."].items()}
+        self.totals.copy_(tensors["totals"])
+        moments: dict[int, dict[str, Tensor]] = {}
+        for name, tensor in part["optimizer."].items():
+            number, _, key = name.partition(".")
+            moments.setdefault(int(number), {})[key] = tensor
+        self.optimizer.load_state_dict({"state": moments, "param_groups": self.optimizer.state_dict()["param_groups"]})
+        self.progress = Progress(**json.loads(metadata["progress"]))
+
+
+PARTS = ("model.", "average.", "best.", "optimizer.")

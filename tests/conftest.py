@@ -1,0 +1,22 @@
+import os
+
+from jaxtyping import install_import_hook
+
+hook = install_import_hook("variate", "beartype.beartype")
+hook.__enter__()  # for the whole session: every annotated shape in variate is checked in the tests
+
+os.environ.setdefault("COLUMNS", "120")
+
+import pytest  # noqa: E402
+import torch  # noqa: E402
+
+torch.set_num_threads(1)  # the tests' tensors are small
+
+
+@pytest.fixture(autouse=True)
+def double_precision():
+    """Float64 by default, and generators that no test depends on by accident."""
+    torch.set_default_dtype(torch.float64)
+    torch.manual_seed(0)
+    yield
+    torch.set_default_dtype(torch.float32)

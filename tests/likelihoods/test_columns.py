@@ -1,0 +1,90 @@
+import pytest
+import torch
+from scipy import special, stats
+
+from variate.errors import InputError
+from variate.likelihoods import Columns
+from variate.recipe import Column
+
+N = 60
+COLUMNS = (
+    Column("age", "real"),
+    Column("city", "categorical", ("a", "b", "c")),
+    Column("visits", "counts"),
+    Column("member", "binary"),
+    Column("height", "real"),
+    Column("pet", "categorical", ("cat", "dog")),
+)
+
+
+@pytest.fixture
+def x():
+    columns = [
+        40 + 12 * torch.randn(N),
+        torch.randint(0, 3, (N,)).double(),
+        torch.poisson(torch.full((N,), 4.0)),
+        torch.randint(0, 2, (N,)).double(),
+        1.7 + 0.1 * torch.randn(N),
+        torch.randint(0, 2, (N,)).double(),
+    ]
+    return torch.stack(columns, -1)
+
+
+def test_log_probability_is_the_sum_of_the_columns_by_scipy(x):
+    likelihood = Columns(COLUMNS, counts="poisson")
+    likelihood.fit_scaling(x)
+    assert likelihood.out_shape == (2 + 1 + 1 + 3 + 2,)
+    outputs = torch.randn(N, 9)
+    reals, bit, count, city, pet = outputs.split([2, 1, 1, 3, 2], -1)
+    total = torch.zeros(N)
+    for column, loc in ((0, reals[:, 0]), (4, reals[:, 1])):
+        mean, std = x[:, column].mean(), x[:, column].std(correction=0)
+        total += torch.from_numpy(stats.norm((mean + std * loc).numpy(), std.item()).logpdf(x[:, column]))
+    mean = (x[:, 3].sum() + 0.5) / (N + 1)
+    total += torch.from_numpy(stats.bernoulli(special.expit((bit[:, 0] + mean.logit()).numpy())).logpmf(x[:, 3]))
+    rate = (x[:, 2].mean() + 0.5 / N) * count[:, 0].exp()
+    total += torch.from_numpy(stats.poisson(rate.numpy()).logpmf(x[:, 2]))
+    for column, logits, size in ((1, city, 3), (5, pet, 2)):
+        code = x[:, column].long()
+        frequency = torch.bincount(code, minlength=size) + 0.5
+        total += (logits + frequency.log()).log_softmax(-1).gather(-1, code[:, None])[:, 0]
+    torch.testing.assert_close(likelihood(outputs).log_prob(x), total)
+
+
+def test_means_and_draws_are_rows_of_the_table(x):
+    likelihood = Columns(COLUMNS)
+    likelihood.fit_scaling(x)
+    p_x = likelihood(0.1 * torch.randn(2, N, *likelihood.out_shape))
+    draws = p_x.sample((20,))
+    assert likelihood.check(draws.reshape(-1, 6)) is None
+    assert ((draws.mean((0, 1, 2)) - x.mean(0)).abs() < 5 * x.std(0) / N**0.5).all()
+    assert p_x.mean[..., [1, 5]].frac().eq(0).all()
+    torch.testing.assert_close(p_x.mean[..., 0].mean(), x[:, 0].mean(), rtol=0.05, atol=0)
+
+
+def test_it_is_a_mass_if_every_column_is():
+    assert not Columns(COLUMNS).is_mass
+    assert Columns(tuple(c for c in COLUMNS if c.kind != "real")).is_mass
+
+
+def test_the_column_at_fault_is_named(x):
+    x[3, 2] = 1.5
+    with pytest.raises(InputError, match=r"column 'visits': negative-binomial is a likelihood of counts"):
+        Columns(COLUMNS).check(x)
+
+
+def test_floors_stand_in_the_columns_order(x):
+    likelihood = Columns(COLUMNS)
+    with torch.no_grad():
+        likelihood.parts[0].scale.raw.copy_(torch.tensor([0.0, -9.0]))
+    assert likelihood.floored().tolist() == [False] * 4 + [True, False]
+    assert Columns(COLUMNS[1:3]).floored() is None
+
+
+def test_unknown_names_are_refused():
+    with pytest.raises(InputError, match="real 'normal' is unknown"):
+        Columns(COLUMNS, real="normal")
+    with pytest.raises(InputError, match="did you mean 'poisson'"):
+        Columns(COLUMNS, counts="poison")
+    with pytest.raises(InputError, match="at least one column"):
+        Columns(())
