@@ -38,8 +38,10 @@ def inverse(log_scale):
 def test_outputs_mean_what_the_docstring_says():
     z = torch.randn(6, 3)
     loc = [0.5, -1.0, 2.0]
-    isotropic = Isotropic(3)(torch.tensor([loc + [inverse(-0.7)]]))
-    torch.testing.assert_close(isotropic.log_prob(z), Independent(Normal(torch.tensor(loc), math.exp(-0.7)), 1).log_prob(z))
+    isotropic = Isotropic(3)(torch.tensor([[*loc, inverse(-0.7)]]))
+    torch.testing.assert_close(
+        isotropic.log_prob(z), Independent(Normal(torch.tensor(loc), math.exp(-0.7)), 1).log_prob(z)
+    )
     log_scales = [0.2, -0.3, 0.0]
     raws = [inverse(value) for value in log_scales]
     diagonal = Diagonal(3)(torch.tensor([loc + raws]))
@@ -70,7 +72,7 @@ def test_scales_of_a_diverged_network_stay_finite(family, dtype):
     module = family(2)
     for value in (1e30, -1e30):
         outputs = torch.zeros(1, module.num_outputs, dtype=dtype)
-        outputs[:, 2:4 if family is not Isotropic else 3] = value
+        outputs[:, 2 : 4 if family is not Isotropic else 3] = value
         q_z = module(outputs)
         expected = math.exp(math.copysign(LOG_SCALE_BOUND, value))
         torch.testing.assert_close(q_z.stddev, torch.full((1, 2), expected, dtype=dtype), rtol=1e-5, atol=0)

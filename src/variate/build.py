@@ -1,6 +1,6 @@
 """From a recipe to a model, and from a file to a model: the one place where names become objects."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 import numpy as np
@@ -10,9 +10,9 @@ from torch import Tensor, nn
 from variate import files, likelihoods, posteriors, priors
 from variate.choose import choose
 from variate.data import Rows, Splits, from_array
-from variate.errors import InputError
+from variate.errors import InputError, did_you_mean
 from variate.networks import MLP, ColumnInputs, ConvDecoder, ConvEncoder, Inputs, Standardize
-from variate.recipe import FORMAT, Likelihood, ModelOptions, Recipe, Schema
+from variate.recipe import FORMAT, Likelihood, ModelOptions, Recipe, Scale, Schema
 from variate.rng import seeded
 from variate.vae import VAE, Array, Decoder, Encoder
 
@@ -30,17 +30,30 @@ LIKELIHOODS: dict[Likelihood, Callable[[Schema, ModelOptions], likelihoods.Likel
     ),
     "categorical": lambda s, m: likelihoods.Categorical(s.shape, s.levels),
     "gaussian": lambda s, m: likelihoods.Gaussian(s.shape, m.scale, m.sigma),
-    "student-t": lambda s, m: likelihoods.StudentT(s.shape, m.scale),
+    "student-t": lambda s, m: likelihoods.StudentT(s.shape, m.scale, m.sigma),
     "poisson": lambda s, m: likelihoods.Poisson(s.shape),
     "negative-binomial": lambda s, m: likelihoods.NegativeBinomial(s.shape),
-    "columns": lambda s, m: likelihoods.Columns(s.columns),
+    "columns": lambda s, m: likelihoods.Columns(s.columns, scale=refuse_optimal(m.scale)),
 }
+
+
+def refuse_optimal(scale: Scale) -> Scale:
+    """The scale of a table's real columns, which have no one residual for all."""
+    if scale == "optimal":
+        raise InputError("scale 'optimal' is for rows of one kind: use 'dimension' for the columns of a table")
+    return scale
+
 
 PRIORS: dict[str, Callable[[Encoder, ModelOptions], nn.Module]] = {
     "normal": lambda encoder, m: priors.Normal(encoder.family.latent),
     "mixture": lambda encoder, m: priors.Mixture(encoder.family.latent, m.components),
     "vamp": lambda encoder, m: priors.Vamp(encoder, m.components),
 }
+
+NETWORKS = ("mlp", "conv")
+
+LEAST = {"latent": 1, "width": 1, "depth": 0, "components": 1}
+"""The smallest value of each size that an option sets."""
 
 ROWS_EXPECTED = 10_000
 """How many training rows a model is built for when only their schema is known."""
@@ -49,9 +62,9 @@ PIXEL_FLOOR = 0.2
 """Least spread that a pixel is divided by, as a part of the spread of all pixels."""
 
 
-def networks(schema: Schema, model: ModelOptions, outputs: int, out_shape: tuple[int, ...]) -> tuple[
-    Inputs, nn.Module, nn.Module
-]:
+def networks(
+    schema: Schema, model: ModelOptions, outputs: int, out_shape: tuple[int, ...]
+) -> tuple[Inputs, nn.Module, nn.Module]:
     """The encoder's inputs, the encoder's network and the decoder's network."""
     latent, width, depth = model.latent, model.width, model.depth
     if latent is None or width is None or depth is None:
@@ -78,13 +91,34 @@ def from_recipe(recipe: Recipe) -> VAE:
         InputError: If the recipe asks for what does not go together.
     """
     model, schema = recipe.model, recipe.schema
-    if model.latent is None or model.latent < 1:
-        raise InputError(f"latent must be at least 1, got {model.latent}")
+    check_options(schema, model)
+    if model.latent is None:
+        raise AssertionError("options are checked before a model is built")
     likelihood = LIKELIHOODS[model.likelihood](schema, model)
     family = POSTERIORS[model.posterior](model.latent)
     inputs, encoding, decoding = networks(schema, model, family.num_outputs, likelihood.out_shape)
     encoder = Encoder(inputs, encoding, family)
     return VAE(encoder, Decoder(decoding, likelihood), PRIORS[model.prior](encoder, model), recipe)
+
+
+def check_options(schema: Schema, model: ModelOptions) -> None:
+    """Refuses names that are not in the tables above, impossible sizes, and a table's likelihood for what is none."""
+    tables: dict[str, Collection[str]] = {
+        "likelihood": LIKELIHOODS,
+        "posterior": POSTERIORS,
+        "prior": PRIORS,
+        "network": NETWORKS,
+    }
+    for option, known in tables.items():
+        name = getattr(model, option)
+        if name not in known:
+            raise InputError(f"{option} {name!r} is unknown{did_you_mean(name, known)}")
+    for option, least in LEAST.items():
+        value = getattr(model, option)
+        if value is None or value < least:
+            raise InputError(f"{option} must be at least {least}, got {value}")
+    if model.likelihood == "columns" and not schema.columns:
+        raise InputError(f"likelihood 'columns' is for tables, but the data are {schema.kind}: use 'auto'")
 
 
 def build(data: Schema | Rows | Splits | Array, model: ModelOptions | None = None, *, seed: int = 0) -> VAE:
@@ -114,14 +148,22 @@ def build(data: Schema | Rows | Splits | Array, model: ModelOptions | None = Non
 
 def described(data: Rows | Splits | Array) -> tuple[Schema, Tensor]:
     """The schema and the training rows of what was passed as data."""
-    if isinstance(data, Rows | Splits):
-        return data.schema, torch.from_numpy(data.values if isinstance(data, Rows) else data.train)
+    if isinstance(data, Splits):
+        return data.schema, scaling_rows(data)
+    if isinstance(data, Rows):
+        return data.schema, torch.from_numpy(data.values)
     values = np.asarray(data)
     rows = from_array(values, name="data")
     if rows.values.shape != values.shape:
         expected = ", ".join(map(str, rows.values.shape))
         raise InputError(f"data must have shape ({expected}), with the channels second, got {values.shape}: reshape it")
     return rows.schema, torch.from_numpy(rows.values)
+
+
+def scaling_rows(parts: Splits) -> Tensor:
+    """The training rows as scalings need them: of grey levels whose bits are still to be drawn, how likely 1 is."""
+    rows = torch.from_numpy(parts.train)
+    return rows / (parts.schema.levels - 1) if parts.redraw else rows
 
 
 def load(path: str | Path, into: VAE | None = None) -> VAE:
@@ -143,8 +185,11 @@ def load(path: str | Path, into: VAE | None = None) -> VAE:
     tensors, metadata = files.read_tensors(path)
     check_format(path, metadata)
     if into is None and not metadata["recipe"]:
-        raise InputError(f"{str(path)!r} holds a model of custom networks: build it and pass it as load(path, into=vae)")
-    vae = into if into is not None else from_recipe(Recipe.from_json(metadata["recipe"]))
+        raise InputError(
+            f"{str(path)!r} holds a model of custom networks: build it and pass it as load(path, into=vae)"
+        )
+    with seeded(0):  # whatever weights are drawn are replaced: the user's generator shall not notice
+        vae = into if into is not None else from_recipe(Recipe.from_json(metadata["recipe"]))
     try:
         vae.load_state_dict(tensors)
     except RuntimeError as error:

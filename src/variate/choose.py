@@ -22,10 +22,12 @@ LIKELIHOODS: dict[Kind, tuple[Likelihood, str]] = {
 CONV_FROM = 32
 """Images whose longer side is at least this get the convolutional pair."""
 
-WORK = 5e12
+WORK = 4.5e12
 """Multiplications, forward, of a default run: two minutes or so of two cores with bfloat16."""
-MOST_STEPS, LEAST_STEPS, LEAST_EPOCHS = 2_000, 500, 5
-"""Small models stop here, before they have learnt their few rows by heart; large ones are not cut shorter than this."""
+LEAST_EPOCHS, MOST_EPOCHS, LEAST_STEPS = 5, 150, 1_000
+"""Large models are not cut shorter, small ones do not go on longer, and few rows are seen often enough."""
+MANY_ROWS = 10_000
+"""From here on, data bear the larger networks and richer likelihoods."""
 
 
 class Choice(NamedTuple):
@@ -72,15 +74,16 @@ def choose_model(schema: Schema, num_rows: int, model: ModelOptions) -> tuple[Mo
     network = ("conv" if conv else "mlp") if model.network == "auto" else model.network
     if network == "conv" and not schema.is_image:
         raise InputError(f"network 'conv' needs images, but a row has shape {schema.shape}: use 'mlp'")
+    many = num_rows >= MANY_ROWS
     chosen = dataclasses.replace(
         model,
         likelihood=likelihood,
         network=network,
         latent=model.latent if model.latent is not None else latents(schema),
         scale=("conditional" if schema.kind == "pixels" else "dimension") if model.scale == "auto" else model.scale,
-        mixtures=model.mixtures if model.mixtures is not None else 1,
+        mixtures=model.mixtures if model.mixtures is not None else mixtures(schema, num_rows),
         width=model.width if model.width is not None else width(schema, num_rows, network == "conv"),
-        depth=model.depth if model.depth is not None else (1 if network == "conv" else 3),
+        depth=model.depth if model.depth is not None else (1 if network == "conv" else 3 if many else 2),
     )
     if model.network != "auto":
         shape = "as asked"
@@ -92,15 +95,20 @@ def choose_model(schema: Schema, num_rows: int, model: ModelOptions) -> tuple[Mo
 
 
 def latents(schema: Schema) -> int:
-    """Latent dimensions: about the square root of a row's numbers, between 2 and 128."""
-    return min(128, max(2, 2 ** round(math.log2(math.sqrt(schema.size) + 1))))
+    """Latent dimensions: about four times the cube root of a row's numbers (16 for 8x8, 32 for 28x28), half of few."""
+    return min(128, math.ceil(schema.size / 2), 2 ** round(math.log2(4 * schema.size ** (1 / 3))))
+
+
+def mixtures(schema: Schema, num_rows: int) -> int:
+    """Two logistics a pixel where there are rows enough to tell them apart, and levels enough to need them."""
+    return 2 if num_rows >= MANY_ROWS and schema.levels > 64 else 1
 
 
 def width(schema: Schema, num_rows: int, conv: bool) -> int:
     """Units a layer: more for longer rows and for more of them, so that few rows do not meet a huge network."""
     if conv:
         return 24
-    limit = 512 if num_rows >= 10_000 else 256 if num_rows >= 1_000 else 128
+    limit = 512 if num_rows >= MANY_ROWS else 256 if num_rows >= 1_000 else 128
     return min(limit, max(64, 2 ** math.ceil(math.log2(2 * schema.size))))
 
 
@@ -112,15 +120,16 @@ def choose_training(num_rows: int, training: TrainingOptions, cost: int | None =
         training: The user's choices.
         cost: Multiplications a row of one pass; without it the number of epochs stays open.
     """
-    batch = training.batch_size or min(256 if num_rows >= 10_000 else 128, num_rows)
+    usual = min(256 if num_rows >= MANY_ROWS else 64, num_rows)
+    batch = training.batch_size if training.batch_size is not None else usual
     epochs = training.epochs
     if epochs is None and cost is not None:
-        steps = min(MOST_STEPS, max(LEAST_STEPS, WORK / (cost * batch)))
-        epochs = max(LEAST_EPOCHS, round(steps * batch / num_rows))
+        affordable = max(LEAST_EPOCHS, min(MOST_EPOCHS, WORK / (cost * num_rows)))
+        epochs = math.ceil(max(affordable, LEAST_STEPS * batch / num_rows))
     return dataclasses.replace(
         training,
         batch_size=batch,
         epochs=epochs,
-        lr=training.lr or 2e-3,
+        lr=training.lr if training.lr is not None else 2e-3,
         clip=training.clip if training.clip is not None else 1.0,
     )

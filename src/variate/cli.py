@@ -7,6 +7,7 @@ import os
 import sys
 import traceback
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Annotated, NoReturn
 
@@ -137,10 +138,11 @@ COMMANDS = {"train": Train, "evaluate": Evaluate, "sample": Sample, "reconstruct
 
 DESCRIPTION = """Train variational autoencoders on images and tables, and use them.
 
-variate train digits                 trains on the data in the box and writes runs/digits
-variate evaluate runs/digits         how good it is: nats and bits a dimension, with standard errors
-variate sample runs/digits           new images
-variate COMMAND --help               what a command can do"""
+`variate train digits` trains on the data in the box and writes runs/digits.
+
+`variate evaluate runs/digits` says how good it is: nats and bits a dimension, with standard errors.
+
+`variate sample runs/digits` draws new images; `variate COMMAND --help` says what a command can do."""
 
 
 def main() -> None:
@@ -149,7 +151,13 @@ def main() -> None:
     command = tyro.extras.subcommand_cli_from_dict(
         COMMANDS, prog="variate", description=DESCRIPTION, config=config, use_underscores=False
     )
-    warnings.showwarning = _show_warning
+    with warnings.catch_warnings():
+        warnings.showwarning = _show_warning
+        _run(command)
+
+
+def _run(command: Callable[[], None]) -> None:
+    """Runs a command and turns what it raises into a sentence and an exit code."""
     try:
         command()
     except InputError as error:
@@ -164,7 +172,8 @@ def main() -> None:
     except Exception as error:  # whatever is left is ours to mend, and must not look like the user's
         if os.environ.get("VARIATE_DEBUG"):
             traceback.print_exc()
-        _fail(1, f"failed: {type(error).__name__}: {error} (VARIATE_DEBUG=1 shows where)")
+        reason = str(error).strip().partition("\n")[0]
+        _fail(1, f"failed: {type(error).__name__}: {reason} (VARIATE_DEBUG=1 shows where)")
 
 
 def _fail(code: int, message: str) -> NoReturn:

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from variate.errors import InputError
 from variate.objectives import Terms, elbo
 from variate.rng import seeded
 from variate.vae import VAE, Array, evaluating
@@ -61,8 +62,13 @@ def evaluate(vae: VAE, x: Array, num_samples: int = 1, seed: int = 0, batch_size
         num_samples: Posterior draws a row, L.
         seed: Of the draws; the same seed gives the same numbers, and torch's global generator is left alone.
         batch_size: Rows at a time.
+
+    Raises:
+        InputError: If there is no row, or the rows are not what the model takes.
     """
     rows = vae.rows(x)
+    if not len(rows):
+        raise InputError("x must hold at least one row, got none")
     with seeded(seed), evaluating(vae):
         batches = [elbo(vae, batch.to(vae.device), num_samples) for batch in rows.split(batch_size)]
     terms = Terms(*(torch.cat(parts).cpu() for parts in zip(*batches, strict=True)))

@@ -1,8 +1,9 @@
 """The recipe: one description of the data, the model and its training, behind the API, the command line and the file.
 
-Every name that a user can type stands here, as a `Literal`, and nowhere else is a name compared outside the table that
-turns it into an object (`variate.build`). `None` and `"auto"` mean: chosen from the data's shape and size; the recipe that
-is saved with a model holds what was chosen. This module imports no torch and no numpy, so `variate --help` is quick.
+Every name that a user can type stands here, as a `Literal`, and nowhere else is a name compared outside the table
+that turns it into an object (`variate.build`). `None` and `"auto"` mean: chosen from the data's shape and size; the
+recipe that is saved with a model holds what was chosen. This module imports no torch and no numpy, so `variate --help`
+is quick.
 """
 
 import dataclasses
@@ -231,9 +232,7 @@ def structure(value: Any, kind: type[T]) -> T:  # noqa: ANN401  any JSON value
     converter = cattrs.Converter(forbid_extra_keys=True)
     for plain in (bool, int, float, str):
         converter.register_structure_hook(plain, _exactly)
-    converter.register_structure_hook_func(
-        lambda hint: get_origin(hint) is tuple, lambda items, hint: _tuple(items, hint, converter)
-    )
+    converter.register_structure_hook_func(_is_tuple, lambda items, hint: _tuple(items, hint, converter))
     try:
         return converter.structure(value, kind)
     except Exception as error:  # cattrs raises groups of whatever the constructors raised
@@ -246,6 +245,10 @@ def _exactly(value: Any, kind: type[Any]) -> Any:  # noqa: ANN401
     if type(value) is not kind and not (kind is float and type(value) is int):
         raise TypeError(f"expected {kind.__name__}, got {value!r}")
     return kind(value)
+
+
+def _is_tuple(hint: Any) -> bool:  # noqa: ANN401
+    return get_origin(hint) is tuple
 
 
 def _tuple(items: Any, hint: Any, converter: "Converter") -> tuple[Any, ...]:  # noqa: ANN401

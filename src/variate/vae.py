@@ -161,7 +161,7 @@ class VAE(nn.Module):
         Raises:
             InputError: If the shape, a value or the kind of data is not what the model takes.
         """
-        rows = torch.as_tensor(x)
+        rows = _tensor(x)
         if tuple(rows.shape[1:]) != self.event_shape:
             raise InputError(f"x must have shape (N, {', '.join(map(str, self.event_shape))}), got {tuple(rows.shape)}")
         if rows.is_floating_point() and not rows.isfinite().all():
@@ -231,6 +231,16 @@ class VAE(nn.Module):
         """Writes the weights, the scalings and the recipe to one safetensors file, whole or not at all."""
         metadata = {"format": str(FORMAT), "recipe": self.recipe.to_json() if self.recipe else ""}
         files.write_tensors(Path(path), self.state_dict(), metadata)
+
+
+def _tensor(x: Array) -> Tensor:
+    """Numbers of any layout as a tensor, bits as integers; torch's own conversion refuses or warns of some arrays."""
+    if not isinstance(x, Tensor):
+        array = np.asarray(x)
+        if array.dtype.kind not in "biuf":
+            raise InputError(f"x must be an array of numbers, got dtype {array.dtype}")
+        x = torch.from_numpy(np.require(array, array.dtype.newbyteorder("="), ["C", "W"]))
+    return x.to(torch.uint8) if x.dtype == torch.bool else x
 
 
 def _to_cpu(value: Tensor | Embedding) -> Tensor | Embedding:

@@ -98,7 +98,9 @@ def test_kl_near_scale_one_keeps_its_digits_in_float32(log_scale):
     log_s = torch.tensor([[log_scale]], dtype=torch.float32)
     rounded = log_s.double().item()
     series = sum(2 ** (k - 1) * rounded**k / math.factorial(k) for k in range(2, 12))
-    kl = kl_divergence(IsotropicGaussian(torch.zeros(1, 1, dtype=torch.float32), log_s), StandardNormal(1, torch.float32))
+    kl = kl_divergence(
+        IsotropicGaussian(torch.zeros(1, 1, dtype=torch.float32), log_s), StandardNormal(1, torch.float32)
+    )
     # expm1 is right to the last bit or two of 2 l, so the error is of the order of eps * 2 l and not of eps * 1.
     assert abs(kl.item() - series) <= 4 * torch.finfo(torch.float32).eps * abs(rounded)
     double = 0.5 * scale_excess(log_s.double()).item()

@@ -1,10 +1,11 @@
+import itertools
 import math
 
 import pytest
 import torch
 
 from variate.networks import ConvDecoder, ConvEncoder
-from variate.networks.conv import COARSEST, MOST_CHANNELS, Resize, block, channels, norm, sizes
+from variate.networks.conv import COARSEST, GROUP, MOST_CHANNELS, Resize, block, channels, norm, sizes
 
 SHAPES = [(1, 1), (5, 3), (1, 9), (28, 28), (64, 48), (31, 33)]
 
@@ -53,18 +54,17 @@ def test_every_pixel_and_every_latent_counts(shape):
 
 @pytest.mark.parametrize("shape", [*SHAPES, (4, 4), (1000, 1)])
 def test_sizes_halve_rounding_up_until_coarse(shape):
-    pyramid = sizes(*shape)
-    assert pyramid[0] == shape
+    pyramid = [shape, *sizes(*shape)]
     assert max(pyramid[-1]) <= COARSEST
-    assert all(max(size) > COARSEST for size in pyramid[:-1])
-    for (height, width), coarse in zip(pyramid, pyramid[1:], strict=False):
+    assert all(max(size) > COARSEST for size in pyramid[1:-1])
+    for (height, width), coarse in itertools.pairwise(pyramid):
         assert coarse == (math.ceil(height / 2), math.ceil(width / 2))
         halved = torch.nn.Conv2d(1, 1, 3, stride=2, padding=1)(torch.zeros(1, 1, height, width))
         assert halved.shape[2:] == coarse
 
 
 def test_channels_double_up_to_a_limit_and_a_wide_network_stays_wide():
-    assert channels(32, 5) == [32, 64, 128, MOST_CHANNELS, MOST_CHANNELS]
+    assert channels(24, 6) == [24, 48, 96, MOST_CHANNELS, MOST_CHANNELS, MOST_CHANNELS]
     assert channels(2 * MOST_CHANNELS, 3) == [2 * MOST_CHANNELS] * 3
 
 
@@ -79,6 +79,9 @@ def test_blocks_start_as_the_identity_plus_a_bias():
 def test_norm_groups_divide_the_channels(width):
     groups = norm(width).num_groups
     assert width % groups == 0
+    assert width // groups >= min(width, GROUP)
+    if width % GROUP == 0:
+        assert groups == width // GROUP
     x = torch.randn(2, width, 3, 3)
     per_group = norm(width)(x).reshape(2, groups, -1)
     torch.testing.assert_close(per_group.mean(-1), torch.zeros(2, groups), atol=1e-10, rtol=0)

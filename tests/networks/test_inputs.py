@@ -16,7 +16,13 @@ TABLE = (
 
 def table(n, seed=0):
     rng = np.random.default_rng(seed)
-    columns = [rng.normal(170, 10, n), rng.integers(0, 3, n), rng.poisson(4, n), rng.integers(0, 2, n), rng.integers(0, 2, n)]
+    columns = [
+        rng.normal(170, 10, n),
+        rng.integers(0, 3, n),
+        rng.poisson(4, n),
+        rng.integers(0, 2, n),
+        rng.integers(0, 2, n),
+    ]
     return torch.as_tensor(np.stack(columns, 1).astype(np.float64))
 
 

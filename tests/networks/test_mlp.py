@@ -7,7 +7,9 @@ from variate.networks.mlp import SMALL_START
 
 
 @pytest.mark.parametrize("depth", [0, 1, 2, 4])
-@pytest.mark.parametrize(("in_shape", "out_shape"), [((3,), (5,)), ((1,), (1,)), ((2, 3, 4), (2, 1, 5)), ((7,), (2, 3))])
+@pytest.mark.parametrize(
+    ("in_shape", "out_shape"), [((3,), (5,)), ((1,), (1,)), ((2, 3, 4), (2, 1, 5)), ((7,), (2, 3))]
+)
 def test_rows_of_any_shape_to_rows_of_any_shape(in_shape, out_shape, depth):
     network = MLP(in_shape, out_shape, width=6, depth=depth)
     assert network(torch.randn(4, *in_shape)).shape == (4, *out_shape)

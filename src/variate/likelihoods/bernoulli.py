@@ -7,7 +7,7 @@ from torch.distributions import Distribution, constraints
 from variate.distributions.guarded import Guarded
 from variate.likelihoods.base import Likelihood
 from variate.likelihoods.checks import require
-from variate.likelihoods.standardize import moments
+from variate.moments import moments
 
 
 class Bernoulli(Likelihood):

@@ -14,7 +14,7 @@ from variate.distributions.scaled import Scaled
 from variate.likelihoods.base import Likelihood
 from variate.likelihoods.checks import require
 from variate.likelihoods.scale import Scale
-from variate.likelihoods.standardize import moments
+from variate.moments import moments
 
 MIN_LOG_SCALE = -7.0
 """Floor of a learned log-scale: about a thousandth of the data's spread. A density grows without bound as its scale
@@ -63,7 +63,7 @@ class Real(Likelihood):
         """Sets the mean and the standard deviation of each element; the latter to 1 where an element is constant."""
         mean, std = moments(rows)
         self.offset.copy_(mean)
-        self.unit.copy_(std)
+        self.unit.copy_(torch.where(std > 0, std, 1.0))
         self.scale.set_unit(self.unit)
 
     def floored(self) -> Tensor | None:

@@ -90,8 +90,8 @@ class Learned(Scale):
         return soft_floor(self.raw, self.floor)
 
     def floored(self) -> Tensor:
-        """Which scales are within a factor of 2 of the floor."""
-        return self.raw.detach() < self.floor
+        """Which scales are within a factor of 4 of the floor; nearer, the soft floor hardly lets them move."""
+        return self.raw.detach() < self.floor + 1
 
 
 class Conditional(Scale):

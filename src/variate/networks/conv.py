@@ -2,8 +2,8 @@
 
 The encoder halves the sides, rounding up, until the longer one is at most `COARSEST`, and doubles the channels each
 time up to `MOST_CHANNELS`; the decoder goes back through the same list of sizes, so odd and non-square images need no
-padding. There are no blocks at full resolution, where they cost most: the encoder's first convolution halves already, and
-the decoder's last one says four pixels at a time.
+padding. There are no blocks at full resolution, where they cost most: the encoder's first convolution halves already,
+and the decoder's last one says four pixels at a time.
 
     encoder  (C, H, W) -> conv, halve -> [blocks, conv, halve] x stages -> blocks -> flatten -> linear -> outputs
     decoder  z -> linear -> unflatten -> blocks -> [conv, double, blocks] x stages -> conv, shuffle -> (P, C, H, W)
@@ -14,6 +14,7 @@ References:
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 
 import torch
 from jaxtyping import Float
@@ -27,7 +28,7 @@ COARSEST = 4
 MOST_CHANNELS = 192
 """Channels stop doubling here."""
 GROUP = 8
-"""Channels a normalisation group."""
+"""Channels a normalisation group, at least: a group of one would normalise a map of one pixel to nothing."""
 
 
 def sizes(height: int, width: int) -> list[tuple[int, int]]:
@@ -53,7 +54,8 @@ def block(width: int) -> Residual:
 
 def norm(width: int) -> nn.GroupNorm:
     """Group normalisation: no statistics across rows, so a row's density does not depend on its batch."""
-    return nn.GroupNorm(width // math.gcd(width, GROUP), width)
+    most = max(1, width // GROUP)
+    return nn.GroupNorm(next(groups for groups in range(most, 0, -1) if width % groups == 0), width)
 
 
 class Resize(nn.Module):
@@ -87,7 +89,7 @@ class ConvEncoder(nn.Module):
         pyramid = sizes(in_shape[1], in_shape[2])
         maps = channels(width, len(pyramid))
         layers: list[nn.Module] = [nn.Conv2d(in_shape[0], width, 3, stride=2, padding=1)]
-        for fine, coarse in zip(maps, maps[1:], strict=False):
+        for fine, coarse in pairwise(maps):
             layers += [*(block(fine) for _ in range(depth)), nn.Conv2d(fine, coarse, 3, stride=2, padding=1)]
         layers += [*(block(maps[-1]) for _ in range(depth)), norm(maps[-1]), nn.SiLU(), nn.Flatten()]
         layers.append(nn.Linear(maps[-1] * math.prod(pyramid[-1]), num_outputs))

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from variate.likelihoods.standardize import moments
+from variate.moments import moments
 from variate.recipe import Column
 
 

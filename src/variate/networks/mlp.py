@@ -23,7 +23,7 @@ class Residual(nn.Module):
         self.inner = inner
 
     def forward(self, x: Tensor) -> Tensor:
-        """x + f(x)."""
+        """The input plus f of it."""
         return x + self.inner(x)
 
 

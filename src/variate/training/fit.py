@@ -95,7 +95,8 @@ def fit(
     """
     job = _prepare(vae, train, validation, options or TrainingOptions(), overrides, levels)
     directory = Path(run) if run is not None else None
-    with seeded(job.options.seed), hardware.threads(job.options.threads), _interruptible() as interrupted:
+    settings = (seeded(job.options.seed), hardware.threads(job.options.threads), hardware.keeping_heap())
+    with settings[0], settings[1], settings[2], _interruptible() as interrupted:
         vae.train()
         state = State(vae, job.options.lr or 0.0)
         if resume and directory:

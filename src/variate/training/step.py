@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from variate.objectives import Scored, Training
 from variate.recipe import TrainingOptions
-from variate.rng import reseed
+from variate.rng import reseed, seeded
 from variate.training import schedule
 from variate.training.nonfinite import NonFiniteError, explain
 from variate.training.random import Order, mix
@@ -42,7 +42,16 @@ class Step:
         self.dimensions = math.prod(rows.shape[1:])
         self.failed = torch.full((), -1, dtype=torch.int64, device=rows.device)
         self.beta = torch.zeros((), device=rows.device)
-        self.loss = torch.compile(self._loss, fullgraph=True) if options.compile == "on" else self._loss
+        self._rehearse()
+        self.loss = torch.compile(self._loss) if options.compile == "on" else self._loss
+
+    def _rehearse(self) -> None:
+        """Scores a few rows once, so that an objective that cannot be had says so before anything is compiled.
+
+        It also lets torch choose its KL formula, which its compiler cannot trace and afterwards need not.
+        """
+        with seeded(0), torch.no_grad():
+            self._score(self.order.batch(0)[:2].to(self.rows.device))
 
     def _score(self, index: Tensor) -> Scored:
         x = self.rows[index]

@@ -9,7 +9,7 @@ ROWS_AT_A_TIME = 4096
 
 
 class Moments(NamedTuple):
-    """Mean and standard deviation of each element, float64, (*event); the latter is 1 where an element is constant."""
+    """Mean and standard deviation of each element, float64, (*event); the latter is exactly 0 where one is constant."""
 
     mean: Tensor
     std: Tensor
@@ -22,8 +22,7 @@ def moments(rows: Tensor) -> Moments:
     squares = torch.stack([(chunk.to(torch.float64) - mean).square().sum(0) for chunk in chunks]).sum(0)
     std = (squares / len(rows)).sqrt()
     # Rounding leaves a constant element a spread of a few ulp of its value: nothing may be divided by that.
-    constant = std <= 1e-12 * mean.abs()
-    return Moments(mean, torch.where(constant, 1.0, std))
+    return Moments(mean, torch.where(std > 1e-12 * mean.abs(), std, 0.0))
 
 
 def log_mean(rows: Tensor) -> Tensor:

@@ -1,0 +1,340 @@
+"""The command line as typed: what it writes, what it says, how it fails."""
+
+import csv
+import json
+import os
+import subprocess
+import sys
+import warnings
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+import torch
+from PIL import Image
+
+import variate
+from variate import cli
+
+FAST = ("--epochs", "3", "--width", "16", "--depth", "1", "--latent", "3")
+
+
+@pytest.fixture(autouse=True)
+def single_precision(double_precision):
+    torch.set_default_dtype(torch.float32)
+
+
+@pytest.fixture
+def run(monkeypatch, capsys, tmp_path):
+    monkeypatch.chdir(tmp_path)
+
+    def call(*arguments):
+        monkeypatch.setattr(sys, "argv", ["variate", *map(str, arguments)])
+        code = 0
+        with warnings.catch_warnings():
+            try:
+                cli.main()
+            except SystemExit as stop:
+                code = stop.code
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return call
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """One digits run, trained from its own directory."""
+    folder = tmp_path_factory.mktemp("trained")
+    command = [sys.executable, "-m", "variate", "train", "digits", *FAST]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    return folder / "runs" / "digits", done.stdout
+
+
+@pytest.fixture(scope="module")
+def table(tmp_path_factory):
+    """A table with a column of each kind."""
+    path = tmp_path_factory.mktemp("table") / "people.csv"
+    rng = np.random.default_rng(0)
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["height", "member", "visits", "city"])
+        for _ in range(300):
+            city = rng.choice(["Bern", "Oslo", "Rome"])
+            writer.writerow([f"{rng.normal(170, 9):.2f}", rng.integers(2), rng.negative_binomial(2, 0.1), city])
+    return path
+
+
+def test_train_says_what_it_took_the_data_for_and_why(trained):
+    run_directory, out = trained
+    assert "1,797 grey images 8x8, 17 levels (train 1,437, validation 180, test 180)" in out
+    assert "likelihood discretized-logistic: grey levels are integers with an order" in out
+    assert "network mlp: small images" in out
+    for name in ("model.safetensors", "metrics.jsonl", "reconstructions.png", "samples.png", "checkpoint"):
+        assert (run_directory / name).exists(), name
+    assert Image.open(run_directory / "samples.png").size == (8 * 66 + 2, 8 * 66 + 2)
+
+
+def test_evaluate_repeats_the_numbers_of_training(trained, run):
+    run_directory, out = trained
+    code, again, _ = run("evaluate", run_directory)
+    assert code == 0
+    numbers = [line for line in out.splitlines() if "ELBO, at most" in line]
+    assert numbers
+    assert [line for line in again.splitlines() if "ELBO, at most" in line] == numbers
+    assert "bits/dim" in again
+
+
+def test_evaluate_agrees_with_the_api(trained, run):
+    vae = variate.load(trained[0])
+    data = variate.split(variate.read("digits"), vae.recipe.data)
+    result = variate.evaluate(vae, data.test, num_samples=4, seed=3)
+    _, out, _ = run("evaluate", trained[0], "--samples", 4, "--seed", 3)
+    assert f"{result.elbo.value:,.2f} ± {result.elbo.stderr:.2f}" in out
+    assert f"{result.rate.value:,.2f} ± {result.rate.stderr:.2f}" in out
+
+
+def test_sample_writes_pictures_and_arrays_and_repeats_by_seed(trained, run, tmp_path):
+    assert run("sample", trained[0], "-n", 9)[0] == 0
+    assert Image.open(tmp_path / "samples.png").size == (3 * 66 + 2, 3 * 66 + 2)
+    assert run("sample", trained[0], "-n", 5, "--noise", "--out", "a.npy")[0] == 0
+    assert run("sample", trained[0], "-n", 5, "--noise", "--out", "b.npy")[0] == 0
+    a, b = np.load(tmp_path / "a.npy"), np.load(tmp_path / "b.npy")
+    assert a.shape == (5, 1, 8, 8)
+    assert (a == b).all()
+    assert set(np.unique(a)) <= set(range(17))
+
+
+def test_reconstruct_writes_a_picture_and_numbers(trained, run, tmp_path):
+    assert run("reconstruct", trained[0])[0] == 0
+    assert Image.open(tmp_path / "reconstructions.png").size == (12 * 66 + 2, 8 * 66 + 2)
+    assert run("reconstruct", trained[0], "--out", "r.npy")[0] == 0
+    vae = variate.load(trained[0])
+    test = variate.split(variate.read("digits"), vae.recipe.data).test
+    np.testing.assert_allclose(np.load(tmp_path / "r.npy"), vae.reconstruct(test).numpy(), rtol=1e-5, atol=1e-5)
+
+
+def test_embed_writes_every_row_in_order(trained, run, tmp_path):
+    vae = variate.load(trained[0])
+    mean, std = vae.embed(variate.read("digits").values)
+    for name in ("e.parquet", "e.csv", "e.npy"):
+        assert run("embed", trained[0], "--out", name, "--std")[0] == 0
+    found = pq.read_table(tmp_path / "e.parquet")
+    assert found.column_names == ["z0", "z1", "z2", "std0", "std1", "std2"]
+    expected = torch.cat([mean, std], 1).numpy()
+    np.testing.assert_array_equal(np.stack([c.to_numpy() for c in found.columns], 1), expected)
+    np.testing.assert_array_equal(np.load(tmp_path / "e.npy"), expected)
+    np.testing.assert_allclose(np.loadtxt(tmp_path / "e.csv", delimiter=",", skiprows=1), expected, rtol=1e-6)
+
+
+def test_a_table_goes_all_the_way(table, run, tmp_path):
+    code, out, _ = run("train", table, "--epochs", 3, "--out", "run")
+    assert code == 0
+    assert "height real, member binary, visits counts, city categorical of 3" in out
+    assert "nats/dim" in out
+    assert "density" in out
+    code, _, _ = run("sample", "run", "-n", 40, "--out", "new.csv")
+    assert code == 0
+    with (tmp_path / "new.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 40
+    assert {row["city"] for row in rows} <= {"Bern", "Oslo", "Rome"}
+    assert {row["member"] for row in rows} <= {"0", "1"}
+    assert all(int(row["visits"]) >= 0 for row in rows)
+    assert run("reconstruct", "run", "--out", "r.parquet")[0] == 0
+    assert run("embed", "run", table, "--out", "e.csv")[0] == 0
+    code, _, err = run("sample", "run", "--out", "new.npy")
+    assert code == 2
+    assert "categories are text" in err
+
+
+def test_nothing_is_overwritten_unless_asked(trained, run, tmp_path):
+    (tmp_path / "samples.png").write_text("mine")
+    code, _, err = run("sample", trained[0])
+    assert code == 2
+    assert "--overwrite" in err
+    assert (tmp_path / "samples.png").read_text() == "mine"
+    assert run("sample", trained[0], "--overwrite")[0] == 0
+    before = (trained[0] / "model.safetensors").read_bytes()
+    code, _, err = run("train", "digits", *FAST, "--out", trained[0])
+    assert code == 2
+    assert "not empty" in err
+    assert (trained[0] / "model.safetensors").read_bytes() == before
+
+
+def test_runs_get_names_of_their_own(run, tmp_path):
+    for _ in range(2):
+        assert run("train", "digits", *FAST)[0] == 0
+    assert (tmp_path / "runs" / "digits" / "model.safetensors").exists()
+    assert (tmp_path / "runs" / "digits-2" / "model.safetensors").exists()
+
+
+def test_resume_of_a_finished_run_changes_nothing_and_other_options_are_refused(run, tmp_path):
+    assert run("train", "digits", *FAST)[0] == 0
+    model = tmp_path / "runs" / "digits" / "model.safetensors"
+    before = model.read_bytes()
+    assert run("train", "digits", "--resume")[0] == 0
+    assert model.read_bytes() == before
+    code, _, err = run("train", "digits", "--resume", "--latent", 7)
+    assert code == 2
+    assert "latent is 3" in err
+    code, _, err = run("train", "digits", "--resume", "--out", "elsewhere")
+    assert code == 2
+
+
+def write_bad_inputs(folder):
+    """Files that cannot be used: name -> (arguments, words that the error must have)."""
+    rng = np.random.default_rng(0)
+    good = rng.normal(size=(50, 4))
+    (folder / "empty").mkdir()
+    np.save(folder / "object.npy", np.array([{"a": 1}, None], dtype=object), allow_pickle=True)
+    np.save(folder / "nan.npy", np.where(np.arange(200).reshape(50, 4) == 17, np.nan, good))
+    np.save(folder / "inf.npy", np.where(np.arange(200).reshape(50, 4) == 17, np.inf, good))
+    np.save(folder / "labels.npy", rng.integers(10, size=100))
+    np.save(folder / "none.npy", np.zeros((0, 4)))
+    np.save(folder / "two.npy", good[:2])
+    content = (folder / "nan.npy").read_bytes()
+    (folder / "cut.npy").write_bytes(content[: len(content) // 2])
+    (folder / "text.csv").write_text("name\nAnn\nBob\nCyd\n")
+    (folder / "missing.csv").write_text("a,b\n1.5,2\n,3\n2.5,\n" * 20)
+    sizes = folder / "sizes"
+    sizes.mkdir()
+    for index in range(6):
+        Image.new("L", (8, 8) if index < 4 else (9, 7), index * 20).save(sizes / f"{index}.png")
+    broken = folder / "broken"
+    broken.mkdir()
+    picture = (sizes / "0.png").read_bytes()
+    (broken / "a.png").write_bytes(picture[: len(picture) // 2])
+    return {
+        "empty folder": (["empty"], "empty"),
+        "no such file": (["digit"], "did you mean 'digits'"),
+        "object array": (["object.npy"], "object"),
+        "NaN": (["nan.npy"], "NaN or Inf"),
+        "Inf": (["inf.npy"], "NaN or Inf"),
+        "labels": (["labels.npy"], "labels"),
+        "no rows": (["none.npy"], "0 rows|no rows"),
+        "too few rows": (["two.npy"], "2 rows"),
+        "truncated array": (["cut.npy"], "cut.npy"),
+        "one column of text": (["text.csv"], "text"),
+        "missing values": (["missing.csv"], "missing"),
+        "sizes differ": (["sizes"], "--size"),
+        "only truncated images": (["broken"], "a.png"),
+        "conv on rows": (["object.npy", "--network", "conv"], "object"),
+        "bits on grey": (["digits", "--likelihood", "bernoulli"], "binarize"),
+        "beta negative": (["digits", "--beta", "-1"], "beta"),
+        "epochs zero": (["digits", "--epochs", "0"], "epochs"),
+        "batch too large": (["digits", "--batch-size", "100000"], "batch_size"),
+        "latent zero": (["digits", "--latent", "0"], "latent"),
+        "no GPU": (["digits", "--device", "cuda"], "GPU"),
+        "unknown option": (["digits", "--latents", "3"], "latent"),
+        "unknown choice": (["digits", "--posterior", "round"], "posterior"),
+        "columns of images": (["digits", "--columns", "a", "real"], "column"),
+        "free bits with iwae": (["digits", "--bound", "iwae", "--free-bits", "0.1"], "free_bits"),
+        "sigma without fixed": (["digits", "--sigma", "0.1"], "sigma"),
+    }
+
+
+def test_bad_input_ends_in_one_sentence_and_exit_code_2(run, tmp_path):
+    for name, (arguments, words) in write_bad_inputs(tmp_path).items():
+        code, out, err = run("train", *arguments, "--out", "run")
+        assert code == 2, (name, code, out, err)
+        assert any(word in err for word in words.split("|")), (name, err)
+        assert "Traceback" not in err, name
+        if err.startswith("variate: error: "):
+            assert err.strip().count("\n") == 0, (name, err)
+        assert not (tmp_path / "run").exists(), name
+
+
+def test_an_unreadable_image_among_good_ones_is_counted_and_named(run, tmp_path):
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    rng = np.random.default_rng(0)
+    for index in range(40):
+        Image.fromarray(rng.integers(256, size=(9, 7), dtype=np.uint8)).save(folder / f"{index:02}.png")
+    whole = (folder / "00.png").read_bytes()
+    (folder / "cut.png").write_bytes(whole[: len(whole) // 2])
+    code, out, _ = run("train", folder, *FAST, "--out", "run")
+    assert code == 0
+    assert "40 grey images 9x7" in out
+    assert "cut.png" in out
+
+
+def test_damaged_and_foreign_model_files_are_refused(trained, run, tmp_path):
+    content = (trained[0] / "model.safetensors").read_bytes()
+    bad = tmp_path / "bad.safetensors"
+    flipped = bytearray(content)
+    flipped[-5] ^= 1
+    for damaged in (content[: len(content) // 2], bytes(flipped), b"", b"\x80\x04K\x01.", os.urandom(500)):
+        bad.write_bytes(damaged)
+        for command in (["evaluate", bad], ["sample", bad], ["embed", bad], ["reconstruct", bad]):
+            code, _, err = run(*command)
+            assert code == 2, err
+            assert err.startswith("variate: error: ")
+            assert "Traceback" not in err
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["bad.safetensors"]
+    code, _, err = run("evaluate", "nowhere")
+    assert code == 2
+    assert "no file" in err
+
+
+def test_a_model_of_a_newer_format_is_refused(trained, run, tmp_path):
+    from variate import files
+
+    tensors, metadata = files.read_tensors(trained[0] / "model.safetensors")
+    files.write_tensors(tmp_path / "new.safetensors", tensors, metadata | {"format": "99"})
+    code, _, err = run("evaluate", tmp_path / "new.safetensors")
+    assert code == 2
+    assert "upgrade" in err
+    recipe = json.loads(metadata["recipe"])
+    recipe["model"]["wavelets"] = 3
+    files.write_tensors(tmp_path / "odd.safetensors", tensors, metadata | {"recipe": json.dumps(recipe)})
+    code, _, err = run("evaluate", tmp_path / "odd.safetensors")
+    assert code == 2
+    assert "wavelets" in err
+
+
+def test_data_of_another_shape_are_refused(trained, run, tmp_path):
+    np.save(tmp_path / "other.npy", np.zeros((10, 9, 9), dtype=np.uint8))
+    code, _, err = run("evaluate", trained[0], "other.npy")
+    assert code == 2
+    assert "8x8" in err or "8, 8" in err
+
+
+def test_our_own_faults_exit_with_1(monkeypatch, run):
+    def broken(*_):
+        raise KeyError("surprise")
+
+    monkeypatch.setattr("variate.commands.split_data", broken)
+    code, _, err = run("train", "digits")
+    assert code == 1
+    assert "failed: KeyError" in err
+    assert "Traceback" not in err
+
+
+def test_help_of_every_command():
+    for command in ([], *([name] for name in cli.COMMANDS)):
+        shown = subprocess.run(
+            [sys.executable, "-m", "variate", *command, "--help"], capture_output=True, text=True, check=True
+        )
+        assert "usage: variate" in shown.stdout
+        for name in () if command else cli.COMMANDS:
+            assert name in shown.stdout
+
+
+def test_every_option_has_help():
+    import dataclasses
+
+    from variate.recipe import DataOptions, ModelOptions, TrainingOptions
+
+    shown = subprocess.run([sys.executable, "-m", "variate", "train", "--help"], capture_output=True, text=True, check=True)
+    for group in (DataOptions, ModelOptions, TrainingOptions):
+        for option in dataclasses.fields(group):
+            assert f"--{option.name.replace('_', '-')}" in shown.stdout
+
+
+def test_collapse_is_reported_on_the_command_line(run):
+    code, _, err = run("train", "digits", *FAST, "--beta", "50", "--epochs", "20")
+    assert code == 0
+    assert "variate: warning: " in err
+    assert "collapsed" in err
