@@ -69,9 +69,7 @@ class LinearGaussian:
             head, module = raw(-0.5 * (precision.trace() / d).log().reshape(1)), posteriors.Isotropic(d)
         weight = torch.cat([gain, torch.zeros(len(head), self.dim)])
         bias = torch.cat([-gain @ self.mu, head])
-        encoder = Encoder(
-            Standardize((self.dim,)), affine(self.dim, module.num_outputs, weight, bias), module
-        )
+        encoder = Encoder(Standardize((self.dim,)), affine(self.dim, module.num_outputs, weight, bias), module)
         likelihood = likelihoods.Gaussian((self.dim,), scale="fixed", sigma=self.sigma)
         decoder = Decoder(affine(d, self.dim, self.W, self.mu), likelihood)
         decoder.network.inner.out_shape = likelihood.out_shape

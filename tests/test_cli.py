@@ -327,7 +327,9 @@ def test_every_option_has_help():
 
     from variate.recipe import DataOptions, ModelOptions, TrainingOptions
 
-    shown = subprocess.run([sys.executable, "-m", "variate", "train", "--help"], capture_output=True, text=True, check=True)
+    shown = subprocess.run(
+        [sys.executable, "-m", "variate", "train", "--help"], capture_output=True, text=True, check=True
+    )
     for group in (DataOptions, ModelOptions, TrainingOptions):
         for option in dataclasses.fields(group):
             assert f"--{option.name.replace('_', '-')}" in shown.stdout

@@ -1,11 +1,12 @@
+import itertools
 import math
 
 import numpy as np
 import pytest
 import torch
-from oracles import LinearGaussian, affine
 from torch.distributions import Independent, Normal
 
+from oracles import LinearGaussian, affine
 from variate import VAE, Decoder, Encoder, InputError, TrainingOptions, elbo, likelihoods, posteriors, priors
 from variate.networks import Standardize
 from variate.objectives import Training, draw, log_mean_exp
@@ -68,7 +69,9 @@ def affine_vae(sigma, c, a, s, t, mu, family=posteriors.Isotropic):
     likelihood = likelihoods.Gaussian((d,), scale="fixed", sigma=s)
     decoder = Decoder(affine(d, d, c * torch.eye(d), mu), likelihood)
     decoder.network.inner.out_shape = likelihood.out_shape
-    return VAE(Encoder(Standardize((d,)), affine(d, module.num_outputs, weight, bias), module), decoder, priors.Normal(d))
+    return VAE(
+        Encoder(Standardize((d,)), affine(d, module.num_outputs, weight, bias), module), decoder, priors.Normal(d)
+    )
 
 
 def expected_elbo(vae, x, sigma_points=40):
@@ -109,7 +112,9 @@ def test_mixture_of_gaussians_identity():
     log_joint = weights.log() + Normal(means, 0.8).log_prob(x)
     q = log_joint.softmax(-1)
     bound = (q * (log_joint - q.log())).sum(-1)
-    mixture = priors.mixture(weights.log(), posteriors.DiagonalGaussian(means.unsqueeze(-1), torch.full((3, 1), math.log(0.8))))
+    mixture = priors.mixture(
+        weights.log(), posteriors.DiagonalGaussian(means.unsqueeze(-1), torch.full((3, 1), math.log(0.8)))
+    )
     torch.testing.assert_close(bound, mixture.log_prob(x), atol=1e-12, rtol=0)
 
 
@@ -162,7 +167,7 @@ def test_importance_weighted_bound_rises_with_k_and_stays_below_the_evidence():
         value, error = mean_and_error(scored.objective)
         bounds.append((value.item(), error.item()))
     assert abs(bounds[0][0] - (exact - model.gap("isotropic").item())) <= 4 * bounds[0][1]
-    for (low, low_error), (high, high_error) in zip(bounds, bounds[1:], strict=False):
+    for (low, low_error), (high, high_error) in itertools.pairwise(bounds):
         assert high - low > 4 * math.hypot(low_error, high_error)
     assert bounds[-1][0] <= exact + 4 * bounds[-1][1]
 

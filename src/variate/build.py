@@ -12,7 +12,7 @@ from variate.choose import choose
 from variate.data import Rows, Splits, from_array
 from variate.errors import InputError, did_you_mean
 from variate.networks import MLP, ColumnInputs, ConvDecoder, ConvEncoder, Inputs, Standardize
-from variate.recipe import FORMAT, Likelihood, ModelOptions, Recipe, Scale, Schema
+from variate.recipe import FORMAT, Likelihood, ModelOptions, Recipe, Schema
 from variate.rng import seeded
 from variate.vae import VAE, Array, Decoder, Encoder
 
@@ -26,23 +26,23 @@ LIKELIHOODS: dict[Likelihood, Callable[[Schema, ModelOptions], likelihoods.Likel
     "bernoulli": lambda s, m: likelihoods.Bernoulli(s.shape),
     "quantized-gaussian": lambda s, m: likelihoods.QuantizedGaussian(s.shape, s.levels, m.scale, m.sigma),
     "discretized-logistic": lambda s, m: likelihoods.DiscretizedLogistic(
-        s.shape, s.levels, m.mixtures, m.scale, m.sigma
+        s.shape, s.levels, m.mixtures or 1, m.scale, m.sigma
     ),
     "categorical": lambda s, m: likelihoods.Categorical(s.shape, s.levels),
     "gaussian": lambda s, m: likelihoods.Gaussian(s.shape, m.scale, m.sigma),
     "student-t": lambda s, m: likelihoods.StudentT(s.shape, m.scale, m.sigma),
     "poisson": lambda s, m: likelihoods.Poisson(s.shape),
     "negative-binomial": lambda s, m: likelihoods.NegativeBinomial(s.shape),
-    "columns": lambda s, m: likelihoods.Columns(s.columns, scale=refuse_optimal(m.scale)),
 }
 
-
-def refuse_optimal(scale: Scale) -> Scale:
-    """The scale of a table's real columns, which have no one residual for all."""
-    if scale == "optimal":
-        raise InputError("scale 'optimal' is for rows of one kind: use 'dimension' for the columns of a table")
-    return scale
-
+COLUMNS: dict[Likelihood, Callable[[Schema, ModelOptions], likelihoods.Likelihood]] = {
+    "columns": lambda s, m: likelihoods.Columns(s.columns, scale=m.scale),
+    "gaussian": lambda s, m: likelihoods.Columns(s.columns, real="gaussian", scale=m.scale),
+    "student-t": lambda s, m: likelihoods.Columns(s.columns, real="student-t", scale=m.scale),
+    "poisson": lambda s, m: likelihoods.Columns(s.columns, counts="poisson"),
+    "negative-binomial": lambda s, m: likelihoods.Columns(s.columns, counts="negative-binomial"),
+}
+"""For tables, a likelihood's name says that of the columns it fits; the others keep their own."""
 
 PRIORS: dict[str, Callable[[Encoder, ModelOptions], nn.Module]] = {
     "normal": lambda encoder, m: priors.Normal(encoder.family.latent),
@@ -94,7 +94,7 @@ def from_recipe(recipe: Recipe) -> VAE:
     check_options(schema, model)
     if model.latent is None:
         raise AssertionError("options are checked before a model is built")
-    likelihood = LIKELIHOODS[model.likelihood](schema, model)
+    likelihood = (COLUMNS if schema.columns else LIKELIHOODS)[model.likelihood](schema, model)
     family = POSTERIORS[model.posterior](model.latent)
     inputs, encoding, decoding = networks(schema, model, family.num_outputs, likelihood.out_shape)
     encoder = Encoder(inputs, encoding, family)
@@ -104,7 +104,7 @@ def from_recipe(recipe: Recipe) -> VAE:
 def check_options(schema: Schema, model: ModelOptions) -> None:
     """Refuses names that are not in the tables above, impossible sizes, and a table's likelihood for what is none."""
     tables: dict[str, Collection[str]] = {
-        "likelihood": LIKELIHOODS,
+        "likelihood": LIKELIHOODS.keys() | COLUMNS.keys(),
         "posterior": POSTERIORS,
         "prior": PRIORS,
         "network": NETWORKS,
@@ -117,8 +117,11 @@ def check_options(schema: Schema, model: ModelOptions) -> None:
         value = getattr(model, option)
         if value is None or value < least:
             raise InputError(f"{option} must be at least {least}, got {value}")
-    if model.likelihood == "columns" and not schema.columns:
-        raise InputError(f"likelihood 'columns' is for tables, but the data are {schema.kind}: use 'auto'")
+    if model.likelihood not in (COLUMNS if schema.columns else LIKELIHOODS):
+        fitting = ", ".join(sorted(COLUMNS if schema.columns else LIKELIHOODS))
+        raise InputError(f"likelihood {model.likelihood!r} is not for {schema.kind} data: use 'auto', {fitting}")
+    if schema.columns and model.scale == "optimal":
+        raise InputError("scale 'optimal' is for rows of one kind: use 'dimension' for the columns of a table")
 
 
 def build(data: Schema | Rows | Splits | Array, model: ModelOptions | None = None, *, seed: int = 0) -> VAE:
@@ -142,14 +145,28 @@ def build(data: Schema | Rows | Splits | Array, model: ModelOptions | None = Non
     schema, rows = described(data)
     with seeded(seed):
         vae = from_recipe(choose(schema, len(rows), model=model).recipe)
-        vae.fit_scaling(rows)
+        prepare(vae, rows, redraw=isinstance(data, Splits) and data.redraw)
     return vae
+
+
+def prepare(vae: VAE, rows: Tensor, redraw: bool = False) -> None:
+    """Checks that the training rows are data that this is a model of, and sets its scalings from them.
+
+    Args:
+        vae: The model, changed in place.
+        rows: Training rows, as they are.
+        redraw: Whether they are grey levels whose bits are still to be drawn; the scalings then take how likely 1 is.
+    """
+    if redraw and vae.recipe:
+        vae.fit_scaling(rows / (vae.recipe.schema.levels - 1))
+    else:
+        vae.fit_scaling(vae.rows(rows))
 
 
 def described(data: Rows | Splits | Array) -> tuple[Schema, Tensor]:
     """The schema and the training rows of what was passed as data."""
     if isinstance(data, Splits):
-        return data.schema, scaling_rows(data)
+        return data.schema, torch.from_numpy(data.train)
     if isinstance(data, Rows):
         return data.schema, torch.from_numpy(data.values)
     values = np.asarray(data)
@@ -158,12 +175,6 @@ def described(data: Rows | Splits | Array) -> tuple[Schema, Tensor]:
         expected = ", ".join(map(str, rows.values.shape))
         raise InputError(f"data must have shape ({expected}), with the channels second, got {values.shape}: reshape it")
     return rows.schema, torch.from_numpy(rows.values)
-
-
-def scaling_rows(parts: Splits) -> Tensor:
-    """The training rows as scalings need them: of grey levels whose bits are still to be drawn, how likely 1 is."""
-    rows = torch.from_numpy(parts.train)
-    return rows / (parts.schema.levels - 1) if parts.redraw else rows
 
 
 def load(path: str | Path, into: VAE | None = None) -> VAE:
@@ -190,6 +201,8 @@ def load(path: str | Path, into: VAE | None = None) -> VAE:
         )
     with seeded(0):  # whatever weights are drawn are replaced: the user's generator shall not notice
         vae = into if into is not None else from_recipe(Recipe.from_json(metadata["recipe"]))
+    if any(tensors[name].dtype == torch.float64 for name, _ in vae.named_parameters() if name in tensors):
+        vae.double()
     try:
         vae.load_state_dict(tensors)
     except RuntimeError as error:

@@ -9,7 +9,7 @@ import math
 from typing import NamedTuple
 
 from variate.errors import InputError
-from variate.recipe import DataOptions, Kind, Likelihood, ModelOptions, Recipe, Schema, TrainingOptions
+from variate.recipe import DataOptions, Kind, Likelihood, ModelOptions, Recipe, Scale, Schema, TrainingOptions
 
 LIKELIHOODS: dict[Kind, tuple[Likelihood, str]] = {
     "binary": ("bernoulli", "every value is a bit"),
@@ -19,10 +19,14 @@ LIKELIHOODS: dict[Kind, tuple[Likelihood, str]] = {
     "table": ("columns", "each column has the likelihood of its type"),
 }
 
+PIXELS: tuple[Likelihood, ...] = ("discretized-logistic", "quantized-gaussian")
+UNSCALED: tuple[Likelihood, ...] = ("bernoulli", "categorical", "poisson", "negative-binomial")
+"""Likelihoods without a scale of their own."""
+
 CONV_FROM = 32
 """Images whose longer side is at least this get the convolutional pair."""
 
-WORK = 4.5e12
+WORK = 3.7e12
 """Multiplications, forward, of a default run: two minutes or so of two cores with bfloat16."""
 LEAST_EPOCHS, MOST_EPOCHS, LEAST_STEPS = 5, 150, 1_000
 """Large models are not cut shorter, small ones do not go on longer, and few rows are seen often enough."""
@@ -70,6 +74,7 @@ def choose_model(schema: Schema, num_rows: int, model: ModelOptions) -> tuple[Mo
     likelihood, reason = LIKELIHOODS[schema.kind]
     if model.likelihood != "auto":
         likelihood, reason = model.likelihood, "as asked"
+    refuse_unused(likelihood, model)
     conv = schema.is_image and max(schema.shape[1:]) >= CONV_FROM
     network = ("conv" if conv else "mlp") if model.network == "auto" else model.network
     if network == "conv" and not schema.is_image:
@@ -80,8 +85,8 @@ def choose_model(schema: Schema, num_rows: int, model: ModelOptions) -> tuple[Mo
         likelihood=likelihood,
         network=network,
         latent=model.latent if model.latent is not None else latents(schema),
-        scale=("conditional" if schema.kind == "pixels" else "dimension") if model.scale == "auto" else model.scale,
-        mixtures=model.mixtures if model.mixtures is not None else mixtures(schema, num_rows),
+        scale=scale(likelihood) if model.scale == "auto" else model.scale,
+        mixtures=model.mixtures if model.mixtures is not None else mixtures(schema, num_rows, likelihood),
         width=model.width if model.width is not None else width(schema, num_rows, network == "conv"),
         depth=model.depth if model.depth is not None else (1 if network == "conv" else 3 if many else 2),
     )
@@ -99,9 +104,24 @@ def latents(schema: Schema) -> int:
     return min(128, math.ceil(schema.size / 2), 2 ** round(math.log2(4 * schema.size ** (1 / 3))))
 
 
-def mixtures(schema: Schema, num_rows: int) -> int:
+def refuse_unused(likelihood: Likelihood, model: ModelOptions) -> None:
+    """Refuses an option that the likelihood would ignore."""
+    if likelihood in UNSCALED and (model.scale != "auto" or model.sigma is not None):
+        raise InputError(f"scale and sigma are not for likelihood {likelihood!r}, which has no scale: leave them out")
+    if likelihood != "discretized-logistic" and model.mixtures is not None:
+        raise InputError(f"mixtures is for likelihood 'discretized-logistic', not {likelihood!r}: leave it out")
+
+
+def scale(likelihood: Likelihood) -> Scale:
+    """Where the decoder's scale comes from: pixels of one image differ in how sure they are, columns less so."""
+    if likelihood in UNSCALED:
+        return "auto"
+    return "conditional" if likelihood in PIXELS else "dimension"
+
+
+def mixtures(schema: Schema, num_rows: int, likelihood: Likelihood = "discretized-logistic") -> int:
     """Two logistics a pixel where there are rows enough to tell them apart, and levels enough to need them."""
-    return 2 if num_rows >= MANY_ROWS and schema.levels > 64 else 1
+    return 2 if likelihood == "discretized-logistic" and num_rows >= MANY_ROWS and schema.levels > 64 else 1
 
 
 def width(schema: Schema, num_rows: int, conv: bool) -> int:

@@ -9,14 +9,12 @@ import traceback
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Annotated, NoReturn
+from typing import Annotated, Any, NoReturn, TextIO
 
 import tyro
 
 from variate.errors import InputError, VariateWarning
 from variate.recipe import DataOptions, ModelOptions, TrainingOptions
-
-Positional = tyro.conf.Positional
 
 
 @dataclass(frozen=True)
@@ -27,7 +25,7 @@ class Train:
     MNIST-format idx files. Everything else has a default that suits the data.
     """
 
-    source: Annotated[Positional[str], tyro.conf.arg(metavar="DATA", name="data")]
+    source: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="DATA", name="data")]
     """The data: a name or a path."""
     out: str | None = None
     """Directory of the run; by default the next free one of runs/DATA, runs/DATA-2, ..."""
@@ -48,9 +46,9 @@ class Train:
 class Evaluate:
     """Print the ELBO, rate and distortion of a model on rows that it has not seen."""
 
-    model: Annotated[Positional[str], tyro.conf.arg(metavar="MODEL")]
+    model: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="MODEL")]
     """A run directory or a model.safetensors."""
-    data: Annotated[Positional[str | None], tyro.conf.arg(metavar="[DATA]")] = None
+    data: Annotated[tyro.conf.Positional[str | None], tyro.conf.arg(metavar="[DATA]")] = None
     """Data to evaluate on, all rows; by default the test part of the data that it was trained on."""
     samples: int = 1
     """Posterior draws a row."""
@@ -68,7 +66,7 @@ class Evaluate:
 class Sample:
     """Draw new rows from a model: a PNG grid of images, or a table."""
 
-    model: Annotated[Positional[str], tyro.conf.arg(metavar="MODEL")]
+    model: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="MODEL")]
     """A run directory or a model.safetensors."""
     number: Annotated[int, tyro.conf.arg(aliases=["-n"])] = 64
     """How many."""
@@ -94,9 +92,9 @@ class Sample:
 class Reconstruct:
     """Encode rows and decode them again: a PNG grid with each original above its reconstruction, or a table."""
 
-    model: Annotated[Positional[str], tyro.conf.arg(metavar="MODEL")]
+    model: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="MODEL")]
     """A run directory or a model.safetensors."""
-    data: Annotated[Positional[str | None], tyro.conf.arg(metavar="[DATA]")] = None
+    data: Annotated[tyro.conf.Positional[str | None], tyro.conf.arg(metavar="[DATA]")] = None
     """Rows to reconstruct; by default the test part of the data that the model was trained on."""
     number: Annotated[int | None, tyro.conf.arg(aliases=["-n"])] = None
     """How many; by default 48 for a picture and all for numbers."""
@@ -116,9 +114,9 @@ class Reconstruct:
 class Embed:
     """Write the latent coordinates of every row, in the data's order: the mean of q(z|x)."""
 
-    model: Annotated[Positional[str], tyro.conf.arg(metavar="MODEL")]
+    model: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="MODEL")]
     """A run directory or a model.safetensors."""
-    data: Annotated[Positional[str | None], tyro.conf.arg(metavar="[DATA]")] = None
+    data: Annotated[tyro.conf.Positional[str | None], tyro.conf.arg(metavar="[DATA]")] = None
     """Rows to embed; by default all rows of the data that the model was trained on."""
     out: str = "embeddings.parquet"
     """File to write: .parquet, .csv or .npy."""
@@ -134,7 +132,13 @@ class Embed:
         embed(self.model, self.data, self.out, self.std, self.overwrite)
 
 
-COMMANDS = {"train": Train, "evaluate": Evaluate, "sample": Sample, "reconstruct": Reconstruct, "embed": Embed}
+COMMANDS: dict[str, Callable[..., Any]] = {
+    "train": Train,
+    "evaluate": Evaluate,
+    "sample": Sample,
+    "reconstruct": Reconstruct,
+    "embed": Embed,
+}
 
 DESCRIPTION = """Train variational autoencoders on images and tables, and use them.
 
@@ -181,6 +185,14 @@ def _fail(code: int, message: str) -> NoReturn:
     sys.exit(code)
 
 
-def _show_warning(message: Warning | str, category: type[Warning], *_: object) -> None:
+def _show_warning(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
+    """Says our own warnings in a sentence; others concern programmers, not who types commands."""
     if issubclass(category, VariateWarning):
         print(f"variate: warning: {message}", file=sys.stderr)

@@ -18,6 +18,7 @@ from variate.recipe import DataOptions, ModelOptions, Recipe, TrainingOptions
 
 if TYPE_CHECKING:
     from variate.evaluation import Evaluation
+    from variate.training import History
     from variate.vae import VAE
 
 SHOWN_ROWS = 48
@@ -42,38 +43,39 @@ def train(
 ) -> None:
     """Reads, chooses, trains, evaluates, and shows pictures."""
     run = resumed_directory(source, out) if resume else new_directory(source, out)
-    recipe = checked_recipe(run, source, data, model, training) if resume else None
-    parts = split_data(source, recipe.data if recipe else data)
-    if recipe and recipe.fingerprint != parts.fingerprint:
+    old = checked_recipe(run, source, data, model, training) if resume else None
+    parts = split_data(source, old.data if old else data)
+    if old and old.fingerprint != parts.fingerprint:
         raise InputError(f"{source!r} is not the data that {str(run)!r} was trained on: they have changed since")
     chosen = choose(parts.schema, len(parts.train), absolute(source), parts.fingerprint, data, model, training)
-    say(describe(parts))
-    for note in parts.notes:
-        say(f"  {note}")
-    say(summary(recipe or chosen.recipe, chosen.reasons))
-
-    import torch
-
-    from variate.build import from_recipe
-    from variate.evaluation import evaluate
-    from variate.training import fit
-    from variate.rng import seeded
-
-    with seeded((recipe or chosen.recipe).training.seed):
-        vae = from_recipe(recipe or chosen.recipe)
-        vae.fit_scaling(torch.from_numpy(parts.train))
-    levels = parts.schema.levels if parts.redraw else 0
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", VariateWarning)  # they are part of the history, shown below
-        history = fit(
-            vae, parts.train, parts.validation, vae.recipe.training if vae.recipe else None,
-            run=run, resume=resume, levels=levels, progress=True,
-        )
+    recipe = old or chosen.recipe
+    for line in (describe(parts), *(f"  {note}" for note in parts.notes), summary(recipe, chosen.reasons)):
+        say(line)
+    vae, history = trained(recipe, parts, run, resume)
     say(ending(history.stopped, history.best_step, run))
-    report(evaluate(vae, parts.test), "test part", history.options.beta, history.options.free_bits)
+    show(vae, parts, run)
     for sentence in history.warnings:
         print(f"variate: warning: {sentence}", file=sys.stderr)  # noqa: T201
-    show(vae, parts, run)
+    say(f"next: variate sample {run} | variate reconstruct {run} | variate embed {run} | variate evaluate {run}")
+
+
+def trained(recipe: Recipe, parts: Splits, run: Path, resume: bool) -> tuple["VAE", "History"]:
+    """Builds the model of a recipe and trains it."""
+    import torch
+
+    from variate.build import from_recipe, prepare
+    from variate.rng import seeded
+    from variate.training import fit
+
+    with seeded(recipe.training.seed):
+        vae = from_recipe(recipe)
+        prepare(vae, torch.from_numpy(parts.train), parts.redraw)
+    levels = parts.schema.levels if parts.redraw else 0
+    options = recipe.training
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", VariateWarning)  # they are part of the history, and shown at the end
+        history = fit(vae, parts.train, parts.validation, options, run=run, resume=resume, levels=levels, progress=True)
+    return vae, history
 
 
 def ending(stopped: str, best_step: int, run: Path) -> str:
@@ -89,7 +91,9 @@ def new_directory(source: str, out: str | None) -> Path:
     if out is not None:
         run = Path(out)
         if run.exists() and (not run.is_dir() or any(run.iterdir())):
-            raise InputError(f"--out {out!r} exists and is not empty: choose another, or pass --resume to go on with it")
+            raise InputError(
+                f"--out {out!r} exists and is not empty: choose another, or pass --resume to go on with it"
+            )
         return run
     first = Path("runs", run_name(source))
     number = 2
@@ -115,9 +119,7 @@ def resumed_directory(source: str, out: str | None) -> Path:
     return max(runs, key=lambda p: (p / "checkpoint").stat().st_mtime)
 
 
-def checked_recipe(
-    run: Path, source: str, data: DataOptions, model: ModelOptions, training: TrainingOptions
-) -> Recipe:
+def checked_recipe(run: Path, source: str, data: DataOptions, model: ModelOptions, training: TrainingOptions) -> Recipe:
     """The recipe of the run to go on with; options given anew must be the same.
 
     Raises:
@@ -174,8 +176,9 @@ def report(result: "Evaluation", part: str, beta: float = 1.0, free_bits: float 
         estimate = getattr(result, name)
         sign = -1 if name == "elbo" else 1
         if result.is_mass:
-            per, err = bits_per_dim(sign * estimate.value, result.dimensions), bits_per_dim(
-                estimate.stderr, result.dimensions
+            per, err = (
+                bits_per_dim(sign * estimate.value, result.dimensions),
+                bits_per_dim(estimate.stderr, result.dimensions),
             )
         else:
             per, err = estimate.value / result.dimensions, estimate.stderr / result.dimensions
@@ -208,7 +211,8 @@ def rows_for(recipe: Recipe, source: str | None) -> tuple[np.ndarray, str]:
     """Held-out rows for a model, and what they are: all of the data given, or the test part of its own."""
     if source is not None and absolute(source) != recipe.source:
         return all_rows(read(source, recipe.data, schema=recipe.schema)), source
-    return own_splits(recipe).test, f"test part of {recipe.source}"
+    parts = own_splits(recipe)
+    return parts.test, f"test part of {parts.name}"
 
 
 def own_splits(recipe: Recipe) -> Splits:
@@ -256,6 +260,8 @@ def reconstruct(model: str, data: str | None, number: int | None, out: str | Non
     path = output_path(out, "reconstructions", recipe, overwrite)
     rows, part = rows_for(recipe, data)
     picture = path.suffix.lower() == ".png"
+    if number is not None and number < 1:
+        raise InputError(f"-n must be at least 1, got {number}")
     rows = rows[: number if number is not None else SHOWN_ROWS if picture else None]
     decoded = vae.reconstruct(rows).numpy()
     if picture:
@@ -309,10 +315,13 @@ def write_rows(path: Path, rows: np.ndarray, recipe: Recipe) -> None:
 
 
 def show(vae: "VAE", parts: Splits, run: Path) -> None:
-    """Writes samples and, of images, reconstructions into the run directory, and says what to do next."""
+    """Evaluates on the test part, and writes samples and, of images, reconstructions into the run directory."""
+    from variate.evaluation import evaluate as measure
+
     if vae.recipe is None:
         raise AssertionError("a model that was built from a recipe has one")
     recipe = vae.recipe
+    report(measure(vae, parts.test), f"test part of {parts.name}", recipe.training.beta, recipe.training.free_bits)
     written = [run / "model.safetensors", run / "metrics.jsonl"]
     if recipe.schema.is_image:
         from variate import pictures
@@ -325,4 +334,3 @@ def show(vae: "VAE", parts: Splits, run: Path) -> None:
     written.append(run / ("samples.png" if recipe.schema.is_image else "samples.csv"))
     write_rows(written[-1], drawn, recipe)
     say(f"wrote {', '.join(str(path) for path in written)}")
-    say(f"next: variate sample {run} | variate reconstruct {run} | variate embed {run} | variate evaluate {run}")

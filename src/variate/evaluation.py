@@ -72,6 +72,12 @@ def evaluate(vae: VAE, x: Array, num_samples: int = 1, seed: int = 0, batch_size
     with seeded(seed), evaluating(vae):
         batches = [elbo(vae, batch.to(vae.device), num_samples) for batch in rows.split(batch_size)]
     terms = Terms(*(torch.cat(parts).cpu() for parts in zip(*batches, strict=True)))
-    dimensions = math.prod(vae.event_shape)
-    is_mass = vae.decoder.likelihood.is_mass
-    return Evaluation(*(estimate(t) for t in terms), len(rows), num_samples, dimensions, is_mass)
+    return Evaluation(
+        estimate(terms.elbo),
+        estimate(terms.distortion),
+        estimate(terms.rate),
+        len(rows),
+        num_samples,
+        math.prod(vae.event_shape),
+        vae.decoder.likelihood.is_mass,
+    )

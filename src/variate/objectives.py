@@ -9,7 +9,8 @@ With q = q(z|x), z_1 .. z_L ~ q and log w_l = log p(x|z_l) + log p(z_l) - log q(
     iwae       = log (1/K) sum_k w_k                                          K = L; elbo <= iwae <= log p(x)
 
 What is maximised is `elbo` or `iwae` with the rate weighted by beta; `free_bits` leaves that many nats of each latent's
-mean rate unpenalised. With beta = 1 and no free bits it is a bound on log p(x), else it is not, and is called objective.
+mean rate unpenalised. With beta = 1 and no free bits it is a bound on log p(x), else it is not, and is called an
+objective.
 """
 
 import math
@@ -55,7 +56,7 @@ class Draws(NamedTuple):
     log_px: Float[Tensor, "L N"]
 
     def log_ratio(self) -> Float[Tensor, "L N"]:
-        """log q(z|x) - log p(z): the rate of each draw, in nats."""
+        """Log q(z|x) - log p(z): the rate of each draw, in nats."""
         return self.q_z.log_prob(self.z) - self.p_z.log_prob(self.z)
 
     def rate(self, estimator: RateEstimator = "auto") -> Float[Tensor, " N"]:
@@ -109,7 +110,7 @@ def elbo(vae: VAE, x: Tensor, num_samples: int = 1, rate: RateEstimator = "auto"
 
 
 def log_mean_exp(log_w: Float[Tensor, "K N"]) -> Float[Tensor, " N"]:
-    """log (1/K) sum_k w_k, in nats."""
+    """Log (1/K) sum_k w_k, in nats."""
     return log_w.logsumexp(0) - math.log(len(log_w))
 
 
@@ -149,7 +150,7 @@ def free_bits_elbo(vae: VAE, x: Tensor, num_samples: int, beta: Tensor | float, 
 
 
 def weighted_iwae(vae: VAE, x: Tensor, num_samples: int, beta: Tensor | float) -> Scored:
-    """log (1/K) sum_k exp(log p(x|z_k) - beta (log q(z_k|x) - log p(z_k))).
+    """Log (1/K) sum_k exp(log p(x|z_k) - beta (log q(z_k|x) - log p(z_k))).
 
     References:
         Importance weighted autoencoders (Burda et al., 2016); at beta = 1 their bound.

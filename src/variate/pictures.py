@@ -17,7 +17,7 @@ CHECKER = (255, 224)
 
 
 def to_uint8(images: np.ndarray, levels: int) -> np.ndarray:
-    """Images as 8-bit: grey levels 0 .. levels - 1, or real values from their lowest to their highest, onto 0 .. 255."""
+    """Images as 8-bit: levels 0 .. levels - 1, or real values from their lowest to their highest, onto 0 .. 255."""
     images = np.asarray(images, dtype=np.float64)
     low, high = (0.0, float(levels - 1)) if levels else (images.min(), images.max())
     return np.clip(np.rint((images - low) * (255 / max(high - low, 1e-12))), 0, 255).astype(np.uint8)

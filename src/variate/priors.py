@@ -4,6 +4,8 @@ Besides the ones here, any `torch.distributions.Distribution` (wrapped in `Given
 arguments returns one (a zuko flow) passes as a prior.
 """
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 from torch.distributions import Categorical, Distribution, MixtureSameFamily
@@ -62,9 +64,9 @@ class Vamp(nn.Module):
         VAE with a VampPrior (Tomczak & Welling, 2018).
     """
 
-    def __init__(self, encoder: nn.Module, components: int) -> None:
+    def __init__(self, encoder: Any, components: int) -> None:  # noqa: ANN401  an Encoder, which imports this
         super().__init__()
-        self._encoder = (encoder,)  # in a tuple: its weights are saved once, with the model
+        self._encoder: tuple[Any] = (encoder,)  # in a tuple: its weights are saved once, with the model
         self.logits = nn.Parameter(torch.zeros(components))
         self.pseudo_inputs = nn.Parameter(torch.randn(components, *encoder.inputs.shape))
 
@@ -105,7 +107,7 @@ def tempered(p_z: Distribution, temperature: float) -> Distribution:
     """The prior with the standard deviations of its Gaussians times the temperature.
 
     Raises:
-        InputError: If the prior is not made of Gaussians and the temperature is not 1.
+        InputError: If the prior is neither one of our Gaussians nor a mixture of them, and the temperature is not 1.
     """
     if temperature == 1:
         return p_z
@@ -113,4 +115,4 @@ def tempered(p_z: Distribution, temperature: float) -> Distribution:
         return p_z.tempered(temperature)
     if isinstance(p_z, MixtureSameFamily) and isinstance(p_z.component_distribution, Gaussian):
         return mixture(p_z.mixture_distribution.logits, p_z.component_distribution.tempered(temperature))
-    raise InputError(f"temperature must be 1 for a prior that is not made of Gaussians, got {temperature}")
+    raise InputError(f"temperature must be 1 for a prior of type {type(p_z).__name__}, got {temperature}")

@@ -13,7 +13,8 @@ import torch
 def reseed(seed: int) -> None:
     """Seeds the generators of the CPU and of every GPU in use.
 
-    `torch.manual_seed` would do, but it looks for every kind of accelerator, which costs more than a small training step.
+    `torch.manual_seed` would do, but it looks for every kind of accelerator, which costs as much as a small training
+    step.
     """
     torch.default_generator.manual_seed(seed)
     if torch.cuda.is_initialized():

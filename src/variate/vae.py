@@ -23,7 +23,7 @@ from variate.errors import InputError
 from variate.likelihoods import Likelihood
 from variate.networks import Inputs
 from variate.posteriors import PosteriorFamily
-from variate.priors import Given, tempered
+from variate.priors import Given, Vamp, tempered
 from variate.recipe import FORMAT, Recipe
 from variate.rng import seeded
 
@@ -152,7 +152,7 @@ class VAE(nn.Module):
         """Sets all that the data decide before training: scalings, starting biases, pseudo-inputs."""
         self.encoder.inputs.fit_scaling(rows)
         self.decoder.likelihood.fit_scaling(rows)
-        if hasattr(self.latent_prior, "fit_scaling"):
+        if isinstance(self.latent_prior, Vamp):
             self.latent_prior.fit_scaling(rows)
 
     def rows(self, x: Array) -> Tensor:
@@ -181,12 +181,12 @@ class VAE(nn.Module):
             Mean and standard deviation of q(z|x), each (N, d), on the CPU.
         """
 
-        def moments(rows: Tensor) -> Embedding:
+        def moments(rows: Tensor) -> Tensor:
             q_z = self.posterior(rows)
-            return Embedding(q_z.mean, q_z.variance.sqrt())
+            return torch.stack([q_z.mean, q_z.variance.sqrt()])
 
-        batches = list(self._batches(moments, self.rows(x), batch_size))
-        return Embedding(torch.cat([b.mean for b in batches]), torch.cat([b.std for b in batches]))
+        mean, std = torch.cat(list(self._batches(moments, self.rows(x), batch_size)), dim=1)
+        return Embedding(mean, std)
 
     def reconstruct(self, x: Array, batch_size: int = 1024) -> Tensor:
         """E[x|z] at the posterior mean of each row: deterministic, (N, *event), on the CPU."""
@@ -223,9 +223,11 @@ class VAE(nn.Module):
 
     def _batches(self, function: Callable[[Tensor], Tensor], rows: Tensor, batch_size: int) -> Iterator[Tensor]:
         """The function of each batch of rows, without gradients, on the CPU."""
+        if batch_size < 1:
+            raise InputError(f"batch_size must be at least 1, got {batch_size}")
         with evaluating(self):
             for batch in rows.split(batch_size):
-                yield _to_cpu(function(batch.to(self.device)))
+                yield function(batch.to(self.device)).cpu()
 
     def save(self, path: str | Path) -> None:
         """Writes the weights, the scalings and the recipe to one safetensors file, whole or not at all."""
@@ -241,10 +243,6 @@ def _tensor(x: Array) -> Tensor:
             raise InputError(f"x must be an array of numbers, got dtype {array.dtype}")
         x = torch.from_numpy(np.require(array, array.dtype.newbyteorder("="), ["C", "W"]))
     return x.to(torch.uint8) if x.dtype == torch.bool else x
-
-
-def _to_cpu(value: Tensor | Embedding) -> Tensor | Embedding:
-    return Embedding(*(v.cpu() for v in value)) if isinstance(value, Embedding) else value.cpu()
 
 
 @contextmanager

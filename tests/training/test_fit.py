@@ -12,9 +12,9 @@ from contextlib import contextmanager
 import numpy as np
 import pytest
 import torch
-from oracles import LinearGaussian
 
 import variate
+from oracles import LinearGaussian
 from variate import InputError, ModelOptions, NonFiniteError, VariateWarning, files
 from variate.training.state import CHECKPOINT
 
@@ -63,7 +63,9 @@ def test_same_seed_same_numbers_and_the_users_generators_are_left_alone(digits):
     first, second = small(digits), small(digits)
     histories = [variate.fit(vae, digits.train, digits.validation, **SHORT) for vae in (first, second)]
     assert histories[0] == histories[1]
-    assert all(torch.equal(a, b) for a, b in zip(first.state_dict().values(), second.state_dict().values(), strict=True))
+    assert all(
+        torch.equal(a, b) for a, b in zip(first.state_dict().values(), second.state_dict().values(), strict=True)
+    )
     assert torch.equal(torch.get_rng_state(), before)
     assert (np.random.get_state()[1] == numpy_before).all()
     other = small(digits)
@@ -90,7 +92,7 @@ def test_early_stopping_keeps_the_best_weights(digits):
     )
     assert history.stopped == "early"
     assert history.records[-1]["step"] > history.best_step
-    from variate.training.fit import validate
+    from variate.training.loop import validate
     from variate.training.random import mix
 
     again = validate(vae, torch.from_numpy(digits.validation), mix(0, "validation"))
@@ -157,7 +159,9 @@ def test_nonfinite_gradient_with_finite_loss_names_row_and_layer(digits):
             return Kink.apply(x)
 
     vae.decoder.network.inner.layers.insert(1, Bad())
-    with pytest.raises(NonFiniteError, match=r"gradient of row \d+ is not, first in layer decoder\.network\.inner\.layers\.0"):
+    with pytest.raises(
+        NonFiniteError, match=r"gradient of row \d+ is not, first in layer decoder\.network\.inner\.layers\.0"
+    ):
         variate.fit(vae, digits.train, **SHORT)
 
 
@@ -275,9 +279,12 @@ def test_optimal_sigma_is_frozen_at_the_training_residual():
     variate.fit(vae, x, epochs=150, batch_size=100, lr=1e-2)
     likelihood = vae.decoder.likelihood
     with torch.no_grad():
-        residual = torch.stack([
-            ((x - vae.likelihood(vae.posterior(x).rsample()).mean) / likelihood.unit).square().mean() for _ in range(50)
-        ])
+        residual = torch.stack(
+            [
+                ((x - vae.likelihood(vae.posterior(x).rsample()).mean) / likelihood.unit).square().mean()
+                for _ in range(50)
+            ]
+        )
     frozen = (2 * likelihood.scale.log_scale).exp()
     assert abs(float(frozen - residual.mean())) < 4 * float(residual.std())
     per_row = [variate.elbo(vae, x[:k]).distortion.shape for k in (1, 5)]

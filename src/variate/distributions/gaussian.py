@@ -24,6 +24,8 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.distributions import Distribution, Independent, MultivariateNormal, Normal, constraints, register_kl
 
+from variate.distributions.support import Shape
+
 LOG_2PI = math.log(2 * math.pi)
 
 
@@ -83,7 +85,7 @@ class Gaussian(Distribution, ABC):
         """N(loc, t^2 A A^T): the same with its standard deviations times t."""
         return FullGaussian(self.loc, temperature * self.scale_tril)
 
-    def rsample(self, sample_shape: tuple[int, ...] = ()) -> Tensor:
+    def rsample(self, sample_shape: Shape = ()) -> Tensor:
         """Draws m + A e from torch's global generator, differentiable in m and A; (*sample, *batch, d)."""
         shape = torch.Size(sample_shape) + self.loc.shape
         return self.loc + self.color(torch.randn(shape, dtype=self.loc.dtype, device=self.loc.device))
@@ -97,7 +99,7 @@ class Gaussian(Distribution, ABC):
         """Differential entropy in nats, (*batch,)."""
         return self.log_abs_det + 0.5 * self.loc.shape[-1] * (1 + LOG_2PI)
 
-    def expand(self, batch_shape: tuple[int, ...], _instance: None = None) -> "Gaussian":
+    def expand(self, batch_shape: Shape, _instance: None = None) -> "Gaussian":
         """The same distribution for every entry of a larger batch."""
         shape = torch.Size(batch_shape) + self.event_shape
         return FullGaussian(self.loc.expand(shape), self.scale_tril.expand(shape + self.event_shape))
@@ -303,7 +305,7 @@ def kl_gaussian_multivariate(q: Gaussian, p: MultivariateNormal) -> Tensor:
 
 
 @register_kl(Gaussian, Independent)
-def kl_gaussian_independent(q: Gaussian, p: Independent) -> Tensor:
+def kl_gaussian_independent(q: Gaussian, p: Independent) -> Tensor:  # type: ignore[type-arg]
     """KL(q || p) to torch's Independent(Normal), in nats, (*batch,)."""
     if not isinstance(p.base_dist, Normal) or p.reinterpreted_batch_ndims != 1:
         raise NotImplementedError(f"no closed form of KL(Gaussian || Independent({type(p.base_dist).__name__}))")

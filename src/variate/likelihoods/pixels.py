@@ -1,7 +1,7 @@
 """What the likelihoods of pixels share: integers 0 .. levels - 1, a location and a scale (or a mixture) an element.
 
-The network says locations in half-ranges from a start, loc = (levels - 1) / 2 * (1 + start + output), so outputs of order
-one span the range, and scales relative to a wide start, so the first steps are taken where gradients are tame.
+The network says locations in half-ranges from a start, loc = (levels - 1) / 2 * (1 + start + output), so outputs of
+order one span the range, and scales relative to a wide start, so the first steps are taken where gradients are tame.
 """
 
 import math
@@ -81,7 +81,7 @@ class Pixels(Likelihood):
         else:
             logits, loc, raw = outputs.split(self.sizes, axis)
         half_range = (self.levels - 1) / 2
-        start = self.start if self.mixtures > 1 else self.start.squeeze(0)
+        start = (self.start if self.mixtures > 1 else self.start.squeeze(0)).to(loc.dtype)
         return self.family(half_range * (1 + start + loc), self.scale(raw).to(loc.dtype), logits)
 
     def check(self, rows: Tensor) -> None:
@@ -98,11 +98,11 @@ class Pixels(Likelihood):
 
         Without a start of their own, equal components would take long to part.
         """
-        levels = torch.arange(self.levels)
+        levels = torch.arange(self.levels, device=rows.device)
         chunks = rows[:SURVEYED_ROWS].split(1024)
         counts = torch.stack([torch.bincount(c.flatten().long(), minlength=self.levels) for c in chunks]).sum(0)
         below = counts.cumsum(0) / counts.sum()
-        middles = (torch.arange(self.mixtures) + 0.5) / self.mixtures
+        middles = (torch.arange(self.mixtures, device=rows.device) + 0.5) / self.mixtures
         found = torch.searchsorted(below, middles.to(below)).double()
         if self.mixtures == 1:
             found = (counts * levels).sum(0, keepdim=True) / counts.sum()

@@ -18,7 +18,7 @@ WORTH_BFLOAT16 = 100_000
 WORTH_THREADS = 20_000_000
 """Multiplications a step from which a second thread pays: below, waking and waiting for it costs more than it does."""
 
-WORTH_COMPILING = 4e12
+WORTH_COMPILING = 1.5e12
 """Multiplications of a run from which compiling saves more than it costs."""
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, DEFAULT_THRESHOLD = -1, -3, 128 * 1024

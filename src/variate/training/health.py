@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 
-import torch
 from torch import Tensor
 
 from variate.recipe import TrainingOptions
@@ -47,6 +46,6 @@ def warnings(
     floored = vae.decoder.likelihood.floored()
     if floored is not None and floored.any():
         yield (
-            f"sigma is at its floor in {int(floored.sum())} of {floored.numel()} dimensions, so the likelihood there is "
-            "set by the floor and not by the data: such a dimension is constant or a copy of another; drop it"
+            f"sigma is at its floor in {int(floored.sum())} of {floored.numel()} dimensions, so the likelihood there "
+            "is set by the floor and not by the data: such a dimension is constant or a copy of another; drop it"
         )

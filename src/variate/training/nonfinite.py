@@ -1,7 +1,8 @@
 """Finding where a number first stopped being finite.
 
-The training step notices a non-finite loss or gradient before the optimiser uses it. Since a step's draws are a function
-of its number, the step can be run again, slowly and with hooks on every layer, to name the row, the term and the layer.
+The training step notices a non-finite loss or gradient before the optimiser uses it. Since a step's draws are a
+function of its number, the step can be run again, slowly and with hooks on every layer, to name the row, the term and
+the layer.
 """
 
 from collections.abc import Callable, Iterator

@@ -19,8 +19,8 @@ def mix(seed: int, *position: str | int) -> int:
 class Order:
     """An endless stream of row numbers, in which each stretch of N is a new permutation of all N rows.
 
-    Batch i is the stretch [i B, (i + 1) B), across the joint of two epochs where need be: every row is seen exactly once
-    an epoch and every batch has B rows, whatever N and B are.
+    Batch i is the stretch [i B, (i + 1) B), across the joint of two epochs where need be: every row is seen exactly
+    once an epoch and every batch has B rows, whatever N and B are.
 
     Args:
         num_rows: N.

@@ -11,6 +11,7 @@ import json
 import math
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -57,11 +58,11 @@ class State:
 
     def __init__(self, vae: VAE, lr: float) -> None:
         self.vae = vae
-        self.parameters = [p for p in vae.parameters() if p.requires_grad]
+        self.parameters: list[Tensor] = [p for p in vae.parameters() if p.requires_grad]
         self.average = copy.deepcopy(vae).requires_grad_(False).eval()
         trained = [p.requires_grad for p in vae.parameters()]
-        self.averages = [p for p, t in zip(self.average.parameters(), trained, strict=True) if t]
-        self.optimizer = torch.optim.Adam(self.parameters, lr=lr, betas=BETAS, fused=True)
+        self.averages: list[Tensor] = [p for p, t in zip(self.average.parameters(), trained, strict=True) if t]
+        self.optimizer: Any = torch.optim.Adam(self.parameters, lr=lr, betas=BETAS, fused=True)
         self.best = self._weights(self.average)
         self.totals = torch.zeros(4, dtype=torch.float64, device=vae.device)
         self.progress = Progress()

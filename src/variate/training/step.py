@@ -95,8 +95,8 @@ class Step:
         """Tells the optimiser, on the device, not to move after a non-finite loss or gradient; looks now and then."""
         bad = ~(loss.detach() + norm).isfinite()
         self.failed = torch.where(bad & (self.failed < 0), step, self.failed)
-        self.state.optimizer.found_inf = (self.failed >= 0).float()  # type: ignore[attr-defined]  read by fused Adam
-        self.state.optimizer.grad_scale = None  # type: ignore[attr-defined]
+        self.state.optimizer.found_inf = (self.failed >= 0).float()  # read by fused Adam
+        self.state.optimizer.grad_scale = None
         if self.rows.device.type == "cpu" or step % LOOK_EVERY == 0:
             self.look()
 

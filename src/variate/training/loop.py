@@ -19,6 +19,7 @@ from variate.choose import choose_training
 from variate.errors import InputError, VariateWarning, did_you_mean
 from variate.objectives import Terms, elbo
 from variate.recipe import Recipe, TrainingOptions
+from variate.rng import seeded
 from variate.training import hardware, health
 from variate.training.calibrate import calibrate
 from variate.training.cost import multiplications
@@ -26,7 +27,6 @@ from variate.training.monitor import Display, Metrics
 from variate.training.random import mix
 from variate.training.state import Record, State
 from variate.training.step import Step
-from variate.rng import seeded
 from variate.vae import VAE, Array, evaluating
 
 MODEL = "model.safetensors"
