@@ -20,6 +20,7 @@ from variate import (
     posteriors,
     priors,
 )
+from variate.build import COLUMNS as TABLE_LIKELIHOODS
 from variate.build import LIKELIHOODS, NETWORKS, POSTERIORS, PRIORS, from_recipe
 from variate.data import Rows, from_array, split
 from variate.distributions import DiagonalGaussian, FullGaussian, IsotropicGaussian
@@ -53,7 +54,7 @@ def table(n=30) -> Rows:
 
 
 def test_every_name_of_the_recipe_has_its_object():
-    assert LIKELIHOODS.keys() == set(get_args(Likelihood)) - {"auto"}
+    assert LIKELIHOODS.keys() | TABLE_LIKELIHOODS.keys() == set(get_args(Likelihood)) - {"auto"}
     assert POSTERIORS.keys() == set(get_args(Posterior))
     assert PRIORS.keys() == set(get_args(Prior))
     assert set(NETWORKS) == set(get_args(Network)) - {"auto"}
@@ -172,7 +173,7 @@ def test_scaling_of_grey_rows_whose_bits_are_drawn_anew_is_that_of_bits():
         ({"width": 0}, "width must be at least 1, got 0"),
         ({"depth": -1}, "depth must be at least 0, got -1"),
         ({"prior": "vamp", "components": 0}, "components must be at least 1"),
-        ({"likelihood": "columns"}, "'columns' is for tables, but the data are real"),
+        ({"likelihood": "columns"}, "likelihood 'columns' is not for real data: use 'auto', bernoulli"),
         ({"likelihood": "quantized-gaussian"}, "levels must be at least 2 for quantized-gaussian, got 0"),
         ({"network": "conv"}, "'conv' needs images"),
         ({"scale": "fixed"}, "sigma"),

@@ -10,6 +10,7 @@ from variate.choose import (
     LEAST_STEPS,
     LIKELIHOODS,
     MOST_EPOCHS,
+    UNSCALED,
     WORK,
     choose,
     choose_training,
@@ -31,7 +32,8 @@ def schema(kind, shape=(6,)):
 @pytest.mark.parametrize("kind", get_args(Kind))
 def test_nothing_is_left_open(kind, num_rows):
     recipe = choose(schema(kind), num_rows).recipe
-    assert "auto" not in dataclasses.astuple(recipe.model)
+    open_fields = {f.name for f in dataclasses.fields(recipe.model) if getattr(recipe.model, f.name) == "auto"}
+    assert open_fields == ({"scale"} if recipe.model.likelihood in UNSCALED else set())  # there is no scale to choose
     unset = {f.name for f in dataclasses.fields(recipe.model) if getattr(recipe.model, f.name) is None}
     assert unset == {"sigma"}
     chosen = recipe.training
@@ -64,7 +66,7 @@ def test_what_the_user_chose_stays():
         likelihood="student-t",
         scale="fixed",
         sigma=2.0,
-        mixtures=3,
+        mixtures=1,
         prior="vamp",
         components=9,
         network="mlp",
@@ -73,7 +75,8 @@ def test_what_the_user_chose_stays():
     )
     training = TrainingOptions(epochs=2, batch_size=5, lr=0.1, clip=0.0, seed=4)
     data = DataOptions(kind="real")
-    choice = choose(schema("real"), 50, "name", "hash", data, model, training)
+    given = dataclasses.replace(model, mixtures=None)  # there is nothing to mix in a Student-t
+    choice = choose(schema("real"), 50, "name", "hash", data, given, training)
     recipe = choice.recipe
     assert (recipe.model, recipe.training, recipe.data) == (model, training, data)
     assert (recipe.schema, recipe.source, recipe.fingerprint) == (schema("real"), "name", "hash")
@@ -151,3 +154,16 @@ def test_a_cheaper_model_trains_no_shorter():
 @pytest.mark.parametrize(("name", "value"), [("batch_size", 0), ("epochs", 0), ("lr", 0.0), ("clip", 0.0)])
 def test_zero_is_not_taken_for_open(name, value):
     assert getattr(choose_training(100, TrainingOptions(**{name: value})), name) == value
+
+
+@pytest.mark.parametrize(
+    ("kind", "options", "words"),
+    [
+        ("binary", {"scale": "shared"}, "scale and sigma are not for likelihood 'bernoulli'"),
+        ("counts", {"scale": "fixed", "sigma": 1.0}, "scale and sigma are not for likelihood 'negative-binomial'"),
+        ("real", {"mixtures": 2}, "mixtures is for likelihood 'discretized-logistic', not 'gaussian'"),
+    ],
+)
+def test_options_that_would_be_ignored_are_refused(kind, options, words):
+    with pytest.raises(InputError, match=words):
+        choose(schema(kind), 50, model=ModelOptions(**options))

@@ -267,9 +267,9 @@ def test_sigma_at_its_floor_is_reported():
     torch.manual_seed(0)
     x = torch.randn(200, 3)
     rows = torch.cat([x, torch.zeros(200, 1)], 1)
-    vae = variate.build(rows, ModelOptions(latent=2, width=8, depth=1))
+    vae = variate.build(rows, ModelOptions(latent=2, depth=0))
     with pytest.warns(VariateWarning, match="sigma is at its floor in 1 of 4"):
-        variate.fit(vae, rows, epochs=400, batch_size=100, lr=2e-1)
+        variate.fit(vae, rows, epochs=1000, batch_size=100, lr=2e-2)
 
 
 def test_optimal_sigma_is_frozen_at_the_training_residual():

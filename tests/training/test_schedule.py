@@ -12,8 +12,8 @@ def test_learning_rate_rises_to_its_peak_and_falls_to_zero():
     assert max(rates) == rates[99] == rates[100] == 2e-3
     assert rates[550] == pytest.approx(1e-3)  # half way down the half cosine
     assert rates[1000] == pytest.approx(0, abs=1e-18)
-    assert all(a <= b for a, b in itertools.pairwise(rates))
-    assert all(a >= b for a, b in itertools.pairwise(rates))
+    assert all(a <= b for a, b in itertools.pairwise(rates[:100]))
+    assert all(a >= b for a, b in itertools.pairwise(rates[100:]))
 
 
 def test_rate_weight_rises_linearly_to_beta():
