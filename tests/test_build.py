@@ -218,3 +218,23 @@ def test_data_that_cannot_be_used_are_refused(data, words):
 
 def test_public_names_reach_the_same_functions():
     assert variate.build is build
+
+
+def test_networks_of_ones_own(tmp_path):
+    def networks(ends):
+        encoding = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(math.prod(ends.inputs), ends.posterior))
+        decoding = torch.nn.Sequential(
+            torch.nn.Linear(ends.latent, math.prod(ends.likelihood)), torch.nn.Unflatten(1, ends.likelihood)
+        )
+        return encoding, decoding
+
+    data = pixels()
+    vae = build(data, SMALL, networks=networks)
+    assert isinstance(vae.encoder.network.inner, torch.nn.Sequential)
+    assert variate.elbo(vae, torch.from_numpy(data)).elbo.shape == (len(data),)
+    vae.save(tmp_path / "own.safetensors")
+    with pytest.raises(InputError, match="custom networks"):
+        variate.load(tmp_path / "own.safetensors")
+    again = variate.load(tmp_path / "own.safetensors", into=build(data, SMALL, networks=networks, seed=9))
+    for name, tensor in vae.state_dict().items():
+        assert torch.equal(tensor, again.state_dict()[name]), name

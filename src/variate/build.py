@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -62,21 +63,41 @@ PIXEL_FLOOR = 0.2
 """Least spread that a pixel is divided by, as a part of the spread of all pixels."""
 
 
-def networks(
-    schema: Schema, model: ModelOptions, outputs: int, out_shape: tuple[int, ...]
-) -> tuple[Inputs, nn.Module, nn.Module]:
-    """The encoder's inputs, the encoder's network and the decoder's network."""
-    latent, width, depth = model.latent, model.width, model.depth
-    if latent is None or width is None or depth is None:
+class Ends(NamedTuple):
+    """What the two networks of a model lie between.
+
+    Attributes:
+        inputs: Shape of one row's scaled features, which the encoder's network takes.
+        posterior: How many numbers a row the encoder's network gives.
+        latent: How many numbers a row the decoder's network takes.
+        likelihood: Shape of what the decoder's network gives for one row.
+    """
+
+    inputs: tuple[int, ...]
+    posterior: int
+    latent: int
+    likelihood: tuple[int, ...]
+
+
+Networks = Callable[[Ends], tuple[nn.Module, nn.Module]]
+"""Makes the encoder's and the decoder's network."""
+
+
+def default_networks(model: ModelOptions) -> Networks:
+    """The networks that the options name."""
+    width, depth = model.width, model.depth
+    if width is None or depth is None:
         raise AssertionError("options are chosen before a model is built")
-    inputs: Inputs = ColumnInputs(schema.columns) if schema.columns else Standardize(schema.shape, floor(schema))
-    if model.network == "conv":
-        return (
-            inputs,
-            ConvEncoder(inputs.shape, outputs, width, depth),
-            ConvDecoder(latent, out_shape, width, depth),
-        )
-    return inputs, MLP(inputs.shape, (outputs,), width, depth), MLP((latent,), out_shape, width, depth)
+
+    def mlp(ends: Ends) -> tuple[nn.Module, nn.Module]:
+        encoding = MLP(ends.inputs, (ends.posterior,), width, depth)
+        return encoding, MLP((ends.latent,), ends.likelihood, width, depth)
+
+    def conv(ends: Ends) -> tuple[nn.Module, nn.Module]:
+        encoding = ConvEncoder(ends.inputs, ends.posterior, width, depth)
+        return encoding, ConvDecoder(ends.latent, ends.likelihood, width, depth)
+
+    return conv if model.network == "conv" else mlp
 
 
 def floor(schema: Schema) -> float:
@@ -84,8 +105,13 @@ def floor(schema: Schema) -> float:
     return PIXEL_FLOOR if schema.kind in ("pixels", "binary") or schema.is_image else 0.0
 
 
-def from_recipe(recipe: Recipe) -> VAE:
+def from_recipe(recipe: Recipe, networks: Networks | None = None) -> VAE:
     """The untrained model that a complete recipe describes, its weights drawn from torch's global generator.
+
+    Args:
+        recipe: With nothing left open.
+        networks: Makes networks of one's own in place of the recipe's; the model then has no recipe, since a file could
+            not build them again.
 
     Raises:
         InputError: If the recipe asks for what does not go together.
@@ -96,9 +122,12 @@ def from_recipe(recipe: Recipe) -> VAE:
         raise AssertionError("options are checked before a model is built")
     likelihood = (COLUMNS if schema.columns else LIKELIHOODS)[model.likelihood](schema, model)
     family = POSTERIORS[model.posterior](model.latent)
-    inputs, encoding, decoding = networks(schema, model, family.num_outputs, likelihood.out_shape)
+    inputs: Inputs = ColumnInputs(schema.columns) if schema.columns else Standardize(schema.shape, floor(schema))
+    ends = Ends(inputs.shape, family.num_outputs, model.latent, likelihood.out_shape)
+    encoding, decoding = (networks or default_networks(model))(ends)
     encoder = Encoder(inputs, encoding, family)
-    return VAE(encoder, Decoder(decoding, likelihood), PRIORS[model.prior](encoder, model), recipe)
+    prior = PRIORS[model.prior](encoder, model)
+    return VAE(encoder, Decoder(decoding, likelihood), prior, None if networks else recipe)
 
 
 def check_options(schema: Schema, model: ModelOptions) -> None:
@@ -124,13 +153,21 @@ def check_options(schema: Schema, model: ModelOptions) -> None:
         raise InputError("scale 'optimal' is for rows of one kind: use 'dimension' for the columns of a table")
 
 
-def build(data: Schema | Rows | Splits | Array, model: ModelOptions | None = None, *, seed: int = 0) -> VAE:
+def build(
+    data: Schema | Rows | Splits | Array,
+    model: ModelOptions | None = None,
+    *,
+    networks: Networks | None = None,
+    seed: int = 0,
+) -> VAE:
     """A model for this data: everything that the options leave open is chosen from its shape and size.
 
     Args:
         data: Training rows, which also set the model's scalings: (N, *event), images as (N, channels, height, width),
             or what `read` or `split` gave; or only a schema.
         model: Options; see `variate.ModelOptions`.
+        networks: A function of `Ends` that makes two networks of one's own: from features (rows, *inputs) to
+            (rows, posterior), and from latents (rows, latent) to (rows, *likelihood).
         seed: Seeds the weights; torch's global generator is left as it was.
 
     Returns:
@@ -141,26 +178,24 @@ def build(data: Schema | Rows | Splits | Array, model: ModelOptions | None = Non
     """
     if isinstance(data, Schema):
         with seeded(seed):
-            return from_recipe(choose(data, ROWS_EXPECTED, model=model).recipe)
+            return from_recipe(choose(data, ROWS_EXPECTED, model=model).recipe, networks)
     schema, rows = described(data)
     with seeded(seed):
-        vae = from_recipe(choose(schema, len(rows), model=model).recipe)
-        prepare(vae, rows, redraw=isinstance(data, Splits) and data.redraw)
+        vae = from_recipe(choose(schema, len(rows), model=model).recipe, networks)
+        prepare(vae, rows, schema.levels if isinstance(data, Splits) and data.redraw else 0)
     return vae
 
 
-def prepare(vae: VAE, rows: Tensor, redraw: bool = False) -> None:
+def prepare(vae: VAE, rows: Tensor, levels: int = 0) -> None:
     """Checks that the training rows are data that this is a model of, and sets its scalings from them.
 
     Args:
         vae: The model, changed in place.
         rows: Training rows, as they are.
-        redraw: Whether they are grey levels whose bits are still to be drawn; the scalings then take how likely 1 is.
+        levels: Of grey rows whose bits are still to be drawn, how many grey levels; the scalings then take how likely
+            1 is. Else 0.
     """
-    if redraw and vae.recipe:
-        vae.fit_scaling(rows / (vae.recipe.schema.levels - 1))
-    else:
-        vae.fit_scaling(vae.rows(rows))
+    vae.fit_scaling(rows / (levels - 1) if levels else vae.rows(rows))
 
 
 def described(data: Rows | Splits | Array) -> tuple[Schema, Tensor]:

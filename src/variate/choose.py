@@ -127,7 +127,7 @@ def mixtures(schema: Schema, num_rows: int, likelihood: Likelihood = "discretize
 def width(schema: Schema, num_rows: int, conv: bool) -> int:
     """Units a layer: more for longer rows and for more of them, so that few rows do not meet a huge network."""
     if conv:
-        return 24
+        return 64
     limit = 512 if num_rows >= MANY_ROWS else 256 if num_rows >= 1_000 else 128
     return min(limit, max(64, 2 ** math.ceil(math.log2(2 * schema.size))))
 

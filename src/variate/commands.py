@@ -67,10 +67,10 @@ def trained(recipe: Recipe, parts: Splits, run: Path, resume: bool) -> tuple["VA
     from variate.rng import seeded
     from variate.training import fit
 
+    levels = parts.schema.levels if parts.redraw else 0
     with seeded(recipe.training.seed):
         vae = from_recipe(recipe)
-        prepare(vae, torch.from_numpy(parts.train), parts.redraw)
-    levels = parts.schema.levels if parts.redraw else 0
+        prepare(vae, torch.from_numpy(parts.train), levels)
     options = recipe.training
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", VariateWarning)  # they are part of the history, and shown at the end

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load, save_file
+from safetensors.torch import load, save
 from torch import Tensor
 
 from variate.errors import InputError
@@ -55,7 +55,8 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[s
     plain = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
     with replacing(path) as part:
         content = {**metadata, "sha256": checksum(plain, metadata)}
-        save_file(plain, part, {HEADER: json.dumps(content, sort_keys=True)})  # one entry: safetensors shuffles several
+        header = {HEADER: json.dumps(content, sort_keys=True)}  # one entry: safetensors shuffles several
+        part.write_bytes(save(plain, header))
 
 
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:

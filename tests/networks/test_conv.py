@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from variate.networks import ConvDecoder, ConvEncoder
-from variate.networks.conv import COARSEST, GROUP, MOST_CHANNELS, Resize, block, channels, norm, sizes
+from variate.networks.conv import COARSEST, GROUP, MOST_CHANNELS, Resize, block, channels, norm, patch, sizes
 
 SHAPES = [(1, 1), (5, 3), (1, 9), (28, 28), (64, 48), (31, 33)]
 
@@ -54,17 +54,18 @@ def test_every_pixel_and_every_latent_counts(shape):
 
 @pytest.mark.parametrize("shape", [*SHAPES, (4, 4), (1000, 1)])
 def test_sizes_halve_rounding_up_until_coarse(shape):
-    pyramid = [shape, *sizes(*shape)]
+    pyramid, side = [shape, *sizes(*shape)], patch(*shape)
     assert max(pyramid[-1]) <= COARSEST
     assert all(max(size) > COARSEST for size in pyramid[1:-1])
     for (height, width), coarse in itertools.pairwise(pyramid):
-        assert coarse == (math.ceil(height / 2), math.ceil(width / 2))
-        halved = torch.nn.Conv2d(1, 1, 3, stride=2, padding=1)(torch.zeros(1, 1, height, width))
-        assert halved.shape[2:] == coarse
+        assert coarse == (math.ceil(height / side), math.ceil(width / side))
+        convolution = torch.nn.Conv2d(1, 1, 2 * side - 1, stride=side, padding=side - 1)
+        assert convolution(torch.zeros(1, 1, height, width)).shape[2:] == coarse
+        side = 2
 
 
 def test_channels_double_up_to_a_limit_and_a_wide_network_stays_wide():
-    assert channels(24, 6) == [24, 48, 96, MOST_CHANNELS, MOST_CHANNELS, MOST_CHANNELS]
+    assert channels(32, 5) == [32, 64, MOST_CHANNELS, MOST_CHANNELS, MOST_CHANNELS]
     assert channels(2 * MOST_CHANNELS, 3) == [2 * MOST_CHANNELS] * 3
 
 

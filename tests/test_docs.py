@@ -1,0 +1,104 @@
+"""The documentation's own commands, run as they stand."""
+
+import csv
+import dataclasses
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import variate
+from variate.cli import COMMANDS
+from variate.recipe import DataOptions, ModelOptions, TrainingOptions
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
+CONCEPTS = (ROOT / "docs" / "concepts.md").read_text()
+
+
+def blocks(language):
+    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+
+
+def commands():
+    """Every `variate ...` line of the README's shell blocks, in order."""
+    lines = (line.split("#")[0].strip() for block in blocks("sh") for line in block.splitlines())
+    return [part.strip() for line in lines for part in line.split("&&") if part.strip().startswith("variate ")]
+
+
+@pytest.fixture
+def workplace(tmp_path, monkeypatch):
+    """A directory with the data that the README speaks of."""
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(0)
+    (tmp_path / "photos").mkdir()
+    for index in range(30):
+        Image.fromarray(rng.integers(256, size=(33, 20, 3), dtype=np.uint8)).save(tmp_path / "photos" / f"{index}.png")
+    with (tmp_path / "customers.csv").open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["age", "city", "spent"])
+        writer.writerows([rng.integers(18, 90), rng.choice(["Bern", "Oslo"]), rng.gamma(2.0)] for _ in range(60))
+    np.save(tmp_path / "spectra.npy", rng.normal(size=(60, 12)))
+    return tmp_path
+
+
+def test_every_command_of_the_readme_runs(workplace):
+    found = commands()
+    assert len(found) >= 8
+    for command in found:
+        _, *arguments = shlex.split(command)
+        if "fashion-mnist" in arguments and not Path("/usr/share/datasets/fashion-mnist").is_dir():
+            continue  # the test of that data set skips, loudly
+        if arguments[0] == "train" and arguments != ["train", "--help"]:
+            arguments += ["--epochs", "1", "--width", "8", "--batch-size", "20", "--compile", "off"]
+        if "fashion-mnist" in arguments:
+            arguments[-3:] = ["1000", "--compile", "off"]
+        done = subprocess.run(
+            [sys.executable, "-m", "variate", *arguments], capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, (command, done.stderr)
+
+
+def test_the_python_of_the_readme_runs(workplace):
+    torch.set_default_dtype(torch.float32)
+    (block,) = blocks("python")
+    names = {}
+    exec(compile(block.replace("epochs=20", "epochs=1"), "README.md", "exec"), names)  # the README's own text
+    assert names["rows"].shape == (16, 1, 8, 8)
+    assert names["terms"].elbo.shape == (len(names["data"].test),)
+    assert (workplace / "model.safetensors").exists()
+
+
+def test_the_files_that_the_readme_promises_are_those_that_train_writes(workplace):
+    promised = re.findall(r"runs/digits/(\S+)", re.search(r"```\nruns.*?```", README, re.DOTALL).group(0))
+    command = [sys.executable, "-m", "variate", "train", "digits", "--epochs", "1"]
+    subprocess.run(command, check=True, capture_output=True)
+    written = {p.name for p in (workplace / "runs" / "digits").iterdir() if p.is_file()}
+    assert set(promised) == written
+
+
+def test_options_named_in_the_docs_exist():
+    groups = (DataOptions, ModelOptions, TrainingOptions, *COMMANDS.values())
+    known = {f.name.replace("_", "-") for group in groups for f in dataclasses.fields(group)} | {"help"}
+    for text in (README, CONCEPTS):
+        for option in re.findall(r"--([a-z][a-z-]+)", text):
+            assert option in known, option
+
+
+def test_public_names_are_in_the_architecture_or_the_readme():
+    text = README + "".join(path.read_text() for path in (ROOT / "docs").glob("*.md"))
+    for name in variate.__all__:
+        assert re.search(rf"\b{name}\b", text), name
+
+
+def test_links_lead_somewhere():
+    for page in (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")):
+        for target in re.findall(r"\]\(([^)#]+)\)", page.read_text()):
+            if "://" not in target:
+                assert (page.parent / target).exists(), (page.name, target)
