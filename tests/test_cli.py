@@ -2,9 +2,12 @@
 
 import csv
 import json
+import math
 import os
+import signal
 import subprocess
 import sys
+import time
 import warnings
 
 import numpy as np
@@ -346,3 +349,36 @@ def test_collapse_is_reported_on_the_command_line(run):
     assert code == 0
     assert "variate: warning: " in err
     assert "collapsed" in err
+
+
+def test_ctrl_c_saves_a_usable_model_and_exits_with_130(tmp_path):
+    command = [sys.executable, "-m", "variate", "train", "digits", "--epochs", "100000", "--lr-warmup", "0"]
+    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        metrics = tmp_path / "runs" / "digits" / "metrics.jsonl"
+        deadline = time.monotonic() + 200
+        while time.monotonic() < deadline and not (metrics.exists() and metrics.read_text()):
+            time.sleep(0.02)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=100)
+    assert process.returncode == 130, err
+    assert "go on with --resume" in out
+    assert "Traceback" not in err
+    data = variate.read("digits")
+    vae = variate.load(tmp_path / "runs" / "digits")
+    guessing = -64 * math.log(17)  # every level equally likely
+    assert variate.evaluate(vae, data.values[:200]).elbo.value > guessing
+
+
+def test_killed_command_resumes_where_it_was(tmp_path):
+    options = [*FAST, "--epochs", "60"]
+    command = [sys.executable, "-m", "variate", "train", "digits", *options, "--out"]
+    subprocess.run([*command, "whole"], cwd=tmp_path, check=True, capture_output=True)
+    with subprocess.Popen(
+        [*command, "killed"], cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    ) as process:
+        while not (tmp_path / "killed" / "metrics.jsonl").exists():
+            time.sleep(0.01)
+        process.kill()
+    subprocess.run([*command, "killed", "--resume"], cwd=tmp_path, check=True, capture_output=True)
+    for name in ("model.safetensors", "metrics.jsonl", "samples.png", "reconstructions.png"):
+        assert (tmp_path / "whole" / name).read_bytes() == (tmp_path / "killed" / name).read_bytes(), name

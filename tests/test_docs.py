@@ -65,6 +65,7 @@ def test_every_command_of_the_readme_runs(workplace):
         assert done.returncode == 0, (command, done.stderr)
 
 
+@pytest.mark.filterwarnings("ignore::variate.VariateWarning")  # one epoch is too few
 def test_the_python_of_the_readme_runs(workplace):
     torch.set_default_dtype(torch.float32)
     (block,) = blocks("python")

@@ -22,7 +22,7 @@ LAYERS = (  # a module imports only from the lines above its own
     ("data", "distributions"),
     ("likelihoods", "networks", "posteriors", "priors"),
     ("vae",),
-    ("build", "objectives"),
+    ("compose", "objectives"),
     ("evaluation", "training"),
     ("outputs", "pictures"),
     ("commands",),
@@ -307,3 +307,8 @@ def test_every_module_and_public_function_says_what_it_is():
             if isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("_"):
                 silent += [] if ast.get_docstring(node) else [f"{name}.{node.name}"]
     assert sorted(silent) == []
+
+
+def test_no_public_name_is_hidden_by_a_module():
+    modules = {path.stem for path in HOUSE.iterdir()} - {"__init__"}
+    assert not modules & set(variate.__all__)  # importing the module would replace the name

@@ -60,15 +60,16 @@ def test_small_images_are_enlarged_and_large_ones_are_not(height, width):
 
 @pytest.mark.parametrize("channels", [2, 4])
 def test_opaque_pixels_keep_their_color_and_clear_ones_show_the_checkerboard(channels):
-    image = images(1, channels, 8, 8)[0]
+    image = images(1, channels, 16, 16)[0]
     image[-1] = 255
-    expected = np.broadcast_to(np.moveaxis(image[:-1], 0, -1), (8, 8, 3))
+    expected = np.broadcast_to(np.moveaxis(image[:-1], 0, -1), (16, 16, 3))
     assert np.array_equal(opaque(image), expected)
     image[-1] = 0
     shown = opaque(image)
     assert set(np.unique(shown)) == set(CHECKER)
-    assert (shown[0, 0] != shown[0, 4]).all()
-    assert (shown[0, 0] == shown[4, 4]).all()
+    assert (shown[0, 0] == shown[7, 7]).all()
+    assert (shown[0, 0] != shown[0, 8]).all()
+    assert (shown[0, 0] == shown[8, 8]).all()
 
 
 def test_half_transparent_pixels_are_mixed():

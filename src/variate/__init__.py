@@ -18,7 +18,7 @@ from variate.errors import InputError, VariateWarning
 from variate.recipe import Column, DataOptions, ModelOptions, Recipe, Schema, TrainingOptions
 
 if TYPE_CHECKING:
-    from variate.build import build, load
+    from variate.compose import build, load
     from variate.data import read, split
     from variate.evaluation import Evaluation, evaluate
     from variate.objectives import Terms, elbo
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
-    "build": "variate.build",
-    "load": "variate.build",
+    "build": "variate.compose",
+    "load": "variate.compose",
     "read": "variate.data",
     "split": "variate.data",
     "Evaluation": "variate.evaluation",

@@ -53,6 +53,8 @@ def train(
         say(line)
     vae, history = trained(recipe, parts, run, resume)
     say(ending(history.stopped, history.best_step, run))
+    if history.stopped == "interrupted":
+        raise KeyboardInterrupt
     show(vae, parts, run)
     for sentence in history.warnings:
         print(f"variate: warning: {sentence}", file=sys.stderr)  # noqa: T201
@@ -63,7 +65,7 @@ def trained(recipe: Recipe, parts: Splits, run: Path, resume: bool) -> tuple["VA
     """Builds the model of a recipe and trains it."""
     import torch
 
-    from variate.build import from_recipe, prepare
+    from variate.compose import from_recipe, prepare
     from variate.rng import seeded
     from variate.training import fit
 
@@ -199,7 +201,7 @@ class Opened(NamedTuple):
 
 def open_model(path: str) -> Opened:
     """Loads a model file that holds its recipe."""
-    from variate.build import load
+    from variate.compose import load
 
     vae = load(path)
     if vae.recipe is None:

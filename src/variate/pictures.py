@@ -14,6 +14,8 @@ GAP = 2
 """Pixels between images."""
 CHECKER = (255, 224)
 """The two greys behind transparent pixels."""
+SQUARE = 8
+"""Pixels a side of a square of them."""
 
 
 def to_uint8(images: np.ndarray, levels: int) -> np.ndarray:
@@ -56,7 +58,7 @@ def opaque(image: np.ndarray) -> np.ndarray:
     if channels not in (2, 4):
         return np.ascontiguousarray(np.repeat(pixels[..., :1], 3, axis=-1))
     alpha = pixels[..., -1:] / 255
-    board = np.indices((height, width)).sum(0)[..., None] // 4 % 2
+    board = (np.indices((height, width)) // SQUARE).sum(0)[..., None] % 2
     mixed = alpha * pixels[..., :-1] + (1 - alpha) * np.where(board, *CHECKER)
     return np.broadcast_to(np.rint(mixed), (height, width, 3)).astype(np.uint8)
 

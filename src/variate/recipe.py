@@ -1,7 +1,7 @@
 """The recipe: one description of the data, the model and its training, behind the API, the command line and the file.
 
 Every name that a user can type stands here, as a `Literal`, and nowhere else is a name compared outside the table
-that turns it into an object (`variate.build`). `None` and `"auto"` mean: chosen from the data's shape and size; the
+that turns it into an object (`variate.compose`). `None` and `"auto"` mean: chosen from the data's shape and size; the
 recipe that is saved with a model holds what was chosen. This module imports no torch and no numpy, so `variate --help`
 is quick.
 """
@@ -95,13 +95,13 @@ class DataOptions:
     drop: tuple[str, ...] = ()
     """Table columns to leave out."""
     size: tuple[int, int] | None = None
-    """Resize every image to this HEIGHT WIDTH."""
+    """Resize every image file to this HEIGHT WIDTH."""
     mode: Mode = "auto"
-    """Colour channels of an image folder; auto keeps what the images have."""
+    """Colour channels of image files; auto keeps what the images have."""
     binarize: Binarize = "off"
     """Turn grey levels into bits: drawn once (fixed), or anew at each access (dynamic)."""
     validation: float = 0.1
-    """Part of the rows held out to choose the best weights."""
+    """Part of the rows held out to choose the best weights; more than 0, less than 1."""
     test: float = 0.1
     """Part of the rows that training never sees; data with a test set of their own keep it."""
     split_seed: int = 0
@@ -113,7 +113,7 @@ class ModelOptions:
     """What the model is: posterior x likelihood x prior x networks."""
 
     latent: int | None = None
-    """Number of latent dimensions."""
+    """Number of latent dimensions; by default 16 for 8x8 pixels, 32 for 28x28."""
     posterior: Posterior = "diagonal"
     """Shape of the covariance of q(z|x)."""
     likelihood: Likelihood = "auto"
@@ -141,7 +141,7 @@ class TrainingOptions:
     """How the model is trained."""
 
     epochs: int | None = None
-    """Passes over the training rows."""
+    """Passes over the training rows; by default as many as a few minutes of two cores allow."""
     batch_size: int | None = None
     """Rows a step."""
     lr: float | None = None
@@ -149,11 +149,11 @@ class TrainingOptions:
     lr_warmup: float = 0.02
     """Part of the steps over which the learning rate rises; it then falls as a cosine."""
     clip: float | None = None
-    """Largest norm of the gradient of the loss in nats a row; 0 does not clip."""
+    """Largest norm of the gradient of the loss in nats a dimension; 0 does not clip."""
     ema: float = 0.999
     """Decay of the moving average of the weights, which is what is kept; 0 keeps the raw weights."""
     patience: int = 20
-    """Stop after this many epochs without a better validation ELBO; 0 never stops early."""
+    """Stop after this many validations (an epoch or 100 steps apart) without a better ELBO; 0 never stops early."""
     bound: Bound = "elbo"
     """What is maximised: the ELBO, the importance-weighted bound, or that with doubly reparametrised gradients."""
     samples: int = 1

@@ -99,6 +99,16 @@ def test_early_stopping_keeps_the_best_weights(digits):
     assert again["elbo"] == pytest.approx(history.best_elbo, rel=1e-6)
 
 
+def test_resuming_a_run_that_stopped_early_changes_nothing(digits, tmp_path):
+    options = {"epochs": 4000, "batch_size": 60, "lr": 2e-2, "patience": 3, "precision": "float32", "compile": "off"}
+    rows = digits.train[:60]
+    first = variate.fit(small(digits), rows, digits.validation, run=tmp_path, **options)
+    before = (tmp_path / CHECKPOINT).read_bytes(), (tmp_path / "model.safetensors").read_bytes()
+    again = variate.fit(small(digits), rows, digits.validation, run=tmp_path, resume=True, **options)
+    assert again == first
+    assert before == ((tmp_path / CHECKPOINT).read_bytes(), (tmp_path / "model.safetensors").read_bytes())
+
+
 def test_unknown_option_and_impossible_values_are_refused(digits):
     vae = small(digits)
     for options, words in [

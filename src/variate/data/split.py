@@ -11,7 +11,7 @@ from variate.errors import InputError
 from variate.recipe import DataOptions
 
 
-def split(rows: Rows, options: DataOptions) -> Splits:
+def split(rows: Rows, options: DataOptions = DataOptions()) -> Splits:  # noqa: B008  frozen
     """Parts the rows; an official test set stays the test part, and only validation is split off.
 
     Each part keeps the order of the source. With `options.binarize`, validation and test are bits drawn once, and so is

@@ -190,20 +190,18 @@ def _train(
 ) -> str:
     """The loop. Returns why it ended."""
     now, check_every = state.progress, max(CHECK_STEPS, math.ceil(len(job.rows) / step.batch_size))
-    metrics = Metrics(directory, now.records)
     if directory and not now.step:
         _save(state, directory, job.identity)
-    saved = time.monotonic()
+    metrics = Metrics(directory, now.records)
+    saved, patience = time.monotonic(), job.options.patience or math.inf
     with Display(job.steps, step.batch_size, job.shows_bits * step.dimensions, show).running() as display:
-        while now.step < job.steps and not interrupted.is_set():
+        while now.step < job.steps and now.checks_since_best < patience and not interrupted.is_set():
             step()
             display.step(now.step)
             if now.step % check_every == 0 or now.step == job.steps:
                 record = _check(job, state, step)
                 metrics.write(record)
                 display.check(record)
-                if job.options.patience and now.checks_since_best >= job.options.patience:
-                    break
             if directory and time.monotonic() - saved >= checkpoint_seconds:
                 _save(state, directory, job.identity)
                 saved = time.monotonic()

@@ -20,8 +20,8 @@ from variate import (
     posteriors,
     priors,
 )
-from variate.build import COLUMNS as TABLE_LIKELIHOODS
-from variate.build import LIKELIHOODS, NETWORKS, POSTERIORS, PRIORS, from_recipe
+from variate.compose import COLUMNS as TABLE_LIKELIHOODS
+from variate.compose import LIKELIHOODS, NETWORKS, POSTERIORS, PRIORS, from_recipe
 from variate.data import Rows, from_array, split
 from variate.distributions import DiagonalGaussian, FullGaussian, IsotropicGaussian
 from variate.networks import MLP, ColumnInputs, ConvDecoder, ConvEncoder, Standardize
