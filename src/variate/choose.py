@@ -26,7 +26,7 @@ UNSCALED: tuple[Likelihood, ...] = ("bernoulli", "categorical", "poisson", "nega
 CONV_FROM = 32
 """Images whose longer side is at least this get the convolutional pair."""
 
-WORK = 3.7e12
+WORK = 3.1e12
 """Multiplications, forward, of a default run: two minutes or so of two cores with bfloat16."""
 LEAST_EPOCHS, MOST_EPOCHS, LEAST_STEPS = 5, 150, 1_000
 """Large models are not cut shorter, small ones do not go on longer, and few rows are seen often enough."""
