@@ -4,6 +4,7 @@ import csv
 import json
 import math
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -382,3 +383,16 @@ def test_killed_command_resumes_where_it_was(tmp_path):
     subprocess.run([*command, "killed", "--resume"], cwd=tmp_path, check=True, capture_output=True)
     for name in ("model.safetensors", "metrics.jsonl", "samples.png", "reconstructions.png"):
         assert (tmp_path / "whole" / name).read_bytes() == (tmp_path / "killed" / name).read_bytes(), name
+
+
+@pytest.mark.skipif(not any(map(shutil.which, ("g++", "clang++"))), reason="torch.compile needs a C++ compiler")
+def test_compiled_bfloat16_training_follows_the_plain_one(tmp_path):
+    bits = {}
+    for name, options in {"plain": ["off", "float32"], "fast": ["on", "bfloat16"]}.items():
+        command = [sys.executable, "-m", "variate", "train", "digits", "--epochs", "20", "--out", name]
+        command += ["--compile", options[0], "--precision", options[1]]
+        subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
+        result = variate.evaluate(variate.load(tmp_path / name), variate.read("digits").values)
+        bits[name] = result.elbo
+    error = math.hypot(bits["plain"].stderr, bits["fast"].stderr)
+    assert abs(bits["plain"].value - bits["fast"].value) <= 4 * error

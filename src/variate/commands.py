@@ -49,8 +49,9 @@ def train(
         raise InputError(f"{source!r} is not the data that {str(run)!r} was trained on: they have changed since")
     chosen = choose(parts.schema, len(parts.train), absolute(source), parts.fingerprint, data, model, training)
     recipe = old or chosen.recipe
-    for line in (describe(parts), *(f"  {note}" for note in parts.notes), summary(recipe, chosen.reasons)):
-        say(line)
+    say(f"{describe(parts)}; {summary(recipe, chosen.reasons)}")
+    for note in parts.notes:
+        say(f"  {note}")
     vae, history = trained(recipe, parts, run, resume)
     say(ending(history.stopped, history.best_step, run))
     if history.stopped == "interrupted":
@@ -157,9 +158,11 @@ def split_data(source: str, options: DataOptions) -> Splits:
 
 
 def summary(recipe: Recipe, reasons: tuple[str, ...]) -> str:
-    """One line on what the model is, and why."""
+    """What the model is, and why."""
     model = recipe.model
-    return f"  {'; '.join(reasons)}; {model.depth} x {model.width} units, {model.latent} latents ({model.posterior})"
+    units = "units" if model.network == "mlp" else "channels"
+    size = f"{model.depth} x {model.width} {units}, {model.latent} latents, {model.posterior} posterior"
+    return f"{'; '.join(reasons)}; {size}"
 
 
 def report(result: "Evaluation", part: str, beta: float = 1.0, free_bits: float = 0.0) -> None:

@@ -27,7 +27,7 @@ from variate.distributions import Gaussian, StandardNormal
 from variate.distributions.gaussian import FullGaussian, rate_per_latent
 from variate.errors import InputError
 from variate.recipe import TrainingOptions
-from variate.vae import VAE
+from variate.vae import VAE, Array
 
 RateEstimator = Literal["auto", "closed-form", "drawn"]
 
@@ -85,7 +85,7 @@ def draw(vae: VAE, x: Tensor, num_samples: int) -> Draws:
     return Draws(q_z, vae.prior, z, vae.likelihood(z).log_prob(x))
 
 
-def elbo(vae: VAE, x: Tensor, num_samples: int = 1, rate: RateEstimator = "auto") -> Terms:
+def elbo(vae: VAE, x: Array, num_samples: int = 1, rate: RateEstimator = "auto") -> Terms:
     """The evidence lower bound of each row.
 
     Args:
@@ -99,14 +99,15 @@ def elbo(vae: VAE, x: Tensor, num_samples: int = 1, rate: RateEstimator = "auto"
         elbo, distortion and rate, each (N,), in nats.
 
     Raises:
-        InputError: If a closed form is asked for and there is none, or `num_samples` is not positive.
+        InputError: If a closed form is asked for and there is none, `num_samples` is not positive, or the rows are not
+            what the model takes.
 
     References:
         Auto-encoding variational Bayes (Kingma & Welling, 2013).
     """
     if num_samples < 1:
         raise InputError(f"num_samples must be at least 1, got {num_samples}")
-    return draw(vae, x, num_samples).terms(rate)
+    return draw(vae, vae.rows(x).to(vae.device), num_samples).terms(rate)
 
 
 def log_mean_exp(log_w: Float[Tensor, "K N"]) -> Float[Tensor, " N"]:
