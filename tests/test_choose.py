@@ -6,6 +6,7 @@ import pytest
 from variate import DataOptions, InputError, ModelOptions, Schema, TrainingOptions
 from variate.choose import (
     CONV_FROM,
+    ENOUGH_STEPS,
     LEAST_EPOCHS,
     LEAST_STEPS,
     LIKELIHOODS,
@@ -140,7 +141,8 @@ def test_epochs_are_what_the_work_affords_within_limits(num_rows, cost):
     steps = chosen.epochs * num_rows / chosen.batch_size
     assert steps >= LEAST_STEPS
     assert chosen.epochs >= LEAST_EPOCHS
-    if steps > LEAST_STEPS + num_rows / chosen.batch_size:  # not held up by the least number of steps
+    assert steps >= min(ENOUGH_STEPS, WORK / (cost * chosen.batch_size))
+    if steps > ENOUGH_STEPS + num_rows / chosen.batch_size:  # not held up by the least number of steps
         assert chosen.epochs <= MOST_EPOCHS
         assert chosen.epochs == LEAST_EPOCHS or cost * num_rows * (chosen.epochs - 1) <= WORK
 

@@ -396,3 +396,25 @@ def test_compiled_bfloat16_training_follows_the_plain_one(tmp_path):
         bits[name] = result.elbo
     error = math.hypot(bits["plain"].stderr, bits["fast"].stderr)
     assert abs(bits["plain"].value - bits["fast"].value) <= 4 * error
+
+
+def test_a_folder_of_colour_images_with_transparency_goes_all_the_way(run, tmp_path):
+    folder = tmp_path / "icons" / "sub"
+    folder.mkdir(parents=True)
+    rng = np.random.default_rng(0)
+    for index in range(40):
+        picture = Image.fromarray(rng.integers(256, size=(13, 10, 4), dtype=np.uint8))
+        if index % 4:
+            picture.save(folder / f"{index:02}.png")
+        else:
+            picture.convert("RGB").quantize(16).save(folder.parent / f"{index:02}.png")  # a palette, no transparency
+    code, out, _ = run("train", "icons", "--network", "conv", "--epochs", 2, "--width", 8, "--latent", 3)
+    assert code == 0
+    assert "40 RGBA images 13x10" in out
+    for command in (["evaluate"], ["sample", "-n", 6], ["reconstruct", "-n", 6], ["embed"]):
+        assert run(command[0], "runs/icons", *command[1:])[0] == 0
+    sheet = size(tmp_path / "samples.png")
+    assert sheet == (3 * (10 * 5 + 2) + 2, 2 * (13 * 5 + 2) + 2)
+    assert run("reconstruct", "runs/icons", "icons", "-n", 6, "--out", "r.npy")[0] == 0
+    assert np.load(tmp_path / "r.npy").shape[1:] == (4, 13, 10)
+    assert pq.read_table(tmp_path / "embeddings.parquet").shape == (40, 3)

@@ -28,8 +28,10 @@ CONV_FROM = 32
 
 WORK = 3.1e12
 """Multiplications, forward, of a default run: two minutes or so of two cores with bfloat16."""
-LEAST_EPOCHS, MOST_EPOCHS, LEAST_STEPS = 5, 150, 1_000
-"""Large models are not cut shorter, small ones do not go on longer, and few rows are seen often enough."""
+LEAST_EPOCHS, MOST_EPOCHS = 5, 150
+"""Large models are not cut shorter, small ones do not go on longer."""
+LEAST_STEPS, ENOUGH_STEPS = 1_000, 3_000
+"""Few rows are seen more often than that: this many steps at the least, the second where they cost little."""
 MANY_ROWS = 10_000
 """From here on, data bear the larger networks and richer likelihoods."""
 
@@ -144,8 +146,10 @@ def choose_training(num_rows: int, training: TrainingOptions, cost: int | None =
     batch = training.batch_size if training.batch_size is not None else usual
     epochs = training.epochs
     if epochs is None and cost is not None:
-        affordable = max(LEAST_EPOCHS, min(MOST_EPOCHS, WORK / (cost * num_rows)))
-        epochs = math.ceil(max(affordable, LEAST_STEPS * batch / num_rows))
+        affordable = WORK / (cost * batch)
+        least = min(ENOUGH_STEPS, max(LEAST_STEPS, affordable))
+        wanted = max(LEAST_EPOCHS, min(MOST_EPOCHS, affordable * batch / num_rows))
+        epochs = math.ceil(max(wanted, least * batch / num_rows))
     return dataclasses.replace(
         training,
         batch_size=batch,
