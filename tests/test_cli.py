@@ -378,6 +378,7 @@ def test_killed_command_resumes_where_it_was(tmp_path):
         [*command, "killed"], cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     ) as process:
         while not (tmp_path / "killed" / "metrics.jsonl").exists():
+            assert process.poll() is None
             time.sleep(0.01)
         process.kill()
     subprocess.run([*command, "killed", "--resume"], cwd=tmp_path, check=True, capture_output=True)
