@@ -3,7 +3,7 @@ import os
 from jaxtyping import install_import_hook
 
 hook = install_import_hook("variate", "beartype.beartype")
-hook.__enter__()  # for the whole session: every annotated shape in variate is checked in the tests
+hook.__enter__()  # to the end of the run: every annotated shape in variate is checked in the tests
 
 os.environ.setdefault("COLUMNS", "120")
 
