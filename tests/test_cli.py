@@ -180,6 +180,14 @@ def test_runs_get_names_of_their_own(run, tmp_path):
     assert (tmp_path / "runs" / "digits-2" / "model.safetensors").exists()
 
 
+def test_resume_names_the_networks_of_the_run(run):
+    assert run("train", "digits", *FAST, "--network", "conv", "--width", 8)[0] == 0
+    code, out, _ = run("train", "digits", "--resume")
+    assert code == 0
+    assert "likelihood discretized-logistic and network conv as in runs/digits" in out
+    assert "mlp" not in out
+
+
 def test_resume_of_a_finished_run_changes_nothing_and_other_options_are_refused(run, tmp_path):
     assert run("train", "digits", *FAST)[0] == 0
     model = tmp_path / "runs" / "digits" / "model.safetensors"

@@ -8,8 +8,8 @@ import pytest
 import torch
 
 import variate
+from examples import rng, table
 from variate import (
-    Column,
     DataOptions,
     InputError,
     ModelOptions,
@@ -22,22 +22,12 @@ from variate import (
 )
 from variate.compose import COLUMNS as TABLE_LIKELIHOODS
 from variate.compose import LIKELIHOODS, NETWORKS, POSTERIORS, PRIORS, from_recipe
-from variate.data import Rows, from_array, split
+from variate.data import from_array, split
 from variate.distributions import DiagonalGaussian, FullGaussian, IsotropicGaussian
 from variate.networks import MLP, ColumnInputs, ConvDecoder, ConvEncoder, Standardize
 from variate.recipe import Likelihood, Network, Posterior, Prior
 
 SMALL = ModelOptions(latent=2, width=8, depth=1, components=3)
-COLUMNS = (
-    Column("a", "real"),
-    Column("b", "categorical", ("x", "y", "z")),
-    Column("c", "counts"),
-    Column("d", "binary"),
-)
-
-
-def rng():
-    return np.random.default_rng(0)
 
 
 def reals(n=30):
@@ -46,11 +36,6 @@ def reals(n=30):
 
 def pixels(n=30, side=5):
     return rng().integers(0, 256, (n, 1, side, side), dtype=np.uint8)
-
-
-def table(n=30) -> Rows:
-    columns = [rng().normal(size=n), rng().integers(0, 3, n), rng().poisson(4, n), rng().integers(0, 2, n)]
-    return Rows(np.stack(columns, 1).astype(np.float64), Schema("table", (4,), columns=COLUMNS))
 
 
 def test_every_name_of_the_recipe_has_its_object():

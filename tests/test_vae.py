@@ -10,15 +10,14 @@ import safetensors.torch
 import torch
 from torch import nn
 
+from examples import rng, table
 from oracles import LinearGaussian
 from variate import (
     VAE,
-    Column,
     Decoder,
     Encoder,
     InputError,
     ModelOptions,
-    Schema,
     build,
     elbo,
     files,
@@ -31,23 +30,6 @@ from variate.data import Rows
 from variate.networks import MLP, Standardize
 from variate.recipe import FORMAT, Posterior, Prior
 from variate.vae import evaluating
-
-COLUMNS = (
-    Column("a", "real"),
-    Column("b", "categorical", ("x", "y", "z")),
-    Column("c", "counts"),
-    Column("d", "binary"),
-)
-
-
-def rng():
-    return np.random.default_rng(0)
-
-
-def table(n=20):
-    columns = [rng().normal(size=n), rng().integers(0, 3, n), rng().poisson(4, n), rng().integers(0, 2, n)]
-    return Rows(np.stack(columns, 1).astype(np.float64), Schema("table", (4,), columns=COLUMNS))
-
 
 DATA = {
     "bernoulli": lambda: rng().integers(0, 2, (20, 4), dtype=np.uint8),

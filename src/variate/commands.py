@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from variate.choose import choose
+from variate.choose import Choice, choose
 from variate.data import Rows, Splits, describe, read, split
 from variate.errors import InputError, VariateWarning
 from variate.recipe import DataOptions, ModelOptions, Recipe, TrainingOptions
@@ -25,7 +25,6 @@ SHOWN_ROWS = 48
 """Images in a picture of reconstructions."""
 SAMPLES = 64
 """Images in a picture of samples."""
-GREY_LEVELS = 256
 
 
 def say(text: str = "") -> None:
@@ -47,12 +46,14 @@ def train(
     parts = split_data(source, old.data if old else data)
     if old and old.fingerprint != parts.fingerprint:
         raise InputError(f"{source!r} is not the data that {str(run)!r} was trained on: they have changed since")
-    chosen = choose(parts.schema, len(parts.train), absolute(source), parts.fingerprint, data, model, training)
-    recipe = old or chosen.recipe
-    say(f"{describe(parts)}; {summary(recipe, chosen.reasons)}")
+    if old:
+        chosen = Choice(old, (f"likelihood {old.model.likelihood} and network {old.model.network} as in {run}",))
+    else:
+        chosen = choose(parts.schema, len(parts.train), absolute(source), parts.fingerprint, data, model, training)
+    say(f"{describe(parts)}; {summary(*chosen)}")
     for note in parts.notes:
         say(f"  {note}")
-    vae, history = trained(recipe, parts, run, resume)
+    vae, history = trained(chosen.recipe, parts, run, resume)
     say(ending(history.stopped, history.best_step, run))
     if history.stopped == "interrupted":
         raise KeyboardInterrupt
@@ -259,8 +260,6 @@ def sample(
 
 def reconstruct(model: str, data: str | None, number: int | None, out: str | None, overwrite: bool) -> None:
     """Writes rows, encoded and decoded again."""
-    from variate import pictures
-
     vae, recipe = open_model(model)
     path = output_path(out, "reconstructions", recipe, overwrite)
     rows, part = rows_for(recipe, data)
@@ -270,8 +269,7 @@ def reconstruct(model: str, data: str | None, number: int | None, out: str | Non
     rows = rows[: number if number is not None else SHOWN_ROWS if picture else None]
     decoded = vae.reconstruct(rows).numpy()
     if picture:
-        both = (pictures.to_uint8(rows, levels(recipe)), pictures.to_uint8(decoded, levels(recipe)))
-        pictures.save(pictures.side_by_side(*both), path)
+        write_pairs(path, rows, decoded, recipe)
     else:
         write_rows(path, decoded, recipe)
     say(f"wrote {len(rows)} reconstructions of {part} to {path}")
@@ -319,6 +317,14 @@ def write_rows(path: Path, rows: np.ndarray, recipe: Recipe) -> None:
         outputs.write_table(path, outputs.columns(rows, recipe.schema))
 
 
+def write_pairs(path: Path, rows: np.ndarray, decoded: np.ndarray, recipe: Recipe) -> None:
+    """Writes a picture of each image above its reconstruction."""
+    from variate import pictures
+
+    above, below = (pictures.to_uint8(part, levels(recipe)) for part in (rows, decoded))
+    pictures.save(pictures.side_by_side(above, below), path)
+
+
 def show(vae: "VAE", parts: Splits, run: Path) -> None:
     """Evaluates on the test part, and writes samples and, of images, reconstructions into the run directory."""
     from variate.evaluation import evaluate as measure
@@ -329,12 +335,9 @@ def show(vae: "VAE", parts: Splits, run: Path) -> None:
     report(measure(vae, parts.test), f"test part of {parts.name}", recipe.training.beta, recipe.training.free_bits)
     written = [run / "model.safetensors", run / "metrics.jsonl"]
     if recipe.schema.is_image:
-        from variate import pictures
-
         rows = parts.test[:SHOWN_ROWS]
-        both = [pictures.to_uint8(part, levels(recipe)) for part in (rows, vae.reconstruct(rows).numpy())]
         written.append(run / "reconstructions.png")
-        pictures.save(pictures.side_by_side(both[0], both[1]), written[-1])
+        write_pairs(written[-1], rows, vae.reconstruct(rows).numpy(), recipe)
     drawn = vae.sample(SAMPLES, mean=recipe.schema.is_image, seed=recipe.training.seed).numpy()
     written.append(run / ("samples.png" if recipe.schema.is_image else "samples.csv"))
     write_rows(written[-1], drawn, recipe)

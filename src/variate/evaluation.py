@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from variate.errors import InputError
-from variate.objectives import Terms, elbo
+from variate.objectives import Terms, draw
 from variate.rng import seeded
 from variate.vae import VAE, Array, evaluating
 
@@ -70,7 +70,7 @@ def evaluate(vae: VAE, x: Array, num_samples: int = 1, seed: int = 0, batch_size
     if not len(rows):
         raise InputError("x must hold at least one row, got none")
     with seeded(seed), evaluating(vae):
-        batches = [elbo(vae, batch.to(vae.device), num_samples) for batch in rows.split(batch_size)]
+        batches = [draw(vae, batch.to(vae.device), num_samples).terms() for batch in rows.split(batch_size)]
     terms = Terms(*(torch.cat(parts).cpu() for parts in zip(*batches, strict=True)))
     return Evaluation(
         estimate(terms.elbo),

@@ -79,7 +79,13 @@ class Draws(NamedTuple):
 
 
 def draw(vae: VAE, x: Tensor, num_samples: int) -> Draws:
-    """Draws z ~ q(z|x), differentiably, and scores x under each."""
+    """Draws z ~ q(z|x), differentiably, and scores x under each; x is on the model's device, and not checked.
+
+    Raises:
+        InputError: If `num_samples` is not positive.
+    """
+    if num_samples < 1:
+        raise InputError(f"num_samples must be at least 1, got {num_samples}")
     q_z = vae.posterior(x)
     z = q_z.rsample((num_samples,))
     return Draws(q_z, vae.prior, z, vae.likelihood(z).log_prob(x))
@@ -105,8 +111,6 @@ def elbo(vae: VAE, x: Array, num_samples: int = 1, rate: RateEstimator = "auto")
     References:
         Auto-encoding variational Bayes (Kingma & Welling, 2013).
     """
-    if num_samples < 1:
-        raise InputError(f"num_samples must be at least 1, got {num_samples}")
     return draw(vae, vae.rows(x).to(vae.device), num_samples).terms(rate)
 
 

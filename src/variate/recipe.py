@@ -61,7 +61,7 @@ class Schema:
     Attributes:
         kind: What its numbers are.
         shape: Event shape: (channels, height, width) for images, (columns,) for tables.
-        levels: For pixels, how many integer values there are (256 for 8-bit images); else 0.
+        levels: For pixels, and for bits drawn from them, how many integer values a pixel has (256 for 8 bits); else 0.
         columns: For tables, the columns in order.
     """
 

@@ -17,14 +17,14 @@ from torch import Tensor
 
 from variate.choose import choose_training
 from variate.errors import InputError, VariateWarning, did_you_mean
-from variate.objectives import Terms, elbo
+from variate.objectives import Terms, draw
 from variate.recipe import Recipe, TrainingOptions
 from variate.rng import seeded
 from variate.training import hardware, health
 from variate.training.calibrate import calibrate
 from variate.training.cost import multiplications
 from variate.training.monitor import Display, Metrics
-from variate.training.random import mix
+from variate.training.random import draw_bits, mix
 from variate.training.state import Record, State
 from variate.training.step import Step
 from variate.vae import VAE, Array, evaluating
@@ -95,8 +95,12 @@ def fit(
     """
     job = _prepare(vae, train, validation, options or TrainingOptions(), overrides, levels)
     directory = Path(run) if run is not None else None
-    settings = (seeded(job.options.seed), hardware.threads(job.options.threads), hardware.keeping_heap())
-    with settings[0], settings[1], settings[2], _interruptible() as interrupted:
+    with (
+        seeded(job.options.seed),
+        hardware.threads(job.options.threads),
+        hardware.keeping_heap(),
+        _interruptible() as interrupted,
+    ):
         vae.train()
         state = State(vae, job.options.lr or 0.0)
         if resume and directory:
@@ -107,7 +111,7 @@ def fit(
         vae.set_precision(None)
         vae.eval()
         calibrate(vae, job.rows, levels)
-        judged = _bits(job.rows[:JUDGED_ROWS], levels)
+        judged = draw_bits(job.rows[:JUDGED_ROWS], levels) if levels else job.rows[:JUDGED_ROWS]
         found = list(health.warnings(vae, judged, len(job.rows), job.options, state.progress.step, stopped))
     if directory:
         vae.save(directory / MODEL)
@@ -239,13 +243,8 @@ def _check(job: Job, state: State, step: Step) -> Record:
 def validate(vae: VAE, rows: Tensor, seed: int, batch_size: int = 1024) -> dict[str, float]:
     """Mean terms over held-out rows, in nats, with one posterior draw a row and the same draws at every call."""
     with seeded(seed), evaluating(vae):
-        batches = [torch.stack(elbo(vae, batch)).double().sum(1) for batch in rows.split(batch_size)]
+        batches = [torch.stack(draw(vae, batch, 1).terms()).double().sum(1) for batch in rows.split(batch_size)]
     return dict(zip(Terms._fields, (torch.stack(batches).sum(0) / len(rows)).tolist(), strict=True))
-
-
-def _bits(rows: Tensor, levels: int) -> Tensor:
-    """The rows, or with grey levels one draw of their bits."""
-    return (torch.rand(rows.shape, device=rows.device) * (levels - 1) < rows).to(rows.dtype) if levels else rows
 
 
 def _save(state: State, directory: Path, identity: str) -> None:

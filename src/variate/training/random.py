@@ -16,6 +16,11 @@ def mix(seed: int, *position: str | int) -> int:
     return int.from_bytes(digest.digest(), "little") >> 1
 
 
+def draw_bits(grey: Tensor, levels: int) -> Tensor:
+    """Bits that are 1 with probability grey / (levels - 1), drawn from torch's global generator, in grey's dtype."""
+    return (torch.rand(grey.shape, device=grey.device) * (levels - 1) < grey).to(grey.dtype)
+
+
 class Order:
     """An endless stream of row numbers, in which each stretch of N is a new permutation of all N rows.
 

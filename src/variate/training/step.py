@@ -15,7 +15,7 @@ from variate.recipe import TrainingOptions
 from variate.rng import reseed, seeded
 from variate.training import schedule
 from variate.training.nonfinite import NonFiniteError, explain
-from variate.training.random import Order, mix
+from variate.training.random import Order, draw_bits, mix
 from variate.training.state import State
 
 LOOK_EVERY = 50
@@ -56,7 +56,7 @@ class Step:
     def _score(self, index: Tensor) -> Scored:
         x = self.rows[index]
         if self.levels:
-            x = (torch.rand(x.shape, device=x.device) * (self.levels - 1) < x).to(x.dtype)
+            x = draw_bits(x, self.levels)
         return self.objective(self.state.vae, x, self.beta)
 
     def _loss(self, index: Tensor) -> tuple[Tensor, Tensor]:

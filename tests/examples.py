@@ -1,0 +1,23 @@
+"""Data that several tests use."""
+
+import numpy as np
+
+from variate import Column, Schema
+from variate.data import Rows
+
+COLUMNS = (
+    Column("a", "real"),
+    Column("b", "categorical", ("x", "y", "z")),
+    Column("c", "counts"),
+    Column("d", "binary"),
+)
+
+
+def rng():
+    return np.random.default_rng(0)
+
+
+def table(n=30) -> Rows:
+    """Rows with a column of each kind."""
+    columns = [rng().normal(size=n), rng().integers(0, 3, n), rng().poisson(4, n), rng().integers(0, 2, n)]
+    return Rows(np.stack(columns, 1).astype(np.float64), Schema("table", (4,), columns=COLUMNS))
