@@ -6,7 +6,7 @@ import torch
 
 from oracles import LinearGaussian
 from variate import InputError, ModelOptions, build, elbo, evaluate
-from variate.evaluation import bits_per_dim, estimate
+from variate.estimates import bits_per_dim, estimate
 
 
 @pytest.mark.parametrize("num_samples", [1, 5])

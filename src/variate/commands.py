@@ -171,7 +171,7 @@ def report(result: "Evaluation", part: str, beta: float = 1.0, free_bits: float 
     from rich.console import Console
     from rich.table import Table
 
-    from variate.evaluation import bits_per_dim
+    from variate.estimates import bits_per_dim
 
     table = Table(title=f"{part}: {result.num_rows:,} rows, {result.num_samples} draw(s) a row", title_justify="left")
     units = ["nats a row", "bits/dim"] if result.is_mass else ["nats a row", "nats/dim"]

@@ -4,19 +4,12 @@ import math
 from typing import NamedTuple
 
 import torch
-from torch import Tensor
 
 from variate.errors import InputError
+from variate.estimates import Estimate, estimate
 from variate.objectives import Terms, draw
 from variate.rng import seeded
 from variate.vae import VAE, Array, evaluating
-
-
-class Estimate(NamedTuple):
-    """A mean over rows and its standard error, in nats."""
-
-    value: float
-    stderr: float
 
 
 class Evaluation(NamedTuple):
@@ -39,18 +32,6 @@ class Evaluation(NamedTuple):
     num_samples: int
     dimensions: int
     is_mass: bool
-
-
-def bits_per_dim(nats: float, dimensions: int) -> float:
-    """Nats a row as bits a dimension: nats / (D ln 2)."""
-    return nats / (dimensions * math.log(2))
-
-
-def estimate(per_row: Tensor) -> Estimate:
-    """Mean and standard error of the mean of per-row values, (N,)."""
-    values = per_row.double()
-    stderr = values.std().item() / math.sqrt(len(values)) if len(values) > 1 else math.nan
-    return Estimate(values.mean().item(), stderr)
 
 
 def evaluate(vae: VAE, x: Array, num_samples: int = 1, seed: int = 0, batch_size: int = 1024) -> Evaluation:

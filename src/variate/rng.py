@@ -1,13 +1,23 @@
-"""Torch's global generators, used without being disturbed.
+"""Randomness: torch's global generators used without being disturbed, and draws that depend on their position only.
 
 Draws inside the library come from the global generators, as torch.distributions' do. Each public function that takes a
 seed sets them for its own time and puts them back, so that the user's own draws are as if it had not been called.
+
+What is computed in chunks must not depend on them, so there each row draws from a generator of its own.
 """
 
-from collections.abc import Iterator
+import hashlib
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 import torch
+from torch import Tensor
+
+
+def mix(seed: int, *position: str | int) -> int:
+    """A seed of 63 bits from a seed and a position."""
+    digest = hashlib.blake2b(repr((seed, *position)).encode(), digest_size=8)
+    return int.from_bytes(digest.digest(), "little") >> 1
 
 
 def reseed(seed: int) -> None:
@@ -31,3 +41,29 @@ def seeded(seed: int | None) -> Iterator[None]:
     with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
         reseed(seed)
         yield
+
+
+class RowStreams:
+    """A generator for each row: what a row draws depends on the seed, its number, and what it drew before.
+
+    The numbers are drawn on the CPU, so they are the same on every device. A stream is the same only if it is asked for
+    in pieces of the same sizes.
+
+    Args:
+        seed: Seeds all of them.
+        rows: The rows' numbers.
+        purpose: Streams of different purposes are independent.
+    """
+
+    def __init__(self, seed: int, rows: Iterable[int], purpose: str) -> None:
+        self.generators = [torch.Generator().manual_seed(mix(seed, purpose, int(row))) for row in rows]
+
+    def normal(self, draws: int, size: int, like: Tensor) -> Tensor:
+        """Standard normal numbers, (draws, rows, size), of the dtype and on the device of `like`."""
+        own = [torch.randn(draws, size, dtype=like.dtype, generator=g) for g in self.generators]
+        return torch.stack(own, dim=1).to(like.device)
+
+    def uniform(self, draws: int, like: Tensor) -> Tensor:
+        """Uniform numbers in [0, 1), (draws, rows), of the dtype and on the device of `like`."""
+        own = [torch.rand(draws, dtype=like.dtype, generator=g) for g in self.generators]
+        return torch.stack(own, dim=1).to(like.device)

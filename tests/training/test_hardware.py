@@ -43,10 +43,3 @@ def test_what_was_asked_for_stays(vae):
     options = settled(vae, precision="bfloat16", compile="off", threads=1, device="cpu")
     assert settled(vae, precision="bfloat16", compile="off", threads=1, device="cpu") == options
     assert (options.precision, options.compile, options.threads, options.device) == ("bfloat16", "off", 1, "cpu")
-
-
-def test_threads_and_heap_are_put_back():
-    before = torch.get_num_threads()
-    with hardware.threads(before + 1), hardware.keeping_heap():
-        assert torch.get_num_threads() == before + 1
-    assert torch.get_num_threads() == before

@@ -1,6 +1,6 @@
 import torch
 
-from variate.training.random import Order, mix
+from variate.training.random import Order
 
 
 def test_every_row_once_an_epoch_whatever_the_batch_size():
@@ -25,10 +25,3 @@ def test_order_leaves_the_global_generator_alone():
     before = torch.get_rng_state()
     Order(50, 7, seed=1).batch(3)
     assert torch.equal(torch.get_rng_state(), before)
-
-
-def test_mixed_seeds_differ_and_repeat():
-    seeds = {mix(seed, name, n) for seed in range(5) for name in ("a", "b") for n in range(50)}
-    assert len(seeds) == 500
-    assert mix(3, "a", 1) == mix(3, "a", 1)
-    assert all(0 <= seed < 2**63 for seed in seeds)

@@ -8,8 +8,7 @@ import torch
 from torch import Tensor
 
 from variate.likelihoods import Gaussian
-from variate.rng import seeded
-from variate.training.random import mix
+from variate.rng import mix, seeded
 from variate.vae import VAE, evaluating
 
 

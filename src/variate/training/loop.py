@@ -15,16 +15,17 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from variate import machine
 from variate.choose import choose_training
 from variate.errors import InputError, VariateWarning, did_you_mean
 from variate.objectives import Terms, draw
 from variate.recipe import Recipe, TrainingOptions
-from variate.rng import seeded
+from variate.rng import mix, seeded
 from variate.training import hardware, health
 from variate.training.calibrate import calibrate
 from variate.training.cost import multiplications
 from variate.training.monitor import Display, Metrics
-from variate.training.random import draw_bits, mix
+from variate.training.random import draw_bits
 from variate.training.state import Record, State
 from variate.training.step import Step
 from variate.vae import VAE, Array, evaluating
@@ -97,8 +98,8 @@ def fit(
     directory = Path(run) if run is not None else None
     with (
         seeded(job.options.seed),
-        hardware.threads(job.options.threads),
-        hardware.keeping_heap(),
+        machine.threads(job.options.threads),
+        machine.keeping_heap(),
         _interruptible() as interrupted,
     ):
         vae.train()

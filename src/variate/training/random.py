@@ -4,16 +4,10 @@ Each step draws from generators seeded by (seed, "step", number), each epoch's o
 resumed run, and a look back at one step, see the same numbers as the first time.
 """
 
-import hashlib
-
 import torch
 from torch import Tensor
 
-
-def mix(seed: int, *position: str | int) -> int:
-    """A seed of 63 bits from a seed and a position."""
-    digest = hashlib.blake2b(repr((seed, *position)).encode(), digest_size=8)
-    return int.from_bytes(digest.digest(), "little") >> 1
+from variate.rng import mix
 
 
 def draw_bits(grey: Tensor, levels: int) -> Tensor:

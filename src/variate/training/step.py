@@ -12,10 +12,10 @@ from torch import Tensor, nn
 
 from variate.objectives import Scored, Training
 from variate.recipe import TrainingOptions
-from variate.rng import reseed, seeded
+from variate.rng import mix, reseed, seeded
 from variate.training import schedule
 from variate.training.nonfinite import NonFiniteError, explain
-from variate.training.random import Order, draw_bits, mix
+from variate.training.random import Order, draw_bits
 from variate.training.state import State
 
 LOOK_EVERY = 50

@@ -1,0 +1,1 @@
+"""How probable the model makes rows: bounds on log p(x)."""

@@ -1,0 +1,26 @@
+"""A progress bar on standard error for work that takes a while."""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import Progress
+
+
+@contextmanager
+def progress(what: str, total: int, show: bool) -> Iterator[Callable[[int], None]]:
+    """Shows a bar inside the block, on a terminal and where wanted.
+
+    Args:
+        what: The work, in a word or two.
+        total: Its size.
+        show: Whether to show anything.
+
+    Yields:
+        A function that is told of each piece that is done.
+    """
+    bar = Progress(console=Console(stderr=True), disable=not (show and sys.stderr.isatty()), transient=True)
+    with bar:
+        task = bar.add_task(what, total=total)
+        yield lambda done: bar.advance(task, done)
