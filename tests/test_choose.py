@@ -73,8 +73,9 @@ def test_what_the_user_chose_stays():
         network="mlp",
         width=33,
         depth=0,
+        activation="relu",
     )
-    training = TrainingOptions(epochs=2, batch_size=5, lr=0.1, clip=0.0, seed=4)
+    training = TrainingOptions(epochs=2, batch_size=5, lr=0.1, schedule="constant", clip=0.0, seed=4)
     data = DataOptions(kind="real")
     given = dataclasses.replace(model, mixtures=None)  # there is nothing to mix in a Student-t
     choice = choose(schema("real"), 50, "name", "hash", data, given, training)
@@ -104,6 +105,14 @@ def test_large_images_get_convolutions(shape, network):
     choice = choose(schema("pixels", shape), 100)
     assert choice.recipe.model.network == network
     assert network in choice.reasons[1]
+
+
+@pytest.mark.parametrize("num_rows", ROWS)
+@pytest.mark.parametrize("kind", get_args(Kind))
+def test_a_plain_network_has_the_sizes_of_a_residual_one(kind, num_rows):
+    residual, plain = (choose(schema(kind), num_rows, model=ModelOptions(network=n)).recipe for n in ("mlp", "plain"))
+    assert dataclasses.replace(plain.model, network="mlp") == residual.model
+    assert plain.training == residual.training
 
 
 def test_convolutions_of_what_is_no_image_are_refused():

@@ -1,5 +1,6 @@
 import dataclasses
 import itertools
+import json
 import math
 from typing import get_args
 
@@ -16,6 +17,7 @@ from variate import (
     Recipe,
     Schema,
     build,
+    files,
     likelihoods,
     posteriors,
     priors,
@@ -24,8 +26,8 @@ from variate.compose import COLUMNS as TABLE_LIKELIHOODS
 from variate.compose import LIKELIHOODS, NETWORKS, POSTERIORS, PRIORS, from_recipe
 from variate.data import from_array, split
 from variate.distributions import DiagonalGaussian, FullGaussian, IsotropicGaussian
-from variate.networks import MLP, ColumnInputs, ConvDecoder, ConvEncoder, Standardize
-from variate.recipe import Likelihood, Network, Posterior, Prior
+from variate.networks import ACTIVATIONS, MLP, ColumnInputs, ConvDecoder, ConvEncoder, PlainMLP, Standardize
+from variate.recipe import Activation, Likelihood, Network, Posterior, Prior
 
 SMALL = ModelOptions(latent=2, width=8, depth=1, components=3)
 
@@ -42,7 +44,8 @@ def test_every_name_of_the_recipe_has_its_object():
     assert LIKELIHOODS.keys() | TABLE_LIKELIHOODS.keys() == set(get_args(Likelihood)) - {"auto"}
     assert POSTERIORS.keys() == set(get_args(Posterior))
     assert PRIORS.keys() == set(get_args(Prior))
-    assert set(NETWORKS) == set(get_args(Network)) - {"auto"}
+    assert NETWORKS.keys() == set(get_args(Network)) - {"auto"}
+    assert ACTIVATIONS.keys() == set(get_args(Activation))
 
 
 @pytest.mark.parametrize(
@@ -80,11 +83,65 @@ def test_names_become_posteriors_and_priors(posterior, prior):
 def test_names_become_networks():
     mlp = build(pixels(), dataclasses.replace(SMALL, network="mlp"))
     assert isinstance(mlp.encoder.network.inner, MLP)
+    plain = build(pixels(), dataclasses.replace(SMALL, network="plain"))
+    assert isinstance(plain.encoder.network.inner, PlainMLP)
+    assert isinstance(plain.decoder.network.inner, PlainMLP)
     conv = build(pixels(), dataclasses.replace(SMALL, network="conv"))
     assert isinstance(conv.encoder.network.inner, ConvEncoder)
     assert isinstance(conv.decoder.network.inner, ConvDecoder)
     assert isinstance(conv.encoder.inputs, Standardize)
     assert isinstance(build(table(), SMALL).encoder.inputs, ColumnInputs)
+
+
+@pytest.mark.parametrize("network", sorted(NETWORKS))
+@pytest.mark.parametrize("name", sorted(ACTIVATIONS))
+def test_the_activation_is_all_that_its_name_changes(name, network):
+    silu, vae = (
+        build(pixels(), dataclasses.replace(SMALL, network=network, depth=2, activation=a)) for a in ("silu", name)
+    )
+    for key, tensor in silu.state_dict().items():
+        assert torch.equal(tensor, vae.state_dict()[key]), key
+    for ours, theirs in ((vae.encoder, silu.encoder), (vae.decoder, silu.decoder)):
+        found, usual = (
+            [type(m) for m in n.network.modules() if m.__module__.endswith("activation")] for n in (ours, theirs)
+        )
+        assert found == [ACTIVATIONS[name]] * len(usual)
+        assert len(usual) >= 2
+
+
+def test_the_autoencoder_of_burda_et_al_is_what_its_options_give():
+    """784 -> 200 -> 200 -> (50 means, 50 log-scales), and 50 -> 200 -> 200 -> 784, tanh between."""
+    options = ModelOptions(latent=50, network="plain", width=200, depth=2, activation="tanh")
+    torch.set_default_dtype(torch.float32)
+    vae = build(Schema("binary", (1, 28, 28), levels=256), options)
+    shapes = [tuple(p.shape) for p in vae.parameters()]
+    there = [(200, 784), (200,), (200, 200), (200,), (100, 200), (100,)]
+    back = [(200, 50), (200,), (200, 200), (200,), (784, 200), (784,)]
+    assert shapes == there + back
+    x = torch.randint(0, 2, (3, 1, 28, 28), dtype=torch.uint8)
+    (w0, b0, w1, b1, w2, b2), (v0, c0, v1, c1, v2, c2) = (list(m.parameters()) for m in (vae.encoder, vae.decoder))
+    h = torch.tanh(torch.tanh(x.flatten(1).float() @ w0.T + b0) @ w1.T + b1) @ w2.T + b2
+    q_z = vae.posterior(x)
+    torch.testing.assert_close(q_z.mean, h[:, :50])
+    log_scale = 10 * torch.tanh(h[:, 50:] / 10)  # the one difference: bounded, and the identity near 0
+    torch.testing.assert_close(q_z.variance.sqrt(), log_scale.exp())
+    logits = torch.tanh(torch.tanh(q_z.mean @ v0.T + c0) @ v1.T + c1) @ v2.T + c2
+    torch.testing.assert_close(vae.likelihood(q_z.mean).mean, logits.sigmoid().reshape(3, 1, 28, 28))
+    assert (vae.prior.mean == 0).all()
+    assert (vae.prior.stddev == 1).all()
+
+
+def test_a_file_of_before_there_were_activations_still_loads(tmp_path):
+    vae = build(reals(), SMALL)
+    recipe = json.loads(vae.recipe.to_json())
+    del recipe["model"]["activation"], recipe["training"]["schedule"]
+    path = tmp_path / "old.safetensors"
+    files.write_tensors(path, vae.state_dict(), {"format": "1", "recipe": json.dumps(recipe)})
+    again = variate.load(path)
+    assert again.recipe == vae.recipe
+    x = torch.as_tensor(reals())
+    assert torch.equal(again.embed(x).mean, vae.embed(x).mean)
+    assert torch.equal(again.reconstruct(x), vae.reconstruct(x))
 
 
 @pytest.mark.parametrize("scale", ["fixed", "shared", "dimension", "conditional"])
@@ -171,7 +228,7 @@ def test_what_does_not_go_together_is_refused(options, words):
         build(reals(), dataclasses.replace(SMALL, **options))
 
 
-@pytest.mark.parametrize("option", ["likelihood", "posterior", "prior", "network"])
+@pytest.mark.parametrize("option", ["likelihood", "posterior", "prior", "network", "activation"])
 def test_unknown_names_are_refused_with_the_nearest(option):
     # Past the annotations, which only tests check: what a user without a type checker may pass.
     model = dataclasses.replace(SMALL, likelihood="gaussian", network="mlp")

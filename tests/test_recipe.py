@@ -38,12 +38,14 @@ FULL = Recipe(
         network="mlp",
         width=11,
         depth=2,
+        activation="tanh",
     ),
     training=TrainingOptions(
         epochs=3,
         batch_size=17,
         lr=1e-3,
         lr_warmup=0.1,
+        schedule="burda",
         clip=0.0,
         ema=0.9,
         patience=3,
@@ -98,6 +100,25 @@ def test_defaults_come_back():
     short = Recipe(Schema("real", (3,)))
     assert Recipe.from_json(short.to_json()) == short
     assert Recipe.from_json('{"schema": {"kind": "real", "shape": [3]}}') == short
+
+
+WRITTEN_BEFORE = (
+    '{"schema":{"kind":"real","shape":[5],"levels":0,"columns":[]},"source":"","fingerprint":"","data":{"kind":null,'
+    '"columns":[],"drop":[],"size":null,"mode":"auto","binarize":"off","validation":0.1,"test":0.1,"split_seed":0},'
+    '"model":{"latent":2,"posterior":"diagonal","likelihood":"gaussian","scale":"dimension","sigma":null,"mixtures":1,'
+    '"prior":"normal","components":64,"network":"mlp","width":8,"depth":2},"training":{"epochs":null,"batch_size":60,'
+    '"lr":0.002,"lr_warmup":0.02,"clip":1.0,"ema":0.999,"patience":20,"bound":"elbo","samples":1,"beta":1.0,'
+    '"free_bits":0.0,"kl_warmup":0.0,"precision":"auto","compile":"auto","device":"auto","threads":null,"seed":0}}'
+)
+"""A recipe in a file that was written before there were activations and schedules to choose from."""
+
+
+def test_a_recipe_of_before_the_new_options_takes_what_was_built_then():
+    found = Recipe.from_json(WRITTEN_BEFORE)
+    assert (found.model.activation, found.training.schedule) == ("silu", "cosine")
+    again = json.loads(found.to_json())
+    del again["model"]["activation"], again["training"]["schedule"]
+    assert again == json.loads(WRITTEN_BEFORE)
 
 
 def damaged(path, value):

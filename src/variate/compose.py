@@ -12,7 +12,17 @@ from variate import files, likelihoods, posteriors, priors
 from variate.choose import choose
 from variate.data import Rows, Splits, from_array
 from variate.errors import InputError, did_you_mean
-from variate.networks import MLP, ColumnInputs, ConvDecoder, ConvEncoder, Inputs, Standardize
+from variate.networks import (
+    ACTIVATIONS,
+    MLP,
+    Activate,
+    ColumnInputs,
+    ConvDecoder,
+    ConvEncoder,
+    Inputs,
+    PlainMLP,
+    Standardize,
+)
 from variate.recipe import FORMAT, Likelihood, ModelOptions, Recipe, Schema
 from variate.rng import seeded
 from variate.vae import VAE, Array, Decoder, Encoder
@@ -51,8 +61,6 @@ PRIORS: dict[str, Callable[[Encoder, ModelOptions], nn.Module]] = {
     "vamp": lambda encoder, m: priors.Vamp(encoder, m.components),
 }
 
-NETWORKS = ("mlp", "conv")
-
 LEAST = {"latent": 1, "width": 1, "depth": 0, "components": 1}
 """The smallest value of each size that an option sets."""
 
@@ -82,6 +90,22 @@ class Ends(NamedTuple):
 Networks = Callable[[Ends], tuple[nn.Module, nn.Module]]
 """Makes the encoder's and the decoder's network."""
 
+NETWORKS: dict[str, Callable[[Ends, int, int, Activate], tuple[nn.Module, nn.Module]]] = {
+    "mlp": lambda ends, *sizes: (
+        MLP(ends.inputs, (ends.posterior,), *sizes),
+        MLP((ends.latent,), ends.likelihood, *sizes),
+    ),
+    "conv": lambda ends, *sizes: (
+        ConvEncoder(ends.inputs, ends.posterior, *sizes),
+        ConvDecoder(ends.latent, ends.likelihood, *sizes),
+    ),
+    "plain": lambda ends, *sizes: (
+        PlainMLP(ends.inputs, (ends.posterior,), *sizes),
+        PlainMLP((ends.latent,), ends.likelihood, *sizes),
+    ),
+}
+"""Each makes its two networks from the ends, width, depth and activation."""
+
 
 def default_networks(model: ModelOptions) -> Networks:
     """The networks that the options name."""
@@ -89,15 +113,8 @@ def default_networks(model: ModelOptions) -> Networks:
     if width is None or depth is None:
         raise AssertionError("options are chosen before a model is built")
 
-    def mlp(ends: Ends) -> tuple[nn.Module, nn.Module]:
-        encoding = MLP(ends.inputs, (ends.posterior,), width, depth)
-        return encoding, MLP((ends.latent,), ends.likelihood, width, depth)
-
-    def conv(ends: Ends) -> tuple[nn.Module, nn.Module]:
-        encoding = ConvEncoder(ends.inputs, ends.posterior, width, depth)
-        return encoding, ConvDecoder(ends.latent, ends.likelihood, width, depth)
-
-    return conv if model.network == "conv" else mlp
+    networks, activation = NETWORKS[model.network], ACTIVATIONS[model.activation]
+    return lambda ends: networks(ends, width, depth, activation)
 
 
 def floor(schema: Schema) -> float:
@@ -137,6 +154,7 @@ def check_options(schema: Schema, model: ModelOptions) -> None:
         "posterior": POSTERIORS,
         "prior": PRIORS,
         "network": NETWORKS,
+        "activation": ACTIVATIONS,
     }
     for option, known in tables.items():
         name = getattr(model, option)

@@ -37,7 +37,9 @@ Likelihood = Literal[
 Scale = Literal["auto", "fixed", "shared", "dimension", "conditional", "optimal"]
 Posterior = Literal["isotropic", "diagonal", "full"]
 Prior = Literal["normal", "mixture", "vamp"]
-Network = Literal["auto", "mlp", "conv"]
+Network = Literal["auto", "mlp", "conv", "plain"]
+Activation = Literal["silu", "tanh", "relu", "gelu"]
+Schedule = Literal["cosine", "constant", "burda"]
 Bound = Literal["elbo", "iwae", "dreg"]
 Precision = Literal["auto", "float32", "bfloat16"]
 Switch = Literal["auto", "on", "off"]
@@ -129,11 +131,13 @@ class ModelOptions:
     components: int = 64
     """Components of a mixture or VampPrior."""
     network: Network = "auto"
-    """Encoder and decoder: an MLP, or a residual convolutional pair for images."""
+    """Encoder and decoder: a residual MLP, a residual convolutional pair for images, or a plain MLP."""
     width: int | None = None
     """Units a hidden layer (channels of the first stage for conv)."""
     depth: int | None = None
-    """Hidden layers of the MLP (residual blocks a stage for conv)."""
+    """Hidden layers of an MLP (residual blocks a stage for conv)."""
+    activation: Activation = "silu"
+    """The function between the layers of both networks."""
 
 
 @dataclass(frozen=True)
@@ -147,7 +151,9 @@ class TrainingOptions:
     lr: float | None = None
     """Peak learning rate of Adam."""
     lr_warmup: float = 0.02
-    """Part of the steps over which the learning rate rises; it then falls as a cosine."""
+    """Part of the steps over which the learning rate rises to its peak; it then follows the schedule."""
+    schedule: Schedule = "cosine"
+    """From the peak: falls to 0 as a cosine, stays, or falls tenfold in the eight steps of Burda et al. (2016)."""
     clip: float | None = None
     """Largest norm of the gradient of the loss in nats a dimension; 0 does not clip."""
     ema: float = 0.999

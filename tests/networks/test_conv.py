@@ -4,7 +4,7 @@ import math
 import pytest
 import torch
 
-from variate.networks import ConvDecoder, ConvEncoder
+from variate.networks import ACTIVATIONS, ConvDecoder, ConvEncoder
 from variate.networks.conv import COARSEST, GROUP, MOST_CHANNELS, Resize, block, channels, norm, patch, sizes
 
 SHAPES = [(1, 1), (5, 3), (1, 9), (28, 28), (64, 48), (31, 33)]
@@ -37,6 +37,25 @@ def test_a_row_does_not_depend_on_the_others(shape):
     for network, rows in ((encoder, x), (decoder, z)):
         torch.testing.assert_close(network(rows)[2:3], network(rows[2:3]), atol=1e-10, rtol=1e-10)
         torch.testing.assert_close(network(rows.flip(0)), network(rows).flip(0), atol=1e-10, rtol=1e-10)
+
+
+@pytest.mark.parametrize("activation", sorted(ACTIVATIONS))
+def test_the_activation_stands_in_all_its_places(activation):
+    encoder = ConvEncoder((1, 9, 7), 3, width=4, depth=2, activation=ACTIVATIONS[activation])
+    decoder = ConvDecoder(3, (1, 1, 9, 7), width=4, depth=2, activation=ACTIVATIONS[activation])
+    stages = len(sizes(9, 7))
+    for network in (encoder, decoder):
+        found = [type(m) for m in network.modules() if m.__module__ == "torch.nn.modules.activation"]
+        assert found == [ACTIVATIONS[activation]] * (2 * 2 * stages + 1)  # two a block, one before the last layer
+
+
+def test_blocks_activate_what_is_normalised():
+    residual = block(8, torch.nn.Tanh)
+    torch.nn.init.normal_(residual.inner[-1].weight)
+    x = torch.randn(2, 8, 5, 4)
+    first, last = (m for m in residual.inner if isinstance(m, torch.nn.Conv2d))
+    expected = x + last(torch.tanh(norm(8)(first(torch.tanh(norm(8)(x))))))
+    torch.testing.assert_close(residual(x), expected)
 
 
 @pytest.mark.parametrize("shape", SHAPES)

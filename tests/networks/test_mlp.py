@@ -34,6 +34,16 @@ def test_the_map_is_the_formula_of_the_docstring():
     torch.testing.assert_close(network(x), silu(h) @ last.weight.T + last.bias)
 
 
+def test_another_activation_stands_in_all_its_places():
+    network = MLP((3,), (2,), width=5, depth=3, activation=torch.nn.Tanh)
+    first, second, third, _, last = network.layers
+    x = torch.randn(4, 3)
+    h = first(x)
+    for residual in (second, third):
+        h = h + residual.inner[-1](torch.tanh(layer_norm(h, (5,))))
+    torch.testing.assert_close(network(x), last(torch.tanh(h)))
+
+
 def test_output_layer_starts_small():
     torch.manual_seed(1)
     layer = MLP((3,), (200,), width=64, depth=2).layers[-1]

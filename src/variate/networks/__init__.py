@@ -1,7 +1,19 @@
 """Networks: what lies between data, latents and the parameters of distributions."""
 
+from variate.networks.activations import ACTIVATIONS, Activate
 from variate.networks.conv import ConvDecoder, ConvEncoder
 from variate.networks.inputs import ColumnInputs, Inputs, Standardize
 from variate.networks.mlp import MLP
+from variate.networks.plain import PlainMLP
 
-__all__ = ["MLP", "ColumnInputs", "ConvDecoder", "ConvEncoder", "Inputs", "Standardize"]
+__all__ = [
+    "ACTIVATIONS",
+    "MLP",
+    "Activate",
+    "ColumnInputs",
+    "ConvDecoder",
+    "ConvEncoder",
+    "Inputs",
+    "PlainMLP",
+    "Standardize",
+]

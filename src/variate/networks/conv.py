@@ -22,6 +22,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
+from variate.networks.activations import Activate
 from variate.networks.mlp import SMALL_START, Residual
 
 LARGE = 48
@@ -53,12 +54,17 @@ def channels(width: int, stages: int) -> list[int]:
     return [min(width * 2**stage, max(width, MOST_CHANNELS)) for stage in range(stages)]
 
 
-def block(width: int) -> Residual:
+def block(width: int, activation: Activate = nn.SiLU) -> Residual:
     """Normalise, activate, convolve, twice, around the identity; the second convolution starts at zero."""
     last = nn.Conv2d(width, width, 3, padding=1)
     nn.init.zeros_(last.weight)
     first = nn.Conv2d(width, width, 3, padding=1)
-    return Residual(nn.Sequential(norm(width), nn.SiLU(), first, norm(width), nn.SiLU(), last))
+    return Residual(nn.Sequential(norm(width), activation(), first, norm(width), activation(), last))
+
+
+def blocks(width: int, depth: int, activation: Activate) -> list[Residual]:
+    """The blocks of a stage."""
+    return [block(width, activation) for _ in range(depth)]
 
 
 def norm(width: int) -> nn.GroupNorm:
@@ -91,17 +97,25 @@ class ConvEncoder(nn.Module):
         num_outputs: Numbers a row.
         width: Channels of the finest feature map.
         depth: Residual blocks a stage.
+        activation: Makes the activations.
     """
 
-    def __init__(self, in_shape: Sequence[int], num_outputs: int, width: int = 64, depth: int = 1) -> None:
+    def __init__(
+        self,
+        in_shape: Sequence[int],
+        num_outputs: int,
+        width: int = 64,
+        depth: int = 1,
+        activation: Activate = nn.SiLU,
+    ) -> None:
         super().__init__()
         pyramid = sizes(in_shape[1], in_shape[2])
         maps = channels(width, len(pyramid))
         side = patch(in_shape[1], in_shape[2])
         layers: list[nn.Module] = [nn.Conv2d(in_shape[0], width, 2 * side - 1, stride=side, padding=side - 1)]
         for fine, coarse in pairwise(maps):
-            layers += [*(block(fine) for _ in range(depth)), nn.Conv2d(fine, coarse, 3, stride=2, padding=1)]
-        layers += [*(block(maps[-1]) for _ in range(depth)), norm(maps[-1]), nn.SiLU(), nn.Flatten()]
+            layers += [*blocks(fine, depth, activation), nn.Conv2d(fine, coarse, 3, stride=2, padding=1)]
+        layers += [*blocks(maps[-1], depth, activation), norm(maps[-1]), activation(), nn.Flatten()]
         layers.append(nn.Linear(maps[-1] * math.prod(pyramid[-1]), num_outputs))
         self.layers = nn.Sequential(*layers)
         nn.utils.convert_conv2d_weight_memory_format(self, torch.channels_last)
@@ -119,24 +133,32 @@ class ConvDecoder(nn.Module):
         out_shape: (parameters a pixel and channel, channels, height, width).
         width: Channels of the finest feature map.
         depth: Residual blocks a stage.
+        activation: Makes the activations.
     """
 
-    def __init__(self, latent: int, out_shape: Sequence[int], width: int = 64, depth: int = 1) -> None:
+    def __init__(
+        self,
+        latent: int,
+        out_shape: Sequence[int],
+        width: int = 64,
+        depth: int = 1,
+        activation: Activate = nn.SiLU,
+    ) -> None:
         super().__init__()
         self.out_shape = tuple(out_shape)
         pyramid = sizes(out_shape[2], out_shape[3])
         maps = channels(width, len(pyramid))
         coarsest = (maps[-1], *pyramid[-1])
         layers: list[nn.Module] = [nn.Linear(latent, math.prod(coarsest)), nn.Unflatten(1, coarsest)]
-        layers += [block(maps[-1]) for _ in range(depth)]
+        layers += blocks(maps[-1], depth, activation)
         for stage in reversed(range(len(maps) - 1)):
             layers += [nn.Conv2d(maps[stage + 1], maps[stage], 3, padding=1), Resize(pyramid[stage])]
-            layers += [block(maps[stage]) for _ in range(depth)]
+            layers += blocks(maps[stage], depth, activation)
         side = patch(out_shape[2], out_shape[3])
         last = nn.Conv2d(maps[0], side**2 * out_shape[0] * out_shape[1], 3, padding=1)
         with torch.no_grad():
             last.weight.mul_(SMALL_START)
-        self.layers = nn.Sequential(*layers, norm(maps[0]), nn.SiLU(), last, nn.PixelShuffle(side))
+        self.layers = nn.Sequential(*layers, norm(maps[0]), activation(), last, nn.PixelShuffle(side))
         nn.utils.convert_conv2d_weight_memory_format(self, torch.channels_last)
 
     def forward(self, z: Float[Tensor, "rows latent"]) -> Float[Tensor, "rows parameters channels height width"]:

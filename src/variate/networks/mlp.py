@@ -7,6 +7,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from variate.networks.activations import Activate
+
 SMALL_START = 0.1
 """Factor on the output layer's usual starting weights."""
 
@@ -30,7 +32,7 @@ class Residual(nn.Module):
 class MLP(nn.Module):
     """Rows of any shape in, rows of any shape out, through pre-activation residual layers.
 
-        h = W_0 x,    h <- h + W_l silu(norm(h)),    out = W silu(h)
+        h = W_0 x,    h <- h + W_l a(norm(h)),    out = W a(h)
 
     The output layer starts small, so that a new network says nearly the same of every row.
 
@@ -39,19 +41,27 @@ class MLP(nn.Module):
         out_shape: Shape of one output row.
         width: Units a hidden layer.
         depth: Hidden layers; with 0 the map is affine.
+        activation: Makes the activations, a.
     """
 
-    def __init__(self, in_shape: Sequence[int], out_shape: Sequence[int], width: int = 512, depth: int = 3) -> None:
+    def __init__(
+        self,
+        in_shape: Sequence[int],
+        out_shape: Sequence[int],
+        width: int = 512,
+        depth: int = 3,
+        activation: Activate = nn.SiLU,
+    ) -> None:
         super().__init__()
         self.out_shape = tuple(out_shape)
         inputs, outputs = math.prod(in_shape), math.prod(out_shape)
         layers: list[nn.Module] = [nn.Linear(inputs, width)] if depth else []
         for _ in range(depth - 1):
-            layers.append(Residual(nn.Sequential(nn.LayerNorm(width), nn.SiLU(), nn.Linear(width, width))))
+            layers.append(Residual(nn.Sequential(nn.LayerNorm(width), activation(), nn.Linear(width, width))))
         last = nn.Linear(width if depth else inputs, outputs)
         with torch.no_grad():
             last.weight.mul_(SMALL_START)
-        self.layers = nn.Sequential(*layers, *([nn.SiLU()] if depth else []), last)
+        self.layers = nn.Sequential(*layers, *([activation()] if depth else []), last)
 
     def forward(self, x: Float[Tensor, "rows ..."]) -> Float[Tensor, "rows ..."]:
         """The output rows, (rows, *out_shape)."""

@@ -1,21 +1,62 @@
 """How the learning rate and the weight of the rate change over a run: pure functions of the step."""
 
 import math
+from collections.abc import Callable
+
+from variate.errors import InputError, did_you_mean
+
+PIECES = 8
+"""Of Burda's schedule, piece i = 0 .. 7 of 3^i parts of the whole."""
 
 
-def learning_rate(step: int, steps: int, peak: float, warmup: float) -> float:
-    """Rises linearly over the first part of the run, then falls to zero as half a cosine.
+def cosine(step: int, steps: int, rise: int) -> float:
+    """From 1 to 0 as half a cosine; the first step of a run counts as its rise where there is none."""
+    start = max(1, rise)
+    return 0.5 * (1 + math.cos(math.pi * max(0, step - start) / max(1, steps - start)))
+
+
+def constant(_step: int, _steps: int, _rise: int) -> float:
+    """1."""
+    return 1.0
+
+
+def burda(step: int, steps: int, rise: int) -> float:
+    """10^(-i/7) over the i-th piece, 3^i of 1 + 3 + .. + 3^7 = 3280 parts long.
+
+    Piece i begins after (3^i - 1) / 2 parts; in integers, so that it begins at the very step. In a run of 3280 epochs a
+    part is an epoch, as in the paper; a shorter run is the same, compressed.
+
+    References:
+        Importance weighted autoencoders (Burda et al., 2016).
+    """
+    done, parts = step - rise, steps - rise
+    begun = sum(done * (3**PIECES - 1) >= parts * (3**piece - 1) for piece in range(1, PIECES))
+    return 10.0 ** (-begun / (PIECES - 1))
+
+
+SCHEDULES: dict[str, Callable[[int, int, int], float]] = {"cosine": cosine, "constant": constant, "burda": burda}
+"""The part of the peak rate at a step, of so many, after those of the rise."""
+
+
+def learning_rate(step: int, steps: int, peak: float, warmup: float, schedule: str = "cosine") -> float:
+    """Rises linearly over the first part of the run, then follows the schedule.
 
     Args:
         step: From 0.
         steps: Of the whole run.
         peak: The highest rate.
         warmup: Part of the run over which it rises, in [0, 1).
+        schedule: How it goes on.
+
+    Raises:
+        InputError: If there is no such schedule.
     """
-    rise = max(1, round(warmup * steps))
+    if schedule not in SCHEDULES:
+        raise InputError(f"schedule {schedule!r} is unknown{did_you_mean(schedule, SCHEDULES)}")
+    rise = round(warmup * steps)
     if step < rise:
         return peak * (step + 1) / rise
-    return peak * 0.5 * (1 + math.cos(math.pi * (step - rise) / max(1, steps - rise)))
+    return peak * SCHEDULES[schedule](step, steps, rise)
 
 
 def rate_weight(step: int, warmup_steps: int, beta: float) -> float:

@@ -83,7 +83,8 @@ class Step:
         loss.backward()
         norm = nn.utils.clip_grad_norm_(state.parameters, self.options.clip or math.inf, foreach=True)
         self._guard(loss, norm, step)
-        lr = schedule.learning_rate(step, self.steps, self.options.lr or 0.0, self.options.lr_warmup)
+        options = self.options
+        lr = schedule.learning_rate(step, self.steps, options.lr or 0.0, options.lr_warmup, options.schedule)
         for group in state.optimizer.param_groups:
             group["lr"] = lr
         state.optimizer.step()

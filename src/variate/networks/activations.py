@@ -1,0 +1,17 @@
+"""What stands between two layers."""
+
+from collections.abc import Callable
+
+from torch import nn
+
+from variate.recipe import Activation
+
+Activate = Callable[[], nn.Module]
+"""Makes an activation."""
+
+ACTIVATIONS: dict[Activation, Activate] = {
+    "silu": nn.SiLU,
+    "tanh": nn.Tanh,
+    "relu": nn.ReLU,
+    "gelu": nn.GELU,
+}

@@ -1,0 +1,56 @@
+"""A multilayer perceptron as in the papers of the years before residual connections."""
+
+import math
+from collections.abc import Sequence
+from itertools import pairwise
+
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from variate.networks.activations import Activate
+
+
+class PlainMLP(nn.Module):
+    """Rows of any shape in, rows of any shape out, through nothing but affine maps and activations.
+
+        h = x,    h <- a(W_l h + b_l),    out = W h + b
+
+    Weights start uniform within sqrt(6 / (inputs + outputs)) of 0, biases at 0.
+
+    Args:
+        in_shape: Shape of one input row.
+        out_shape: Shape of one output row.
+        width: Units a hidden layer.
+        depth: Hidden layers; with 0 the map is affine.
+        activation: Makes the activations, a.
+
+    References:
+        Understanding the difficulty of training deep feedforward neural networks (Glorot & Bengio, 2010).
+    """
+
+    def __init__(
+        self,
+        in_shape: Sequence[int],
+        out_shape: Sequence[int],
+        width: int = 200,
+        depth: int = 2,
+        activation: Activate = nn.Tanh,
+    ) -> None:
+        super().__init__()
+        self.out_shape = tuple(out_shape)
+        sizes = [math.prod(in_shape), *[width] * depth, math.prod(out_shape)]
+        layers: list[nn.Module] = []
+        for inputs, outputs in pairwise(sizes):
+            layers += [started(nn.Linear(inputs, outputs)), activation()]
+        self.layers = nn.Sequential(*layers[:-1])
+
+    def forward(self, x: Float[Tensor, "rows ..."]) -> Float[Tensor, "rows ..."]:
+        """The output rows, (rows, *out_shape)."""
+        return self.layers(x.flatten(1)).reshape(len(x), *self.out_shape)
+
+
+def started(linear: nn.Linear) -> nn.Linear:
+    """The layer with its starting weights."""
+    nn.init.xavier_uniform_(linear.weight)
+    nn.init.zeros_(linear.bias)
+    return linear
