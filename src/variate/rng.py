@@ -13,6 +13,8 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor
 
+from variate.errors import InputError
+
 
 def mix(seed: int, *position: str | int) -> int:
     """A seed of 63 bits from a seed and a position."""
@@ -67,3 +69,17 @@ class RowStreams:
         """Uniform numbers in [0, 1), (draws, rows), of the dtype and on the device of `like`."""
         own = [torch.rand(draws, dtype=like.dtype, generator=g) for g in self.generators]
         return torch.stack(own, dim=1).to(like.device)
+
+
+def some_rows(total: int, wanted: int | None, seed: int) -> Tensor:
+    """Numbers of the rows to work on, rising: all, or as many as wanted, chosen by the seed without replacement.
+
+    Raises:
+        InputError: If fewer than one row is wanted.
+    """
+    if wanted is not None and wanted < 1:
+        raise InputError(f"num_rows must be at least 1, got {wanted}")
+    if wanted is None or wanted >= total:
+        return torch.arange(total)
+    generator = torch.Generator().manual_seed(mix(seed, "rows"))
+    return torch.randperm(total, generator=generator)[:wanted].sort().values

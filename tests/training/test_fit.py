@@ -127,6 +127,20 @@ def test_unknown_option_and_impossible_values_are_refused(digits):
         variate.fit(vae, digits.train[:, 0])
 
 
+@pytest.mark.parametrize(("option", "name", "meant"), [("bound", "elboo", "elbo"), ("schedule", "cosin", "cosine")])
+def test_unknown_names_are_refused_before_training(option, name, meant, tmp_path):
+    # From an interpreter of its own: the tests' type checker would be quicker to refuse them.
+    code = f"""
+import numpy, variate
+rows = numpy.random.default_rng(0).normal(size=(50, 4))
+vae = variate.build(rows, variate.ModelOptions(latent=2, width=8, depth=1))
+variate.fit(vae, rows, run={str(tmp_path / "run")!r}, {option}={name!r})
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert f"InputError: {option} {name!r} is unknown; did you mean {meant!r}" in done.stderr
+    assert not (tmp_path / "run").exists()
+
+
 def test_nonfinite_loss_stops_before_the_step_and_names_row_term_and_layer(digits):
     rows = torch.randn(50, 6)
     vae = variate.build(rows, ModelOptions(latent=2, width=8, depth=1))
@@ -255,6 +269,28 @@ def test_interrupt_leaves_a_usable_model(digits, tmp_path, monkeypatch):
     monkeypatch.undo()
     whole = variate.fit(small(digits), digits.train, digits.validation, **SHORT | {"epochs": 30})
     assert again == whole
+
+
+def test_a_run_from_before_an_option_existed_can_be_resumed(digits, tmp_path):
+    first = variate.fit(small(digits), digits.train, digits.validation, run=tmp_path, **SHORT)
+    tensors, metadata = files.read_tensors(tmp_path / CHECKPOINT)
+    recipe = json.loads(metadata["identity"])
+    del recipe["training"]["schedule"], recipe["model"]["activation"]
+    files.write_tensors(tmp_path / CHECKPOINT, tensors, metadata | {"identity": json.dumps(recipe)})
+    again = variate.fit(small(digits), digits.train, digits.validation, run=tmp_path, resume=True, **SHORT)
+    assert again == first
+    recipe["training"]["schedule"] = "constant"
+    files.write_tensors(tmp_path / CHECKPOINT, tensors, metadata | {"identity": json.dumps(recipe)})
+    with pytest.raises(InputError, match="other data or options"):
+        variate.fit(small(digits), digits.train, digits.validation, run=tmp_path, resume=True, **SHORT)
+
+
+def test_collapsed_latents_are_on_record(digits):
+    vae = variate.build(digits, ModelOptions(latent=30, width=16, depth=2))
+    history = variate.fit(vae, digits.train, digits.validation, epochs=40)
+    last = [record["collapsed"] for record in history.records if record["step"] == history.best_step]
+    means = vae.embed(digits.validation).mean.double().var(0, correction=0)
+    assert last == [(means <= 0.01).nonzero().flatten().tolist()]
 
 
 def test_resume_without_a_checkpoint_is_refused(digits, tmp_path):

@@ -4,6 +4,6 @@ from variate.data.arrays import from_array
 from variate.data.binarize import binarized
 from variate.data.rows import Rows, Splits, describe
 from variate.data.sources import read
-from variate.data.split import split
+from variate.data.split import fingerprint, split
 
-__all__ = ["Rows", "Splits", "binarized", "describe", "from_array", "read", "split"]
+__all__ = ["Rows", "Splits", "binarized", "describe", "fingerprint", "from_array", "read", "split"]

@@ -17,6 +17,7 @@ Shapes: batch_shape is that of `loc` without its last axis, event_shape is (d,).
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import ClassVar
 
 import torch
@@ -76,6 +77,10 @@ class Gaussian(Distribution, ABC):
     def covariance_matrix(self) -> Tensor:
         """A A^T, (*batch, d, d)."""
         return self.scale_tril @ self.scale_tril.mT
+
+    def __getitem__(self, rows: Tensor) -> "Gaussian":
+        """The distributions of some rows of the first batch axis."""
+        return FullGaussian(self.loc[rows], self.scale_tril[rows])
 
     def detached(self) -> "Gaussian":
         """The same distribution, constant under differentiation."""
@@ -171,6 +176,10 @@ class IsotropicGaussian(Gaussian):
         """The identity times s, (*batch, d, d)."""
         return torch.diag_embed(self.log_scale.exp().expand_as(self.loc))
 
+    def __getitem__(self, rows: Tensor) -> "IsotropicGaussian":
+        """The distributions of some rows of the first batch axis."""
+        return IsotropicGaussian(self.loc[rows], self.log_scale[rows])
+
     def detached(self) -> "IsotropicGaussian":
         """The same distribution, constant under differentiation."""
         return IsotropicGaussian(self.loc.detach(), self.log_scale.detach())
@@ -211,6 +220,10 @@ class DiagonalGaussian(Gaussian):
         """diag(s), (*batch, d, d)."""
         return torch.diag_embed(self.log_scale.exp())
 
+    def __getitem__(self, rows: Tensor) -> "DiagonalGaussian":
+        """The distributions of some rows of the first batch axis."""
+        return DiagonalGaussian(self.loc[rows], self.log_scale[rows])
+
     def detached(self) -> "DiagonalGaussian":
         """The same distribution, constant under differentiation."""
         return DiagonalGaussian(self.loc.detach(), self.log_scale.detach())
@@ -235,11 +248,21 @@ class FullGaussian(Gaussian):
 
     def color(self, eps: Tensor) -> Tensor:
         """Noise through the triangle."""
-        return (self._scale_tril @ eps.unsqueeze(-1)).squeeze(-1)
+        return self._as_columns(lambda columns: self._scale_tril @ columns, eps)
 
     def whiten(self, residual: Tensor) -> Tensor:
         """A^-1 r by forward substitution."""
-        return torch.linalg.solve_triangular(self._scale_tril, residual.unsqueeze(-1), upper=False).squeeze(-1)
+        return self._as_columns(lambda c: torch.linalg.solve_triangular(self._scale_tril, c, upper=False), residual)
+
+    def _as_columns(self, function: Callable[[Tensor], Tensor], vectors: Tensor) -> Tensor:
+        """A linear map of vectors (*sample, *batch, d), done for all samples at once on columns (*batch, d, L).
+
+        Otherwise A would be copied for each sample.
+        """
+        batch = self.batch_shape
+        sample = vectors.shape[: vectors.dim() - 1 - len(batch)]
+        columns = vectors.expand(*sample, *batch, vectors.shape[-1]).reshape(-1, *batch, vectors.shape[-1])
+        return function(columns.movedim(0, -1)).movedim(-1, 0).reshape(*sample, *batch, vectors.shape[-1])
 
     @property
     def log_abs_det(self) -> Tensor:

@@ -4,16 +4,9 @@ from collections.abc import Iterator
 
 from torch import Tensor
 
+from variate.diagnostics.latents import active_units
 from variate.recipe import TrainingOptions
 from variate.vae import VAE
-
-ACTIVE = 0.01
-"""A latent is active if the variance of its posterior mean over the data exceeds this (Burda et al., 2016)."""
-
-
-def active_units(vae: VAE, rows: Tensor) -> Tensor:
-    """Which latents vary with x: Var_x(E[z_i|x]) > 0.01, (d,) booleans."""
-    return vae.embed(rows).mean.double().var(0, correction=0) > ACTIVE
 
 
 def warnings(

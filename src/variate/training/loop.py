@@ -17,8 +17,9 @@ from torch import Tensor
 
 from variate import machine
 from variate.choose import choose_training
+from variate.diagnostics.latents import active_units
 from variate.errors import InputError, VariateWarning, did_you_mean
-from variate.objectives import Terms, draw
+from variate.objectives import BOUNDS, Terms, draw
 from variate.recipe import Recipe, TrainingOptions
 from variate.rng import mix, seeded
 from variate.training import hardware, health
@@ -26,6 +27,7 @@ from variate.training.calibrate import calibrate
 from variate.training.cost import multiplications
 from variate.training.monitor import Display, Metrics
 from variate.training.random import draw_bits
+from variate.training.schedule import SCHEDULES
 from variate.training.state import Record, State
 from variate.training.step import Step
 from variate.vae import VAE, Array, evaluating
@@ -41,7 +43,7 @@ class History(NamedTuple):
     """How a run went.
 
     Attributes:
-        records: One dict a validation: step, epoch, and the mean terms in nats a row.
+        records: One dict a validation: step, epoch, the mean terms in nats a row, and which latents are collapsed.
         best_step: Step of the weights that were kept.
         best_elbo: Their mean validation ELBO, in nats; without validation rows, -inf.
         stopped: "finished", "early" (no better for `patience` validations) or "interrupted".
@@ -179,6 +181,10 @@ def complete(options: TrainingOptions, overrides: dict[str, Any], num_rows: int,
         raise InputError(f"batch_size must be between 1 and the {num_rows} training rows, got {options.batch_size}")
     if (options.epochs or 0) < 1 or not (options.lr or 0) > 0:
         raise InputError(f"epochs and lr must be positive, got {options.epochs} and {options.lr}")
+    for option, known_names in (("bound", BOUNDS), ("schedule", SCHEDULES)):
+        name = getattr(options, option)
+        if name not in known_names:
+            raise InputError(f"{option} {name!r} is unknown{did_you_mean(name, known_names)}")
     if not 0 <= options.ema < 1 or not 0 <= options.lr_warmup < 1:
         raise InputError(f"ema and lr_warmup must lie in [0, 1), got {options.ema} and {options.lr_warmup}")
     return options
@@ -236,6 +242,7 @@ def _check(job: Job, state: State, step: Step) -> Record:
         calibrate(state.average, job.rows[:JUDGED_ROWS], step.levels)
         means = validate(state.average, job.held_out, mix(job.options.seed, "validation"))
         record |= {f"validation_{name}": value for name, value in means.items()}
+        record["collapsed"] = (~active_units(state.average, job.held_out)).nonzero().flatten().tolist()
         state.keep_best(means["elbo"])
     progress.records.append(record)
     return record

@@ -18,10 +18,11 @@ from torch import Tensor
 
 from variate import files
 from variate.errors import InputError
+from variate.recipe import Recipe
 from variate.vae import VAE
 
-Record = dict[str, int | float]
-"""One line of metrics."""
+Record = dict[str, Any]
+"""One line of metrics: numbers, and the list of collapsed latents."""
 
 BETAS = (0.9, 0.99)
 """Of Adam: the shorter memory of squared gradients was measured to reach a given ELBO sooner."""
@@ -118,7 +119,7 @@ class State:
             InputError: If there is no whole checkpoint, or it is of another run.
         """
         tensors, metadata = files.read_tensors(run / CHECKPOINT)
-        if metadata.get("identity") != identity:
+        if not same_run(metadata.get("identity", ""), identity):
             raise InputError(f"the checkpoint in {str(run)!r} is of other data or options: resume with the same ones")
         part = {p: {k.removeprefix(p): v for k, v in tensors.items() if k.startswith(p)} for p in PARTS}
         self.vae.load_state_dict(part["model."])
@@ -134,3 +135,11 @@ class State:
 
 
 PARTS = ("model.", "average.", "best.", "optimizer.")
+
+
+def same_run(one: str, other: str) -> bool:
+    """Whether two identities are equal, or are recipes that are, an option missing from one at its default."""
+    try:
+        return one == other or Recipe.from_json(one) == Recipe.from_json(other)
+    except InputError:
+        return False
