@@ -1,0 +1,218 @@
+import math
+from itertools import pairwise
+
+import pyro
+import pyro.distributions as dist
+import pytest
+import torch
+from pyro.infer import RenyiELBO
+from scipy import stats
+from sklearn.decomposition import PCA
+from torch.distributions import Independent, MultivariateNormal, Normal
+
+from oracles import LinearGaussian
+from variate import InputError, ModelOptions, build, elbo, log_evidence
+from variate.distributions import DiagonalGaussian
+
+
+@pytest.mark.parametrize("sigma", [0.2, 2.0])
+def test_bound_of_5000_draws_is_the_evidence_within_three_standard_errors(sigma):
+    model = LinearGaussian(dim=30, latent=10, sigma=sigma)
+    x = model.draw(100)
+    found = log_evidence(model.vae("diagonal"), x, 5000)
+    exact = model.log_evidence(x)
+    value, stderr = found.estimate
+    assert abs(value - exact.mean().item()) <= 3 * stderr
+    # The same rows stand on both sides, so a sharper statement holds: a twentieth of the diagonal gap.
+    assert 0 <= (exact - found.log_evidence).mean() <= model.gap("diagonal") / 10
+    assert found.log_evidence.mean() > elbo(model.vae("diagonal"), x, 100).elbo.mean()
+
+
+@pytest.mark.parametrize("sigma", [0.2, 2.0])
+def test_exact_posterior_gives_the_evidence_with_equal_weights(sigma):
+    model = LinearGaussian(dim=30, latent=10, sigma=sigma)
+    x = model.draw(20)
+    found = log_evidence(model.vae("full"), x, 200)
+    assert torch.allclose(found.log_evidence, model.log_evidence(x), atol=1e-8)
+    assert torch.allclose(found.ess, torch.full((20,), 200.0))
+    assert found.noise <= 1e-6
+    assert found.unreliable == 0
+
+
+def test_evidence_of_a_linear_model_is_that_of_scikit_learns_probabilistic_pca():
+    model = LinearGaussian(dim=12, latent=4, sigma=0.7)
+    x = model.draw(2000)
+    pca = PCA(n_components=4).fit(x.numpy())
+    values, vectors = torch.from_numpy(pca.explained_variance_), torch.from_numpy(pca.components_)
+    noise = torch.tensor(pca.noise_variance_)
+    model.W, model.mu = vectors.T * (values - noise).sqrt(), torch.from_numpy(pca.mean_)
+    model.sigma = noise.sqrt().item()
+    model.M = model.W.T @ model.W + noise * torch.eye(4)
+    model.S = noise * torch.linalg.inv(model.M)
+    found = log_evidence(model.vae("full"), x[:50], 100)
+    assert torch.allclose(found.log_evidence, torch.from_numpy(pca.score_samples(x[:50].numpy())), atol=1e-8)
+
+
+def test_evidence_agrees_with_scipys_quadrature_of_the_joint():
+    # One latent and a nonlinear decoder: the integral over z on a grid is exact to many digits.
+    rows = torch.randn(8, 3)
+    vae = build(rows.numpy(), ModelOptions(latent=1, width=16, depth=2)).double()
+    grid = torch.linspace(-9, 9, 20_001)
+    with torch.no_grad():
+        log_joint = vae.likelihood(grid[:, None, None]).log_prob(rows) + vae.prior.log_prob(grid[:, None, None])
+    exact = torch.logsumexp(log_joint, 0) + math.log(grid[1] - grid[0])
+    found = log_evidence(vae, rows, 20_000)
+    errors = (1 / found.ess - 1 / 20_000).sqrt()
+    assert ((found.log_evidence - exact).abs() <= 4 * errors + 1e-4).all()
+
+
+def test_bound_agrees_with_pyros_on_the_same_model_and_rows():
+    model = LinearGaussian(dim=8, latent=3, sigma=0.5)
+    vae, x = model.vae("diagonal"), model.draw(40)
+
+    def joint(x):
+        with pyro.plate("rows", len(x)):
+            z = pyro.sample("z", dist.Normal(torch.zeros(3), torch.ones(3)).expand([len(x), 3]).to_event(1))
+            pyro.sample("x", dist.Normal(z @ model.W.T + model.mu, model.sigma).to_event(1), obs=x)
+
+    def guide(x):
+        q_z = vae.posterior(x)
+        with pyro.plate("rows", len(x)):
+            pyro.sample("z", dist.Normal(q_z.loc, q_z.variance.sqrt()).to_event(1))
+
+    K, repeats = 50, 40
+    pyro.set_rng_seed(0)
+    bound = RenyiELBO(alpha=0, num_particles=K, vectorize_particles=True, max_plate_nesting=1)
+    with torch.no_grad():
+        theirs = -torch.tensor([bound.loss(joint, guide, x) for _ in range(repeats)]) / len(x)
+    ours = torch.stack([log_evidence(vae, x, K, seed=seed).log_evidence.mean() for seed in range(repeats)])
+    error = math.sqrt((theirs.var() + ours.var()).item() / repeats)
+    assert abs((theirs.mean() - ours.mean()).item()) <= 4 * error
+
+
+@pytest.mark.parametrize("chunk", [1, 7, 100, 10**6])
+def test_the_chunk_changes_nothing(chunk):
+    model = LinearGaussian(dim=6, latent=3, sigma=0.3)
+    vae, x = model.vae("diagonal"), model.draw(9)
+    first, second = (log_evidence(vae, x, 230, also=(10,), chunk=size) for size in (None, chunk))
+    assert torch.allclose(first.log_evidence, second.log_evidence, rtol=1e-9)
+    assert torch.allclose(first.bounds[10], second.bounds[10], rtol=1e-9)
+    assert torch.allclose(first.ess, second.ess, rtol=1e-9)
+    assert torch.allclose(first.khat, second.khat, rtol=1e-6)
+
+
+def test_a_sub_sample_of_rows_says_which_and_has_the_same_values():
+    model = LinearGaussian(dim=6, latent=3, sigma=0.3)
+    vae, x = model.vae("diagonal"), model.draw(30)
+    everything, some = log_evidence(vae, x, 50), log_evidence(vae, x, 50, num_rows=7)
+    assert len(some.which) == 7
+    assert some.which.tolist() == sorted(set(some.which.tolist()))
+    assert torch.allclose(some.log_evidence, everything.log_evidence[some.which], rtol=1e-12)
+    assert everything.which.tolist() == list(range(30))
+
+
+def test_the_same_seed_gives_the_same_bits_and_leaves_the_generator_alone():
+    model = LinearGaussian(dim=6, latent=3, sigma=0.3)
+    vae, x = model.vae("diagonal"), model.draw(9)
+    vae.train()
+    before = torch.get_rng_state()
+    first, again, other = (log_evidence(vae, x, 50, seed=seed).log_evidence for seed in (1, 1, 2))
+    assert torch.equal(torch.get_rng_state(), before)
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
+    assert vae.training
+
+
+@pytest.mark.parametrize("sigma", [0.2, 1.0])
+def test_the_bound_does_not_fall_with_the_number_of_draws(sigma):
+    model = LinearGaussian(dim=10, latent=5, sigma=sigma)
+    x = model.draw(200)
+    found = log_evidence(model.vae("isotropic"), x, 1000, also=(1, 10, 100))
+    bounds = [*found.bounds.values(), found.log_evidence]
+    for lower, higher in pairwise(bounds):
+        gain = higher - lower
+        assert gain.mean() >= -3 * gain.std() / math.sqrt(200)
+    exact = model.log_evidence(x) - model.gap("isotropic")
+    noise = bounds[0] - exact
+    assert abs(noise.mean()) <= 4 * noise.std() / math.sqrt(200)
+
+
+def test_noise_covers_the_distance_between_seeds():
+    model = LinearGaussian(dim=10, latent=4, sigma=1.0)
+    vae, x = model.vae("diagonal"), model.draw(20)
+    means = torch.stack([log_evidence(vae, x, 500, seed=seed).log_evidence.mean() for seed in range(60)])
+    stated = log_evidence(vae, x, 500).noise
+    # The ratio of a standard deviation from 60 numbers to the truth has a standard error of 1 / sqrt(2 * 59).
+    assert abs(means.std().item() / stated - 1) <= 4 / math.sqrt(2 * 59) + 0.15  # the delta method is of first order
+
+
+def test_a_given_proposal_is_drawn_from():
+    model = LinearGaussian(dim=6, latent=3, sigma=0.3)
+    x = model.draw(12)
+    exact = model.vae("full").posterior(x)
+    found = log_evidence(model.vae("isotropic"), x, 20, proposal=exact, chunk=30)
+    assert torch.allclose(found.log_evidence, model.log_evidence(x), atol=1e-8)
+    with pytest.raises(InputError, match="proposal must have batch shape"):
+        log_evidence(model.vae("full"), x[:3], 20, proposal=exact)
+
+
+def test_any_prior_with_a_density_will_do():
+    model = LinearGaussian(dim=6, latent=3, sigma=0.8)
+    x = model.draw(50)
+    shifted = Independent(Normal(torch.tensor([1.0, -1.0, 0.5]), torch.tensor([0.5, 1.0, 2.0])), 1)
+    covariance = model.W @ torch.diag(shifted.variance) @ model.W.T + model.sigma**2 * torch.eye(6)
+    exact = MultivariateNormal(model.mu + model.W @ shifted.mean, covariance).log_prob(x)
+    wide = DiagonalGaussian(torch.zeros(50, 3), torch.zeros(50, 3))
+    found = log_evidence(model.vae("full", shifted), x, 20_000, proposal=wide)
+    assert ((found.log_evidence - exact).abs() <= 5 * (1 / found.ess).sqrt()).double().mean() > 0.9
+
+
+def test_k_hat_warns_of_a_bad_encoder():
+    model = LinearGaussian(dim=6, latent=3, sigma=0.3)
+    x = model.draw(20)
+    good = log_evidence(model.vae("full"), x, 500)
+    narrow = model.vae("full").posterior(x)
+    narrow = DiagonalGaussian(narrow.loc + 0.5, narrow.variance.log() / 2 - 2)
+    bad = log_evidence(model.vae("full"), x, 500, proposal=narrow)
+    assert good.unreliable == 0
+    assert bad.unreliable > 0.9
+
+
+def test_memory_is_set_by_the_chunk(monkeypatch):
+    model = LinearGaussian(dim=6, latent=3, sigma=0.3)
+    vae, x = model.vae("diagonal"), model.draw(40)
+    sizes = []
+    inner = vae.decoder.forward
+    monkeypatch.setattr(vae.decoder, "forward", lambda z: sizes.append(z.shape[:-1].numel()) or inner(z))
+    log_evidence(vae, x, 300, chunk=250)
+    assert max(sizes) <= 250
+    assert sum(sizes) == 40 * 300
+
+
+@pytest.mark.parametrize(
+    ("words", "arguments"),
+    [
+        ("num_samples must be at least 1", {"num_samples": 0}),
+        ("chunk must be at least 1", {"chunk": 0}),
+        ("num_rows must be at least 1", {"num_rows": 0}),
+        ("also must hold", {"also": (30,)}),
+        ("also must hold", {"also": (2000,)}),
+    ],
+)
+def test_what_cannot_be_is_refused(words, arguments):
+    model = LinearGaussian(dim=6, latent=3, sigma=0.3)
+    with pytest.raises(InputError, match=words):
+        log_evidence(model.vae("full"), model.draw(3), **arguments)
+    with pytest.raises(InputError, match="at least one row"):
+        log_evidence(model.vae("full"), torch.zeros(0, 6))
+
+
+def test_scipys_normal_is_the_evidence_of_a_model_without_latents():
+    # A decoder that ignores z: log p(x) is the density itself and every weight is p(z) / q(z).
+    model = LinearGaussian(dim=4, latent=2, sigma=0.9)
+    model.W = torch.zeros(4, 2)
+    model.M = model.sigma**2 * torch.eye(2)
+    model.S = torch.eye(2)
+    x = model.draw(10)
+    expected = stats.norm.logpdf(x.numpy(), model.mu.numpy(), model.sigma).sum(1)
+    assert torch.allclose(log_evidence(model.vae("diagonal"), x, 10).log_evidence, torch.from_numpy(expected))
