@@ -4,6 +4,7 @@ import csv
 import json
 import math
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -90,19 +91,107 @@ def test_evaluate_repeats_the_numbers_of_training(trained, run):
     run_directory, out = trained
     code, again, _ = run("evaluate", run_directory)
     assert code == 0
-    numbers = [line for line in out.splitlines() if "ELBO, at most" in line]
-    assert numbers
-    assert [line for line in again.splitlines() if "ELBO, at most" in line] == numbers
+    numbers = re.findall(r"ELBO  .*?([-\d.,]+ ± [\d.]+)", out)
+    assert len(numbers) == 1
+    assert re.findall(r"ELBO  .*?([-\d.,]+ ± [\d.]+)", again) == numbers
     assert "bits/dim" in again
 
 
-def test_evaluate_agrees_with_the_api(trained, run):
+def test_evaluate_agrees_with_the_api(trained, run, tmp_path):
     vae = variate.load(trained[0])
     data = variate.split(variate.read("digits"), vae.recipe.data)
-    result = variate.evaluate(vae, data.test, num_samples=4, seed=3)
-    _, out, _ = run("evaluate", trained[0], "--samples", 4, "--seed", 3)
-    assert f"{result.elbo.value:,.2f} ± {result.elbo.stderr:.2f}" in out
-    assert f"{result.rate.value:,.2f} ± {result.rate.stderr:.2f}" in out
+    result = variate.evaluate(vae, data.test, 40, annealed_rows=3, seed=3)
+    _, out, _ = run("evaluate", trained[0], "--samples", 40, "--ais", 3, "--seed", 3, "--out", "record.json")
+    for value, stderr in (result.elbo, result.rate, *result.importance.bounds.values(), result.annealed.bound):
+        assert f"{value:,.2f} ± {stderr:.2f}" in out
+    record = json.loads((tmp_path / "record.json").read_text())
+    assert (record["variate"], record["recipe"], record["seed"]) == (variate.__version__, vae.recipe.digest, 3)
+    assert record["data"] == {"source": "digits", "part": "test part of digits", "fingerprint": data.fingerprint}
+    values = {line["name"]: line for line in record["quantities"]}
+    assert values["ELBO"]["value"] == result.elbo.value
+    assert values["IW-40"]["stderr"] == result.importance.bounds[40].stderr
+    assert values["ELBO"]["bits_per_dim"] == pytest.approx(-result.elbo.value / (64 * math.log(2)))
+    assert {line["kind"] for line in values.values()} == {
+        "lower bound on log p(x)",
+        "part of the ELBO",
+        "not a likelihood",
+    }
+    assert values["RMSE of reconstructions"]["kind"] == "not a likelihood"
+    assert "bits_per_dim" not in values["RMSE of reconstructions"]
+
+
+def test_evaluate_writes_its_record_beside_the_model(trained, run, tmp_path):
+    shutil.copytree(trained[0], tmp_path / "copy")
+    assert run("evaluate", "copy", "--samples", 1, "--rows", 50)[0] == 0
+    record = json.loads((tmp_path / "copy" / "evaluation.json").read_text())
+    assert (record["rows"], record["of_rows"]) == (50, 180)
+    assert "importance" not in record
+    code, out, _ = run("evaluate", "copy/model.safetensors", "digits", "--samples", 10)
+    assert code == 0
+    assert "IW-10" in out
+    assert json.loads((tmp_path / "copy" / "evaluation.json").read_text())["rows"] == 180
+
+
+def test_evaluate_refuses_before_it_works(trained, run, tmp_path):
+    for options, words in (
+        (["--out", "a.txt"], "must end in .json"),
+        (["--out", "nowhere/a.json"], "cannot write to"),
+        (["--samples", 0], "at least 1"),
+        (["--rows", 0], "at least 1"),
+        (["--ais", -1], "not negative"),
+    ):
+        code, _, err = run("evaluate", trained[0], *options)
+        assert code == 2
+        assert words in err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_evaluate_says_what_is_no_likelihood(run, tmp_path):
+    assert run("train", "digits", *FAST, "--beta", 4)[0] == 0
+    _, out, _ = run("evaluate", "runs/digits", "--samples", 1)
+    assert "trained with beta=4.0" in out
+    assert "is not a likelihood" in " ".join(out.split())
+
+
+def test_doctor_says_what_is_wrong_and_what_to_do(run, tmp_path):
+    assert run("train", "digits", "--epochs", 1)[0] == 0
+    code, out, _ = run("doctor", "runs/digits")
+    assert code == 0
+    assert "test part of digits: ELBO" in out
+    first = out[out.index("  1. ") :].splitlines()
+    assert "the weights are not yet where training takes them" in first[0]
+    assert first[1].strip().startswith("because")
+    assert "more --epochs" in out
+    assert "what was measured, nats a row" in out
+    assert "nan" not in out
+
+
+def test_doctor_on_other_data_and_without_the_training_rows(trained, run, tmp_path):
+    np.save(tmp_path / "rows.npy", variate.read("digits").values[:200])
+    code, out, _ = run("doctor", trained[0], "rows.npy")
+    assert code == 0
+    assert "rows.npy: ELBO" in out
+    assert "steps of training more" in out
+    assert run("train", "rows.npy", *FAST)[0] == 0
+    np.save(tmp_path / "rows.npy", variate.read("digits").values[200:400])
+    code, _, err = run("doctor", "runs/rows")
+    assert code == 2
+    assert "no longer the data" in err
+    np.save(tmp_path / "others.npy", variate.read("digits").values[200:400])
+    code, out, _ = run("doctor", "runs/rows", "others.npy")
+    assert code == 0
+    assert "its training rows are not here" in out
+
+
+def test_doctor_of_bits_that_are_drawn_anew_and_of_a_table(run, tmp_path, table):
+    assert run("train", "digits", "--binarize", "dynamic", *FAST)[0] == 0
+    code, out, err = run("doctor", "runs/digits")
+    assert code == 0, err
+    assert "train-test gap" in out
+    assert run("train", table, *FAST)[0] == 0
+    code, out, err = run("doctor", "runs/people")
+    assert code == 0, err
+    assert "bits/dim" not in out.splitlines()[0]
 
 
 def test_sample_writes_pictures_and_arrays_and_repeats_by_seed(trained, run, tmp_path):
@@ -323,7 +412,7 @@ def test_our_own_faults_exit_with_1(monkeypatch, run):
     def broken(*_):
         raise KeyError("surprise")
 
-    monkeypatch.setattr("variate.commands.split_data", broken)
+    monkeypatch.setattr("variate.commands.train.split_data", broken)
     code, _, err = run("train", "digits")
     assert code == 1
     assert "failed: KeyError" in err

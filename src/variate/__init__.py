@@ -5,6 +5,8 @@
     vae = variate.build(rows)                       a model for this data
     variate.fit(vae, rows, epochs=20)               trains it
     variate.elbo(vae, rows)                         nats a row
+    variate.log_evidence(vae, rows)                 a tighter bound on log p(x)
+    variate.diagnose(vae, held_out, rows)           why it is not better
     vae.embed(rows), vae.sample(16), vae.reconstruct(rows)
     vae.save("model.safetensors");  vae = variate.load("model.safetensors")
 
@@ -18,9 +20,15 @@ from variate.errors import InputError, VariateWarning
 from variate.recipe import Column, DataOptions, ModelOptions, Recipe, Schema, TrainingOptions
 
 if TYPE_CHECKING:
+    from variate.budget import GapBudget, gap_budget
     from variate.compose import build, load
     from variate.data import read, split
+    from variate.doctor import Diagnosis, Finding, diagnose
+    from variate.estimates import Estimate
     from variate.evaluation import Evaluation, evaluate
+    from variate.evidence.annealed import annealed_evidence
+    from variate.evidence.importance import Evidence, log_evidence
+    from variate.evidence.sandwich import evidence_sandwich
     from variate.objectives import Terms, elbo
     from variate.training import History, NonFiniteError, fit
     from variate.vae import VAE, Decoder, Encoder
@@ -28,12 +36,22 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
+    "GapBudget": "variate.budget",
+    "gap_budget": "variate.budget",
     "build": "variate.compose",
     "load": "variate.compose",
     "read": "variate.data",
     "split": "variate.data",
+    "Diagnosis": "variate.doctor",
+    "Finding": "variate.doctor",
+    "diagnose": "variate.doctor",
+    "Estimate": "variate.estimates",
     "Evaluation": "variate.evaluation",
     "evaluate": "variate.evaluation",
+    "annealed_evidence": "variate.evidence.annealed",
+    "Evidence": "variate.evidence.importance",
+    "log_evidence": "variate.evidence.importance",
+    "evidence_sandwich": "variate.evidence.sandwich",
     "Terms": "variate.objectives",
     "elbo": "variate.objectives",
     "History": "variate.training",
@@ -49,8 +67,13 @@ __all__ = [
     "Column",
     "DataOptions",
     "Decoder",
+    "Diagnosis",
     "Encoder",
+    "Estimate",
     "Evaluation",
+    "Evidence",
+    "Finding",
+    "GapBudget",
     "History",
     "InputError",
     "ModelOptions",
@@ -60,11 +83,16 @@ __all__ = [
     "Terms",
     "TrainingOptions",
     "VariateWarning",
+    "annealed_evidence",
     "build",
+    "diagnose",
     "elbo",
     "evaluate",
+    "evidence_sandwich",
     "fit",
+    "gap_budget",
     "load",
+    "log_evidence",
     "read",
     "split",
 ]

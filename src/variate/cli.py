@@ -14,7 +14,7 @@ from typing import Annotated, Any, NoReturn, TextIO
 import tyro
 
 from variate.errors import InputError, VariateWarning
-from variate.recipe import DataOptions, ModelOptions, TrainingOptions
+from variate.recipe import DataOptions, ModelOptions, Precision, TrainingOptions
 
 
 @dataclass(frozen=True)
@@ -37,29 +37,58 @@ class Train:
 
     def __call__(self) -> None:
         """Runs the command."""
-        from variate.commands import train
+        from variate.commands.train import train
 
         train(self.source, self.out, self.resume, self.data, self.model, self.training)
 
 
 @dataclass(frozen=True)
 class Evaluate:
-    """Print the ELBO, rate and distortion of a model on rows that it has not seen."""
+    """Say how good a model is on rows that it has not seen: bounds on log p(x), rate, distortion, active units.
+
+    Prints one table, and writes it to evaluation.json beside the model.
+    """
 
     model: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="MODEL")]
     """A run directory or a model.safetensors."""
     data: Annotated[tyro.conf.Positional[str | None], tyro.conf.arg(metavar="[DATA]")] = None
     """Data to evaluate on, all rows; by default the test part of the data that it was trained on."""
-    samples: int = 1
-    """Posterior draws a row."""
+    samples: int = 100
+    """Draws a row for the importance-weighted bound; more make it tighter. 1 leaves it out."""
+    ais: int = 0
+    """Run annealed importance sampling, slow and tighter still, on this many of the rows."""
+    rows: int | None = None
+    """Take this many of the rows, chosen by the seed; by default all."""
+    precision: Precision = "auto"
+    """Of the networks; auto takes the one that the model was trained in, where the machine is fast at it."""
     seed: int = 0
     """Seed of the draws."""
+    out: str | None = None
+    """File for the record; by default evaluation.json beside the model. It is replaced if it is there."""
 
     def __call__(self) -> None:
         """Runs the command."""
-        from variate.commands import evaluate
+        from variate.commands.evaluate import evaluate
 
-        evaluate(self.model, self.data, self.samples, self.seed)
+        evaluate(self.model, self.data, self.samples, self.ais, self.rows, self.precision, self.seed, self.out)
+
+
+@dataclass(frozen=True)
+class Doctor:
+    """Find out why a model is not better: what each of its parts costs in nats, and what to change."""
+
+    model: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="MODEL")]
+    """A run directory or a model.safetensors."""
+    data: Annotated[tyro.conf.Positional[str | None], tyro.conf.arg(metavar="[DATA]")] = None
+    """Data to judge by, all rows; by default the test part of the data that the model was trained on."""
+    seed: int = 0
+    """Seed of every choice of rows and every draw."""
+
+    def __call__(self) -> None:
+        """Runs the command."""
+        from variate.commands.doctor import doctor
+
+        doctor(self.model, self.data, self.seed)
 
 
 @dataclass(frozen=True)
@@ -83,7 +112,7 @@ class Sample:
 
     def __call__(self) -> None:
         """Runs the command."""
-        from variate.commands import sample
+        from variate.commands.use import sample
 
         sample(self.model, self.number, self.out, self.temperature, self.noise, self.seed, self.overwrite)
 
@@ -105,7 +134,7 @@ class Reconstruct:
 
     def __call__(self) -> None:
         """Runs the command."""
-        from variate.commands import reconstruct
+        from variate.commands.use import reconstruct
 
         reconstruct(self.model, self.data, self.number, self.out, self.overwrite)
 
@@ -127,7 +156,7 @@ class Embed:
 
     def __call__(self) -> None:
         """Runs the command."""
-        from variate.commands import embed
+        from variate.commands.use import embed
 
         embed(self.model, self.data, self.out, self.std, self.overwrite)
 
@@ -135,6 +164,7 @@ class Embed:
 COMMANDS: dict[str, Callable[..., Any]] = {
     "train": Train,
     "evaluate": Evaluate,
+    "doctor": Doctor,
     "sample": Sample,
     "reconstruct": Reconstruct,
     "embed": Embed,
@@ -145,6 +175,8 @@ DESCRIPTION = """Train variational autoencoders on images and tables, and use th
 `variate train digits` trains on the data in the box and writes runs/digits.
 
 `variate evaluate runs/digits` says how good it is: nats and bits a dimension, with standard errors.
+
+`variate doctor runs/digits` says why it is not better, and what to change.
 
 `variate sample runs/digits` draws new images; `variate COMMAND --help` says what a command can do."""
 

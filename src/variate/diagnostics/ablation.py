@@ -14,12 +14,10 @@ import math
 import torch
 from torch import Tensor
 
+from variate import machine
 from variate.distributions import FullGaussian, Gaussian, StandardNormal
 from variate.rng import RowStreams, some_rows
 from variate.vae import VAE, Array, evaluating
-
-CHUNK_NUMBERS = 400_000
-"""Numbers of x decoded at a time."""
 
 
 def rate_saved(q_z: Gaussian) -> Tensor:
@@ -54,7 +52,7 @@ def switching_off(vae: VAE, x: Array, *, num_rows: int | None = 256, seed: int =
     with evaluating(vae):
         if not isinstance(vae.prior, StandardNormal):
             return None
-        for block in which.split(max(1, CHUNK_NUMBERS // (vae.latent * math.prod(vae.event_shape)))):
+        for block in which.split(machine.rows_at_once(vae.latent * math.prod(vae.event_shape), vae.device)):
             batch = rows[block].to(vae.device)
             q_z = vae.posterior(batch)
             noise = RowStreams(seed, block.tolist(), "ablation").normal(2, vae.latent, q_z.loc)

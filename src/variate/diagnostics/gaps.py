@@ -23,6 +23,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
+from variate import machine
 from variate.distributions import DiagonalGaussian, FullGaussian, Gaussian, IsotropicGaussian
 from variate.errors import InputError
 from variate.progress import progress
@@ -33,8 +34,6 @@ Family = Literal["same", "full"]
 
 STEP_SIZE = 0.1
 """Of Adam at the start, in standard deviations of the encoder's q; it falls to zero as half a cosine."""
-CHUNK_NUMBERS = 400_000
-"""Numbers of x, times draws, that are differentiated at a time."""
 
 
 class Adjusted:
@@ -106,7 +105,7 @@ def fit_posterior(
     for name, value in (("rows of x", len(rows)), ("steps", steps), ("num_samples", num_samples), ("chunk", chunk)):
         if value is not None and value < 1:
             raise InputError(f"{name} must be at least 1, got {value}")
-    chunk = chunk or max(1, CHUNK_NUMBERS // (num_samples * math.prod(vae.event_shape)))
+    chunk = chunk or machine.rows_at_once(num_samples * math.prod(vae.event_shape), vae.device)
     found = []
     with evaluating(vae), progress("fitting posteriors", steps * len(rows), show_progress) as tell:
         for part in torch.arange(len(rows)).split(chunk):

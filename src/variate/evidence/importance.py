@@ -28,10 +28,6 @@ from variate.vae import VAE, Array, evaluating
 
 TILE = 100
 """Draws a row that are asked of its stream at a time."""
-MAX_CHUNK = 8192
-"""Most decoder passes at a time of short rows."""
-CHUNK_NUMBERS = 400_000
-"""Numbers of x in a chunk on a CPU, where a chunk that stays in the cache is fastest; 32 times as many on a GPU."""
 UNRELIABLE = 0.7
 """A row whose k-hat exceeds this has an estimate that a few draws decide."""
 
@@ -72,12 +68,6 @@ class Evidence(NamedTuple):
         return (self.khat > UNRELIABLE).double().mean().item()
 
 
-def default_chunk(vae: VAE) -> int:
-    """Decoder passes at a time that suit the size of a row and the device."""
-    room = CHUNK_NUMBERS * (1 if vae.device.type == "cpu" else 32)
-    return max(1, min(MAX_CHUNK, room // math.prod(vae.event_shape)))
-
-
 def log_evidence(
     vae: VAE,
     x: Array,
@@ -113,7 +103,7 @@ def log_evidence(
         Importance weighted autoencoders (Burda et al., 2016)
     """
     rows = vae.rows(x)
-    chunk = default_chunk(vae) if chunk is None else chunk
+    chunk = machine.rows_at_once(math.prod(vae.event_shape), vae.device) if chunk is None else chunk
     _check(rows, num_samples, also, proposal, chunk)
     index = some_rows(len(rows), num_rows, seed)
     parts = []
