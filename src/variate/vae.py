@@ -247,11 +247,15 @@ def _tensor(x: Array) -> Tensor:
 
 @contextmanager
 def evaluating(vae: nn.Module) -> Iterator[None]:
-    """Evaluation mode without gradients; the mode is put back afterwards."""
+    """Evaluation mode without gradients; the mode is put back afterwards.
+
+    The weights do not change inside, so those of networks in lower precision are cast once: autocast keeps its casts
+    until the outermost of its blocks ends.
+    """
     training = vae.training
     vae.eval()
     try:
-        with torch.no_grad():
+        with torch.no_grad(), torch.autocast(next(vae.parameters()).device.type, enabled=False):
             yield
     finally:
         vae.train(training)

@@ -18,6 +18,13 @@ STARTS = ("prior", "posterior")
 QUICK = {"num_steps": 12, "num_chains": 3, "leapfrog": 2}
 
 
+@pytest.fixture
+def short_pilot(monkeypatch):
+    """For what must hold whatever the pilot finds."""
+    monkeypatch.setattr(annealed, "PILOT_STEPS", 8)
+    monkeypatch.setattr(annealed, "PILOT_WARMUP", 3)
+
+
 def model_and_rows(likelihood, **options):
     """A model with weights that say something, and rows that it takes."""
     data = {
@@ -41,19 +48,19 @@ def by_grid(vae, x, low=-9.0, high=9.0, points=250):
     width = (high - low) / points
     z = low + width * (torch.arange(points) + 0.5)
     with torch.no_grad():
-        p_z = vae.prior
-        parts = [p_z.log_prob(g) + vae.likelihood(g).log_prob(x) for g in torch.cartesian_prod(z, z)[:, None].split(1000)]
+        p_z, pieces = vae.prior, torch.cartesian_prod(z, z).unsqueeze(1).split(1000)
+        parts = [p_z.log_prob(piece) + vae.likelihood(piece).log_prob(x) for piece in pieces]
     return torch.cat(parts).logsumexp(0) + 2 * math.log(width)
 
 
 @pytest.mark.parametrize("start", STARTS)
-@pytest.mark.parametrize("sigma", [2.0, 0.2])
+@pytest.mark.parametrize("sigma", [2.0, 0.7])
 def test_estimate_is_below_the_evidence_and_near_it(start, sigma):
     # 4 standard errors of 32 rows. The bias of the mean weight's logarithm is about (e^s2 - 1) / 2C.
     model = LinearGaussian(dim=30, latent=10, sigma=sigma)
     x = model.draw(32)
-    steps = 800 if (start, sigma) == ("prior", 0.2) else 150
-    found = annealed_evidence(model.vae("diagonal"), x, num_steps=steps, start=start, seed=1)
+    steps = 500 if start == "prior" else 60
+    found = annealed_evidence(model.vae("diagonal"), x, num_steps=steps, leapfrog=2, start=start, seed=1)
     below = estimate(model.log_evidence(x) - found.log_evidence)
     assert below.value >= -4 * below.stderr
     assert below.value - 4 * below.stderr <= 0.05
@@ -63,16 +70,14 @@ def test_estimate_is_below_the_evidence_and_near_it(start, sigma):
 
 
 @pytest.mark.parametrize("start", STARTS)
-@pytest.mark.parametrize("steps", [1, 2, 3])
-def test_mean_weight_is_the_evidence_however_few_the_temperatures(start, steps):
+@pytest.mark.parametrize("steps", [1, 3])
+def test_mean_weight_is_the_evidence_however_few_the_temperatures(start, steps, short_pilot):
     # E[w] = p(x): 4000 rows alike, each of chains, streams and a pilot of its own. 4 standard errors.
     model = LinearGaussian(dim=2, latent=2, sigma=0.8)
     vae, x = model.vae("isotropic"), torch.tensor([[0.7, -1.0]]) + model.mu
     with torch.no_grad():  # a q(z|x) so wide, and beside p(z|x), that the weights have a variance, and a large one
         vae.encoder.network.inner.layers[-1].bias += torch.tensor([0.2, -0.2, math.log(2.5)])
-    found = annealed_evidence(
-        vae, x.expand(4000, 2), num_steps=steps, num_chains=4, leapfrog=2, start=start, seed=2
-    )
+    found = annealed_evidence(vae, x.expand(4000, 2), num_steps=steps, num_chains=4, leapfrog=2, start=start, seed=2)
     ratio = torch.exp(found.log_evidence - model.log_evidence(x))
     assert (ratio.mean() - 1).abs() <= 4 * ratio.std() / math.sqrt(4000)
     assert 0.01 < ratio.std() < 3  # so that the mean says something
@@ -88,7 +93,7 @@ def test_without_moves_it_is_importance_sampling():
     assert exact.acceptance.isnan().all()
 
 
-def test_an_exact_posterior_gives_the_evidence_at_every_temperature():
+def test_an_exact_posterior_gives_the_evidence_at_every_temperature(short_pilot):
     model = LinearGaussian(dim=5, latent=3, sigma=0.6)
     x = model.draw(6)
     found = annealed_evidence(model.vae("full"), x, **QUICK, start="posterior")
@@ -104,7 +109,7 @@ def test_effective_sample_size_is_its_definition():
 
 
 @pytest.mark.parametrize("start", STARTS)
-def test_same_seed_same_numbers_and_the_generator_is_left_alone(start):
+def test_same_seed_same_numbers_and_the_generator_is_left_alone(start, short_pilot):
     model = LinearGaussian(dim=5, latent=3, sigma=0.6)
     vae, x = model.vae("diagonal"), model.draw(5)
     before = torch.get_rng_state()
@@ -115,7 +120,7 @@ def test_same_seed_same_numbers_and_the_generator_is_left_alone(start):
 
 
 @pytest.mark.parametrize("start", STARTS)
-def test_chunks_change_nothing(start):
+def test_chunks_change_nothing(start, short_pilot):
     model = LinearGaussian(dim=5, latent=3, sigma=0.6)
     vae, x = model.vae("diagonal"), model.draw(4)
     sizes = {"num_steps": 12, "num_chains": 3, "leapfrog": 1}
@@ -125,7 +130,7 @@ def test_chunks_change_nothing(start):
         torch.testing.assert_close(parts, whole, atol=1e-9, rtol=0)
 
 
-def test_a_subsample_is_rows_of_the_whole():
+def test_a_subsample_is_rows_of_the_whole(short_pilot):
     model = LinearGaussian(dim=5, latent=3, sigma=0.6)
     vae, x = model.vae("diagonal"), model.draw(9)
     whole, some = annealed_evidence(vae, x, **QUICK), annealed_evidence(vae, x, **QUICK, num_rows=4)
@@ -138,7 +143,7 @@ def test_a_subsample_is_rows_of_the_whole():
     assert (some.value, some.stderr) == some.estimate
 
 
-def test_rows_of_like_content_differ_in_their_draws():
+def test_rows_of_like_content_differ_in_their_draws(short_pilot):
     model = LinearGaussian(dim=5, latent=3, sigma=0.6)
     found = annealed_evidence(model.vae("diagonal"), model.draw(1).expand(6, 5), **QUICK)
     assert len(found.log_evidence.unique()) == 6
@@ -170,13 +175,13 @@ def test_pilot_finds_the_acceptance_aimed_at(monkeypatch):
     monkeypatch.setattr(annealed, "LONGEST", 50.0)
     monkeypatch.setattr(hmc, "SHORTEST", 1.0)
     for start in STARTS:
-        found = annealed_evidence(model.vae("diagonal"), model.draw(16), num_steps=100, num_chains=8, start=start)
+        found = annealed_evidence(model.vae("diagonal"), model.draw(16), num_steps=60, num_chains=4, start=start)
         assert found.acceptance.mean().item() == pytest.approx(annealed.TARGET, abs=0.08)
 
 
 def test_trajectories_are_limited_by_the_spread_of_the_chains(monkeypatch):
     # An encoder whose scales are wrong by any factor gives the trajectories of the right one: about LONGEST deviations.
-    model, lengths = LinearGaussian(dim=400, latent=2, sigma=2.0), []
+    model, lengths = LinearGaussian(dim=60, latent=2, sigma=0.8), []
     x, plain = model.draw(8), hmc.move
 
     def recorded(evaluate, point, drawn, stride, beta, steps):
@@ -196,7 +201,6 @@ def test_trajectories_are_limited_by_the_spread_of_the_chains(monkeypatch):
     ("likelihood", "options"),
     [
         ("bernoulli", {}),
-        ("poisson", {"posterior": "full"}),
         ("negative-binomial", {"posterior": "isotropic"}),
         ("gaussian", {"prior": "mixture"}),
         ("gaussian", {"prior": "vamp", "posterior": "full"}),

@@ -7,9 +7,8 @@ from torch.distributions import Bernoulli, Distribution, Exponential, Independen
 from torch.distributions import Gamma as TorchGamma
 
 from oracles import LinearGaussian
-from variate import InputError
+from variate import InputError, machine
 from variate.distributions import DiagonalGaussian, FullGaussian
-from variate.evidence import path as module
 from variate.evidence.path import Options, check_prior, chunk_rows, guided_schedule, paths, sigmoid_schedule, supported
 from variate.vae import evaluating
 
@@ -178,6 +177,6 @@ def test_priors_without_a_density_are_refused(p_z, words):
 def test_chunk_suits_the_rows():
     vae = LinearGaussian(dim=6, latent=3, sigma=0.7).vae("diagonal")
     assert chunk_rows(vae, 17) == 17
-    assert chunk_rows(vae, None) == module.CHUNK_NUMBERS // 6
+    assert chunk_rows(vae, None) == machine.rows_at_once(6, vae.device)
     assert Options(1, 8, 1, "prior", 17, 0).rows_at_once == 2
     assert Options(1, 8, 1, "prior", 3, 0).rows_at_once == 1

@@ -13,10 +13,12 @@ from variate.errors import InputError
 from variate.recipe import Recipe
 
 if TYPE_CHECKING:
-    from variate.doctor import Diagnosis, Finding
+    from variate.doctor import Diagnosis, Examination, Finding
 
 WIDTH = 110
 """Of the text."""
+SHOWN_LATENTS = 10
+"""Latents whose rate is shown, the largest first."""
 
 
 def doctor(model: str, data: str | None, seed: int) -> None:
@@ -82,6 +84,25 @@ def report(found: "Diagnosis", part: str, trained: bool, is_mass: bool) -> None:
     for name, cost in costs(seen):
         error = "" if math.isnan(cost.stderr) else f"± {cost.stderr:.2f}"
         say(f"  {cost.value:10,.2f}  {error:9} {name}")
+    for sentence in facts(seen):
+        say(sentence)
+
+
+def facts(seen: "Examination") -> list[str]:
+    """What has no price but says how the rate is spent."""
+    cut = seen.surgery
+    limit = ", its ceiling: more rows would raise it" if cut.saturated else ""
+    said = [
+        f"\nof the rate of {cut.mean_rate.value:.2f}, {cut.mean_information.value:.2f} says which row it was "
+        f"(at most log {len(cut.rate):,} = {cut.ceiling:.2f}{limit}), {cut.mean_hole.value:.2f} is prior hole"
+    ]
+    if seen.rates is not None:
+        order = seen.rates.argsort(descending=True).tolist()
+        shown = ", ".join(f"{seen.rates[i]:.2f} ({i})" for i in order[:SHOWN_LATENTS])
+        rest = sum(seen.rates[i].item() for i in order[SHOWN_LATENTS:])
+        more = f", {rest:.2f} in the other {len(order) - SHOWN_LATENTS}" if len(order) > SHOWN_LATENTS else ""
+        said.append(f"rate by latent: {shown}{more}")
+    return said
 
 
 def show(finding: "Finding", number: int) -> None:

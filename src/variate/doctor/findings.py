@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from variate.doctor.examination import NOTABLE, SURE, Examination
 from variate.estimates import Estimate, estimate
+from variate.objectives import Training
 from variate.recipe import ModelOptions, TrainingOptions
 
 ALARMING = 0.1
@@ -72,15 +73,10 @@ def options(found: Examination) -> tuple[ModelOptions, TrainingOptions]:
     return (found.recipe.model, found.recipe.training) if found.recipe else (ModelOptions(), TrainingOptions())
 
 
-def is_bound(training: TrainingOptions) -> bool:
-    """Whether what was maximised is a bound on log p(x)."""
-    return training.beta == 1 and training.free_bits == 0
-
-
 def objective(found: Examination) -> Finding | None:
     """The model was trained for something else than its likelihood."""
     _, training = options(found)
-    if found.trial is None or is_bound(training):
+    if found.trial is None or Training(training).is_bound:
         return None
     what = f"beta={training.beta:g}" if training.beta != 1 else f"free_bits={training.free_bits:g}"
     return priced(
@@ -96,7 +92,7 @@ def objective(found: Examination) -> Finding | None:
 def under_training(found: Examination) -> Finding | None:
     """More of the same training would help."""
     _, training = options(found)
-    if found.trial is None or not is_bound(training):
+    if found.trial is None or not Training(training).is_bound:
         return None
     length = f"; the run had {found.epochs:.3g} epochs" if found.epochs else ""
     return priced(

@@ -1,4 +1,4 @@
-r"""Annealed importance sampling: an estimate of log p(x) that improves with work, however wrong q(z|x) is.
+r"""Annealed importance sampling: an estimate of log p(x) that improves with work.
 
 Down a path of densities f_b from f_0, the prior or q(z|x), to f_1 = p(x, z) (`variate.evidence.path`) goes a chain:
 z ~ f_0, log w = 0, then for t = 1 .. T
@@ -6,7 +6,9 @@ z ~ f_0, log w = 0, then for t = 1 .. T
     log w <- log w + log f_{b_t}(z) - log f_{b_{t-1}}(z),    z <- a move that leaves f_{b_t} invariant (if t < T)
 
 and E[w] = p(x), whatever the moves are (Neal 2001). So the log of the mean weight of C chains is, on average, a lower
-bound on log p(x). How tight depends on T, C and the moves: Hamiltonian ones here (`variate.evidence.hmc`).
+bound on log p(x). How tight depends on T, C and the moves: Hamiltonian ones here (`variate.evidence.hmc`), in units
+taken from the encoder. One that is wrong, above all in the ratios of its latents' scales, makes the bound loose, and
+never wrong.
 
 The guarantee needs moves that do not learn from the chain that is counted. So step sizes are found before, one a row
 and temperature, by chains of their own that adapt (the pilot), and are then frozen. The pilot sees x and nothing else:
