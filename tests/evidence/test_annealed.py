@@ -54,10 +54,9 @@ def by_grid(vae, x, low=-9.0, high=9.0, points=250):
 
 
 @pytest.mark.parametrize("start", STARTS)
-@pytest.mark.parametrize("sigma", [2.0, 0.7])
-def test_estimate_is_below_the_evidence_and_near_it(start, sigma):
+def test_estimate_is_below_the_evidence_and_near_it(start):
     # 4 standard errors of 32 rows. The bias of the mean weight's logarithm is about (e^s2 - 1) / 2C.
-    model = LinearGaussian(dim=30, latent=10, sigma=sigma)
+    model = LinearGaussian(dim=30, latent=10, sigma=0.7)
     x = model.draw(32)
     steps = 500 if start == "prior" else 60
     found = annealed_evidence(model.vae("diagonal"), x, num_steps=steps, leapfrog=2, start=start, seed=1)
@@ -198,18 +197,18 @@ def test_trajectories_are_limited_by_the_spread_of_the_chains(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("likelihood", "options"),
+    ("likelihood", "start", "options"),
     [
-        ("bernoulli", {}),
-        ("negative-binomial", {"posterior": "isotropic"}),
-        ("gaussian", {"prior": "mixture"}),
-        ("gaussian", {"prior": "vamp", "posterior": "full"}),
-        ("discretized-logistic", {}),
-        ("columns", {}),
+        ("bernoulli", "prior", {}),
+        ("negative-binomial", "posterior", {"posterior": "isotropic"}),
+        ("gaussian", "prior", {"prior": "mixture"}),
+        ("gaussian", "posterior", {"prior": "mixture"}),
+        ("gaussian", "prior", {"prior": "vamp", "posterior": "full"}),
+        ("discretized-logistic", "prior", {}),
+        ("columns", "posterior", {}),
     ],
 )
-@pytest.mark.parametrize("start", STARTS)
-def test_every_model_has_the_evidence_that_a_grid_finds(likelihood, options, start):
+def test_every_model_has_the_evidence_that_a_grid_finds(likelihood, start, options):
     # 12 rows, 4 standard errors below and above; the bias allowed is the linear model's.
     vae, x = model_and_rows(likelihood, **options)
     found = annealed_evidence(vae, x, num_steps=60, leapfrog=2, start=start)

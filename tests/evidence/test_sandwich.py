@@ -63,7 +63,7 @@ def test_the_evidence_lies_between_the_bounds_and_they_are_near(start, sigma):
 @pytest.mark.parametrize("start", STARTS)
 @pytest.mark.parametrize("steps", [1, 3])
 def test_mean_weight_up_the_path_is_one_over_the_evidence(start, steps, short_pilot):
-    # E[w' p(x)] = 1 over exact posterior draws, however few the temperatures: 4000 rows, 4 standard errors.
+    # E[w' p(x)] = 1 over exact posterior draws, however few the temperatures: 2500 rows, 4 standard errors.
     # From the prior with T = 1 it is the harmonic mean of p(x|z): its fourth moment is finite if p(z|x) is wide enough;
     # from q(z|x), if that is narrower than p(z|x).
     model = LinearGaussian(dim=2, latent=2, sigma=6.0)
@@ -71,16 +71,16 @@ def test_mean_weight_up_the_path_is_one_over_the_evidence(start, steps, short_pi
     vae = model.vae("isotropic")
     with torch.no_grad():
         vae.encoder.network.inner.layers[-1].bias += torch.tensor([0.2, -0.2, math.log(0.8)])
-    found = evidence_sandwich(vae, num_rows=4000, num_steps=steps, num_chains=4, leapfrog=2, start=start, seed=5)
+    found = evidence_sandwich(vae, num_rows=2500, num_steps=steps, num_chains=4, leapfrog=2, start=start, seed=5)
     exact = model.log_evidence(found.rows)
     for ratio in (torch.exp(exact - found.upper), torch.exp(found.lower - exact))[: 2 if start == "prior" else 1]:
-        assert (ratio.mean() - 1).abs() <= 4 * ratio.std() / math.sqrt(4000)
+        assert (ratio.mean() - 1).abs() <= 4 * ratio.std() / math.sqrt(2500)
         assert 0.01 < ratio.std() < 3  # so that the mean says something
 
 
 def test_simulated_rows_have_the_models_moments_and_go_with_their_latents():
-    # 4 standard errors of 5000 rows: x - W z - mu is the noise, independent of z.
-    model, n = LinearGaussian(dim=4, latent=2, sigma=0.5), 5000
+    # 4 standard errors of 2000 rows: x - W z - mu is the noise, independent of z.
+    model, n = LinearGaussian(dim=4, latent=2, sigma=0.5), 2000
     with evaluating(vae := model.vae("full")):
         z, x = simulate(vae, n, 7)
         again = simulate(vae, 20, 7)
@@ -141,9 +141,8 @@ def test_same_seed_same_numbers_whatever_the_chunk_and_the_generator_is_left_alo
     first, again, other = (evidence_sandwich(vae, num_rows=4, **QUICK, start=start, seed=s) for s in (1, 1, 2))
     assert all(torch.equal(a, b) for a, b in zip(first, again, strict=True))
     assert not torch.equal(first.upper, other.upper)
-    for chunk in (1, 7):
-        parts = evidence_sandwich(vae, num_rows=4, **QUICK, start=start, seed=1, chunk=chunk)
-        torch.testing.assert_close(parts, first, atol=1e-9, rtol=0)
+    parts = evidence_sandwich(vae, num_rows=4, **QUICK, start=start, seed=1, chunk=7)
+    torch.testing.assert_close(parts, first, atol=1e-9, rtol=0)
     fewer = evidence_sandwich(vae, num_rows=2, **QUICK, start=start, seed=1)
     for part, whole in zip(fewer, first, strict=True):
         torch.testing.assert_close(part, whole[:2], atol=1e-9, rtol=0)

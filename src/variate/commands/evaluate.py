@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from variate.estimates import Estimate
     from variate.evaluation import Evaluation
 
-BOUND, PART, OTHER = "lower bound on log p(x)", "part of the ELBO", "not a likelihood"
-"""What a quantity is."""
+BOUND, PART, OTHER = "bound", "part of ELBO", "no likelihood"
+"""What a quantity is: a lower bound on log p(x), a part of the first of them, or nothing that is a likelihood."""
 RECORD = "evaluation.json"
 
 
@@ -49,11 +49,11 @@ def quantities(result: "Evaluation") -> list[Quantity]:
     lines.append(Quantity(f"active units of {result.latent}", result.active_units, "latents", OTHER))
     found = result.reconstruction
     if found.rmse is not None:
-        lines.append(Quantity("RMSE of reconstructions", found.rmse, "data units", OTHER))
+        lines.append(Quantity("RMSE, data units", found.rmse, "data units", OTHER))
     if found.psnr is not None:
-        lines.append(Quantity("PSNR of reconstructions", found.psnr, "dB", OTHER))
+        lines.append(Quantity("PSNR, dB", found.psnr, "dB", OTHER))
     if found.ssim is not None:
-        lines.append(Quantity("SSIM of reconstructions", found.ssim, "", OTHER))
+        lines.append(Quantity("SSIM", found.ssim, "", OTHER))
     return lines
 
 
@@ -160,7 +160,7 @@ def cells(line: Quantity, result: "Evaluation") -> tuple[str, str]:
 
     value, stderr = line.estimate
     if line.unit != "nats":
-        return f"{value:,.4g} ± {stderr:.2g} {line.unit}".rstrip(), ""
+        return f"{value:,.4g} ± {stderr:.2g}", ""
     if result.is_mass:
         per, error = (bits_per_dim(v, result.dimensions) for v in (-value if line.kind == BOUND else value, stderr))
     else:
@@ -170,7 +170,7 @@ def cells(line: Quantity, result: "Evaluation") -> tuple[str, str]:
 
 def remarks(result: "Evaluation", training: TrainingOptions) -> list[str]:
     """What one must know to read the table, a sentence each."""
-    said = []
+    said = ["bound: a lower bound on log p(x), so the truth is at least that good"]
     if result.importance:
         weights = result.importance
         sentence = (
