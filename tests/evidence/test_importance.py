@@ -10,6 +10,7 @@ from scipy import stats
 from sklearn.decomposition import PCA
 from torch.distributions import Independent, MultivariateNormal, Normal
 
+import variate
 from oracles import LinearGaussian
 from variate import InputError, ModelOptions, build, elbo, log_evidence
 from variate.distributions import DiagonalGaussian
@@ -135,6 +136,20 @@ def test_the_bound_does_not_fall_with_the_number_of_draws(sigma):
     exact = model.log_evidence(x) - model.gap("isotropic")
     noise = bounds[0] - exact
     assert abs(noise.mean()) <= 4 * noise.std() / math.sqrt(200)
+
+
+@pytest.mark.filterwarnings("ignore::variate.VariateWarning")
+@pytest.mark.parametrize("options", [{}, {"posterior": "full", "prior": "mixture", "components": 4}])
+def test_the_bound_does_not_fall_on_trained_models(options):
+    torch.set_default_dtype(torch.float32)
+    data = variate.split(variate.read("digits"))
+    vae = build(data, ModelOptions(latent=8, width=64, depth=2, **options))
+    variate.fit(vae, data.train, data.validation, epochs=15)
+    found = log_evidence(vae, data.test, 1000, also=(1, 10, 100))
+    for lower, higher in pairwise([*found.bounds.values(), found.log_evidence]):
+        gain = higher - lower
+        assert gain.mean() >= -3 * gain.std() / math.sqrt(len(gain))
+    assert (found.log_evidence - found.bounds[1]).mean() > 0.5  # a real model leaves something to win
 
 
 def test_noise_covers_the_distance_between_seeds():
