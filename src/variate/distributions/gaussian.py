@@ -259,8 +259,8 @@ class FullGaussian(Gaussian):
 
         Otherwise A would be copied for each sample.
         """
-        batch = self.batch_shape
-        sample = vectors.shape[: vectors.dim() - 1 - len(batch)]
+        sample = vectors.shape[: max(0, vectors.dim() - 1 - len(self.batch_shape))]
+        batch = torch.broadcast_shapes(self.batch_shape, vectors.shape[len(sample) : -1])
         columns = vectors.expand(*sample, *batch, vectors.shape[-1]).reshape(-1, *batch, vectors.shape[-1])
         return function(columns.movedim(0, -1)).movedim(-1, 0).reshape(*sample, *batch, vectors.shape[-1])
 
