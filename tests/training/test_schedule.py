@@ -8,6 +8,7 @@ import torch
 from variate import InputError, ModelOptions, TrainingOptions, build
 from variate.recipe import Schedule
 from variate.training import schedule
+from variate.training.feed import Feed
 from variate.training.state import State
 from variate.training.step import Step
 
@@ -90,7 +91,7 @@ def test_the_option_is_what_the_optimiser_gets(name):
     rows = torch.randn(12, 3)
     options = TrainingOptions(batch_size=4, lr=3e-3, lr_warmup=0.25, schedule=name, clip=0.0)
     state = State(build(rows, ModelOptions(latent=1, network="plain", width=2, depth=1)), 3e-3)
-    step, used = Step(state, rows, options, 20), []
+    step, used = Step(state, Feed(rows, options.batch_size, options.seed), options, 20), []
     for _ in range(20):
         step()
         used.append(state.optimizer.param_groups[0]["lr"])

@@ -25,6 +25,7 @@ from variate.rng import mix, seeded
 from variate.training import hardware, health
 from variate.training.calibrate import calibrate
 from variate.training.cost import multiplications
+from variate.training.feed import Feed
 from variate.training.monitor import Display, Metrics
 from variate.training.random import draw_bits
 from variate.training.schedule import SCHEDULES
@@ -108,7 +109,8 @@ def fit(
         state = State(vae, job.options.lr or 0.0)
         if resume and directory:
             state.restore(directory, job.identity)
-        step = Step(state, job.rows, job.options, job.steps, levels)
+        feed = Feed(job.rows, job.options.batch_size or 1, job.options.seed)
+        step = Step(state, feed, job.options, job.steps, levels)
         stopped = _train(job, state, step, directory, interrupted, progress, checkpoint_seconds)
         vae.load_state_dict(state.best if state.progress.records else state.average.state_dict())
         vae.set_precision(None)
@@ -200,12 +202,12 @@ def _train(
     checkpoint_seconds: float,
 ) -> str:
     """The loop. Returns why it ended."""
-    now, check_every = state.progress, max(CHECK_STEPS, math.ceil(len(job.rows) / step.batch_size))
+    now, check_every = state.progress, max(CHECK_STEPS, math.ceil(len(job.rows) / step.feed.batch_size))
     if directory and not now.step:
         _save(state, directory, job.identity)
     metrics = Metrics(directory, now.records)
     saved, patience = time.monotonic(), job.options.patience or math.inf
-    with Display(job.steps, step.batch_size, job.shows_bits * step.dimensions, show).running() as display:
+    with Display(job.steps, step.feed.batch_size, job.shows_bits * step.loss.dimensions, show).running() as display:
         while now.step < job.steps and now.checks_since_best < patience and not interrupted.is_set():
             step()
             display.step(now.step)
@@ -232,7 +234,7 @@ def _check(job: Job, state: State, step: Step) -> Record:
     state.totals.zero_()
     record = {
         "step": progress.step,
-        "epoch": progress.step * step.batch_size / len(job.rows),
+        "epoch": progress.step * step.feed.batch_size / len(job.rows),
         "train_objective": objective,
         **{f"train_{name}": value for name, value in zip(Terms._fields, terms, strict=True)},
     }

@@ -14,12 +14,39 @@ from variate.objectives import Scored, Training
 from variate.recipe import TrainingOptions
 from variate.rng import mix, reseed, seeded
 from variate.training import schedule
+from variate.training.feed import Feed
 from variate.training.nonfinite import NonFiniteError, explain
-from variate.training.random import Order, draw_bits
+from variate.training.random import draw_bits
 from variate.training.state import State
+from variate.vae import VAE
 
 LOOK_EVERY = 50
 """On a GPU the host looks for a non-finite step every so many steps, since each look waits for the device."""
+
+
+class Loss(nn.Module):
+    """What a step minimises, as a module, so that whatever wraps modules can wrap it.
+
+    Args:
+        vae: The model.
+        options: Complete.
+        levels: With grey rows of a binary model, how many grey levels: each access draws the bits anew; else 0.
+    """
+
+    def __init__(self, vae: VAE, options: TrainingOptions, levels: int) -> None:
+        super().__init__()
+        self.vae, self.objective, self.levels = vae, Training(options), levels
+        self.dimensions = math.prod(vae.event_shape)
+
+    def score(self, x: Tensor, beta: Tensor) -> Scored:
+        """The objective and its terms for each row of a batch."""
+        return self.objective(self.vae, draw_bits(x, self.levels) if self.levels else x, beta)
+
+    def forward(self, x: Tensor, beta: Tensor) -> tuple[Tensor, Tensor]:
+        """The loss, and the means of objective, ELBO, distortion and rate in nats, (4,), float64."""
+        scored = self.score(x, beta)
+        loss = -scored.objective.mean() / self.dimensions
+        return loss, torch.stack([scored.objective.detach(), *(t.detach() for t in scored.terms)]).double().mean(1)
 
 
 class Step:
@@ -27,23 +54,20 @@ class Step:
 
     Args:
         state: What it changes.
-        rows: Training rows as they are, (N, *event); on the model's device.
+        feed: Gives it rows.
         options: Complete.
         steps: Of the whole run.
-        levels: With grey rows of a binary model, how many grey levels: each access draws the bits anew; else 0.
+        levels: With grey rows of a binary model, how many grey levels; else 0.
     """
 
-    def __init__(self, state: State, rows: Tensor, options: TrainingOptions, steps: int, levels: int = 0) -> None:
-        self.state, self.rows, self.options, self.steps, self.levels = state, rows, options, steps, levels
-        self.objective = Training(options)
-        self.batch_size = options.batch_size or len(rows)
-        self.order = Order(len(rows), self.batch_size, options.seed)
-        self.warmup_steps = round(options.kl_warmup * len(rows) / self.batch_size)
-        self.dimensions = math.prod(rows.shape[1:])
-        self.failed = torch.full((), -1, dtype=torch.int64, device=rows.device)
-        self.beta = torch.zeros((), device=rows.device)
+    def __init__(self, state: State, feed: Feed, options: TrainingOptions, steps: int, levels: int = 0) -> None:
+        self.state, self.feed, self.options, self.steps, self.levels = state, feed, options, steps, levels
+        self.warmup_steps = round(options.kl_warmup * len(feed) / feed.batch_size)
+        self.failed = torch.full((), -1, dtype=torch.int64, device=state.vae.device)
+        self.beta = torch.zeros((), device=state.vae.device)
+        self.loss = Loss(state.vae, options, levels)
         self._rehearse()
-        self.loss = torch.compile(self._loss) if options.compile == "on" else self._loss
+        self.call = torch.compile(self.loss) if options.compile == "on" else self.loss
 
     def _rehearse(self) -> None:
         """Scores a few rows once, so that an objective that cannot be had says so before anything is compiled.
@@ -51,23 +75,12 @@ class Step:
         It also lets torch choose its KL formula, which its compiler cannot trace and afterwards need not.
         """
         with seeded(0), torch.no_grad():
-            self._score(self.order.batch(0)[:2].to(self.rows.device))
-
-    def _score(self, index: Tensor) -> Scored:
-        x = self.rows[index]
-        if self.levels:
-            x = draw_bits(x, self.levels)
-        return self.objective(self.state.vae, x, self.beta)
-
-    def _loss(self, index: Tensor) -> tuple[Tensor, Tensor]:
-        scored = self._score(index)
-        loss = -scored.objective.mean() / self.dimensions
-        return loss, torch.stack([scored.objective.detach(), *(t.detach() for t in scored.terms)]).double().mean(1)
+            self.loss.score(self.feed.some(2), self.beta)
 
     def _seed(self, step: int) -> Tensor:
-        """Seeds the step's draws and returns its rows' numbers."""
+        """Seeds the step's draws and returns its rows."""
         reseed(mix(self.options.seed, "step", step))
-        return self.order.batch(step).to(self.rows.device, non_blocking=True)
+        return self.feed.batch(step)
 
     def __call__(self) -> None:
         """Takes the next step.
@@ -76,10 +89,10 @@ class Step:
             NonFiniteError: If the loss or a gradient is not finite; the weights are as before the step.
         """
         state, step = self.state, self.state.progress.step
-        index = self._seed(step)
+        x = self._seed(step)
         self.beta.fill_(schedule.rate_weight(step, self.warmup_steps, self.options.beta))
         state.optimizer.zero_grad(set_to_none=True)
-        loss, totals = self.loss(index)
+        loss, totals = self.call(x, self.beta)
         loss.backward()
         norm = nn.utils.clip_grad_norm_(state.parameters, self.options.clip or math.inf, foreach=True)
         self._guard(loss, norm, step)
@@ -98,7 +111,7 @@ class Step:
         self.failed = torch.where(bad & (self.failed < 0), step, self.failed)
         self.state.optimizer.found_inf = (self.failed >= 0).float()  # read by fused Adam
         self.state.optimizer.grad_scale = None
-        if self.rows.device.type == "cpu" or step % LOOK_EVERY == 0:
+        if self.beta.device.type == "cpu" or step % LOOK_EVERY == 0:
             self.look()
 
     def look(self) -> None:
@@ -109,5 +122,5 @@ class Step:
 
     def explain(self, step: int) -> NonFiniteError:
         """Says where the failed step went wrong."""
-        index = self._seed(step)
-        return explain(self.state.vae, lambda: self._score(index), index, step)
+        x, index = self._seed(step), self.feed.index(step)
+        return explain(self.state.vae, lambda: self.loss.score(x, self.beta), index, step)

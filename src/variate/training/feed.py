@@ -1,0 +1,34 @@
+"""Batches of training rows: which rows a step sees is a function of its number."""
+
+from torch import Tensor
+
+from variate.training.random import Order
+
+
+class Feed:
+    """Batches gathered from rows that lie on the model's device.
+
+    Args:
+        rows: Training rows as they are, (N, *event).
+        batch_size: B, at most N.
+        seed: Of the order.
+    """
+
+    def __init__(self, rows: Tensor, batch_size: int, seed: int) -> None:
+        self.rows, self.batch_size = rows, batch_size
+        self.order = Order(len(rows), batch_size, seed)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def index(self, step: int) -> Tensor:
+        """Numbers of the rows of a step's batch, (B,), on their device."""
+        return self.order.batch(step).to(self.rows.device, non_blocking=True)
+
+    def batch(self, step: int) -> Tensor:
+        """Rows of a step's batch, (B, *event), on the model's device."""
+        return self.rows[self.index(step)]
+
+    def some(self, count: int) -> Tensor:
+        """The first rows, at most so many, on the model's device."""
+        return self.rows[:count]
