@@ -105,13 +105,7 @@ def fit(
         machine.keeping_heap(),
         _interruptible() as interrupted,
     ):
-        vae.train()
-        state = State(vae, job.options.lr or 0.0)
-        if resume and directory:
-            state.restore(directory, job.identity)
-        feed = Feed(job.rows, job.options.batch_size or 1, job.options.seed)
-        step = Step(state, feed, job.options, job.steps, levels)
-        stopped = _train(job, state, step, directory, interrupted, progress, checkpoint_seconds)
+        state, stopped = _run(job, vae, directory, resume, interrupted, progress, checkpoint_seconds)
         vae.load_state_dict(state.best if state.progress.records else state.average.state_dict())
         vae.set_precision(None)
         vae.eval()
@@ -134,6 +128,7 @@ class Job(NamedTuple):
         held_out: Validation rows, (M, *event).
         options: Without any auto.
         steps: Of the whole run.
+        levels: With grey rows of a binary model, how many grey levels; else 0.
         identity: What a checkpoint must be of to go on from it.
         shows_bits: Whether the likelihood is a mass, so that bits/dim mean something.
     """
@@ -142,6 +137,7 @@ class Job(NamedTuple):
     held_out: Tensor | None
     options: TrainingOptions
     steps: int
+    levels: int
     identity: str
     shows_bits: bool
 
@@ -165,7 +161,7 @@ def _prepare(
     identity = vae.recipe.to_json() if vae.recipe else f"{options} {tuple(rows.shape)}"
     held_out = held_out.to(vae.device) if held_out is not None else None
     shows_bits = vae.decoder.likelihood.is_mass
-    return Job(rows.to(vae.device), held_out, options, steps, identity, shows_bits)
+    return Job(rows.to(vae.device), held_out, options, steps, levels, identity, shows_bits)
 
 
 def complete(options: TrainingOptions, overrides: dict[str, Any], num_rows: int, cost: int) -> TrainingOptions:
@@ -190,6 +186,28 @@ def complete(options: TrainingOptions, overrides: dict[str, Any], num_rows: int,
     if not 0 <= options.ema < 1 or not 0 <= options.lr_warmup < 1:
         raise InputError(f"ema and lr_warmup must lie in [0, 1), got {options.ema} and {options.lr_warmup}")
     return options
+
+
+def _run(
+    job: Job,
+    vae: VAE,
+    directory: Path | None,
+    resume: bool,
+    interrupted: threading.Event,
+    show: bool,
+    checkpoint_seconds: float,
+) -> tuple[State, str]:
+    """Sets up the run or takes it up again, and trains. Returns its last state, and why it ended."""
+    vae.train()
+    state = State(vae, job.options)
+    try:
+        if resume and directory:
+            state.restore(directory, job.identity)
+        feed = Feed(job.rows, job.options.batch_size or 1, job.options.seed)
+        step = Step(state, feed, job.options, job.steps, job.levels)
+        return state, _train(job, state, step, directory, interrupted, show, checkpoint_seconds)
+    finally:
+        state.weights.release()
 
 
 def _train(
