@@ -43,6 +43,7 @@ Schedule = Literal["cosine", "constant", "burda"]
 Bound = Literal["elbo", "iwae", "dreg"]
 Precision = Literal["auto", "float32", "bfloat16"]
 Switch = Literal["auto", "on", "off"]
+Compile = Literal["auto", "on", "off", "likelihood"]
 Mode = Literal["auto", "L", "RGB", "RGBA"]
 Binarize = Literal["off", "fixed", "dynamic"]
 
@@ -172,8 +173,8 @@ class TrainingOptions:
     """Epochs over which the weight of the rate rises from 0 to beta."""
     precision: Precision = "auto"
     """Of the networks; log-densities are always float32 or better."""
-    compile: Switch = "auto"
-    """torch.compile; auto where it saves more than it costs."""
+    compile: Compile = "auto"
+    """torch.compile of the whole loss, or only of the likelihood; auto where it saves more than it costs."""
     device: str = "auto"
     """cpu, cuda, or auto."""
     threads: int | None = None

@@ -8,6 +8,7 @@ networks may run in bfloat16, but what leaves them is float32 or better, so ever
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,6 +20,7 @@ from torch.distributions import Distribution
 
 from variate import files
 from variate.distributions import Gaussian
+from variate.distributions.deferred import Deferred
 from variate.errors import InputError
 from variate.likelihoods import Likelihood
 from variate.networks import Inputs
@@ -50,11 +52,11 @@ class Network(nn.Module):
         self.precision: torch.dtype | None = None
 
     def forward(self, x: Tensor) -> Tensor:
-        """The network's output, in the precision of its input."""
+        """The network's output, in the network's precision."""
         if self.precision is None:
             return self.inner(x)
         with torch.autocast(x.device.type, self.precision):
-            return self.inner(x).to(x.dtype)
+            return self.inner(x)
 
 
 class Encoder(nn.Module):
@@ -72,7 +74,7 @@ class Encoder(nn.Module):
 
     def posterior(self, features: Tensor) -> Gaussian:
         """q(z|x) from features that are already scaled."""
-        return self.family(self.network(features))
+        return self.family(self.network(features).to(features.dtype))
 
     def forward(self, x: Tensor) -> Gaussian:
         """q(z|x), for x of shape (N, *event)."""
@@ -85,16 +87,23 @@ class Decoder(nn.Module):
     Args:
         network: From latents (rows, d) to (rows, *likelihood.out_shape).
         likelihood: Makes p(x|z) of them.
+
+    Attributes:
+        score: A shorter way from outputs and x to log p(x|z), if there is one.
     """
 
     def __init__(self, network: nn.Module, likelihood: Likelihood) -> None:
         super().__init__()
+        self.score: Callable[[Tensor, Tensor], Tensor] | None = None
         self.network, self.likelihood = Network(network), likelihood
 
     def forward(self, z: Float[Tensor, "*batch d"]) -> Distribution:
         """p(x|z), with batch shape *batch."""
-        outputs = self.network(z.reshape(-1, z.shape[-1]))
-        return self.likelihood(outputs.reshape(*z.shape[:-1], *self.likelihood.out_shape))
+        batch, likelihood = z.shape[:-1], self.likelihood
+        outputs = self.network(z.reshape(-1, z.shape[-1])).reshape(*batch, *likelihood.out_shape)
+        if self.score is None:
+            return likelihood(outputs)
+        return Deferred(partial(likelihood, outputs), partial(self.score, outputs), batch, likelihood.event_shape)
 
 
 class VAE(nn.Module):

@@ -11,7 +11,11 @@ difference of two nearly equal numbers, in its value or in its gradient.
 **Logistic.** F(b) - F(a) = F(b) F(-a) (1 - exp(a - b)) exactly, and F(b) and F(-a) are the masses of the two open-ended
 bins, so one formula without cases for the tails serves all:
 
-    log P = [k < levels - 1] log F(b)  +  [k > 0] log F(-a)  +  [0 < k < levels - 1] log(1 - exp(-1/s)).
+    P = [k < levels - 1: F(b)] [k > 0: F(-a)] [0 < k < levels - 1: 1 - exp(-1/s)]
+
+(each factor only where its condition holds). With F(b) = exp(min(b, 0)) / (1 + exp(-|b|)), the exponents of its parts
+add up to one that may be far below zero, times a factor that is not; so the logarithm of a mixture's mass is the
+largest exponent plus the logarithm of a sum, and neither needs more than one logarithm a number.
 
 **Normal.** With c = (k - m) / s the bin's centre and w = 1/s its width, the bin is reflected to the upper side, where
 its edges are n = |c| - w/2 and f = |c| + w/2 (for an outer bin n is its one edge, and f = inf):
@@ -34,7 +38,6 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 from torch.distributions import Categorical, Distribution, constraints
-from torch.nn.functional import logsigmoid
 
 from variate.distributions.support import Shape, is_level, settled, sum_event
 
@@ -74,8 +77,11 @@ class Quantized(Distribution, ABC):
 
     @staticmethod
     @abstractmethod
-    def log_mass(x: Tensor, loc: Tensor, log_scale: Tensor, levels: int) -> Tensor:
-        """Log-probability of each level x under one component, elementwise with broadcasting."""
+    def mass(x: Tensor, loc: Tensor, log_scale: Tensor, levels: int) -> tuple[Tensor, Tensor]:
+        """Probability of each level x under one component as exp(exponent) * factor, elementwise with broadcasting.
+
+        The factor lies well within the range of the numbers, so that the logarithm of a sum of such is one logarithm.
+        """
 
     @staticmethod
     @abstractmethod
@@ -112,10 +118,10 @@ class Quantized(Distribution, ABC):
         """Log-probabilities of events of any dtype, (*x_batch, *event), in nats: broadcast(batch, x_batch)."""
         x, inside = settled(value, partial(is_level, levels=self.levels))
         x = self._to_components(x.to(self.loc.dtype))
-        log_p = self.log_mass(x, self.loc, self.log_scale, self.levels)
+        exponent, factor = self.mass(x, self.loc, self.log_scale, self.levels)
         if self.logits is not None:
-            log_p = self._log_sum(log_p + self.logits) - self._log_sum(self.logits)
-        return sum_event(log_p, inside, len(self.event_shape))
+            exponent, factor = self._weigh(exponent, factor)
+        return sum_event(exponent + factor.log(), inside, len(self.event_shape))
 
     @torch.no_grad()
     def sample(self, sample_shape: Shape = ()) -> Tensor:
@@ -138,9 +144,15 @@ class Quantized(Distribution, ABC):
         """Gives x an axis for the components, if there are any."""
         return x if self.logits is None else x.unsqueeze(x.dim() - len(self.event_shape))
 
-    def _log_sum(self, values: Tensor) -> Tensor:
-        """Log-sum-exp over the components, pair by pair: for a few, torch.logsumexp takes twice as long."""
-        return reduce(torch.logaddexp, values.unbind(self._component_axis))
+    def _weigh(self, exponent: Tensor, factor: Tensor) -> tuple[Tensor, Tensor]:
+        """The weighted sum over the components, in the same form."""
+        axis = self._component_axis
+        logits = self.logits if self.logits is not None else exponent
+        exponents, weights = (exponent + logits).unbind(axis), logits.unbind(axis)
+        most, heaviest = reduce(torch.maximum, exponents).detach(), reduce(torch.maximum, weights).detach()
+        terms = [torch.exp(e - most) * f for e, f in zip(exponents, factor.unbind(axis), strict=True)]
+        total = reduce(torch.add, [torch.exp(w - heaviest) for w in weights])
+        return most - heaviest, reduce(torch.add, terms) / total
 
     def _mix(self, values: Tensor) -> Tensor:
         """The weighted mean of the components' values."""
@@ -164,14 +176,18 @@ class QuantizedLogistic(Quantized):
     """A logistic distribution, or a mixture of them, rounded to levels; the scale is the logistic's own s."""
 
     @staticmethod
-    def log_mass(x: Tensor, loc: Tensor, log_scale: Tensor, levels: int) -> Tensor:
-        """Log of the mass of each level x, elementwise with broadcasting."""
+    def mass(x: Tensor, loc: Tensor, log_scale: Tensor, levels: int) -> tuple[Tensor, Tensor]:
+        """Mass of each level x as exp(exponent) * factor, elementwise with broadcasting."""
         rate = torch.exp(-log_scale)
         b = (x - loc + 0.5) * rate
+        a = rate - b
         # Factors of 0 and 1 instead of torch.where: all terms are finite, and x has no axis of draws or components.
         below_top, above_bottom = (x < levels - 1).to(rate.dtype), (x > 0).to(rate.dtype)
-        log_p = logsigmoid(b) * below_top + logsigmoid(rate - b) * above_bottom
-        return log_p + _log1mexp(rate) * (below_top * above_bottom)
+        inner = below_top * above_bottom
+        zero = torch.zeros((), dtype=rate.dtype, device=rate.device)
+        exponent = torch.minimum(b, zero) * below_top + torch.minimum(a, zero) * above_bottom
+        tails = (1 + below_top * torch.exp(-b.abs())) * (1 + above_bottom * torch.exp(-a.abs()))
+        return exponent, (1 - inner - inner * torch.expm1(-rate)) / tails
 
     @staticmethod
     def standard_cdf(x: Tensor) -> Tensor:
@@ -189,8 +205,8 @@ class QuantizedNormal(Quantized):
     """A normal distribution, or a mixture of them, rounded to levels; the scale is its standard deviation."""
 
     @staticmethod
-    def log_mass(x: Tensor, loc: Tensor, log_scale: Tensor, levels: int) -> Tensor:
-        """Log of the mass of each level x, elementwise with broadcasting."""
+    def mass(x: Tensor, loc: Tensor, log_scale: Tensor, levels: int) -> tuple[Tensor, Tensor]:
+        """Mass of each level x as its exponential, times 1, elementwise with broadcasting."""
         w = torch.exp(-log_scale)
         c = (x - loc) * w
         bottom, top = x == 0, x == levels - 1
@@ -199,7 +215,8 @@ class QuantizedNormal(Quantized):
         distance = torch.where(bottom, -c, torch.where(top, c, c.abs()))
         # Harmless inputs where the series is not taken, so that no 0 * inf enters a gradient.
         series = _log_mass_narrow(torch.where(narrow, c, 0), torch.where(narrow, w, 1))
-        return torch.where(narrow, series, _log_mass_edges(distance, w, outer, narrow))
+        log_mass = torch.where(narrow, series, _log_mass_edges(distance, w, outer, narrow))
+        return log_mass, torch.ones_like(log_mass)
 
     @staticmethod
     def standard_cdf(x: Tensor) -> Tensor:

@@ -43,6 +43,11 @@ class Likelihood(nn.Module, ABC):
     def distribution(self, outputs: Tensor) -> Distribution:
         """p(x|z) of outputs in float32 or float64."""
 
+    @property
+    def couples_rows(self) -> bool:
+        """Whether the density of a row depends on the other rows of its batch."""
+        return False
+
     @abstractmethod
     def check(self, rows: Tensor) -> None:
         """Refuses data that this is no likelihood of.

@@ -36,6 +36,11 @@ class Gaussian(Real):
         """Whether sigma is the best for each batch in training, to be frozen before evaluation."""
         return isinstance(self.scale, Optimal)
 
+    @property
+    def couples_rows(self) -> bool:
+        """An optimal sigma is that of the whole batch."""
+        return self.is_optimal
+
     def freeze(self, mean_squared_residual: Tensor) -> None:
         """Sets the sigma that an optimal scale has in evaluation.
 

@@ -207,6 +207,7 @@ def _run(
         step = Step(state, feed, job.options, job.steps, job.levels)
         return state, _train(job, state, step, directory, interrupted, show, checkpoint_seconds)
     finally:
+        vae.decoder.score = None
         state.weights.release()
 
 

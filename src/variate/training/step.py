@@ -6,8 +6,6 @@ leaves the weights as they are; the first bad step stops all later ones, and the
 """
 
 import math
-from collections.abc import Callable
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -17,6 +15,7 @@ from variate.objectives import Scored, Training
 from variate.recipe import TrainingOptions
 from variate.rng import mix, reseed, seeded
 from variate.training import schedule
+from variate.training.compiling import compiled, fused
 from variate.training.feed import Feed
 from variate.training.nonfinite import NonFiniteError, explain
 from variate.training.random import draw_bits
@@ -70,7 +69,9 @@ class Step:
         self.beta = torch.zeros((), device=state.vae.device)
         self.loss = Loss(state.vae, options, levels)
         self._rehearse()
-        self.call = compiled(self.loss) if options.compile == "on" else self.loss
+        self.call = compiled(lambda x, beta: self.loss(x, beta)) if options.compile == "on" else self.loss
+        if options.compile == "likelihood":
+            state.vae.decoder.score = fused(state.vae.decoder.likelihood)
 
     def _rehearse(self) -> None:
         """Scores a few rows once, so that an objective that cannot be had says so before anything is compiled.
@@ -132,9 +133,3 @@ class Step:
         """Says where the failed step went wrong."""
         x, index = self._seed(step), self.feed.index(step)
         return explain(self.state.vae, lambda: self.loss.score(x, self.beta), index, step)
-
-
-def compiled(loss: nn.Module) -> Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]:
-    """The loss as one graph, with the same draws; a run's shapes and settings do not change, so nothing guards them."""
-    options: dict[str, Any] = {"fallback_random": True, "guard_filter_fn": torch.compiler.skip_all_guards_unsafe}
-    return torch.compile(loss, fullgraph=True, dynamic=False, options=options)
