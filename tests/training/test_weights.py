@@ -1,0 +1,143 @@
+"""The vector of all weights against the model's own layers."""
+
+import pytest
+import torch
+from torch import nn
+
+from variate import ModelOptions, TrainingOptions, build
+from variate.compose import Ends
+from variate.training.state import State
+from variate.training.weights import Weights
+
+
+@pytest.fixture(autouse=True)
+def single_precision(double_precision):
+    torch.set_default_dtype(torch.float32)
+
+
+def model(dtype=torch.float32, seed=0):
+    torch.manual_seed(seed)
+    rows = torch.randn(40, 6, dtype=dtype)
+    vae = build(rows, ModelOptions(latent=2, width=8, depth=2), seed=seed)
+    return (vae.double() if dtype == torch.float64 else vae), rows
+
+
+def loss(vae, rows):
+    return -vae.likelihood(vae.posterior(rows).mean).log_prob(rows).mean()
+
+
+def test_weights_are_parts_of_the_vector_and_compute_the_same():
+    vae, rows = model()
+    before, state = loss(vae, rows), {k: v.clone() for k, v in vae.state_dict().items()}
+    weights = Weights(vae, averaged=True)
+    assert loss(vae, rows) == before
+    assert all(torch.equal(v, state[k]) for k, v in weights.state_dict().items())
+    weights.vector.zero_()
+    assert all((p == 0).all() for p in vae.parameters())
+    assert torch.equal(
+        torch.cat([p.flatten() for p in weights.average.parameters()]).norm(), weights.average_vector.norm()
+    )
+
+
+def test_the_norm_is_that_of_all_gradients_together():
+    vae, rows = model(torch.float64)
+    expected = torch.autograd.grad(loss(vae, rows), list(vae.parameters()), allow_unused=True)
+    weights = Weights(vae, averaged=True)
+    loss(vae, rows).backward()
+    norm = weights.gather()
+    total = sum(g.square().sum() for g in expected if g is not None).sqrt()
+    torch.testing.assert_close(norm, total, rtol=1e-12, atol=0)
+    for part, g in zip(weights.split(weights.gradient), expected, strict=True):
+        assert (part == 0).all() if g is None else torch.equal(part, g)
+    assert all(p.grad is None for p in vae.parameters())
+
+
+def test_a_bfloat16_network_runs_with_copies_that_follow_the_vector():
+    vae, rows = model()
+    by_autocast = model()[0]
+    for each in (vae, by_autocast):
+        each.set_precision(torch.bfloat16)
+    weights = Weights(vae, averaged=True)
+    lowered = [n for n, p in vae.named_parameters() if p.dtype == torch.bfloat16]
+    assert lowered
+    assert all(n.endswith("weight") for n in lowered)
+    assert torch.equal(loss(vae, rows), loss(by_autocast, rows)), "a copy is what autocast would make of the weight"
+    weights.vector.mul_(0.5)
+    weights.publish()
+    with torch.no_grad():
+        for p in by_autocast.parameters():
+            p.mul_(0.5)
+    assert torch.equal(loss(vae, rows), loss(by_autocast, rows))
+
+
+def test_small_steps_are_not_lost_to_bfloat16():
+    vae, _ = model()
+    vae.set_precision(torch.bfloat16)
+    weights = Weights(vae, averaged=True)
+    before = weights.vector.clone()
+    for _ in range(1000):
+        weights.vector.add_(1e-5)  # a bfloat16 of order 0.1 has steps of 5e-4
+        weights.publish()
+    weights.release()
+    after = torch.cat([p.detach().flatten() for p in vae.parameters()])
+    torch.testing.assert_close(after - before, torch.full_like(before, 1e-2), rtol=1e-2, atol=0)
+    assert {p.dtype for p in vae.parameters()} == {torch.float32}
+
+
+def test_released_weights_have_memory_of_their_own():
+    vae, _ = model()
+    weights = Weights(vae, averaged=True)
+    weights.release()
+    weights.vector.zero_()
+    assert len({p.untyped_storage().data_ptr() for p in vae.parameters()}) == len(list(vae.parameters()))
+    assert any((p != 0).any() for p in vae.parameters())
+
+
+def test_channels_last_tied_and_untrained_weights_keep_their_ways():
+    def networks(ends: Ends):
+        conv = nn.Conv2d(1, 3, 3, padding=1).to(memory_format=torch.channels_last)
+        last = nn.Linear(3 * 36, ends.posterior)
+        last.bias.requires_grad_(False)
+        decoder = nn.Sequential(
+            nn.Linear(ends.latent, 16), nn.Tanh(), nn.Linear(16, 16), nn.Unflatten(-1, (1, 1, 4, 4))
+        )
+        return nn.Sequential(conv, conv_again(conv), nn.Flatten(), last), decoder
+
+    class conv_again(nn.Module):  # noqa: N801  a layer that uses another's weight
+        def __init__(self, conv):
+            super().__init__()
+            self.weight = conv.weight
+
+        def forward(self, x):
+            return x * self.weight.sum()
+
+    vae = build((torch.rand(20, 1, 6, 6) > 0.5).to(torch.uint8), ModelOptions(latent=2), networks=networks)
+    x = (torch.rand(5, 1, 6, 6) > 0.5).to(torch.uint8)
+    before = loss(vae, x)
+    weights = Weights(vae, averaged=True)
+    assert loss(vae, x) == before
+    assert vae.encoder.network.inner[0].weight.is_contiguous(memory_format=torch.channels_last)
+    assert vae.encoder.network.inner[0].weight is vae.encoder.network.inner[1].weight
+    saved = {k: v.clone() for k, v in weights.state_dict().items()}
+    assert set(saved) == set(vae.state_dict())
+    weights.vector.add_(1.0)
+    assert loss(vae, x) != before
+    weights.load_state_dict(saved)
+    assert loss(vae, x) == before
+
+
+@pytest.mark.parametrize("ema", [0.0, 0.9, 0.995])
+def test_the_average_forgets_at_the_rate_asked_for(ema):
+    vae, _ = model()
+    options = TrainingOptions(ema=ema, lr=1e-30, batch_size=4)
+    state = State(vae, options)
+    state.progress.step = 10_000  # beyond the start, where the average forgets faster
+    state.weights.vector.fill_(1.0)
+    state.weights.average_vector.fill_(0.0)
+    if not ema:
+        state.weights.average_vector.fill_(1.0)
+    steps = 200
+    for _ in range(steps):
+        state.move(1e-30)
+    left = 1 - float(state.weights.average_vector[0])
+    assert left == pytest.approx(ema**steps if ema else 0.0, abs=1e-6)
