@@ -10,6 +10,7 @@ import math
 import torch
 from torch import Tensor, nn
 
+from variate import ranks
 from variate.objectives import Scored, Training
 from variate.recipe import TrainingOptions
 from variate.rng import mix, reseed, seeded
@@ -46,6 +47,8 @@ class Loss(nn.Module):
         """The loss, and the means of objective, ELBO, distortion and rate in nats, (4,), float64."""
         scored = self.score(x, beta)
         loss = -scored.objective.mean() / self.dimensions
+        if ranks.world() > 1:  # what is not finite on one rank makes the mean gradient so: all stop at the same step
+            loss = loss * torch.where(loss.detach().isfinite(), 1.0, torch.nan)
         return loss, torch.stack([scored.objective.detach(), *(t.detach() for t in scored.terms)]).double().mean(1)
 
 
@@ -67,7 +70,7 @@ class Step:
         self.beta = torch.zeros((), device=state.vae.device)
         self.loss = Loss(state.vae, options, levels)
         self._rehearse()
-        self.call = torch.compile(self.loss) if options.compile == "on" else self.loss
+        self.call = ranks.wrapped(torch.compile(self.loss) if options.compile == "on" else self.loss)  # type: ignore[arg-type]
 
     def _rehearse(self) -> None:
         """Scores a few rows once, so that an objective that cannot be had says so before anything is compiled.
@@ -92,7 +95,8 @@ class Step:
         x = self._seed(step)
         self.beta.fill_(schedule.rate_weight(step, self.warmup_steps, self.options.beta))
         state.optimizer.zero_grad(set_to_none=True)
-        loss, totals = self.call(x, self.beta)
+        with ranks.sharing(self.feed.batch_size):
+            loss, totals = self.call(x, self.beta)
         loss.backward()
         norm = nn.utils.clip_grad_norm_(state.parameters, self.options.clip or math.inf, foreach=True)
         self._guard(loss, norm, step)
@@ -123,4 +127,5 @@ class Step:
     def explain(self, step: int) -> NonFiniteError:
         """Says where the failed step went wrong."""
         x, index = self._seed(step), self.feed.index(step)
-        return explain(self.state.vae, lambda: self.loss.score(x, self.beta), index, step)
+        with ranks.sharing(self.feed.batch_size):
+            return explain(self.state.vae, lambda: self.loss.score(x, self.beta), index, step)
