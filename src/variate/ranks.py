@@ -11,6 +11,7 @@ No other module knows of it.
 """
 
 import atexit
+import inspect
 import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -266,8 +267,10 @@ def wrapped(module: "nn.Module") -> "nn.Module":
         return module
     from torch.nn.parallel import DistributedDataParallel
 
+    known = inspect.signature(DistributedDataParallel).parameters
+    buffers = "forward_sync_buffers" if "forward_sync_buffers" in known else "broadcast_buffers"  # before torch 2.13
     # Static: the same weights get gradients at every step; those that never do, in a user's network, are no error.
-    return DistributedDataParallel(module, broadcast_buffers=False, static_graph=True)
+    return DistributedDataParallel(module, static_graph=True, **{buffers: False})
 
 
 @contextmanager
