@@ -270,7 +270,8 @@ def wrapped(module: "nn.Module") -> "nn.Module":
     known = inspect.signature(DistributedDataParallel).parameters
     buffers = "forward_sync_buffers" if "forward_sync_buffers" in known else "broadcast_buffers"  # before torch 2.13
     # Static: the same weights get gradients at every step; those that never do, in a user's network, are no error.
-    return DistributedDataParallel(module, static_graph=True, **{buffers: False})
+    options: dict[str, Any] = {"static_graph": True, buffers: False}
+    return DistributedDataParallel(module, **options)
 
 
 @contextmanager

@@ -90,7 +90,7 @@ def test_the_pieces_of_burda_share_what_the_rise_leaves():
 def test_the_option_is_what_the_optimiser_gets(name):
     rows = torch.randn(12, 3)
     options = TrainingOptions(batch_size=4, lr=3e-3, lr_warmup=0.25, schedule=name, clip=0.0)
-    state = State(build(rows, ModelOptions(latent=1, network="plain", width=2, depth=1)), 3e-3)
+    state = State(build(rows, ModelOptions(latent=1, network="plain", width=2, depth=1)), options)
     step, used = Step(state, Feed(rows, options.batch_size, options.seed), options, 20), []
     for _ in range(20):
         step()

@@ -3,13 +3,14 @@
 torch's own has the codes on the last axis, has no mean, and fails on a code that does not exist.
 """
 
+from functools import partial
 from typing import ClassVar
 
 import torch
 from torch import Tensor
 from torch.distributions import Distribution, constraints
 
-from variate.distributions.support import Shape, is_level, sum_event
+from variate.distributions.support import Shape, is_level, settled, sum_event
 
 
 class Categorical(Distribution):
@@ -49,8 +50,8 @@ class Categorical(Distribution):
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Log-probabilities of events of codes of any dtype, (*x_batch, *event), in nats: broadcast(batch, x_batch)."""
-        inside = is_level(value, self.levels)
-        code = torch.where(inside, value, 0).long()
+        code, inside = settled(value, partial(is_level, levels=self.levels))
+        code = code.long()
         shape = torch.broadcast_shapes(code.shape, self.batch_shape + self.event_shape)
         code = code.expand(shape).unsqueeze(self.axis)
         logits = self.logits.expand(shape[: code.dim() + self.axis] + self.logits.shape[self.axis :])

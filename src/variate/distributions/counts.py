@@ -23,7 +23,7 @@ from torch import Tensor
 from torch.distributions import Distribution, constraints
 from torch.nn.functional import softplus
 
-from variate.distributions.support import Shape, is_count, sum_event
+from variate.distributions.support import Shape, is_count, settled, sum_event
 
 MAX_LOG_MEAN = 30.0
 """Means are at most exp(30), beyond the counts that float32 can tell apart: a network that diverges stays finite."""
@@ -81,8 +81,8 @@ class Poisson(Distribution):
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Log-probabilities of events of any dtype, (*x_batch, *event), in nats: broadcast(batch, x_batch)."""
-        inside = is_count(value)
-        x = torch.where(inside, value, 0).to(self.log_rate.dtype)
+        x, inside = settled(value, is_count)
+        x = x.to(self.log_rate.dtype)
         positive = x.clamp(min=1)
         of_x = stirling_error(positive) + 0.5 * torch.log(2 * math.pi * positive)
         log_p = -of_x - deviance(positive, self.log_rate - positive.log())
@@ -133,8 +133,8 @@ class NegativeBinomial(Distribution):
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Log-probabilities of events of any dtype, (*x_batch, *event), in nats: broadcast(batch, x_batch)."""
-        inside = is_count(value)
-        x = torch.where(inside, value, 0).to(self.log_mean.dtype)
+        x, inside = settled(value, is_count)
+        x = x.to(self.log_mean.dtype)
         at_zero = -self.log_dispersion.exp() * softplus(self.log_mean - self.log_dispersion)
         log_p = torch.where(x > 0, self._log_prob_positive(x.clamp(min=1)), at_zero)
         return sum_event(log_p, inside, len(self.event_shape))

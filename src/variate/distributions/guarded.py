@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution, constraints
 
-from variate.distributions.support import Shape, sum_event
+from variate.distributions.support import Shape, settled, sum_event
 
 
 class Guarded(Distribution):
@@ -50,10 +50,8 @@ class Guarded(Distribution):
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Log-probabilities of events of any dtype, (*x_batch, *event), in nats: broadcast(batch, x_batch)."""
-        x = value.to(self.dtype)
-        inside = self.element_support.check(x) & x.isfinite()
-        log_p = self.base.log_prob(torch.where(inside, x, 0))
-        return sum_event(log_p, inside, len(self.event_shape))
+        x, inside = settled(value.to(self.dtype), lambda x: self.element_support.check(x) & x.isfinite())
+        return sum_event(self.base.log_prob(x), inside, len(self.event_shape))
 
     def sample(self, sample_shape: Shape = ()) -> Tensor:
         """Draws, (*sample_shape, *batch, *event)."""

@@ -28,7 +28,7 @@ References:
 
 import math
 from abc import ABC, abstractmethod
-from functools import reduce
+from functools import partial, reduce
 from typing import ClassVar
 
 import torch
@@ -36,7 +36,7 @@ from torch import Tensor
 from torch.distributions import Categorical, Distribution, constraints
 from torch.nn.functional import logsigmoid
 
-from variate.distributions.support import Shape, is_level, sum_event
+from variate.distributions.support import Shape, is_level, settled, sum_event
 
 MAX_ABS_LOG_SCALE = 20.0
 """Scales are clamped to exp(-20) .. exp(20) levels, far beyond what levels can tell apart: outside, the squares of
@@ -110,8 +110,8 @@ class Quantized(Distribution, ABC):
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Log-probabilities of events of any dtype, (*x_batch, *event), in nats: broadcast(batch, x_batch)."""
-        inside = is_level(value, self.levels)
-        x = self._to_components(torch.where(inside, value, 0).to(self.loc.dtype))
+        x, inside = settled(value, partial(is_level, levels=self.levels))
+        x = self._to_components(x.to(self.loc.dtype))
         log_p = self.log_mass(x, self.loc, self.log_scale, self.levels)
         if self.logits is not None:
             log_p = self._log_sum(log_p + self.logits) - self._log_sum(self.logits)

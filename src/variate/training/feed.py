@@ -29,7 +29,7 @@ class Feed:
 
     def batch(self, step: int) -> Tensor:
         """This rank's rows of a step's batch, (B / ranks, *event), on the model's device."""
-        return self.rows[self.index(step)]
+        return self.rows.index_select(0, self.index(step))
 
     def some(self, count: int) -> Tensor:
         """The first rows, at most so many, on the model's device."""

@@ -111,14 +111,8 @@ def fit(
         machine.keeping_heap(),
         _interruptible() as interrupted,
     ):
-        vae.train()
-        state = State(vae, job.options.lr or 0.0)
-        if resume and directory:
-            state.restore(directory, job.identity)
-        feed = Feed(job.rows, job.options.batch_size or 1, job.options.seed)
-        step = Step(state, feed, job.options, job.steps, levels)
-        stopped = _train(job, state, step, directory, interrupted, progress, checkpoint_seconds)
-        found = _finish(job, state, levels, stopped)
+        state, stopped = _run(job, vae, directory, resume, interrupted, progress, checkpoint_seconds)
+        found = _finish(job, state, stopped)
     if directory and ranks.leads():
         vae.save(directory / MODEL)
     ranks.gathered(None)  # nobody goes on before the model is written
@@ -136,6 +130,7 @@ class Job(NamedTuple):
         held_out: Validation rows, (M, *event).
         options: Without any auto.
         steps: Of the whole run.
+        levels: With grey rows of a binary model, how many grey levels; else 0.
         identity: What a checkpoint must be of to go on from it.
         shows_bits: Whether the likelihood is a mass, so that bits/dim mean something.
     """
@@ -144,6 +139,7 @@ class Job(NamedTuple):
     held_out: Tensor | None
     options: TrainingOptions
     steps: int
+    levels: int
     identity: str
     shows_bits: bool
 
@@ -170,7 +166,7 @@ def _prepare(
     identity = vae.recipe.to_json() if vae.recipe else f"{plain} {tuple(rows.shape)}"
     held_out = held_out.to(vae.device) if held_out is not None else None
     shows_bits = vae.decoder.likelihood.is_mass
-    return Job(rows.to(vae.device), held_out, options, steps, identity, shows_bits)
+    return Job(rows.to(vae.device), held_out, options, steps, levels, identity, shows_bits)
 
 
 def _start_equal(vae: VAE, job: Job) -> None:
@@ -212,6 +208,28 @@ def complete(options: TrainingOptions, overrides: dict[str, Any], num_rows: int,
     return options
 
 
+def _run(
+    job: Job,
+    vae: VAE,
+    directory: Path | None,
+    resume: bool,
+    interrupted: threading.Event,
+    show: bool,
+    checkpoint_seconds: float,
+) -> tuple[State, str]:
+    """Sets up the run or takes it up again, and trains. Returns its last state, and why it ended."""
+    vae.train()
+    state = State(vae, job.options)
+    try:
+        if resume and directory:
+            state.restore(directory, job.identity)
+        feed = Feed(job.rows, job.options.batch_size or 1, job.options.seed)
+        step = Step(state, feed, job.options, job.steps, job.levels)
+        return state, _train(job, state, step, directory, interrupted, show, checkpoint_seconds)
+    finally:
+        state.weights.release()
+
+
 def _train(
     job: Job,
     state: State,
@@ -248,14 +266,14 @@ def _train(
     return "finished" if now.step >= job.steps else "early"
 
 
-def _finish(job: Job, state: State, levels: int, stopped: str) -> list[str]:
+def _finish(job: Job, state: State, stopped: str) -> list[str]:
     """Gives the model its best weights, ready for use, and says what is wrong with it."""
     vae = state.vae
     vae.load_state_dict(state.best if state.progress.records else state.average.state_dict())
     vae.set_precision(None)
     vae.eval()
-    calibrate(vae, job.rows, levels)
-    judged = draw_bits(job.rows[:JUDGED_ROWS], levels) if levels else job.rows[:JUDGED_ROWS]
+    calibrate(vae, job.rows, job.levels)
+    judged = draw_bits(job.rows[:JUDGED_ROWS], job.levels) if job.levels else job.rows[:JUDGED_ROWS]
     return list(health.warnings(vae, judged, len(job.rows), job.options, state.progress.step, stopped))
 
 

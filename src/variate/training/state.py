@@ -5,7 +5,6 @@ them. What is left: the weights, their moving average, the optimiser's moments, 
 last check. A checkpoint is one tensor file, written whole or not at all.
 """
 
-import copy
 import dataclasses
 import json
 import math
@@ -14,11 +13,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from variate import files, ranks
 from variate.errors import InputError
-from variate.recipe import Recipe
+from variate.recipe import Recipe, TrainingOptions
+from variate.training import schedule
+from variate.training.weights import Weights
 from variate.vae import VAE
 
 Record = dict[str, Any]
@@ -26,6 +27,9 @@ Record = dict[str, Any]
 
 BETAS = (0.9, 0.99)
 """Of Adam: the shorter memory of squared gradients was measured to reach a given ELBO sooner."""
+
+FRESHNESS = 0.01
+"""The moving average, whose memory is 1 / (1 - decay) steps, takes in the weights once in this part of it."""
 
 CHECKPOINT = Path("checkpoint", "state.safetensors")
 
@@ -54,27 +58,37 @@ class State:
 
     Args:
         vae: The model in training; its weights are the raw ones.
-        lr: Peak learning rate.
+        options: Complete.
     """
 
-    def __init__(self, vae: VAE, lr: float) -> None:
-        self.vae = vae
-        self.parameters: list[Tensor] = [p for p in vae.parameters() if p.requires_grad]
-        self.average = copy.deepcopy(vae).requires_grad_(False).eval()
-        trained = [p.requires_grad for p in vae.parameters()]
-        self.averages: list[Tensor] = [p for p, t in zip(self.average.parameters(), trained, strict=True) if t]
-        self.optimizer: Any = torch.optim.Adam(self.parameters, lr=lr, betas=BETAS, fused=True)
-        self.best = self._weights(self.average)
+    def __init__(self, vae: VAE, options: TrainingOptions) -> None:
+        self.vae, self.decay = vae, options.ema
+        self.weights = Weights(vae, averaged=options.ema > 0)
+        self.average = self.weights.average
+        moved = nn.Parameter(self.weights.vector)
+        moved.grad = self.weights.gradient
+        self.optimizer: Any = torch.optim.Adam([moved], lr=options.lr or 0.0, betas=BETAS, fused=True)
+        self.best = self._best()
         self.totals = torch.zeros(4, dtype=torch.float64, device=vae.device)
         self.progress = Progress()
 
-    @staticmethod
-    def _weights(vae: VAE) -> dict[str, Tensor]:
-        return {name: tensor.clone() for name, tensor in vae.state_dict().items()}
+    def _best(self) -> dict[str, Tensor]:
+        return {name: tensor.clone() for name, tensor in self.average.state_dict().items()}
 
-    def update_average(self, decay: float) -> None:
-        """Moves the average weights towards the current ones."""
-        torch._foreach_lerp_(self.averages, self.parameters, 1 - decay)
+    def move(self, lr: float) -> None:
+        """Takes the optimiser's step at this learning rate, and moves the average weights towards the new ones."""
+        self.optimizer.param_groups[0]["lr"] = lr
+        self.optimizer.step()
+        self._update_average()
+        self.weights.publish()
+        self.progress.step += 1
+
+    def _update_average(self) -> None:
+        step, decay = self.progress.step, self.decay
+        every = max(1, round(FRESHNESS / (1 - decay)))
+        if decay and (step + 1) % every == 0:
+            weight = 1 - schedule.average_decay(step, decay) ** every
+            self.weights.average_vector.lerp_(self.weights.vector, weight)
 
     def keep_best(self, elbo: float) -> bool:
         """Remembers the average weights if this validation ELBO, in nats, is the highest so far."""
@@ -83,13 +97,13 @@ class State:
             progress.checks_since_best += 1
             return False
         progress.best_elbo, progress.best_step, progress.checks_since_best = elbo, progress.step, 0
-        self.best = self._weights(self.average)
+        self.best = self._best()
         return True
 
     def keep_last(self) -> None:
         """Remembers the average weights as they are now, where there is nothing to judge them by."""
         self.progress.best_step = self.progress.step
-        self.best = self._weights(self.average)
+        self.best = self._best()
 
     def gather_totals(self) -> None:
         """Makes the sums since the last check those of whole batches, on every rank."""
@@ -102,7 +116,7 @@ class State:
             run: The run directory.
             identity: What the run is of; `restore` refuses a checkpoint of another.
         """
-        tensors = {f"model.{k}": v for k, v in self.vae.state_dict().items()}
+        tensors = {f"model.{k}": v for k, v in self.weights.state_dict().items()}
         tensors |= {f"average.{k}": v for k, v in self.average.state_dict().items()}
         tensors |= {f"best.{k}": v for k, v in self.best.items()}
         for number, moments in self.optimizer.state_dict()["state"].items():
@@ -126,7 +140,7 @@ class State:
         if not same_run(metadata.get("identity", ""), identity):
             raise InputError(f"the checkpoint in {str(run)!r} is of other data or options: resume with the same ones")
         part = {p: {k.removeprefix(p): v for k, v in tensors.items() if k.startswith(p)} for p in PARTS}
-        self.vae.load_state_dict(part["model."])
+        self.weights.load_state_dict(part["model."])
         self.average.load_state_dict(part["average."])
         self.best = {k: v.to(self.vae.device) for k, v in part["best."].items()}
         self.totals.copy_(tensors["totals"])

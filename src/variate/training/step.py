@@ -6,11 +6,13 @@ leaves the weights as they are; the first bad step stops all later ones, and the
 """
 
 import math
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from variate import ranks
+from variate.distributions.support import trusting
 from variate.objectives import Scored, Training
 from variate.recipe import TrainingOptions
 from variate.rng import mix, reseed, seeded
@@ -70,7 +72,7 @@ class Step:
         self.beta = torch.zeros((), device=state.vae.device)
         self.loss = Loss(state.vae, options, levels)
         self._rehearse()
-        self.call = ranks.wrapped(torch.compile(self.loss) if options.compile == "on" else self.loss)  # type: ignore[arg-type]
+        self.call = ranks.wrapped(compiled(self.loss) if options.compile == "on" else self.loss)
 
     def _rehearse(self) -> None:
         """Scores a few rows once, so that an objective that cannot be had says so before anything is compiled.
@@ -94,28 +96,32 @@ class Step:
         state, step = self.state, self.state.progress.step
         x = self._seed(step)
         self.beta.fill_(schedule.rate_weight(step, self.warmup_steps, self.options.beta))
-        state.optimizer.zero_grad(set_to_none=True)
-        with ranks.sharing(self.feed.batch_size):
+        with trusting(), ranks.sharing(self.feed.batch_size):
             loss, totals = self.call(x, self.beta)
         loss.backward()
-        norm = nn.utils.clip_grad_norm_(state.parameters, self.options.clip or math.inf, foreach=True)
-        self._guard(loss, norm, step)
+        norm = state.weights.gather()
+        self._guard(loss.detach(), norm, step)
         options = self.options
         lr = schedule.learning_rate(step, self.steps, options.lr or 0.0, options.lr_warmup, options.schedule)
-        for group in state.optimizer.param_groups:
-            group["lr"] = lr
-        state.optimizer.step()
-        state.update_average(schedule.average_decay(step, self.options.ema))
         state.totals += totals
-        state.progress.step += 1
+        state.move(lr)
 
     def _guard(self, loss: Tensor, norm: Tensor, step: int) -> None:
-        """Tells the optimiser, on the device, not to move after a non-finite loss or gradient; looks now and then."""
-        bad = ~(loss.detach() + norm).isfinite()
+        """Keeps a non-finite loss or gradient from the weights, and tells the optimiser how much to clip.
+
+        A GPU's host need not wait for the loss: the optimiser is told, on the device, not to move from the first bad
+        step on, and the host looks now and then.
+        """
+        optimizer, clip = self.state.optimizer, self.options.clip
+        optimizer.grad_scale = (norm / clip).clamp(min=1).float() if clip else None  # fused Adam divides by it
+        if loss.device.type == "cpu":
+            if not math.isfinite(float(loss) + float(norm)):
+                raise self.explain(step)
+            return
+        bad = ~(loss + norm).isfinite()
         self.failed = torch.where(bad & (self.failed < 0), step, self.failed)
-        self.state.optimizer.found_inf = (self.failed >= 0).float()  # read by fused Adam
-        self.state.optimizer.grad_scale = None
-        if self.beta.device.type == "cpu" or step % LOOK_EVERY == 0:
+        optimizer.found_inf = (self.failed >= 0).float()  # fused Adam then leaves all as it is
+        if step % LOOK_EVERY == 0:
             self.look()
 
     def look(self) -> None:
@@ -129,3 +135,10 @@ class Step:
         x, index = self._seed(step), self.feed.index(step)
         with ranks.sharing(self.feed.batch_size):
             return explain(self.state.vae, lambda: self.loss.score(x, self.beta), index, step)
+
+
+def compiled(loss: nn.Module) -> nn.Module:
+    """The loss as one graph, with the same draws; a run's shapes and settings do not change, so nothing guards them."""
+    options: dict[str, Any] = {"fallback_random": True, "guard_filter_fn": torch.compiler.skip_all_guards_unsafe}
+    module: Any = torch.compile(loss, fullgraph=True, dynamic=False, options=options)
+    return module

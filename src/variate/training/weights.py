@@ -1,0 +1,108 @@
+"""All trained weights of a model as one vector, and what its networks run with.
+
+Norm, optimiser and moving average are then one pass each over one vector, whatever the number of layers. Matrices of a
+network that runs in bfloat16 are bfloat16 copies of their part of the vector, renewed after each step, so that a step
+casts neither weights nor gradients; their small updates are kept, since those are of the vector.
+"""
+
+import copy
+
+import torch
+from torch import Tensor, nn
+
+from variate.vae import VAE, Network
+
+CAST = (nn.Linear, nn.modules.conv._ConvNd)
+"""Layers whose weight autocast would cast at each use."""
+
+
+class Weights:
+    """The trained weights of a model while it is in training.
+
+    Args:
+        vae: The model, changed in place: its weights become parts of the vector, or copies of them.
+        averaged: Whether to keep a moving average; without one, the average is the vector.
+
+    Attributes:
+        vector: All trained weights, (P,), in the widest of their types.
+        gradient: Theirs, (P,), as `gather` left it.
+        average: A model like this one, whose trained weights are parts of `average_vector`.
+        average_vector: The moving average, (P,).
+    """
+
+    def __init__(self, vae: VAE, averaged: bool) -> None:
+        self.vae = vae
+        self.parameters = [p for p in vae.parameters() if p.requires_grad]
+        dtypes = {p.dtype for p in self.parameters}
+        dtype = torch.float64 if torch.float64 in dtypes else torch.float32
+        total = sum(p.numel() for p in self.parameters)
+        self.vector, self.gradient = (torch.zeros(total, dtype=dtype, device=vae.device) for _ in range(2))
+        self.average_vector = torch.zeros_like(self.vector) if averaged else self.vector
+        self.parts, self._gradients, averages = map(self.split, (self.vector, self.gradient, self.average_vector))
+        self.average = copy.deepcopy(vae).requires_grad_(False).eval()
+        for p, q, part, average in zip(self.parameters, self._twins(), self.parts, averages, strict=True):
+            part.copy_(p.detach())
+            average.copy_(part)
+            q.data = average
+            p.grad = None
+        self._lower()
+
+    def split(self, vector: Tensor) -> list[Tensor]:
+        """Views of a vector, (P,), each of the shape and memory order of its weight."""
+        pieces = vector.split([p.numel() for p in self.parameters])
+        likes = [torch.empty_like(p, device="meta") for p in self.parameters]  # in the same order of memory
+        return [piece.as_strided(like.shape, like.stride()) for piece, like in zip(pieces, likes, strict=True)]
+
+    def _twins(self) -> list[Tensor]:
+        """The average model's weights, in the order of `parameters`."""
+        trained = {name for name, p in self.vae.named_parameters() if p.requires_grad}
+        return [p for name, p in self.average.named_parameters() if name in trained]
+
+    def _lower(self) -> None:
+        """Makes the model's weights parts of the vector, or copies of them in a lower precision."""
+        types = _run_in(self.vae)
+        self.copies, self.sources = [], []
+        for p, part in zip(self.parameters, self.parts, strict=True):
+            dtype = types.get(p, part.dtype)
+            p.data = part.to(dtype)
+            if p.dtype != part.dtype:
+                self.copies.append(p.data)
+                self.sources.append(part)
+
+    def gather(self) -> Tensor:
+        """Collects the gradients that backward left, clears them for the next step, and returns their norm."""
+        found = [torch.zeros_like(p) if p.grad is None else p.grad for p in self.parameters]
+        torch._foreach_copy_(self._gradients, found)
+        for p in self.parameters:
+            p.grad = None
+        return torch.linalg.vector_norm(self.gradient)
+
+    def publish(self) -> None:
+        """Renews what the networks run with after the vector has changed."""
+        if self.copies:
+            torch._foreach_copy_(self.copies, self.sources)
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """The model's state dict, with every trained weight in full."""
+        full = dict(zip(self.parameters, self.parts, strict=True))
+        return {name: full.get(p, p) for name, p in self.vae.state_dict(keep_vars=True).items()}
+
+    def load_state_dict(self, state: dict[str, Tensor]) -> None:
+        """Puts back what `state_dict` gave."""
+        for name, tensor in self.state_dict().items():
+            tensor.data.copy_(state[name])
+        self.publish()
+
+    def release(self) -> None:
+        """Ends the training: every weight has memory of its own again, in full precision."""
+        for p, part in zip(self.parameters, self.parts, strict=True):
+            p.data, p.grad = part.clone(), None
+
+
+def _run_in(vae: VAE) -> dict[Tensor, torch.dtype]:
+    """The type of each weight that autocast would cast at every use."""
+    types: dict[Tensor, torch.dtype] = {}
+    for network in vae.modules():
+        if isinstance(network, Network) and network.precision is not None:
+            types |= {m.weight: network.precision for m in network.modules() if isinstance(m, CAST)}
+    return types
