@@ -20,16 +20,21 @@ from variate.recipe import DataOptions, ModelOptions, TrainingOptions
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
 CONCEPTS = (ROOT / "docs" / "concepts.md").read_text()
+SCALING = (ROOT / "docs" / "scaling.md").read_text()
+
+TORCHRUN = {"nproc-per-node", "nnodes", "node-rank", "master-addr", "master-port"}
+"""Options in the docs that are not ours."""
 
 
-def blocks(language):
-    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+def blocks(language, text=README):
+    return re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)
 
 
-def commands():
-    """Every `variate ...` line of the README's shell blocks, in order."""
-    lines = (line.split("#")[0].strip() for block in blocks("sh") for line in block.splitlines())
-    return [part.strip() for line in lines for part in line.split("&&") if part.strip().startswith("variate ")]
+def commands(text=README):
+    """Every `variate ...` and `torchrun ...` line of a page's shell blocks, in order."""
+    lines = (line.split("#")[0].strip() for block in blocks("sh", text) for line in block.splitlines())
+    parts = (part.strip() for line in lines for part in line.split("&&"))
+    return [part for part in parts if part.startswith(("variate ", "torchrun "))]
 
 
 @pytest.fixture
@@ -68,6 +73,17 @@ def test_every_command_of_the_readme_runs(workplace):
         pytest.skip(absent)  # the other commands ran
 
 
+def test_the_commands_of_scaling_run(workplace):
+    spread, resumed = commands(SCALING)
+    (program, *arguments), (_, *again) = shlex.split(spread), shlex.split(resumed)
+    assert program == "torchrun"
+    few = ["--epochs", "1", "--width", "8"]
+    for command in (["torch.distributed.run", *arguments, *few], ["variate", *again]):
+        done = subprocess.run([sys.executable, "-m", *command], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, (command, done.stderr)
+        assert done.stdout.count("finished: ") == 1
+
+
 @pytest.mark.filterwarnings("ignore::variate.VariateWarning")  # one epoch is too few
 def test_the_python_of_the_readme_runs(workplace):
     torch.set_default_dtype(torch.float32)
@@ -90,8 +106,8 @@ def test_the_files_that_the_readme_promises_are_those_that_train_writes(workplac
 def test_options_named_in_the_docs_exist():
     groups = (DataOptions, ModelOptions, TrainingOptions, *COMMANDS.values())
     known = {f.name.replace("_", "-") for group in groups for f in dataclasses.fields(group)} | {"help"}
-    for text in (README, CONCEPTS):
-        for option in re.findall(r"--([a-z][a-z-]+)", text):
+    for text in (README, CONCEPTS, SCALING):
+        for option in set(re.findall(r"--([a-z][a-z-]+)", text)) - TORCHRUN:
             assert option in known, option
 
 

@@ -17,7 +17,7 @@ FILES = sorted(HOUSE.rglob("*.py"))
 LAYERS = (  # a module imports only from the lines above its own
     ("errors",),
     ("recipe",),
-    ("choose",),
+    ("choose", "ranks"),
     ("files", "moments", "rng", "estimates", "machine", "progress"),
     ("data", "distributions"),
     ("likelihoods", "networks", "posteriors", "priors"),
@@ -30,7 +30,7 @@ LAYERS = (  # a module imports only from the lines above its own
     ("cli",),
     ("__main__",),
 )
-LIGHT = ("errors", "recipe", "choose", "cli", "data")
+LIGHT = ("errors", "recipe", "choose", "ranks", "cli", "data")
 """Parts that load no torch; the data layer alone of them loads numpy."""
 MOST_LINES_A_FILE, MOST_LINES_A_FUNCTION = 350, 40
 LONG_FILES: tuple[str, ...] = ()
@@ -294,6 +294,14 @@ def test_forbidden_words_are_absent():
         f"{name}: {why}" for name, text in texts.items() for word, why in FORBIDDEN.items() if re.search(word, text)
     ]
     assert not found
+
+
+ONE_PLACE = {r"torch\.distributed\b|DistributedDataParallel": {"variate.ranks"}}
+
+
+def test_what_one_module_is_for_no_other_uses():
+    for word, homes in ONE_PLACE.items():
+        assert {name for name, path in MODULES.items() if re.search(word, path.read_text(encoding="utf-8"))} == homes
 
 
 def test_nothing_that_unpickles_is_imported():

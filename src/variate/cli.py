@@ -13,6 +13,7 @@ from typing import Annotated, Any, NoReturn, TextIO
 
 import tyro
 
+from variate import ranks
 from variate.errors import InputError, VariateWarning
 from variate.recipe import DataOptions, ModelOptions, Precision, TrainingOptions
 
@@ -187,6 +188,8 @@ def main() -> None:
     command = tyro.extras.subcommand_cli_from_dict(
         COMMANDS, prog="variate", description=DESCRIPTION, config=config, use_underscores=False
     )
+    if not isinstance(command, Train) and not ranks.leads():
+        return  # only training is shared out
     with warnings.catch_warnings():
         warnings.showwarning = _show_warning
         _run(command)
@@ -197,11 +200,13 @@ def _run(command: Callable[[], None]) -> None:
     try:
         command()
     except InputError as error:
-        _fail(2, f"error: {error}")
+        _fail(2, f"error: {error}", ranks.leads())
     except (PermissionError, IsADirectoryError, NotADirectoryError) as error:
         _fail(2, f"error: cannot use {error.filename!r}: {error.strerror}")
     except KeyboardInterrupt:
-        _fail(130, "interrupted")
+        _fail(130, "interrupted", ranks.leads())
+    except ranks.LostRankError as error:
+        _fail(1, f"failed: {error}", ranks.reports_losses())
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(1)
@@ -209,11 +214,14 @@ def _run(command: Callable[[], None]) -> None:
         if os.environ.get("VARIATE_DEBUG"):
             traceback.print_exc()
         reason = str(error).strip().partition("\n")[0]
-        _fail(1, f"failed: {type(error).__name__}: {reason} (VARIATE_DEBUG=1 shows where)")
+        who = "" if ranks.leads() else f"rank {ranks.rank()}: "
+        speaks = ranks.leads() or not getattr(error, "everywhere", False)
+        _fail(1, f"failed: {who}{type(error).__name__}: {reason} (VARIATE_DEBUG=1 shows where)", speaks)
 
 
-def _fail(code: int, message: str) -> NoReturn:
-    print(f"variate: {message}", file=sys.stderr)
+def _fail(code: int, message: str, speaks: bool = True) -> NoReturn:
+    if speaks:
+        print(f"variate: {message}", file=sys.stderr)
     sys.exit(code)
 
 
@@ -226,5 +234,5 @@ def _show_warning(
     line: str | None = None,
 ) -> None:
     """Says our own warnings in a sentence; others concern programmers, not who types commands."""
-    if issubclass(category, VariateWarning):
+    if issubclass(category, VariateWarning) and ranks.leads():
         print(f"variate: warning: {message}", file=sys.stderr)

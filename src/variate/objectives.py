@@ -23,6 +23,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.distributions import Distribution, kl_divergence
 
+from variate import ranks
 from variate.distributions import Gaussian, StandardNormal
 from variate.distributions.gaussian import FullGaussian, rate_per_latent
 from variate.errors import InputError
@@ -149,7 +150,7 @@ def free_bits_elbo(vae: VAE, x: Tensor, num_samples: int, beta: Tensor | float, 
     if isinstance(draws.q_z, FullGaussian) or not isinstance(draws.p_z, StandardNormal):
         raise InputError("free_bits needs a diagonal or isotropic posterior and the N(0, I) prior: set free_bits to 0")
     rates = rate_per_latent(draws.q_z)
-    spared = torch.where(rates.mean(0) > free_nats, rates, free_nats).sum(-1)
+    spared = torch.where(ranks.mean(rates.detach().mean(0)) > free_nats, rates, free_nats).sum(-1)
     terms = draws.terms()
     return Scored(-terms.distortion - beta * spared, terms)
 

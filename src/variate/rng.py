@@ -3,6 +3,9 @@
 Draws inside the library come from the global generators, as torch.distributions' do. Each public function that takes a
 seed sets them for its own time and puts them back, so that the user's own draws are as if it had not been called.
 
+Of a batch that several ranks share out, each draws for all rows and keeps its own, so that the draws are those of one
+process.
+
 What is computed in chunks must not depend on them, so there each row draws from a generator of its own.
 """
 
@@ -13,6 +16,7 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor
 
+from variate import ranks
 from variate.errors import InputError
 
 
@@ -43,6 +47,22 @@ def seeded(seed: int | None) -> Iterator[None]:
     with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
         reseed(seed)
         yield
+
+
+def normal(shape: tuple[int, ...], like: Tensor, rows: int) -> Tensor:
+    """Standard normal numbers from torch's global generator.
+
+    Args:
+        shape: Of the result.
+        like: Has their dtype and device.
+        rows: The axis of the rows, along which ranks share out a batch.
+    """
+    return ranks.own_part(torch.randn(ranks.whole(shape, rows), dtype=like.dtype, device=like.device), rows)
+
+
+def uniform(shape: tuple[int, ...], device: torch.device, rows: int) -> Tensor:
+    """Uniform numbers in [0, 1) from torch's global generator, of the default dtype; `rows` as in `normal`."""
+    return ranks.own_part(torch.rand(ranks.whole(shape, rows), device=device), rows)
 
 
 class RowStreams:

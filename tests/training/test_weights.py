@@ -99,7 +99,7 @@ def test_channels_last_tied_and_untrained_weights_keep_their_ways():
         last = nn.Linear(3 * 36, ends.posterior)
         last.bias.requires_grad_(False)
         decoder = nn.Sequential(
-            nn.Linear(ends.latent, 16), nn.Tanh(), nn.Linear(16, 16), nn.Unflatten(-1, (1, 1, 4, 4))
+            nn.Linear(ends.latent, 16), nn.Tanh(), nn.Linear(16, 36), nn.Unflatten(1, ends.likelihood)
         )
         return nn.Sequential(conv, conv_again(conv), nn.Flatten(), last), decoder
 

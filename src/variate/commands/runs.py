@@ -3,6 +3,7 @@
 import dataclasses
 from pathlib import Path
 
+from variate import ranks
 from variate.errors import InputError
 from variate.recipe import DataOptions, ModelOptions, Recipe, TrainingOptions
 
@@ -41,7 +42,7 @@ def resumed_directory(source: str, out: str | None) -> Path:
 
 
 def checked_recipe(run: Path, source: str, data: DataOptions, model: ModelOptions, training: TrainingOptions) -> Recipe:
-    """The recipe of the run to go on with; options given anew must be the same.
+    """The recipe of the run to go on with; options given anew must be the same, but for threads.
 
     Raises:
         InputError: If there is no checkpoint, or an option differs from the run's.
@@ -54,11 +55,13 @@ def checked_recipe(run: Path, source: str, data: DataOptions, model: ModelOption
     for given, saved in ((data, recipe.data), (model, recipe.model), (training, recipe.training)):
         for option in dataclasses.fields(given):
             value = getattr(given, option.name)
-            if value not in (option.default, getattr(saved, option.name)):
+            if option.name != "threads" and value not in (option.default, getattr(saved, option.name)):
                 raise InputError(
                     f"--resume: {option.name} is {getattr(saved, option.name)!r} in {str(run)!r}, not {value!r}; leave "
                     "it out, or start a new run"
                 )
+    if training.threads or ranks.world() > 1:  # of this start, for the first may have had another number of processes
+        recipe = dataclasses.replace(recipe, training=dataclasses.replace(recipe.training, threads=training.threads))
     return recipe
 
 

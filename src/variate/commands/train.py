@@ -5,6 +5,7 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from variate import ranks
 from variate.choose import Choice, choose
 from variate.commands.evaluate import show_table
 from variate.commands.opening import run_in
@@ -32,16 +33,20 @@ def train(
     model: ModelOptions,
     training: TrainingOptions,
 ) -> None:
-    """Reads, chooses, trains, evaluates, and shows pictures."""
-    run = resumed_directory(source, out) if resume else new_directory(source, out)
-    old = checked_recipe(run, source, data, model, training) if resume else None
-    parts = split_data(source, old.data if old else data)
+    """Reads, chooses, trains, evaluates, and shows pictures, the last two on the first of several ranks only."""
+    ranks.join()
+    run = ranks.first(lambda: resumed_directory(source, out) if resume else new_directory(source, out))
+    old = ranks.first(lambda: checked_recipe(run, source, data, model, training)) if resume else None
+    parts = ranks.together(lambda: split_data(source, old.data if old else data))
+    if len(set(ranks.gathered(parts.fingerprint))) > 1:
+        raise InputError(f"{source!r} is not the same data for all processes: give every machine the same files")
     if old and old.fingerprint != parts.fingerprint:
         raise InputError(f"{source!r} is not the data that {str(run)!r} was trained on: they have changed since")
     if old:
         chosen = Choice(old, (f"likelihood {old.model.likelihood} and network {old.model.network} as in {run}",))
     else:
-        chosen = choose(parts.schema, len(parts.train), absolute(source), parts.fingerprint, data, model, training)
+        name = ranks.first(lambda: absolute(source))
+        chosen = choose(parts.schema, len(parts.train), name, parts.fingerprint, data, model, training)
     say(f"{describe(parts)}; {summary(*chosen)}")
     for note in parts.notes:
         say(f"  {note}")
@@ -49,6 +54,8 @@ def train(
     say(ending(history.stopped, history.best_step, run))
     if history.stopped == "interrupted":
         raise KeyboardInterrupt
+    if not ranks.leads():
+        return
     show(vae, parts, run)
     for sentence in history.warnings:
         print(f"variate: warning: {sentence}", file=sys.stderr)  # noqa: T201

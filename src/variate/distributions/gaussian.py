@@ -26,6 +26,7 @@ from torch import Tensor
 from torch.distributions import Distribution, Independent, MultivariateNormal, Normal, constraints, register_kl
 
 from variate.distributions.support import Shape
+from variate.rng import normal
 
 LOG_2PI = math.log(2 * math.pi)
 
@@ -93,7 +94,7 @@ class Gaussian(Distribution, ABC):
     def rsample(self, sample_shape: Shape = ()) -> Tensor:
         """Draws m + A e from torch's global generator, differentiable in m and A; (*sample, *batch, d)."""
         shape = torch.Size(sample_shape) + self.loc.shape
-        return self.loc + self.color(torch.randn(shape, dtype=self.loc.dtype, device=self.loc.device))
+        return self.loc + self.color(normal(shape, self.loc, -2))
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Log-density in nats, (*sample, *batch)."""

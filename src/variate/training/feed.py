@@ -2,6 +2,7 @@
 
 from torch import Tensor
 
+from variate import ranks
 from variate.training.random import Order
 
 
@@ -10,7 +11,7 @@ class Feed:
 
     Args:
         rows: Training rows as they are, (N, *event).
-        batch_size: B, at most N.
+        batch_size: B, at most N, of all ranks together.
         seed: Of the order.
     """
 
@@ -22,11 +23,12 @@ class Feed:
         return len(self.rows)
 
     def index(self, step: int) -> Tensor:
-        """Numbers of the rows of a step's batch, (B,), on their device."""
-        return self.order.batch(step).to(self.rows.device, non_blocking=True)
+        """Numbers of this rank's rows of a step's batch, (B / ranks,), on their device."""
+        with ranks.sharing(self.batch_size):
+            return ranks.own_part(self.order.batch(step)).to(self.rows.device, non_blocking=True)
 
     def batch(self, step: int) -> Tensor:
-        """Rows of a step's batch, (B, *event), on the model's device."""
+        """This rank's rows of a step's batch, (B / ranks, *event), on the model's device."""
         return self.rows.index_select(0, self.index(step))
 
     def some(self, count: int) -> Tensor:

@@ -7,6 +7,7 @@ import shutil
 import torch
 from torch import nn
 
+from variate import ranks
 from variate.errors import InputError
 from variate.machine import fast_bfloat16
 from variate.recipe import Compile, TrainingOptions
@@ -49,7 +50,7 @@ def settle(options: TrainingOptions, vae: VAE, steps: int, cost: int) -> Trainin
     if precision == "auto":
         precision = "bfloat16" if single and cost >= WORTH_BFLOAT16 and fast_bfloat16(device) else "float32"
     size = cost * (options.batch_size or 1) * options.samples
-    number = options.threads or (1 if size < WORTH_THREADS else torch.get_num_threads())
+    number = options.threads or (1 if size / ranks.world() < WORTH_THREADS else torch.get_num_threads())
     options = dataclasses.replace(options, device=device, precision=precision, threads=number)
     return dataclasses.replace(options, compile=compiling(options, vae, size * steps, steps))
 

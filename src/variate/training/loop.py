@@ -15,11 +15,11 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from variate import machine
+from variate import machine, ranks
 from variate.choose import choose_training
-from variate.diagnostics.latents import active_units
+from variate.diagnostics.latents import ACTIVE
 from variate.errors import InputError, VariateWarning, did_you_mean
-from variate.objectives import BOUNDS, Terms, draw
+from variate.objectives import BOUNDS, Terms
 from variate.recipe import Recipe, TrainingOptions
 from variate.rng import mix, seeded
 from variate.training import hardware, health
@@ -31,7 +31,8 @@ from variate.training.random import draw_bits
 from variate.training.schedule import SCHEDULES
 from variate.training.state import Record, State
 from variate.training.step import Step
-from variate.vae import VAE, Array, evaluating
+from variate.training.validation import spread, validate
+from variate.vae import VAE, Array
 
 MODEL = "model.safetensors"
 CHECK_STEPS = 100
@@ -96,25 +97,26 @@ def fit(
     Raises:
         InputError: If rows or options cannot be used.
         NonFiniteError: If a loss or gradient is not finite; the optimiser's step is not taken.
+        LostRankError: If another process of a run by torchrun ended.
     """
-    job = _prepare(vae, train, validation, options or TrainingOptions(), overrides, levels)
+    ranks.join()
+    options = options or TrainingOptions()
+    job = ranks.together(lambda: _prepare(vae, train, validation, options, overrides, levels))
+    _start_equal(vae, job)
     directory = Path(run) if run is not None else None
     with (
+        ranks.losses(),
         seeded(job.options.seed),
         machine.threads(job.options.threads),
         machine.keeping_heap(),
         _interruptible() as interrupted,
     ):
         state, stopped = _run(job, vae, directory, resume, interrupted, progress, checkpoint_seconds)
-        vae.load_state_dict(state.best if state.progress.records else state.average.state_dict())
-        vae.set_precision(None)
-        vae.eval()
-        calibrate(vae, job.rows, levels)
-        judged = draw_bits(job.rows[:JUDGED_ROWS], levels) if levels else job.rows[:JUDGED_ROWS]
-        found = list(health.warnings(vae, judged, len(job.rows), job.options, state.progress.step, stopped))
-    if directory:
+        found = _finish(job, state, stopped)
+    if directory and ranks.leads():
         vae.save(directory / MODEL)
-    for sentence in found:
+    ranks.gathered(None)  # nobody goes on before the model is written
+    for sentence in found * ranks.leads():
         warnings.warn(sentence, VariateWarning, stacklevel=2)
     history = state.progress
     return History(history.records, history.best_step, history.best_elbo, stopped, job.options, found)
@@ -154,14 +156,32 @@ def _prepare(
     options = complete(options, overrides, len(rows), cost)
     steps = max(1, round((options.epochs or 1) * len(rows) / (options.batch_size or 1)))
     options = hardware.settle(options, vae, steps, cost)
+    ranks.check_shareable(options.batch_size or 1, vae.modules())
+    ranks.take_gpu(options.device)
     vae.to(options.device)
     vae.set_precision(torch.bfloat16 if options.precision == "bfloat16" else None)
     if vae.recipe:
         vae.recipe = dataclasses.replace(vae.recipe, training=options)
-    identity = vae.recipe.to_json() if vae.recipe else f"{options} {tuple(rows.shape)}"
+    plain = dataclasses.replace(options, threads=None)  # which are the machine's, and not the run's
+    identity = vae.recipe.to_json() if vae.recipe else f"{plain} {tuple(rows.shape)}"
     held_out = held_out.to(vae.device) if held_out is not None else None
     shows_bits = vae.decoder.likelihood.is_mass
     return Job(rows.to(vae.device), held_out, options, steps, levels, identity, shows_bits)
+
+
+def _start_equal(vae: VAE, job: Job) -> None:
+    """Gives all ranks the same weights.
+
+    Raises:
+        InputError: If they were given different rows or options.
+    """
+    if ranks.world() == 1:
+        return
+    few = job.rows[:: max(1, len(job.rows) // 16)].cpu().numpy().tobytes()
+    held_out = None if job.held_out is None else tuple(job.held_out.shape)
+    if len(set(ranks.gathered((job.identity, tuple(job.rows.shape), held_out, few)))) > 1:
+        raise InputError("the processes were given different rows or options: give each the same, and all of the rows")
+    ranks.copy_first(vae.state_dict().values())
 
 
 def complete(options: TrainingOptions, overrides: dict[str, Any], num_rows: int, cost: int) -> TrainingOptions:
@@ -224,24 +244,38 @@ def _train(
     now, check_every = state.progress, max(CHECK_STEPS, math.ceil(len(job.rows) / step.feed.batch_size))
     if directory and not now.step:
         _save(state, directory, job.identity)
-    metrics = Metrics(directory, now.records)
+    metrics, show = Metrics(directory if ranks.leads() else None, now.records), show and ranks.leads()
     saved, patience = time.monotonic(), job.options.patience or math.inf
+    (stop,) = ranks.agree(0, interrupted.is_set())
     with Display(job.steps, step.feed.batch_size, job.shows_bits * step.loss.dimensions, show).running() as display:
-        while now.step < job.steps and now.checks_since_best < patience and not interrupted.is_set():
+        while now.step < job.steps and now.checks_since_best < patience and not stop:
             step()
             display.step(now.step)
             if now.step % check_every == 0 or now.step == job.steps:
                 record = _check(job, state, step)
                 metrics.write(record)
                 display.check(record)
-            if directory and time.monotonic() - saved >= checkpoint_seconds:
+            late = time.monotonic() - saved >= checkpoint_seconds
+            stop, due = ranks.agree(now.step, interrupted.is_set(), late)
+            if directory and due:
                 _save(state, directory, job.identity)
                 saved = time.monotonic()
     if directory:
         _save(state, directory, job.identity)
-    if interrupted.is_set():
+    if stop:
         return "interrupted"
     return "finished" if now.step >= job.steps else "early"
+
+
+def _finish(job: Job, state: State, stopped: str) -> list[str]:
+    """Gives the model its best weights, ready for use, and says what is wrong with it."""
+    vae = state.vae
+    vae.load_state_dict(state.best if state.progress.records else state.average.state_dict())
+    vae.set_precision(None)
+    vae.eval()
+    calibrate(vae, job.rows, job.levels)
+    judged = draw_bits(job.rows[:JUDGED_ROWS], job.levels) if job.levels else job.rows[:JUDGED_ROWS]
+    return list(health.warnings(vae, judged, len(job.rows), job.options, state.progress.step, stopped))
 
 
 def _check(job: Job, state: State, step: Step) -> Record:
@@ -249,6 +283,7 @@ def _check(job: Job, state: State, step: Step) -> Record:
     step.look()
     progress = state.progress
     steps = progress.step - (progress.records[-1]["step"] if progress.records else 0)
+    state.gather_totals()
     objective, *terms = (state.totals / steps).tolist()
     state.totals.zero_()
     record = {
@@ -263,21 +298,17 @@ def _check(job: Job, state: State, step: Step) -> Record:
         calibrate(state.average, job.rows[:JUDGED_ROWS], step.levels)
         means = validate(state.average, job.held_out, mix(job.options.seed, "validation"))
         record |= {f"validation_{name}": value for name, value in means.items()}
-        record["collapsed"] = (~active_units(state.average, job.held_out)).nonzero().flatten().tolist()
+        record["collapsed"] = (spread(state.average, job.held_out) <= ACTIVE).nonzero().flatten().tolist()
         state.keep_best(means["elbo"])
     progress.records.append(record)
     return record
 
 
-def validate(vae: VAE, rows: Tensor, seed: int, batch_size: int = 1024) -> dict[str, float]:
-    """Mean terms over held-out rows, in nats, with one posterior draw a row and the same draws at every call."""
-    with seeded(seed), evaluating(vae):
-        batches = [torch.stack(draw(vae, batch, 1).terms()).double().sum(1) for batch in rows.split(batch_size)]
-    return dict(zip(Terms._fields, (torch.stack(batches).sum(0) / len(rows)).tolist(), strict=True))
-
-
 def _save(state: State, directory: Path, identity: str) -> None:
-    """The checkpoint, and beside it the best model so far, usable as it is."""
+    """The checkpoint, and beside it the best model so far, usable as it is; all ranks call, the first writes."""
+    state.gather_totals()
+    if not ranks.leads():
+        return
     state.save(directory, identity)
     best = state.average
     current = {name: tensor.clone() for name, tensor in best.state_dict().items()}
@@ -298,13 +329,17 @@ def saved_recipe(run: Path) -> Recipe:
 
 @contextmanager
 def _interruptible() -> Iterator[threading.Event]:
-    """Sets an event at the first Ctrl-C or SIGTERM instead of raising; a second one raises as usual."""
+    """Sets an event at the first Ctrl-C or SIGTERM instead of raising; a second one raises as usual.
+
+    Of several processes it does not: torchrun passes on what the terminal has sent already, and kills who lingers.
+    """
     event = threading.Event()
     before: dict[int, Any] = {}
 
     def stop(number: int, _frame: FrameType | None) -> None:
         event.set()
-        signal.signal(number, before[number])
+        if ranks.world() == 1:
+            signal.signal(number, before[number])
 
     if threading.current_thread() is threading.main_thread():
         before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}

@@ -7,16 +7,20 @@ the layer.
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
+from variate import ranks
 from variate.objectives import Scored
 from variate.vae import VAE
 
 
 class NonFiniteError(ArithmeticError):
-    """A loss or gradient was NaN or infinite; the optimiser's step was not taken."""
+    """A loss or gradient was NaN or infinite; the optimiser's step was not taken. All ranks raise the same."""
+
+    everywhere = True
 
 
 def explain(vae: VAE, score: Callable[[], Scored], index: Tensor, step: int) -> NonFiniteError:
@@ -29,29 +33,40 @@ def explain(vae: VAE, score: Callable[[], Scored], index: Tensor, step: int) -> 
         step: The step's number.
 
     Returns:
-        The error to raise.
+        The error to raise: of several ranks, that of the first that finds the cause among its own rows.
     """
-    bad_weights = [name for name, weight in vae.named_parameters() if not weight.isfinite().all()]
-    if bad_weights:
-        return _error(step, f"the weights {bad_weights[0]!r} are not finite already", None)
-    with _first_nonfinite_output(vae) as layers:
-        scored = score()
-    for term in ("distortion", "rate"):
-        finite = getattr(scored.terms, term).isfinite()
-        if not finite.all():
-            return _error(step, f"the {term} of row {_first(index, finite)} is not finite", layers)
-    if not scored.objective.isfinite().all():
-        return _error(step, f"the objective of row {_first(index, scored.objective.isfinite())} is not finite", layers)
-    row, layer = _nonfinite_gradient(vae, scored, index)
-    return _error(step, f"the loss is finite but the gradient of row {row} is not", [layer])
-
-
-def _error(step: int, what: str, layers: list[str] | None) -> NonFiniteError:
-    where = f", first in layer {layers[0]}" if layers else ""
+    found = ranks.gathered(_cause(vae, score, index))
+    what, layer = next((f for f in found if f.is_certain), found[0])[:2]
+    where = f", first in layer {layer}" if layer else ""
     return NonFiniteError(
         f"training stopped before step {step} was taken: {what}{where}; look at that row, lower lr, or use "
         "precision='float32'"
     )
+
+
+class Cause(NamedTuple):
+    """What was not finite, the layer in which that was seen first ("" for none), and whether it is one row's."""
+
+    what: str
+    layer: str
+    is_certain: bool = True
+
+
+def _cause(vae: VAE, score: Callable[[], Scored], index: Tensor) -> Cause:
+    bad_weights = [name for name, weight in vae.named_parameters() if not weight.isfinite().all()]
+    if bad_weights:
+        return Cause(f"the weights {bad_weights[0]!r} are not finite already", "")
+    with _first_nonfinite_output(vae) as layers:
+        scored = score()
+    layer = layers[0] if layers else ""
+    for term in ("distortion", "rate"):
+        finite = getattr(scored.terms, term).isfinite()
+        if not finite.all():
+            return Cause(f"the {term} of row {_first(index, finite)} is not finite", layer)
+    if not scored.objective.isfinite().all():
+        return Cause(f"the objective of row {_first(index, scored.objective.isfinite())} is not finite", layer)
+    row, layer = _nonfinite_gradient(vae, scored, index)
+    return Cause(f"the loss is finite but the gradient of row {row} is not", layer, isinstance(row, int))
 
 
 def _first(index: Tensor, finite: Tensor) -> int:

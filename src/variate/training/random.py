@@ -7,12 +7,12 @@ resumed run, and a look back at one step, see the same numbers as the first time
 import torch
 from torch import Tensor
 
-from variate.rng import mix
+from variate.rng import mix, uniform
 
 
 def draw_bits(grey: Tensor, levels: int) -> Tensor:
     """Bits that are 1 with probability grey / (levels - 1), drawn from torch's global generator, in grey's dtype."""
-    return (torch.rand(grey.shape, device=grey.device) * (levels - 1) < grey).to(grey.dtype)
+    return (uniform(grey.shape, grey.device, 0) * (levels - 1) < grey).to(grey.dtype)
 
 
 class Order:

@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from variate import files
+from variate import files, ranks
 from variate.errors import InputError
 from variate.recipe import Recipe, TrainingOptions
 from variate.training import schedule
@@ -105,6 +105,10 @@ class State:
         self.progress.best_step = self.progress.step
         self.best = self._best()
 
+    def gather_totals(self) -> None:
+        """Makes the sums since the last check those of whole batches, on every rank."""
+        self.totals.copy_(ranks.total(self.totals) / ranks.world())
+
     def save(self, run: Path, identity: str) -> None:
         """Writes the checkpoint of a run directory.
 
@@ -132,7 +136,7 @@ class State:
         Raises:
             InputError: If there is no whole checkpoint, or it is of another run.
         """
-        tensors, metadata = files.read_tensors(run / CHECKPOINT)
+        tensors, metadata = ranks.first(lambda: files.read_tensors(run / CHECKPOINT))
         if not same_run(metadata.get("identity", ""), identity):
             raise InputError(f"the checkpoint in {str(run)!r} is of other data or options: resume with the same ones")
         part = {p: {k.removeprefix(p): v for k, v in tensors.items() if k.startswith(p)} for p in PARTS}
@@ -152,8 +156,16 @@ PARTS = ("model.", "average.", "best.", "optimizer.")
 
 
 def same_run(one: str, other: str) -> bool:
-    """Whether two identities are equal, or are recipes that are, an option missing from one at its default."""
+    """Whether two identities are equal, or are recipes that are, but for threads, which are the machine's.
+
+    An option missing from one is at its default.
+    """
     try:
-        return one == other or Recipe.from_json(one) == Recipe.from_json(other)
+        return one == other or _of_any_machine(one) == _of_any_machine(other)
     except InputError:
         return False
+
+
+def _of_any_machine(identity: str) -> Recipe:
+    recipe = Recipe.from_json(identity)
+    return dataclasses.replace(recipe, training=dataclasses.replace(recipe.training, threads=None))

@@ -6,10 +6,12 @@ leaves the weights as they are; the first bad step stops all later ones, and the
 """
 
 import math
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
 
+from variate import ranks
 from variate.distributions.support import trusting
 from variate.objectives import Scored, Training
 from variate.recipe import TrainingOptions
@@ -39,15 +41,22 @@ class Loss(nn.Module):
         super().__init__()
         self.vae, self.objective, self.levels = vae, Training(options), levels
         self.dimensions = math.prod(vae.event_shape)
+        self.compute: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]] = self.of
 
     def score(self, x: Tensor, beta: Tensor) -> Scored:
         """The objective and its terms for each row of a batch."""
         return self.objective(self.vae, draw_bits(x, self.levels) if self.levels else x, beta)
 
     def forward(self, x: Tensor, beta: Tensor) -> tuple[Tensor, Tensor]:
+        """What `of` gives, by whatever computes it."""
+        return self.compute(x, beta)
+
+    def of(self, x: Tensor, beta: Tensor) -> tuple[Tensor, Tensor]:
         """The loss, and the means of objective, ELBO, distortion and rate in nats, (4,), float64."""
         scored = self.score(x, beta)
         loss = -scored.objective.mean() / self.dimensions
+        if ranks.world() > 1:  # what is not finite on one rank makes the mean gradient so: all stop at the same step
+            loss = loss * torch.where(loss.detach().isfinite(), 1.0, torch.nan)
         return loss, torch.stack([scored.objective.detach(), *(t.detach() for t in scored.terms)]).double().mean(1)
 
 
@@ -69,9 +78,11 @@ class Step:
         self.beta = torch.zeros((), device=state.vae.device)
         self.loss = Loss(state.vae, options, levels)
         self._rehearse()
-        self.call = compiled(lambda x, beta: self.loss(x, beta)) if options.compile == "on" else self.loss
-        if options.compile == "likelihood":
+        if options.compile == "on":
+            self.loss.compute = compiled(lambda x, beta: self.loss.of(x, beta))
+        elif options.compile == "likelihood":
             state.vae.decoder.score = fused(state.vae.decoder.likelihood)
+        self.call = ranks.wrapped(self.loss)
 
     def _rehearse(self) -> None:
         """Scores a few rows once, so that an objective that cannot be had says so before anything is compiled.
@@ -95,7 +106,7 @@ class Step:
         state, step = self.state, self.state.progress.step
         x = self._seed(step)
         self.beta.fill_(schedule.rate_weight(step, self.warmup_steps, self.options.beta))
-        with trusting():
+        with trusting(), ranks.sharing(self.feed.batch_size):
             loss, totals = self.call(x, self.beta)
         loss.backward()
         norm = state.weights.gather()
@@ -132,4 +143,5 @@ class Step:
     def explain(self, step: int) -> NonFiniteError:
         """Says where the failed step went wrong."""
         x, index = self._seed(step), self.feed.index(step)
-        return explain(self.state.vae, lambda: self.loss.score(x, self.beta), index, step)
+        with ranks.sharing(self.feed.batch_size):
+            return explain(self.state.vae, lambda: self.loss.score(x, self.beta), index, step)
