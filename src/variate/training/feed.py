@@ -2,7 +2,7 @@
 
 from torch import Tensor
 
-from variate.training.random import Order
+from variate.training.random import Order, PooledOrder
 
 
 class Feed:
@@ -16,7 +16,7 @@ class Feed:
 
     def __init__(self, rows: Tensor, batch_size: int, seed: int) -> None:
         self.rows, self.batch_size = rows, batch_size
-        self.order = Order(len(rows), batch_size, seed)
+        self.order: Order | PooledOrder = Order(len(rows), batch_size, seed)
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -32,3 +32,6 @@ class Feed:
     def some(self, count: int) -> Tensor:
         """The first rows, at most so many, on the model's device."""
         return self.rows[:count]
+
+    def close(self) -> None:
+        """Lets go of what gathers the rows."""

@@ -1,5 +1,6 @@
 """`fit`: trains a model, keeps the best weights, and can be killed at any moment and go on bit for bit."""
 
+import copy
 import dataclasses
 import math
 import signal
@@ -8,6 +9,7 @@ import time
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Any, NamedTuple
@@ -17,6 +19,7 @@ from torch import Tensor
 
 from variate import machine
 from variate.choose import choose_training
+from variate.data import Stream
 from variate.diagnostics.latents import active_units
 from variate.errors import InputError, VariateWarning, did_you_mean
 from variate.objectives import BOUNDS, Terms, draw
@@ -31,7 +34,8 @@ from variate.training.random import draw_bits
 from variate.training.schedule import SCHEDULES
 from variate.training.state import Record, State
 from variate.training.step import Step
-from variate.vae import VAE, Array, evaluating
+from variate.training.streamed import StreamedFeed
+from variate.vae import VAE, Array, checked, evaluating
 
 MODEL = "model.safetensors"
 CHECK_STEPS = 100
@@ -62,7 +66,7 @@ class History(NamedTuple):
 
 def fit(
     vae: VAE,
-    train: Array,
+    train: Array | Stream,
     validation: Array | None = None,
     options: TrainingOptions | None = None,
     *,
@@ -80,7 +84,7 @@ def fit(
 
     Args:
         vae: The model, its scalings set (`build` does, or `vae.fit_scaling`).
-        train: Training rows as they are, (N, *event).
+        train: Training rows as they are, (N, *event), or a stream of them.
         validation: Rows held out, (M, *event).
         options: Training options; open ones are chosen.
         run: Directory for model.safetensors, metrics.jsonl and the checkpoint; None writes nothing.
@@ -111,7 +115,7 @@ def fit(
         vae.eval()
         calibrate(vae, job.rows, levels)
         judged = draw_bits(job.rows[:JUDGED_ROWS], levels) if levels else job.rows[:JUDGED_ROWS]
-        found = list(health.warnings(vae, judged, len(job.rows), job.options, state.progress.step, stopped))
+        found = list(health.warnings(vae, judged, len(train), job.options, state.progress.step, stopped))
     if directory:
         vae.save(directory / MODEL)
     for sentence in found:
@@ -124,7 +128,8 @@ class Job(NamedTuple):
     """What is to be done, complete and on its device.
 
     Attributes:
-        rows: Training rows, (N, *event).
+        rows: Training rows, (N, *event); of a stream a sample.
+        stream: The training rows on disk, if they are there.
         held_out: Validation rows, (M, *event).
         options: Without any auto.
         steps: Of the whole run.
@@ -134,6 +139,7 @@ class Job(NamedTuple):
     """
 
     rows: Tensor
+    stream: Stream | None
     held_out: Tensor | None
     options: TrainingOptions
     steps: int
@@ -143,25 +149,42 @@ class Job(NamedTuple):
 
 
 def _prepare(
-    vae: VAE, train: Array, validation: Array | None, options: TrainingOptions, overrides: dict[str, Any], levels: int
+    vae: VAE,
+    train: Array | Stream,
+    validation: Array | None,
+    options: TrainingOptions,
+    overrides: dict[str, Any],
+    levels: int,
 ) -> Job:
     """Checks rows and options, fills in what is open and moves model and rows to the device."""
-    rows = torch.as_tensor(train) if levels else vae.rows(train)
+    stream = train if isinstance(train, Stream) else None
+    resident = train.some() if isinstance(train, Stream) else train
+    rows = torch.as_tensor(resident) if levels else vae.rows(resident)
     held_out = vae.rows(validation) if validation is not None and len(validation) else None
     if not len(rows):
         raise InputError("train must hold at least one row, got none")
     cost = multiplications(vae, rows[:1])
-    options = complete(options, overrides, len(rows), cost)
-    steps = max(1, round((options.epochs or 1) * len(rows) / (options.batch_size or 1)))
+    options = complete(options, overrides, len(train), cost)
+    steps = max(1, round((options.epochs or 1) * len(train) / (options.batch_size or 1)))
     options = hardware.settle(options, vae, steps, cost)
     vae.to(options.device)
     vae.set_precision(torch.bfloat16 if options.precision == "bfloat16" else None)
     if vae.recipe:
         vae.recipe = dataclasses.replace(vae.recipe, training=options)
-    identity = vae.recipe.to_json() if vae.recipe else f"{options} {tuple(rows.shape)}"
+    identity = vae.recipe.to_json() if vae.recipe else f"{options} {(len(train), *rows.shape[1:])}"
     held_out = held_out.to(vae.device) if held_out is not None else None
     shows_bits = vae.decoder.likelihood.is_mass
-    return Job(rows.to(vae.device), held_out, options, steps, levels, identity, shows_bits)
+    return Job(rows.to(vae.device), stream, held_out, options, steps, levels, identity, shows_bits)
+
+
+def _feed(vae: VAE, job: Job) -> Feed:
+    """What gives the rows of each step."""
+    size, seed = job.options.batch_size or 1, job.options.seed
+    if job.stream is None:
+        return Feed(job.rows, size, seed)
+    likelihood = copy.deepcopy(vae.decoder.likelihood).cpu()
+    check = torch.from_numpy if job.levels else partial(checked, likelihood=likelihood)
+    return StreamedFeed(job.stream, job.rows, size, seed, check)
 
 
 def complete(options: TrainingOptions, overrides: dict[str, Any], num_rows: int, cost: int) -> TrainingOptions:
@@ -199,15 +222,15 @@ def _run(
 ) -> tuple[State, str]:
     """Sets up the run or takes it up again, and trains. Returns its last state, and why it ended."""
     vae.train()
-    state = State(vae, job.options)
+    feed, state = _feed(vae, job), State(vae, job.options)
     try:
         if resume and directory:
             state.restore(directory, job.identity)
-        feed = Feed(job.rows, job.options.batch_size or 1, job.options.seed)
         step = Step(state, feed, job.options, job.steps, job.levels)
         return state, _train(job, state, step, directory, interrupted, show, checkpoint_seconds)
     finally:
         state.weights.release()
+        feed.close()
 
 
 def _train(
@@ -220,7 +243,7 @@ def _train(
     checkpoint_seconds: float,
 ) -> str:
     """The loop. Returns why it ended."""
-    now, check_every = state.progress, max(CHECK_STEPS, math.ceil(len(job.rows) / step.feed.batch_size))
+    now, check_every = state.progress, max(CHECK_STEPS, math.ceil(len(step.feed) / step.feed.batch_size))
     if directory and not now.step:
         _save(state, directory, job.identity)
     metrics = Metrics(directory, now.records)
@@ -252,7 +275,7 @@ def _check(job: Job, state: State, step: Step) -> Record:
     state.totals.zero_()
     record = {
         "step": progress.step,
-        "epoch": progress.step * step.feed.batch_size / len(job.rows),
+        "epoch": progress.step * step.feed.batch_size / len(step.feed),
         "train_objective": objective,
         **{f"train_{name}": value for name, value in zip(Terms._fields, terms, strict=True)},
     }
