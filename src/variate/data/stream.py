@@ -104,7 +104,8 @@ class Rest(Stream):
     def __init__(self, whole: Stream, left_out: Index) -> None:
         self.whole, self.shape, self.dtype, self.at_once = whole, whole.shape, whole.dtype, whole.at_once
         self.shifted = left_out - np.arange(len(left_out))
-        self.bounds = np.unique(whole.bounds - np.searchsorted(left_out, whole.bounds))
+        bounds = whole.bounds - np.searchsorted(left_out, whole.bounds)
+        self.bounds = bounds[np.append(True, np.diff(bounds) > 0)]  # a block of which nothing is left is none
 
     def take(self, index: Index) -> Shaped[np.ndarray, "B *event"]:
         """The rows of these numbers, in this order."""
