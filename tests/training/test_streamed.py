@@ -172,7 +172,15 @@ def steps_done(run):
 def test_killed_and_resumed_streamed_run_equals_an_uninterrupted_one_bit_for_bit(parts, tmp_path):
     data, whole, killed = tmp_path / "x.npy", tmp_path / "whole", tmp_path / "killed"
     train(data, whole)
-    command = [sys.executable, "-W", "ignore", "-c", f"{RUN}\ntrain(*sys.argv[1:], seconds=0.05)", str(data), str(killed)]
+    command = [
+        sys.executable,
+        "-W",
+        "ignore",
+        "-c",
+        f"{RUN}\ntrain(*sys.argv[1:], seconds=0.05)",
+        str(data),
+        str(killed),
+    ]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
         deadline = time.monotonic() + 200
         while process.poll() is None and time.monotonic() < deadline:
@@ -194,30 +202,30 @@ def test_killed_and_resumed_streamed_run_equals_an_uninterrupted_one_bit_for_bit
 LIMITED = textwrap.dedent(
     """
     import resource, sys
-    import torch, variate, variate.compose, variate.training, variate.data
+    import torch, variate, variate.compose, variate.data, variate.training
     from variate import DataOptions, ModelOptions
-    path, switch = sys.argv[1:]
     fitting = dict(epochs=1, precision="float32", compile="off", threads=1)
     few = torch.randn(50, 2)
     variate.fit(variate.build(few, ModelOptions(latent=2, width=16, depth=1)), few, **fitting)  # loads all there is
     held = next(int(line.split()[1]) for line in open("/proc/self/status") if line.startswith("VmData")) * 1024
     resource.setrlimit(resource.RLIMIT_DATA, (held + 100 * 2**20,) * 2)  # memory of one's own, not that of mapped files
-    options = DataOptions(stream=switch)
-    data = variate.split(variate.read(path, options), options)
+    try:
+        variate.read(sys.argv[1], DataOptions(stream="off"))
+    except MemoryError:
+        print("too much")
+    options = DataOptions(stream="on")
+    data = variate.split(variate.read(sys.argv[1], options), options)
     vae = variate.build(data, ModelOptions(latent=2, width=16, depth=1))
-    variate.fit(vae, data.train, data.validation[:500], batch_size=1_000, **fitting)
+    variate.fit(vae, data.train, data.validation[:500], batch_size=2_000, **fitting)
     """
 )
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the limit is Linux's")
-@pytest.mark.parametrize(("switch", "fits"), [("on", True), ("off", False)])
-def test_memory_does_not_grow_with_the_data(tmp_path, switch, fits):
+def test_memory_does_not_grow_with_the_data(tmp_path):
     path = tmp_path / "x.npy"
     np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=(800_000, 64)).flush()  # 205 MB, sparse
-    command = [sys.executable, "-W", "ignore", "-c", LIMITED, str(path), switch]
+    command = [sys.executable, "-W", "ignore", "-c", LIMITED, str(path)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if fits:
-        assert done.returncode == 0, done.stderr
-    else:
-        assert "MemoryError" in done.stderr
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "too much\n"
