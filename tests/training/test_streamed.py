@@ -111,7 +111,7 @@ def test_a_stream_trains_as_the_same_rows_in_memory_in_the_same_order(parts, mon
     streamed, resident = variate.build(parts, SMALL), variate.build(parts, SMALL)
     first = variate.fit(streamed, parts.train, parts.validation, **SHORT)
 
-    def pooled(_vae, job, _levels):
+    def pooled(_vae, job):
         rest = Feed(job.rows, 100, job.options.seed)
         rest.order = PooledOrder(torch.from_numpy(parts.train.bounds), 64, 100, job.options.seed)
         return rest
