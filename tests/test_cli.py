@@ -244,6 +244,53 @@ def test_a_table_goes_all_the_way(table, run, tmp_path):
     assert "categories are text" in err
 
 
+def test_streamed_arrays_go_all_the_way(run, tmp_path, monkeypatch):
+    shards = tmp_path / "shards"
+    shards.mkdir()
+    rows = np.random.default_rng(0).normal(size=(600, 5)).astype("f4")
+    for number, part in enumerate(np.split(rows, [250, 400])):
+        np.save(shards / f"x-{number}.npy", part)
+    code, out, err = run("train", shards, "--stream", "on", *FAST)
+    assert code == 0, err
+    assert "600 rows of 5 values, real numbers, read from disk as needed (train 480, validation 60, test 60)" in out
+    vae = variate.load("runs/shards")
+    assert vae.recipe.data.stream == "on"
+    code, out, err = run("evaluate", "runs/shards", "--samples", "5")
+    assert code == 0, err
+    assert "test part of shards: 60 rows" in out
+    monkeypatch.setattr("variate.commands.use.SAMPLE_BYTES", 20 * 100)  # 100 rows at a time
+    code, _, err = run("embed", "runs/shards", "--out", "z.npy")
+    assert code == 0, err
+    np.testing.assert_allclose(np.load("z.npy"), vae.embed(rows).mean.numpy(), rtol=1e-5, atol=1e-6)
+    monkeypatch.setattr("variate.data.memory.physical", lambda: 3_000)  # of which 20 bytes a row are more than half
+    np.save("other.npy", rows[:100])
+    monkeypatch.setattr("variate.commands.opening.HELD_OUT_BYTES", 20 * 40)
+    code, out, err = run("evaluate", "runs/shards", "other.npy", "--samples", "1")
+    assert code == 0, err
+    assert "40 of the 100 rows of other.npy, spread evenly" in out
+    np.save(shards / "x-1.npy", rows[:150] + 1)
+    code, _, err = run("train", shards, "--resume")
+    assert code == 2
+    assert "they have changed since" in err
+
+
+def test_what_auto_took_is_kept_with_the_model(run, tmp_path, monkeypatch):
+    np.save("grey.npy", np.random.default_rng(0).integers(0, 256, (300, 6, 6)).astype("u1"))
+    monkeypatch.setattr("variate.data.memory.physical", lambda: 2 * 300 * 36 - 1)
+    code, out, err = run("train", "grey.npy", "--binarize", "dynamic", *FAST)
+    assert code == 0, err
+    assert "drawn anew at each access from 256 grey levels, read from disk as needed" in out
+    monkeypatch.undo()
+    monkeypatch.chdir(tmp_path)
+    again = variate.load("runs/grey").recipe
+    assert again.data.stream == "on"
+    code, out, err = run("evaluate", "runs/grey", "--samples", "1")
+    assert code == 0, err
+    code, _, err = run("embed", "runs/grey")
+    assert code == 2
+    assert "the model is of bits, which are drawn once for rows in memory, and grey.npy is streamed" in err
+
+
 def test_nothing_is_overwritten_unless_asked(trained, run, tmp_path):
     (tmp_path / "samples.png").write_text("mine")
     code, _, err = run("sample", trained[0])

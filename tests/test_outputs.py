@@ -3,7 +3,7 @@ import pytest
 from pyarrow import csv, parquet
 
 from variate import Column, InputError, Schema
-from variate.outputs import TABLES, columns, new_path, write_array, write_table
+from variate.outputs import TABLES, columns, new_path, write_array, write_pieces, write_table
 
 TABLE = Schema(
     "table",
@@ -42,6 +42,18 @@ def test_numbers_come_back_bit_for_bit(tmp_path, ending):
     write_table(path, {f"z{i}": column for i, column in enumerate(values.T)})
     found = np.load(path, allow_pickle=False) if ending == ".npy" else np.stack(list(read(path).values()), 1)
     assert np.array_equal(found, values)
+
+
+@pytest.mark.parametrize("ending", [".parquet", ".csv", ".npy"])
+def test_pieces_make_the_table_that_is_written_at_once(tmp_path, ending):
+    table = {f"z{i}": column for i, column in enumerate(np.random.default_rng(0).normal(size=(50, 3)).T)}
+    write_table(tmp_path / f"whole{ending}", table)
+    pieces = ({name: values[start : start + 17] for name, values in table.items()} for start in range(0, 50, 17))
+    write_pieces(tmp_path / f"pieces{ending}", pieces, 50)
+    if ending == ".parquet":
+        assert read(tmp_path / "pieces.parquet") == read(tmp_path / "whole.parquet")
+    else:
+        assert (tmp_path / f"pieces{ending}").read_bytes() == (tmp_path / f"whole{ending}").read_bytes()
 
 
 def test_images_are_columns_in_reading_order():

@@ -25,6 +25,7 @@ FULL = Recipe(
         validation=0.2,
         test=0.3,
         split_seed=9,
+        stream="on",
     ),
     model=ModelOptions(
         latent=3,
@@ -117,6 +118,7 @@ def test_a_recipe_of_before_the_new_options_takes_what_was_built_then():
     found = Recipe.from_json(WRITTEN_BEFORE)
     assert (found.model.activation, found.training.schedule) == ("silu", "cosine")
     again = json.loads(found.to_json())
+    assert again["data"].pop("stream") == "auto"
     del again["model"]["activation"], again["training"]["schedule"]
     assert again == json.loads(WRITTEN_BEFORE)
 

@@ -22,8 +22,8 @@ from variate.recipe import DataOptions, ModelOptions, Precision, TrainingOptions
 class Train:
     """Train a model on images or a table, and show what it learnt.
 
-    DATA is digits, fashion-mnist, a folder or zip of images, a .csv, .tsv or .parquet table, an .npy or .npz array, or
-    MNIST-format idx files. Everything else has a default that suits the data.
+    DATA is digits, fashion-mnist, a folder or zip of images, a .csv, .tsv or .parquet table, an .npy or .npz array, a
+    folder of .npy or .parquet files, or MNIST-format idx files. Everything else has a default that suits the data.
     """
 
     source: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="DATA", name="data")]

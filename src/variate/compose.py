@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from variate import files, likelihoods, posteriors, priors
 from variate.choose import choose
-from variate.data import Rows, Splits, from_array
+from variate.data import Rows, Splits, Stream, Streamed, from_array, in_memory
 from variate.errors import InputError, did_you_mean
 from variate.networks import (
     ACTIVATIONS,
@@ -172,7 +172,7 @@ def check_options(schema: Schema, model: ModelOptions) -> None:
 
 
 def build(
-    data: Schema | Rows | Splits | Array,
+    data: Schema | Rows | Streamed | Splits | Array,
     model: ModelOptions | None = None,
     *,
     networks: Networks | None = None,
@@ -182,7 +182,7 @@ def build(
 
     Args:
         data: Training rows, which also set the model's scalings: (N, *event), images as (N, channels, height, width),
-            or what `read` or `split` gave; or only a schema.
+            or what `read` or `split` gave (of a stream, a sample sets the scalings); or only a schema.
         model: Options; see `variate.ModelOptions`.
         networks: A function of `Ends` that makes two networks of one's own: from features (rows, *inputs) to
             (rows, posterior), and from latents (rows, latent) to (rows, *likelihood).
@@ -197,9 +197,10 @@ def build(
     if isinstance(data, Schema):
         with seeded(seed):
             return from_recipe(choose(data, ROWS_EXPECTED, model=model).recipe, networks)
-    schema, rows = described(data)
+    schema, train = described(data)
+    rows = torch.from_numpy(in_memory(train))
     with seeded(seed):
-        vae = from_recipe(choose(schema, len(rows), model=model).recipe, networks)
+        vae = from_recipe(choose(schema, len(train), model=model).recipe, networks)
         prepare(vae, rows, schema.levels if isinstance(data, Splits) and data.redraw else 0)
     return vae
 
@@ -216,18 +217,20 @@ def prepare(vae: VAE, rows: Tensor, levels: int = 0) -> None:
     vae.fit_scaling(rows / (levels - 1) if levels else vae.rows(rows))
 
 
-def described(data: Rows | Splits | Array) -> tuple[Schema, Tensor]:
+def described(data: Rows | Streamed | Splits | Array) -> tuple[Schema, np.ndarray | Stream]:
     """The schema and the training rows of what was passed as data."""
     if isinstance(data, Splits):
-        return data.schema, torch.from_numpy(data.train)
+        return data.schema, data.train
     if isinstance(data, Rows):
-        return data.schema, torch.from_numpy(data.values)
+        return data.schema, data.values
+    if isinstance(data, Streamed):
+        return data.schema, data.rows
     values = np.asarray(data)
     rows = from_array(values, name="data")
     if rows.values.shape != values.shape:
         expected = ", ".join(map(str, rows.values.shape))
         raise InputError(f"data must have shape ({expected}), with the channels second, got {values.shape}: reshape it")
-    return rows.schema, torch.from_numpy(rows.values)
+    return rows.schema, rows.values
 
 
 def load(path: str | Path, into: VAE | None = None) -> VAE:

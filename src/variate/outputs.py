@@ -1,6 +1,6 @@
 """Numbers written where a person asked for them: Parquet, CSV or npy, by the file's ending."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -47,20 +47,45 @@ def write_table(path: Path, table: Mapping[str, np.ndarray]) -> None:
     Raises:
         InputError: If an npy file is to hold a column of text.
     """
-    if path.suffix.lower() == ".npy":
-        if any(values.dtype.kind in "US" for values in table.values()):
-            raise InputError(f"--out {str(path)!r}: categories are text, which npy cannot hold: use .parquet or .csv")
-        write_array(path, np.stack(list(table.values()), axis=1))
-        return
+    if path.suffix.lower() == ".npy" and any(values.dtype.kind in "US" for values in table.values()):
+        raise InputError(f"--out {str(path)!r}: categories are text, which npy cannot hold: use .parquet or .csv")
+    write_pieces(path, [table], len(next(iter(table.values()))))
+
+
+def write_pieces(path: Path, pieces: Iterable[Mapping[str, np.ndarray]], rows: int) -> None:
+    """Writes a table piece by piece, whole or not at all.
+
+    Args:
+        path: The file.
+        pieces: The table's rows, some at a time, all with the same columns; of numbers for an npy file.
+        rows: How many there are in all.
+    """
+    with files.replacing(path) as part:
+        if path.suffix.lower() == ".npy":
+            _write_array_pieces(part, (np.stack(list(piece.values()), axis=1) for piece in pieces), rows)
+        else:
+            _write_arrow_pieces(part, path.suffix.lower() == ".parquet", pieces)
+
+
+def _write_arrow_pieces(part: Path, as_parquet: bool, pieces: Iterable[Mapping[str, np.ndarray]]) -> None:
     import pyarrow as pa
     from pyarrow import csv, parquet
 
-    arrow = pa.table({name: pa.array(values) for name, values in table.items()})
-    with files.replacing(path) as part:
-        if path.suffix.lower() == ".parquet":
-            parquet.write_table(arrow, part)
-        else:
-            csv.write_csv(arrow, part)
+    tables = (pa.table({name: pa.array(values) for name, values in piece.items()}) for piece in pieces)
+    first = next(tables)
+    with (parquet.ParquetWriter if as_parquet else csv.CSVWriter)(part, first.schema) as writer:
+        writer.write_table(first)
+        for table in tables:
+            writer.write_table(table)
+
+
+def _write_array_pieces(part: Path, pieces: Iterable[np.ndarray], rows: int) -> None:
+    with part.open("wb") as file:
+        for number, piece in enumerate(pieces):
+            if not number:
+                header = {"descr": piece.dtype.str, "fortran_order": False, "shape": (rows, *piece.shape[1:])}
+                np.lib.format.write_array_header_1_0(file, header)
+            file.write(np.ascontiguousarray(piece).data)
 
 
 def write_array(path: Path, array: np.ndarray) -> None:

@@ -109,6 +109,8 @@ class DataOptions:
     """Part of the rows that training never sees; data with a test set of their own keep it."""
     split_seed: int = 0
     """Which rows are held out."""
+    stream: Switch = "auto"
+    """Read rows from disk as they are needed; auto: where they would take more than half of the memory."""
 
 
 @dataclass(frozen=True)

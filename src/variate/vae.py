@@ -170,14 +170,7 @@ class VAE(nn.Module):
         Raises:
             InputError: If the shape, a value or the kind of data is not what the model takes.
         """
-        rows = _tensor(x)
-        if tuple(rows.shape[1:]) != self.event_shape:
-            raise InputError(f"x must have shape (N, {', '.join(map(str, self.event_shape))}), got {tuple(rows.shape)}")
-        if rows.is_floating_point() and not rows.isfinite().all():
-            bad = (~rows.isfinite()).flatten(1).any(1).nonzero().flatten()
-            raise InputError(f"x must be finite, got NaN or Inf in {len(bad)} rows, the first at index {int(bad[0])}")
-        self.decoder.likelihood.check(rows)
-        return rows
+        return checked(x, self.decoder.likelihood)
 
     def embed(self, x: Array, batch_size: int = 1024) -> Embedding:
         """The posterior of each row: deterministic.
@@ -242,6 +235,22 @@ class VAE(nn.Module):
         """Writes the weights, the scalings and the recipe to one safetensors file, whole or not at all."""
         metadata = {"format": str(FORMAT), "recipe": self.recipe.to_json() if self.recipe else ""}
         files.write_tensors(Path(path), self.state_dict(), metadata)
+
+
+def checked(x: Array, likelihood: Likelihood) -> Tensor:
+    """Data as a tensor of rows that a likelihood is of, with their own dtype.
+
+    Raises:
+        InputError: If the shape, a value or the kind of data is not what the likelihood takes.
+    """
+    rows, shape = _tensor(x), tuple(likelihood.event_shape)
+    if tuple(rows.shape[1:]) != shape:
+        raise InputError(f"x must have shape (N, {', '.join(map(str, shape))}), got {tuple(rows.shape)}")
+    if rows.is_floating_point() and not rows.isfinite().all():
+        bad = (~rows.isfinite()).flatten(1).any(1).nonzero().flatten()
+        raise InputError(f"x must be finite, got NaN or Inf in {len(bad)} rows, the first at index {int(bad[0])}")
+    likelihood.check(rows)
+    return rows
 
 
 def _tensor(x: Array) -> Tensor:

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from variate.data.columns import Raw, advice, as_text, conformed, fitted, is_numeral, is_textual, tell_column
+from variate.data.columns import advice, as_text, conformed, described, is_numeral, is_textual, tell_column
+from variate.data.profiles import Raw, profile
 from variate.errors import InputError
 from variate.recipe import Column
 
@@ -15,6 +16,11 @@ def numbers(values, name="c"):
 def text(values, name="c"):
     words, places = np.unique(values, return_inverse=True)
     return Raw(name, places.astype(float), tuple(map(str, words)))
+
+
+def fitted(raw, kind, source):
+    column = described(profile(raw, every=kind == "categorical"), kind, source)
+    return column, conformed(raw, column, source)
 
 
 @pytest.mark.parametrize(
@@ -34,7 +40,7 @@ def text(values, name="c"):
     ],
 )
 def test_tell_column(raw, kind):
-    assert tell_column(raw) == kind
+    assert tell_column(profile(raw)) == kind
 
 
 def test_draws_of_any_count_model_spread_at_least_as_their_mean():
@@ -43,7 +49,7 @@ def test_draws_of_any_count_model_spread_at_least_as_their_mean():
         counts = RNG.poisson(rates)
         stderr = np.std((counts - counts.mean()) ** 2 - counts) / np.sqrt(len(counts))
         assert abs(counts.var() - counts.mean() - rates.var()) < 4 * stderr + 0.05 * rates.var()
-    assert tell_column(numbers(RNG.poisson(RNG.gamma(2.0, 3.0, 500)))) == "counts"
+    assert tell_column(profile(numbers(RNG.poisson(RNG.gamma(2.0, 3.0, 500))))) == "counts"
 
 
 def test_categories_are_sorted_and_coded():
@@ -148,7 +154,7 @@ def test_is_numeral_only_of_the_name_a_number_would_have(word):
 
 def told(raw, kind=None):
     column, _ = fitted(raw, kind, "x.csv")
-    return advice([raw], [column], [raw.name] if kind else [])
+    return advice([profile(raw)], [column], [raw.name] if kind else [])
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@ import re
 import numpy as np
 import pytest
 
-from variate.data import kinds
+from variate.data import kinds, stacked
 from variate.errors import InputError
 
 BITS = np.array([[0, 1], [1, 1]])
@@ -85,7 +85,7 @@ def test_cast_refuses_what_cannot_be(values, kind, message):
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
 def test_not_finite_rows_are_counted(bad, dtype, monkeypatch):
-    monkeypatch.setattr(kinds, "CHUNK", 4)  # so that the first row to blame is not in the first piece
+    monkeypatch.setattr(stacked, "CHUNK", 4)  # so that the first row to blame is not in the first piece
     values = np.zeros((10, 3), dtype)
     values[7] = bad
     values[9, 2] = bad
@@ -110,7 +110,7 @@ def test_foreign_byte_order_becomes_native():
 
 @pytest.mark.parametrize("size", [1, 3, 1000])
 def test_chunks_are_all_rows_in_order(size, monkeypatch):
-    monkeypatch.setattr(kinds, "CHUNK", size)
+    monkeypatch.setattr(stacked, "CHUNK", size)
     values = np.arange(22).reshape(11, 2)
     np.testing.assert_array_equal(np.concatenate(list(kinds.chunks(values))), values)
 

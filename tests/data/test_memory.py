@@ -18,6 +18,15 @@ def test_takes_anything_where_the_system_does_not_tell(monkeypatch):
     memory.require(2**80, "a.npy")
 
 
+def test_streams_as_asked_or_beyond_half_of_the_memory(monkeypatch):
+    for limit, expected in ((100, {50: False, 51: True}), (None, {2**80: False})):
+        monkeypatch.setattr(memory, "physical", lambda limit=limit: limit)
+        for size, streamed in expected.items():
+            assert memory.streams("auto", size) == streamed
+            assert memory.streams("on", size)
+            assert not memory.streams("off", size)
+
+
 def test_physical_memory_is_that_of_proc():
     try:
         with Path("/proc/meminfo").open() as lines:

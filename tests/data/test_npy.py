@@ -59,7 +59,7 @@ def test_npy_larger_than_the_machine(tmp_path, monkeypatch):
     np.save(tmp_path / "x.npy", X)
     monkeypatch.setattr(memory, "physical", lambda: 479)
     with pytest.raises(InputError, match=r"x\.npy needs .* GiB"):
-        read_npy(tmp_path / "x.npy", OPTIONS, None)
+        read_npy(tmp_path / "x.npy", DataOptions(stream="off"), None)
 
 
 def test_objects_are_never_unpickled(tmp_path):

@@ -40,6 +40,16 @@ def test_every_source_of_images_gives_the_same_rows(files, name):
     np.testing.assert_array_equal(again.values, rows.values)
 
 
+def test_only_arrays_and_parquet_are_streamed(files):
+    for name in ("x.npz:a", "x-idx3-ubyte", "mnist", "pics", "x.csv", "digits"):
+        source = name if name == "digits" else str(files / name)
+        with pytest.raises(InputError, match=r"--stream on is for \.npy and \.parquet files and folders of them, and "):
+            read(source, DataOptions(stream="on"))
+        assert len(read(source, DataOptions(stream="off")).values)
+    data = read(str(files / "x.npy"), DataOptions(stream="on"))
+    assert describe(data) == "x.npy: 5 grey images 6x6, 8-bit, read from disk as needed"
+
+
 def test_tables_and_builtin_data(files):
     assert read(str(files / "x.csv")).schema.kind == "table"
     assert describe(read("digits")) == "digits: 1,797 grey images 8x8, 17 levels"

@@ -93,7 +93,7 @@ def test_early_stopping_keeps_the_best_weights(digits):
     assert history.stopped == "early"
     assert history.records[-1]["step"] > history.best_step
     from variate.rng import mix
-    from variate.training.loop import validate
+    from variate.training.validation import validate
 
     again = validate(vae, torch.from_numpy(digits.validation), mix(0, "validation"))
     assert again["elbo"] == pytest.approx(history.best_elbo, rel=1e-6)

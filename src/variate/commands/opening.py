@@ -1,11 +1,14 @@
 """A model from its file, and the rows to use it on."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple, TypeGuard
 
 import numpy as np
 
 from variate.commands.runs import absolute
-from variate.data import Rows, Splits, fingerprint, read, split
+from variate.data import Rows, Splits, Streamed, fingerprint, read, split
+from variate.data.binarize import ROWS, draw
+from variate.data.stream import HELD_OUT_BYTES, spread
 from variate.errors import InputError
 from variate.recipe import Precision, Recipe
 
@@ -66,10 +69,28 @@ class HeldOut(NamedTuple):
 def rows_for(recipe: Recipe, source: str | None) -> HeldOut:
     """Held-out rows for a model: all of the data given, or the test part of its own."""
     if is_foreign(source, recipe):
-        found = read(source, recipe.data, schema=recipe.schema)
-        return HeldOut(all_rows(found), source, absolute(source), fingerprint(found))
+        found = read_for(recipe, source)
+        rows = some_rows(found, recipe) if isinstance(found, Streamed) else all_rows(found)
+        part = source
+        if isinstance(found, Streamed) and len(rows) < len(found.rows):
+            part = f"{len(rows):,} of the {len(found.rows):,} rows of {source}, spread evenly"
+        return HeldOut(rows, part, absolute(source), fingerprint(found))
     parts = own_splits(recipe)
     return HeldOut(parts.test, f"test part of {parts.name}", recipe.source, parts.fingerprint)
+
+
+def read_for(recipe: Recipe, source: str) -> Rows | Streamed:
+    """Data as a model takes them; whether others than its own are streamed depends on their own size."""
+    options = replace(recipe.data, stream="auto") if is_foreign(source, recipe) else recipe.data
+    return read(source, options, schema=recipe.schema)
+
+
+def some_rows(data: Streamed, recipe: Recipe) -> np.ndarray:
+    """As many rows of a stream as are held in memory, spread evenly, in their order."""
+    rows = data.rows.take(spread(len(data.rows), data.rows.limit(HELD_OUT_BYTES)))
+    if not data.grey:
+        return rows
+    return draw(rows, data.schema.levels, np.random.default_rng([recipe.data.split_seed, ROWS]))
 
 
 def is_foreign(source: str | None, recipe: Recipe) -> TypeGuard[str]:

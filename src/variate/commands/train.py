@@ -1,5 +1,6 @@
 """Training: data to a run directory with a model, its numbers and its pictures."""
 
+import dataclasses
 import sys
 import warnings
 from pathlib import Path
@@ -13,7 +14,7 @@ from variate.commands.runs import absolute, checked_recipe, new_directory, resum
 from variate.commands.speech import say
 from variate.commands.use import SHOWN_ROWS
 from variate.commands.writing import write_pairs, write_rows
-from variate.data import Splits, describe, read, split
+from variate.data import Splits, Stream, describe, in_memory, read, split
 from variate.errors import InputError, VariateWarning
 from variate.recipe import DataOptions, ModelOptions, Recipe, TrainingOptions
 
@@ -45,6 +46,7 @@ def train(
     if old:
         chosen = Choice(old, (f"likelihood {old.model.likelihood} and network {old.model.network} as in {run}",))
     else:
+        data = dataclasses.replace(data, stream="on" if isinstance(parts.train, Stream) else "off")
         name = ranks.first(lambda: absolute(source))
         chosen = choose(parts.schema, len(parts.train), name, parts.fingerprint, data, model, training)
     say(f"{describe(parts)}; {summary(*chosen)}")
@@ -73,7 +75,7 @@ def trained(recipe: Recipe, parts: Splits, run: Path, resume: bool) -> tuple["VA
     levels = parts.schema.levels if parts.redraw else 0
     with seeded(recipe.training.seed):
         vae = from_recipe(recipe)
-        prepare(vae, torch.from_numpy(parts.train), levels)
+        prepare(vae, torch.from_numpy(in_memory(parts.train)), levels)
     options = recipe.training
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", VariateWarning)  # they are part of the history, and shown at the end

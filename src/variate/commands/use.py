@@ -1,9 +1,14 @@
 """Sampling, reconstructing, embedding."""
 
-from variate.commands.opening import all_rows, open_model, rows_for
+from collections.abc import Iterator
+
+import numpy as np
+
+from variate.commands.opening import all_rows, open_model, read_for, rows_for
 from variate.commands.speech import say
 from variate.commands.writing import output_path, write_pairs, write_rows
-from variate.data import read
+from variate.data import Rows, Streamed
+from variate.data.stream import SAMPLE_BYTES
 from variate.errors import InputError
 
 SHOWN_ROWS = 48
@@ -45,10 +50,32 @@ def embed(model: str, data: str | None, out: str, std: bool, overwrite: bool) ->
 
     path = outputs.new_path(out, outputs.TABLES, overwrite)
     vae, recipe = open_model(model)
-    rows = all_rows(read(data if data is not None else recipe.source, recipe.data, schema=recipe.schema))
-    found = vae.embed(rows)
-    table = {f"z{i}": column for i, column in enumerate(found.mean.numpy().T)}
-    if std:
-        table |= {f"std{i}": column for i, column in enumerate(found.std.numpy().T)}
-    outputs.write_table(path, table)
-    say(f"wrote {len(rows):,} rows of {vae.latent} latents to {path}, in the order of the data")
+    found = read_for(recipe, data if data is not None else recipe.source)
+
+    def table(rows: np.ndarray) -> dict[str, np.ndarray]:
+        mean, deviation = vae.embed(rows)
+        named = {f"z{i}": column for i, column in enumerate(mean.numpy().T)}
+        return named | ({f"std{i}": column for i, column in enumerate(deviation.numpy().T)} if std else {})
+
+    count = len(found.rows) if isinstance(found, Streamed) else len(all_rows(found))
+    outputs.write_pieces(path, map(table, pieces(found)), count)
+    say(f"wrote {count:,} rows of {vae.latent} latents to {path}, in the order of the data")
+
+
+def pieces(data: Rows | Streamed) -> Iterator[np.ndarray]:
+    """All rows in order: at once, or of a stream some at a time.
+
+    Raises:
+        InputError: If the model is of bits that were never drawn for a stream.
+    """
+    if isinstance(data, Rows):
+        yield all_rows(data)
+        return
+    if data.grey:
+        raise InputError(
+            f"the model is of bits, which are drawn once for rows in memory, and {data.name} is streamed; give bits, "
+            "or fewer rows"
+        )
+    step = data.rows.limit(SAMPLE_BYTES)
+    for start in range(0, len(data.rows), step):
+        yield data.rows.take(np.arange(start, min(start + step, len(data.rows))))

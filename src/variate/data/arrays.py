@@ -8,6 +8,7 @@
 A shape that can be read two ways is refused, with the way to make it clear.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -15,6 +16,8 @@ import numpy as np
 from variate.data import kinds
 from variate.data.binarize import binarized
 from variate.data.rows import Rows
+from variate.data.stacked import Numbers, Stacked
+from variate.data.stream import ArrayStream, Streamed
 from variate.data.wording import sides
 from variate.errors import InputError
 from variate.recipe import DataOptions, Kind, Schema
@@ -56,6 +59,34 @@ def from_array(
     return rows if schema is None else conform(rows, schema, options.split_seed)
 
 
+def streamed(
+    parts: Sequence[np.ndarray], options: DataOptions, schema: Schema | None, name: str, sizes: tuple[int, ...]
+) -> Streamed:
+    """Takes memory-mapped arrays for the rows of one, without reading more than a piece of them at a time.
+
+    Args:
+        parts: Arrays of one type and one shape of rows, in one of the layouts above.
+        options: As for `from_array`.
+        schema: The same.
+        name: What to call them.
+        sizes: Bytes of their files.
+
+    Raises:
+        InputError: If layout or values are not what they would have to be.
+    """
+    values = kinds.as_numbers(Stacked([laid_out(part, name) for part in parts]), name)
+    kind = wanted(values, options, schema)
+    told = kinds.notes(values, kind, asked=schema is not None or options.kind is not None)
+    cast = kinds.cast_for(values, kind, name)
+    found = Schema(kind, values.shape[1:], levels=256 if kind == "pixels" else 0)
+    if schema is not None:
+        refuse_other_shape(found.shape, schema.shape, name, "the model takes")
+        if kind == "pixels":
+            refuse_other_levels(int(cast(np.atleast_1d(values.max()))[0]), schema.levels, name)
+    grey = schema is not None and schema.kind != kind
+    return Streamed(ArrayStream(values, cast), schema or found, told, name, sizes, grey)
+
+
 def held_out(test: np.ndarray, values: np.ndarray, kind: Kind, name: str) -> np.ndarray:
     """An official test set as the rows are."""
     test = kinds.cast(kinds.as_numbers(laid_out(test, name), name), kind, name)
@@ -63,7 +94,7 @@ def held_out(test: np.ndarray, values: np.ndarray, kind: Kind, name: str) -> np.
     return np.ascontiguousarray(test.astype(np.promote_types(test.dtype, values.dtype), copy=False))
 
 
-def wanted(values: np.ndarray, options: DataOptions, schema: Schema | None) -> Kind:
+def wanted(values: Numbers, options: DataOptions, schema: Schema | None) -> Kind:
     """The kind to read as: the schema's, else what was asked for, else what the values look like."""
     if schema is None:
         return options.kind or kinds.tell(values, image=values.ndim == 4)
@@ -125,7 +156,8 @@ def conform(rows: Rows, schema: Schema, seed: int) -> Rows:
     """
     refuse_other_shape(rows.schema.shape, schema.shape, rows.name, "the model takes")
     if rows.schema.kind == "pixels":
-        refuse_other_levels(rows, schema.levels)
+        largest = max(int(part.max()) for part in (rows.values, rows.test) if part is not None)
+        refuse_other_levels(largest, schema.levels, rows.name)
     if rows.schema.kind == "pixels" and schema.kind == "binary":
         note = f"The model is of bits: they were drawn once from the {schema.levels} grey levels."
         grey = replace(rows, schema=replace(schema, kind="pixels"), notes=(*rows.notes, note))
@@ -140,10 +172,9 @@ def refuse_other_shape(found: tuple[int, ...], expected: tuple[int, ...], name: 
         raise InputError(f"a row of {name} is {sides(found)}, but {who} {sides(expected)}; {resize}")
 
 
-def refuse_other_levels(rows: Rows, levels: int) -> None:
+def refuse_other_levels(largest: int, levels: int, name: str) -> None:
     """A model of 17 levels gives an 18th no probability."""
-    largest = max(int(part.max()) for part in (rows.values, rows.test) if part is not None)
     if largest >= levels:
         raise InputError(
-            f"{rows.name} has a pixel of {largest}, but the model knows the levels 0 to {levels - 1}; scale the pixels"
+            f"{name} has a pixel of {largest}, but the model knows the levels 0 to {levels - 1}; scale the pixels"
         )

@@ -13,17 +13,15 @@ and grades, cannot be modelled as counts.
 """
 
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float64
 
+from variate.data.profiles import Profile, Raw
 from variate.data.wording import listing, plural, printable
 from variate.errors import InputError
 from variate.recipe import Column, ColumnKind
 
-FEW = 20
-"""Whole numbers with at most this many different values may be codes."""
 MOST_CATEGORIES = 1000
 """Text with more different values is refused, unless it was said to be categorical."""
 IDENTIFIER_ROWS = 20
@@ -31,55 +29,34 @@ IDENTIFIER_ROWS = 20
 INDEX_NAMES = ("", "id", "index", "unnamed: 0", "__index_level_0__", "rowid", "row")
 
 
-class Raw(NamedTuple):
-    """A column as the file has it.
-
-    Attributes:
-        name: Its name.
-        numbers: Its values; of text the positions in `words`.
-        words: Of text the different values, in any order; of numbers None.
-    """
-
-    name: str
-    numbers: Float64[np.ndarray, " N"]
-    words: tuple[str, ...] | None = None
-
-
-def tell_column(raw: Raw) -> ColumnKind:
+def tell_column(column: Profile) -> ColumnKind:
     """What the column is, by the rule above."""
-    if raw.words is not None:
+    if column.words is not None:
         return "categorical"
-    values = raw.numbers
-    if is_bits(values):
+    if column.bits:
         return "binary"
-    if not is_whole(values):
+    if not column.whole:
         return "real"
-    if values.min() >= 0 and values.var() >= values.mean():
+    if column.low >= 0 and column.is_overdispersed:
         return "counts"
-    return "categorical" if len(np.unique(values)) <= FEW else "real"
+    return "categorical" if column.different is not None else "real"
 
 
-def fitted(raw: Raw, kind: ColumnKind | None, source: str) -> tuple[Column, Float64[np.ndarray, " N"]]:
+def described(found: Profile, kind: ColumnKind | None, source: str) -> Column:
     """The column as its values have it.
 
     Args:
-        raw: The column.
+        found: Its profile, with every different number where it was said to be categorical.
         kind: What it was said to be, if it was.
         source: The file.
 
-    Returns:
-        What the column is, and its values (of categories the codes).
-
     Raises:
-        InputError: If the values cannot be of that kind, or are text that never repeats.
+        InputError: If it is text that never repeats.
     """
     if kind is None:
-        refuse_identifier(raw, source)
-    told = kind or tell_column(raw)
-    if told != "categorical":
-        return Column(raw.name, told), checked(raw, told, source)
-    column = Column(raw.name, told, categories_of(raw))
-    return column, coded(raw, column, source)
+        refuse_identifier(found, source)
+    told = kind or tell_column(found)
+    return Column(found.name, told, categories_of(found) if told == "categorical" else ())
 
 
 def conformed(raw: Raw, column: Column, source: str) -> Float64[np.ndarray, " N"]:
@@ -116,9 +93,9 @@ def fits(values: Float64[np.ndarray, " N"], kind: ColumnKind) -> np.ndarray:
     return (values >= 0) & (values == np.rint(values)) if kind == "counts" else np.isfinite(values)
 
 
-def categories_of(raw: Raw) -> tuple[str, ...]:
+def categories_of(found: Profile) -> tuple[str, ...]:
     """The different values: text in alphabetical order, numbers by size."""
-    return tuple(sorted(raw.words)) if raw.words is not None else texts(np.unique(raw.numbers))
+    return tuple(sorted(found.words)) if found.words is not None else texts(sorted(found.different or ()))
 
 
 def coded(raw: Raw, column: Column, source: str) -> Float64[np.ndarray, " N"]:
@@ -148,20 +125,20 @@ def refuse_unseen(raw: Raw, unseen: Sequence[str], column: Column, source: str) 
         )
 
 
-def refuse_identifier(raw: Raw, source: str) -> None:
+def refuse_identifier(found: Profile, source: str) -> None:
     """Text that hardly repeats tells one row from another, and nothing about any of them."""
-    if raw.words is None:
+    if found.words is None:
         return
-    rows, different = len(raw.numbers), len(raw.words)
+    rows, different = found.rows, len(found.words)
     if different > MOST_CATEGORIES or (different == rows >= IDENTIFIER_ROWS):
         raise InputError(
-            f"column {raw.name!r} of {source} has {different:,} different texts in {rows:,} rows, which is an "
-            f"identifier rather than categories; leave it out with --drop {raw.name!r}, "
-            f"or say --columns {raw.name!r} categorical"
+            f"column {found.name!r} of {source} has {different:,} different texts in {rows:,} rows, which is an "
+            f"identifier rather than categories; leave it out with --drop {found.name!r}, "
+            f"or say --columns {found.name!r} categorical"
         )
 
 
-def texts(numbers: Float64[np.ndarray, " K"]) -> tuple[str, ...]:
+def texts(numbers: Iterable[float]) -> tuple[str, ...]:
     """Numbers as the names of categories."""
     return tuple(as_text(number) for number in numbers)
 
@@ -184,27 +161,17 @@ def is_numeral(category: str) -> bool:
         return False
 
 
-def is_bits(values: Float64[np.ndarray, " N"]) -> bool:
-    """Whether there are only 0 and 1."""
-    return bool(fits(values, "binary").all())
-
-
-def is_whole(values: Float64[np.ndarray, " N"]) -> bool:
-    """Whether there are only whole numbers."""
-    return bool((values == np.rint(values)).all())
-
-
-def advice(raws: Iterable[Raw], columns: Iterable[Column], asked: Iterable[str]) -> list[str]:
+def advice(found: Iterable[Profile], columns: Iterable[Column], asked: Iterable[str]) -> list[str]:
     """What a person should know about the columns, one sentence each.
 
     Args:
-        raws: The columns as they came.
+        found: The columns as they came.
         columns: What they were taken for.
         asked: Names of those whose kind was given.
     """
-    told = [sentence for raw in raws for sentence in about_values(raw)]
+    by_name = {profile.name: profile for profile in found}
+    told = [sentence for profile in by_name.values() for sentence in about_values(profile)]
     chosen = [column for column in columns if column.name not in set(asked)]
-    by_name = {raw.name: raw for raw in raws}
     codes = [repr(column.name) for column in chosen if is_ambiguous(by_name[column.name], column)]
     if codes:
         told.append(
@@ -214,21 +181,20 @@ def advice(raws: Iterable[Raw], columns: Iterable[Column], asked: Iterable[str])
     return told
 
 
-def is_ambiguous(raw: Raw, column: Column) -> bool:
+def is_ambiguous(found: Profile, column: Column) -> bool:
     """Whether few different whole numbers were taken for counts, or for categories."""
-    return raw.words is None and column.kind in ("counts", "categorical") and len(np.unique(raw.numbers)) <= FEW
+    return column.kind in ("counts", "categorical") and found.different is not None
 
 
-def about_values(raw: Raw) -> Iterable[str]:
+def about_values(found: Profile) -> Iterable[str]:
     """A column that is no measurement: it counts the rows, or never changes."""
-    values = raw.numbers
-    if raw.words is not None or len(values) < 3:
+    if found.words is not None or found.rows < 3:
         return
-    steps = np.diff(values)
-    if (steps == 1).all() or (raw.name.lower() in INDEX_NAMES and is_whole(values) and (steps > 0).all()):
-        yield f"Column {raw.name!r} only numbers the rows; leave it out with --drop {raw.name!r}."
-    if not steps.any() and not is_whole(values):
+    least, most = found.steps
+    if least == most == 1 or (found.name.lower() in INDEX_NAMES and found.whole and least > 0):
+        yield f"Column {found.name!r} only numbers the rows; leave it out with --drop {found.name!r}."
+    if least == most == 0 and not found.whole:
         yield (
-            f"Column {raw.name!r} never changes, so its density has no upper bound; leave it out with "
-            f"--drop {raw.name!r}."
+            f"Column {found.name!r} never changes, so its density has no upper bound; leave it out with "
+            f"--drop {found.name!r}."
         )

@@ -6,30 +6,33 @@ too, since that is how toolboxes hand pixels on. What a person says overrides th
 """
 
 from collections.abc import Callable, Iterator
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
+from variate.data.stacked import Numbers, Stacked, chunks, native
 from variate.data.wording import MEANINGS, plural
 from variate.errors import InputError
 from variate.recipe import Kind
 
 WHITE = 255
-CHUNK = 2**20
-"""Numbers looked at together, so that a check takes little memory and ends at the first misfit."""
 EXACT_FLOAT32 = 2**24
 """Whole numbers up to here are exact in float32."""
 PIXEL_TOLERANCE = {2: 0.2, 4: 1e-3, 8: 1e-3}
 """How far 255 v may be from a whole number, by bytes a float: several roundings of v, far below 1/2."""
 
 
-def as_numbers(values: np.ndarray, source: str) -> np.ndarray:
+N = TypeVar("N", np.ndarray, Stacked)
+
+
+def as_numbers(values: N, source: str) -> N:
     """The values in a native number type that everything else here knows.
 
     Raises:
         InputError: If they are not all finite.
     """
-    native = np.dtype(np.float64) if values.dtype == np.longdouble else values.dtype.newbyteorder("=")
-    values = values.astype(native, copy=False)
+    if isinstance(values, np.ndarray):
+        values = values.astype(native(values.dtype), copy=False)
     if values.dtype.kind == "f":
         refuse_not_finite(values, source)
     return values
@@ -41,18 +44,23 @@ def refuse_no_numbers(values: np.ndarray, source: str) -> None:
         raise InputError(f"{source} holds values of type {values.dtype}; save an array of real numbers instead")
 
 
-def refuse_not_finite(values: np.ndarray, source: str) -> None:
+def refuse_not_finite(values: Numbers, source: str) -> None:
     """Rows with NaN or infinity have no likelihood."""
-    rest = tuple(range(1, values.ndim))
-    bad = np.flatnonzero(~np.concatenate([np.isfinite(chunk).all(axis=rest) for chunk in chunks(values)]))
-    if len(bad):
-        raise InputError(
-            f"{source} has NaN or infinity in {len(bad):,} of {plural(len(values), 'row')}, first in row {bad[0]} "
-            "(counting from 0); fill or remove them"
-        )
+    with np.errstate(invalid="ignore"):
+        if np.isfinite(values.min()) and np.isfinite(values.max()):
+            return
+    number, first, start = 0, -1, 0
+    for chunk in chunks(values):
+        bad = np.flatnonzero(~np.isfinite(chunk).all(axis=tuple(range(1, chunk.ndim))))
+        first = start + int(bad[0]) if len(bad) and first < 0 else first
+        number, start = number + len(bad), start + len(chunk)
+    raise InputError(
+        f"{source} has NaN or infinity in {number:,} of {plural(len(values), 'row')}, first in row {first} "
+        "(counting from 0); fill or remove them"
+    )
 
 
-def tell(values: np.ndarray, image: bool) -> Kind:
+def tell(values: Numbers, image: bool) -> Kind:
     """What the numbers are, by the rule above.
 
     Args:
@@ -68,8 +76,35 @@ def tell(values: np.ndarray, image: bool) -> Kind:
     return "counts" if values.dtype.kind in "ui" and is_count(values) else "real"
 
 
+class Cast(NamedTuple):
+    """How values become what a kind is kept as.
+
+    Attributes:
+        dtype: The type.
+        scaled: Whether they are k/255 and to be multiplied by 255.
+    """
+
+    dtype: np.dtype
+    scaled: bool = False
+
+    def __call__(self, values: np.ndarray) -> np.ndarray:
+        """Some or all of the values, cast."""
+        if self.scaled:
+            values = np.rint(values * values.dtype.type(WHITE))
+        return values.astype(self.dtype, copy=False)
+
+
 def cast(values: np.ndarray, kind: Kind, source: str) -> np.ndarray:
     """The values in the type that `kind` is kept in.
+
+    Raises:
+        InputError: If the values cannot be of that kind.
+    """
+    return cast_for(values, kind, source)(values)
+
+
+def cast_for(values: Numbers, kind: Kind, source: str) -> Cast:
+    """How to cast the values, or any rows of them, to the type that `kind` is kept in.
 
     Raises:
         InputError: If the values cannot be of that kind.
@@ -85,36 +120,34 @@ def cast(values: np.ndarray, kind: Kind, source: str) -> np.ndarray:
     return result
 
 
-def to_bits(values: np.ndarray) -> np.ndarray | None:
+def to_bits(values: Numbers) -> Cast | None:
     """uint8 0 and 1."""
-    return values.astype(np.uint8, copy=False) if is_bits(values) else None
+    return Cast(np.dtype(np.uint8)) if is_bits(values) else None
 
 
-def to_pixels(values: np.ndarray) -> np.ndarray | None:
+def to_pixels(values: Numbers) -> Cast | None:
     """uint8 0 .. 255, from themselves or from k/255."""
     if is_levels(values):
-        return values.astype(np.uint8, copy=False)
-    if is_scaled(values):
-        return np.rint(values * values.dtype.type(WHITE)).astype(np.uint8)
-    return None
+        return Cast(np.dtype(np.uint8))
+    return Cast(np.dtype(np.uint8), scaled=True) if is_scaled(values) else None
 
 
-def to_counts(values: np.ndarray) -> np.ndarray | None:
+def to_counts(values: Numbers) -> Cast | None:
     """int32, or int64 where that is too small."""
     if not is_count(values) or values.max() > np.iinfo(np.int64).max:
         return None
-    return values.astype(np.int32 if values.max() <= np.iinfo(np.int32).max else np.int64)
+    return Cast(np.dtype(np.int32 if values.max() <= np.iinfo(np.int32).max else np.int64))
 
 
-def to_real(values: np.ndarray) -> np.ndarray:
+def to_real(values: Numbers) -> Cast:
     """float32 or float64 as they came; others float32 where it is exact."""
     if values.dtype.kind == "f":
-        return values.astype(np.promote_types(values.dtype, np.float32), copy=False)
+        return Cast(np.promote_types(values.dtype, np.float32))
     largest = max(abs(int(values.min())), abs(int(values.max())))
-    return values.astype(np.float32 if largest <= EXACT_FLOAT32 else np.float64)
+    return Cast(np.dtype(np.float32 if largest <= EXACT_FLOAT32 else np.float64))
 
 
-CASTS: dict[Kind, Callable[[np.ndarray], np.ndarray | None]] = {
+CASTS: dict[Kind, Callable[[Numbers], Cast | None]] = {
     "binary": to_bits,
     "pixels": to_pixels,
     "counts": to_counts,
@@ -122,45 +155,39 @@ CASTS: dict[Kind, Callable[[np.ndarray], np.ndarray | None]] = {
 }
 
 
-def chunks(values: np.ndarray) -> Iterator[np.ndarray]:
-    """The rows in pieces of about `CHUNK` numbers."""
-    step = max(1, CHUNK // max(1, values[0].size))
-    return (values[start : start + step] for start in range(0, len(values), step))
-
-
-def every(values: np.ndarray, condition: Callable[[np.ndarray], np.ndarray]) -> bool:
+def every(values: Numbers, condition: Callable[[np.ndarray], np.ndarray]) -> bool:
     """Whether all values meet a condition; stops at the first piece that does not."""
     return all(bool(condition(chunk).all()) for chunk in chunks(values))
 
 
-def is_bits(values: np.ndarray) -> bool:
+def is_bits(values: Numbers) -> bool:
     """Whether there are only 0 and 1."""
     return values.dtype == np.bool_ or every(values, lambda v: (v == 0) | (v == 1))
 
 
-def is_whole(values: np.ndarray) -> bool:
+def is_whole(values: Numbers) -> bool:
     """Whether there are only whole numbers."""
     return values.dtype.kind in "bui" or every(values, lambda v: v == np.rint(v))
 
 
-def is_count(values: np.ndarray) -> bool:
+def is_count(values: Numbers) -> bool:
     """Whether there are only whole numbers from 0."""
     return bool(values.min() >= 0) and is_whole(values)
 
 
-def is_levels(values: np.ndarray) -> bool:
+def is_levels(values: Numbers) -> bool:
     """Whether there are only whole numbers 0 .. 255."""
     return values.dtype == np.uint8 or (bool(values.max() <= WHITE) and is_count(values))
 
 
-def is_scaled(values: np.ndarray) -> bool:
+def is_scaled(values: Numbers) -> bool:
     """Whether there are only k/255, as pixels become when divided by 255."""
     if values.dtype.kind != "f" or values.min() < 0 or values.max() > 1:
         return False
-    return every(WHITE * values, lambda v: abs(v - np.rint(v)) < PIXEL_TOLERANCE[values.itemsize])
+    return every(values, lambda v: abs(WHITE * v - np.rint(WHITE * v)) < PIXEL_TOLERANCE[values.itemsize])
 
 
-def notes(values: np.ndarray, kind: Kind, asked: bool) -> tuple[str, ...]:
+def notes(values: Numbers, kind: Kind, asked: bool) -> tuple[str, ...]:
     """What a person should know about the choice of kind.
 
     Args:
@@ -174,7 +201,7 @@ def notes(values: np.ndarray, kind: Kind, asked: bool) -> tuple[str, ...]:
     return tuple(told)
 
 
-def about_choice(values: np.ndarray, kind: Kind) -> Iterator[str]:
+def about_choice(values: Numbers, kind: Kind) -> Iterator[str]:
     """Where another kind would be as likely."""
     if kind == "pixels" and values.dtype.kind == "f" and not is_whole(values):
         yield "Every value is k/255, so they were multiplied by 255 and taken as 8-bit pixels; --kind real keeps them."
@@ -189,12 +216,12 @@ def about_choice(values: np.ndarray, kind: Kind) -> Iterator[str]:
         yield "Every value is k/255 and was taken as real; if they are pixels, say --kind pixels."
 
 
-def about_constants(values: np.ndarray) -> Iterator[str]:
+def about_constants(values: Numbers) -> Iterator[str]:
     """Dimensions with one value, whose density has no bound."""
-    flat = values.reshape(len(values), -1)
-    constant = np.flatnonzero(flat.min(axis=0) == flat.max(axis=0))
+    same = np.ravel(values.min(axis=0) == values.max(axis=0))
+    constant = np.flatnonzero(same)
     if len(constant) and len(values) > 1:
         yield (
-            f"{len(constant):,} of {plural(flat.shape[1], 'value')} in a row never change (the first is number "
+            f"{len(constant):,} of {plural(same.size, 'value')} in a row never change (the first is number "
             f"{constant[0]}, counting from 0); their density has no upper bound, so leave them out."
         )

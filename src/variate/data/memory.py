@@ -3,6 +3,7 @@
 import os
 
 from variate.errors import InputError
+from variate.recipe import Switch
 
 GIB = 2**30
 
@@ -29,5 +30,16 @@ def require(size: int, source: str) -> None:
     if limit is not None and size > limit:
         raise InputError(
             f"{source} needs {size / GIB:,.1f} GiB in memory and this machine has {limit / GIB:,.1f} GiB; "
-            "give fewer rows, or smaller ones"
+            "give fewer rows, or smaller ones, or .npy or Parquet files, which are streamed"
         )
+
+
+def streams(switch: Switch, size: int) -> bool:
+    """Whether rows stay on disk: as was asked, or else where they would take more than half of the memory.
+
+    Args:
+        switch: `DataOptions.stream`.
+        size: Bytes that the rows would take.
+    """
+    limit = physical()
+    return switch == "on" or (switch == "auto" and limit is not None and size > limit / 2)

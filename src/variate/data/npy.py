@@ -9,15 +9,18 @@ import math
 import zipfile
 import zlib
 from collections.abc import Collection
+from dataclasses import replace
 from pathlib import Path
-from typing import IO
+from typing import IO, NamedTuple
 
 import numpy as np
 from numpy.lib import format as npy_format
 
 from variate.data import memory
-from variate.data.arrays import from_array
+from variate.data.arrays import from_array, streamed
 from variate.data.rows import Rows
+from variate.data.shards import ARRAYS, shards
+from variate.data.stream import Streamed
 from variate.data.wording import listing
 from variate.errors import InputError, did_you_mean
 from variate.recipe import DataOptions, Schema
@@ -29,11 +32,65 @@ TEST_KEYS = ("test", "x_test")
 HEADERS = {(1, 0): npy_format.read_array_header_1_0, (2, 0): npy_format.read_array_header_2_0}
 
 
-def read_npy(path: Path, options: DataOptions, schema: Schema | None) -> Rows:
-    """Reads an .npy file as rows."""
-    with path.open("rb") as stream:
-        values = read_stream(stream, path.stat().st_size, path.name)
-    return from_array(values, options, schema, name=path.name)
+class Header(NamedTuple):
+    """What the first bytes say."""
+
+    shape: tuple[int, ...]
+    dtype: np.dtype
+
+    @property
+    def size(self) -> int:
+        """Bytes of the values."""
+        return math.prod(self.shape) * self.dtype.itemsize
+
+
+def read_npy(path: Path, options: DataOptions, schema: Schema | None) -> Rows | Streamed:
+    """Reads an .npy file as rows, or a folder of them as the rows of one after the other."""
+    files, told = shards(path, ARRAYS)
+    found = [header_of(file) for file in files]
+    for file, other in zip(files, found, strict=True):
+        refuse_other(file, other, files[0], found[0])
+    files = [file for file, header in zip(files, found, strict=True) if header.shape[:1] != (0,)] or files[:1]
+    if memory.streams(options.stream, sum(header.size for header in found)):
+        sizes = tuple(file.stat().st_size for file in files)
+        rows: Rows | Streamed = streamed([mapped(file) for file in files], options, schema, path.name, sizes)
+    else:
+        memory.require(sum(header.size for header in found), path.name)
+        parts = [read_file(file) for file in files]
+        rows = from_array(parts[0] if len(parts) == 1 else np.concatenate(parts), options, schema, name=path.name)
+    return replace(rows, notes=(*told, *rows.notes))
+
+
+def header_of(file: Path) -> Header:
+    """The header of an .npy file."""
+    with file.open("rb") as stream:
+        return read_header(stream, file.stat().st_size, file.name)
+
+
+def read_file(file: Path) -> np.ndarray:
+    """The array of an .npy file, in memory."""
+    with file.open("rb") as stream:
+        return read_stream(stream, file.stat().st_size, file.name)
+
+
+def mapped(file: Path) -> np.ndarray:
+    """The array of an .npy file whose header is in order, where it is; its rows must lie in one piece each."""
+    values = np.load(file, mmap_mode="r", allow_pickle=False) if 0 not in header_of(file).shape else read_file(file)
+    if values.ndim > 1 and not values.flags.c_contiguous:
+        raise InputError(
+            f"{file.name} is stored column by column, so its rows cannot be streamed; save its numpy.ascontiguousarray"
+        )
+    return values
+
+
+def refuse_other(file: Path, found: Header, first: Path, expected: Header) -> None:
+    """Shards are rows of one array."""
+    for what, ours, theirs in (
+        ("rows of shape", expected.shape[1:], found.shape[1:]),
+        ("values of type", expected.dtype, found.dtype),
+    ):
+        if ours != theirs:
+            raise InputError(f"{file.name} holds {what} {theirs}, but {first.name} {ours}; shards must be alike")
 
 
 def read_npz(path: Path, key: str | None, options: DataOptions, schema: Schema | None) -> Rows:
@@ -80,6 +137,30 @@ def read_member(archive: zipfile.ZipFile, key: str, path: Path) -> np.ndarray:
         return read_stream(stream, archive.getinfo(name).file_size, f"{path.name}:{key}")
 
 
+def read_header(stream: IO[bytes] | io.BufferedIOBase, length: int, name: str) -> Header:
+    """Reads the first bytes.
+
+    Args:
+        stream: At its beginning.
+        length: Its bytes.
+        name: What to call it.
+
+    Raises:
+        InputError: If the array is cut short, holds Python objects, or is in no format of NumPy's.
+    """
+    try:
+        shape, _, dtype = HEADERS[npy_format.read_magic(stream)](stream)
+    except (ValueError, KeyError, EOFError):
+        raise InputError(f"{name} does not begin as an array of numpy.save does; save it again") from None
+    if dtype.hasobject:
+        raise InputError(f"{name} holds Python objects, which are never unpickled; save an array of numbers")
+    header = Header(shape, dtype)
+    if stream.tell() + header.size > length:
+        expected = f"its header says {header.size:,} bytes of numbers"
+        raise InputError(f"{name} is cut short: {expected}, {length:,} bytes came")
+    return header
+
+
 def read_stream(stream: IO[bytes] | io.BufferedIOBase, length: int, name: str) -> np.ndarray:
     """One array in NumPy's format.
 
@@ -89,18 +170,9 @@ def read_stream(stream: IO[bytes] | io.BufferedIOBase, length: int, name: str) -
         name: What to call it.
 
     Raises:
-        InputError: If it is cut short, holds Python objects, or is in no format of NumPy's.
+        InputError: If its header cannot be true, or the array is damaged.
     """
-    try:
-        shape, _, dtype = HEADERS[npy_format.read_magic(stream)](stream)
-    except (ValueError, KeyError, EOFError):
-        raise InputError(f"{name} does not begin as an array of numpy.save does; save it again") from None
-    if dtype.hasobject:
-        raise InputError(f"{name} holds Python objects, which are never unpickled; save an array of numbers")
-    size = math.prod(shape) * dtype.itemsize
-    if stream.tell() + size > length:
-        raise InputError(f"{name} is cut short: its header says {size:,} bytes of numbers, {length:,} bytes came")
-    memory.require(size, name)
+    memory.require(read_header(stream, length, name).size, name)
     stream.seek(0)
     try:
         return npy_format.read_array(stream, allow_pickle=False)

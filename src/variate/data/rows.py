@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Shaped
 
+from variate.data.stream import Stream, Streamed
 from variate.data.wording import plural, sides
 from variate.recipe import Schema
 
@@ -38,19 +39,20 @@ class Splits:
     """Data parted for training; no row is in two parts, and every part has at least one.
 
     Attributes:
-        train: Rows that the weights are fitted to.
+        train: Rows that the weights are fitted to; of a stream those that stay on disk.
         validation: Rows that choose the best weights.
         test: Rows that training never sees.
         schema: What one row is.
         notes: One sentence each on what was done, and why.
         name: What to call the data.
         fingerprint: The first 12 hexadecimal digits of a SHA-256 over all rows before they were parted, so that two
-            runs on the same data show it. Of binarized data, the bits of the draw that validation and test are.
+            runs on the same data show it. Of binarized data, the bits of the draw that validation and test are. Of a
+            stream, see `variate.data.split.stream_fingerprint`.
         redraw: Whether `train` holds grey levels, of which training draws the bits anew at each access
             (`schema.levels` says how many levels there are).
     """
 
-    train: Shaped[np.ndarray, "N *event"]
+    train: Shaped[np.ndarray, "N *event"] | Stream
     validation: Shaped[np.ndarray, "V *event"]
     test: Shaped[np.ndarray, "T *event"]
     schema: Schema
@@ -60,7 +62,7 @@ class Splits:
     redraw: bool = False
 
 
-def describe(data: Rows | Splits) -> str:
+def describe(data: Rows | Streamed | Splits) -> str:
     """One line for people: what the data were taken for, and how many there are.
 
     Returns:
@@ -69,14 +71,16 @@ def describe(data: Rows | Splits) -> str:
     parts = parts_of(data)
     count = sum(parts.values())
     sizes = ", ".join(f"{part} {size:,}" for part, size in parts.items())
-    line = f"{data.name}: {event(data.schema, count)}{bits(data)}"
+    line = f"{data.name}: {event(data.schema, count)}{bits(data)}{where(data)}"
     return f"{line} ({sizes})" if len(parts) > 1 else line
 
 
-def parts_of(data: Rows | Splits) -> dict[str, int]:
+def parts_of(data: Rows | Streamed | Splits) -> dict[str, int]:
     """How many rows each part has."""
     if isinstance(data, Splits):
         return {"train": len(data.train), "validation": len(data.validation), "test": len(data.test)}
+    if isinstance(data, Streamed):
+        return {"rows": len(data.rows)}
     if data.test is not None:
         return {"rows": len(data.values), "official test": len(data.test)}
     return {"rows": len(data.values)}
@@ -114,7 +118,13 @@ def columns(schema: Schema) -> str:
     return f"{head}: {', '.join(told)}"
 
 
-def bits(data: Rows | Splits) -> str:
+def where(data: Rows | Streamed | Splits) -> str:
+    """Where the rows are, if not in memory."""
+    stays = isinstance(data, Streamed) or (isinstance(data, Splits) and isinstance(data.train, Stream))
+    return ", read from disk as needed" if stays else ""
+
+
+def bits(data: Rows | Streamed | Splits) -> str:
     """Where the bits of binarized data come from."""
     if data.schema.kind != "binary" or not data.schema.levels:
         return ""

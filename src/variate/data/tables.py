@@ -1,4 +1,4 @@
-"""CSV, TSV and Parquet as rows of columns; the one file that knows pyarrow."""
+"""CSV, TSV and Parquet as rows of columns."""
 
 import csv
 from collections import Counter
@@ -8,18 +8,20 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-from pyarrow import compute, parquet
+from pyarrow import compute
 from pyarrow import csv as arrow_csv
 
 from variate.data import memory
-from variate.data.columns import Raw, advice, conformed, fitted, is_textual
+from variate.data.columns import advice, conformed, described, is_textual
+from variate.data.parquet import RowGroups, first_line
+from variate.data.profiles import Raw, profile
 from variate.data.rows import Rows
+from variate.data.shards import TABLES as PARQUET
 from variate.data.wording import listing, plural
 from variate.errors import InputError, did_you_mean
 from variate.recipe import DataOptions, Schema
 
 DELIMITERS = {".csv": ",", ".tsv": "\t"}
-PARQUET = (".parquet", ".pq")
 SUFFIXES = (*DELIMITERS, *PARQUET)
 LARGEST_BLOCK = 2**31 - 1
 """Bytes in which pyarrow looks for a column's type: a whole file, if it may."""
@@ -29,7 +31,7 @@ def read_table(path: Path, options: DataOptions, schema: Schema | None) -> Rows:
     """Reads a table, float64 (N, columns); categories as codes 0 .. K-1.
 
     Args:
-        path: A file with one of `SUFFIXES`.
+        path: A file with one of `SUFFIXES`, or a folder of Parquet files.
         options: `columns` and `drop` are used.
         schema: Of a model: its columns are read by name, in its order and with its kinds and categories.
 
@@ -38,74 +40,100 @@ def read_table(path: Path, options: DataOptions, schema: Schema | None) -> Rows:
     """
     if schema is not None:
         return read_for_model(path, options, schema)
-    if options.kind not in (None, "table"):
-        raise InputError(f"{path} is a table, whose columns have a kind each, not {options.kind}; see --columns")
+    refuse_kind(path, options)
     table, told = load(path, textual=())
     name = path.name
-    table = dropped(table, options.drop, name)
-    kinds = dict(options.columns)
-    refuse_unknown(kinds, table.column_names, "--columns", name)
+    table = table.select(kept_columns(table.column_names, options, name))
+    asked = dict(options.columns)
     raws = raw_columns(table, name)
     refuse_one_text(raws, name)
-    pairs = [fitted(raw, kinds.get(raw.name), name) for raw in raws]
-    columns = tuple(column for column, _ in pairs)
-    values = np.stack([values for _, values in pairs], axis=1)
-    told += advice(raws, columns, asked=kinds)
-    return Rows(values, Schema("table", (len(columns),), columns=columns), tuple(told), name)
+    found = [profile(raw, every=asked.get(raw.name) == "categorical") for raw in raws]
+    columns = tuple(described(column, asked.get(column.name), name) for column in found)
+    values = [conformed(raw, column, name) for raw, column in zip(raws, columns, strict=True)]
+    told += advice(found, columns, asked)
+    return Rows(np.stack(values, axis=1), Schema("table", (len(columns),), columns=columns), tuple(told), name)
 
 
 def read_for_model(path: Path, options: DataOptions, schema: Schema) -> Rows:
     """Reads the columns of a model's table; others are left out."""
     name = path.name
+    refuse_other_schema(path, schema)
+    table, told = load(path, textual=[column.name for column in schema.columns if is_textual(column)])
+    told += extra_columns(table.column_names, options, schema, name)
+    raws = raw_columns(table.select([column.name for column in schema.columns]), name)
+    values = [conformed(raw, column, name) for raw, column in zip(raws, schema.columns, strict=True)]
+    return Rows(np.stack(values, axis=1), schema, tuple(told), name)
+
+
+def refuse_kind(path: Path, options: DataOptions) -> None:
+    """A table is of no one kind."""
+    if options.kind not in (None, "table"):
+        raise InputError(f"{path} is a table, whose columns have a kind each, not {options.kind}; see --columns")
+
+
+def refuse_other_schema(path: Path, schema: Schema) -> None:
+    """A model of arrays or images takes no table."""
     if schema.kind != "table":
         raise InputError(f"{path} is a table, but the model takes {schema.kind} rows of shape {schema.shape}")
+
+
+def kept_columns(names: Sequence[str], options: DataOptions, source: str) -> list[str]:
+    """The names of the columns that are not dropped, once the options name none that is not there."""
+    refuse_unknown(options.drop, names, "--drop", source)
+    kept = [name for name in names if name not in options.drop]
+    if not kept:
+        raise InputError(f"--drop names every column of {source}; leave at least one")
+    refuse_unknown(dict(options.columns), kept, "--columns", source)
+    return kept
+
+
+def extra_columns(names: Sequence[str], options: DataOptions, schema: Schema, source: str) -> list[str]:
+    """What to say of the columns that a model does not know, once it has those that it needs."""
     needed = [column.name for column in schema.columns]
-    table, told = load(path, textual=[column.name for column in schema.columns if is_textual(column)])
     taken = sorted(set(needed) & set(options.drop))
     if taken:
         raise InputError(f"--drop names {listing(taken)}, which the model needs; leave it in")
-    missing = [column for column in needed if column not in table.column_names]
+    missing = [column for column in needed if column not in names]
     if missing:
         raise InputError(
-            f"{name} lacks {plural(len(missing), 'column')} that the model needs: {listing(missing)}"
-            f"{did_you_mean(missing[0], table.column_names)}"
+            f"{source} lacks {plural(len(missing), 'column')} that the model needs: {listing(missing)}"
+            f"{did_you_mean(missing[0], names)}"
         )
-    extra = [column for column in table.column_names if column not in needed]
-    if extra:
-        told.append(f"{plural(len(extra), 'column')} that the model does not know were left out: {listing(extra)}.")
-    raws = raw_columns(table.select(needed), name)
-    values = [conformed(raw, column, name) for raw, column in zip(raws, schema.columns, strict=True)]
-    return Rows(np.stack(values, axis=1), schema, tuple(told), name)
+    extra = [column for column in names if column not in needed]
+    if not extra:
+        return []
+    return [f"{plural(len(extra), 'column')} that the model does not know were left out: {listing(extra)}."]
 
 
 def load(path: Path, textual: Sequence[str]) -> tuple[pa.Table, list[str]]:
     """The file as a table, and what was done to read it.
 
     Args:
-        path: The file.
+        path: The file, or a folder of Parquet files.
         textual: Columns that are text even where every cell is a number.
     """
-    if path.suffix.lower() in PARQUET:
-        table, told = load_parquet(path), list[str]()
+    if path.is_dir() or path.suffix.lower() in PARQUET:
+        table, told = load_parquet(path)
     else:
         table, told = load_csv(path, textual)
-    twice = [name for name, number in Counter(table.column_names).items() if number > 1]
-    if twice:
-        raise InputError(f"{path.name} has more than one column {listing([repr(n) for n in twice])}; rename them")
+    refuse_twice(table.column_names, path.name)
     if not table.num_rows:
         raise InputError(f"{path.name} has {plural(table.num_columns, 'column')} and no rows; give at least one row")
     return table, told
 
 
-def load_parquet(path: Path) -> pa.Table:
-    """A Parquet file, if it fits in memory."""
-    try:
-        with parquet.ParquetFile(path) as file:
-            groups = range(file.metadata.num_row_groups)
-            memory.require(sum(file.metadata.row_group(group).total_byte_size for group in groups), path.name)
-            return file.read()
-    except (pa.ArrowException, OSError) as error:
-        raise InputError(f"{path} is no whole Parquet file ({first_line(error)}); write it again") from None
+def refuse_twice(names: Sequence[str], source: str) -> None:
+    """Two columns of one name cannot be told apart."""
+    twice = [name for name, number in Counter(names).items() if number > 1]
+    if twice:
+        raise InputError(f"{source} has more than one column {listing([repr(n) for n in twice])}; rename them")
+
+
+def load_parquet(path: Path) -> tuple[pa.Table, list[str]]:
+    """A Parquet file, or all those of a folder, if they fit in memory."""
+    groups = RowGroups(path)
+    memory.require(groups.packed_size, path.name)
+    return pa.concat_tables([groups.read_file(file) for file in groups.files]), groups.notes
 
 
 def load_csv(path: Path, textual: Sequence[str]) -> tuple[pa.Table, list[str]]:
@@ -179,19 +207,6 @@ def is_number(text: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def first_line(error: Exception) -> str:
-    """The first line of a library's message."""
-    return str(error).partition("\n")[0].rstrip(". ")
-
-
-def dropped(table: pa.Table, names: Sequence[str], source: str) -> pa.Table:
-    """The table without some columns."""
-    refuse_unknown(names, table.column_names, "--drop", source)
-    if len(set(names)) == table.num_columns:
-        raise InputError(f"--drop names every column of {source}; leave at least one")
-    return table.drop_columns(list(set(names)))
 
 
 def refuse_unknown(names: Iterable[str], known: Sequence[str], option: str, source: str) -> None:

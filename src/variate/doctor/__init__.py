@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import torch
 
+from variate.data import Stream
 from variate.doctor.examination import Examination, Patient, costs, examine
 from variate.doctor.findings import Finding, findings
 from variate.errors import InputError
@@ -33,7 +34,7 @@ class Diagnosis(NamedTuple):
 def diagnose(
     vae: VAE,
     test: Array,
-    train: Array | None = None,
+    train: Array | Stream | None = None,
     validation: Array | None = None,
     *,
     levels: int = 0,
@@ -46,7 +47,8 @@ def diagnose(
     Args:
         vae: The model, not changed.
         test: Rows that training did not see, (N, *event).
-        train: Rows that it was trained on; without them, over-fitting and under-training are not looked at.
+        train: Rows that it was trained on (of a stream a sample is taken); without them, over-fitting and
+            under-training are not looked at.
         validation: Rows that chose its weights.
         levels: With grey training rows for a binary model, how many grey levels; else 0.
         history: The run's records (`History.records`, or the lines of metrics.jsonl): since when latents are collapsed.
@@ -64,7 +66,8 @@ def diagnose(
         raise InputError(f"test must hold at least two rows, got {len(rows)}")
     seen = None
     if train is not None and len(train):
-        seen = torch.as_tensor(train) if levels else vae.rows(train)
+        resident = train.some() if isinstance(train, Stream) else train
+        seen = torch.as_tensor(resident) if levels else vae.rows(resident)
     chosen_by = vae.rows(validation) if validation is not None and len(validation) else None
     examination = examine(Patient(vae, rows, seen, chosen_by, levels, history or []), seed, show_progress)
     return Diagnosis(findings(examination), examination)

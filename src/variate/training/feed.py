@@ -3,7 +3,7 @@
 from torch import Tensor
 
 from variate import ranks
-from variate.training.random import Order
+from variate.training.random import Order, PooledOrder
 
 
 class Feed:
@@ -17,15 +17,15 @@ class Feed:
 
     def __init__(self, rows: Tensor, batch_size: int, seed: int) -> None:
         self.rows, self.batch_size = rows, batch_size
-        self.order = Order(len(rows), batch_size, seed)
+        self.order: Order | PooledOrder = Order(len(rows), batch_size, seed)
 
     def __len__(self) -> int:
         return len(self.rows)
 
     def index(self, step: int) -> Tensor:
         """Numbers of this rank's rows of a step's batch, (B / ranks,), on their device."""
-        with ranks.sharing(self.batch_size):
-            return ranks.own_part(self.order.batch(step)).to(self.rows.device, non_blocking=True)
+        own = self.order.batch(step)[ranks.rank() :: ranks.world()]
+        return own.to(self.rows.device, non_blocking=True)
 
     def batch(self, step: int) -> Tensor:
         """This rank's rows of a step's batch, (B / ranks, *event), on the model's device."""
@@ -34,3 +34,6 @@ class Feed:
     def some(self, count: int) -> Tensor:
         """The first rows, at most so many, on the model's device."""
         return self.rows[:count]
+
+    def close(self) -> None:
+        """Lets go of what gathers the rows."""

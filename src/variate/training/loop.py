@@ -1,6 +1,5 @@
 """`fit`: trains a model, keeps the best weights, and can be killed at any moment and go on bit for bit."""
 
-import dataclasses
 import math
 import signal
 import threading
@@ -12,23 +11,18 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, NamedTuple
 
-import torch
-from torch import Tensor
-
 from variate import machine, ranks
-from variate.choose import choose_training
+from variate.data import Stream
 from variate.diagnostics.latents import ACTIVE
-from variate.errors import InputError, VariateWarning, did_you_mean
-from variate.objectives import BOUNDS, Terms
+from variate.errors import VariateWarning
+from variate.objectives import Terms
 from variate.recipe import Recipe, TrainingOptions
 from variate.rng import mix, seeded
-from variate.training import hardware, health
+from variate.training import health
 from variate.training.calibrate import calibrate
-from variate.training.cost import multiplications
-from variate.training.feed import Feed
+from variate.training.job import Job, feed_of, prepare, start_equal
 from variate.training.monitor import Display, Metrics
 from variate.training.random import draw_bits
-from variate.training.schedule import SCHEDULES
 from variate.training.state import Record, State
 from variate.training.step import Step
 from variate.training.validation import spread, validate
@@ -63,7 +57,7 @@ class History(NamedTuple):
 
 def fit(
     vae: VAE,
-    train: Array,
+    train: Array | Stream,
     validation: Array | None = None,
     options: TrainingOptions | None = None,
     *,
@@ -81,7 +75,7 @@ def fit(
 
     Args:
         vae: The model, its scalings set (`build` does, or `vae.fit_scaling`).
-        train: Training rows as they are, (N, *event).
+        train: Training rows as they are, (N, *event), or a stream of them.
         validation: Rows held out, (M, *event).
         options: Training options; open ones are chosen.
         run: Directory for model.safetensors, metrics.jsonl and the checkpoint; None writes nothing.
@@ -101,8 +95,8 @@ def fit(
     """
     ranks.join()
     options = options or TrainingOptions()
-    job = ranks.together(lambda: _prepare(vae, train, validation, options, overrides, levels))
-    _start_equal(vae, job)
+    job = ranks.together(lambda: prepare(vae, train, validation, options, overrides, levels))
+    start_equal(vae, job)
     directory = Path(run) if run is not None else None
     with (
         ranks.losses(),
@@ -122,92 +116,6 @@ def fit(
     return History(history.records, history.best_step, history.best_elbo, stopped, job.options, found)
 
 
-class Job(NamedTuple):
-    """What is to be done, complete and on its device.
-
-    Attributes:
-        rows: Training rows, (N, *event).
-        held_out: Validation rows, (M, *event).
-        options: Without any auto.
-        steps: Of the whole run.
-        levels: With grey rows of a binary model, how many grey levels; else 0.
-        identity: What a checkpoint must be of to go on from it.
-        shows_bits: Whether the likelihood is a mass, so that bits/dim mean something.
-    """
-
-    rows: Tensor
-    held_out: Tensor | None
-    options: TrainingOptions
-    steps: int
-    levels: int
-    identity: str
-    shows_bits: bool
-
-
-def _prepare(
-    vae: VAE, train: Array, validation: Array | None, options: TrainingOptions, overrides: dict[str, Any], levels: int
-) -> Job:
-    """Checks rows and options, fills in what is open and moves model and rows to the device."""
-    rows = torch.as_tensor(train) if levels else vae.rows(train)
-    held_out = vae.rows(validation) if validation is not None and len(validation) else None
-    if not len(rows):
-        raise InputError("train must hold at least one row, got none")
-    cost = multiplications(vae, rows[:1])
-    options = complete(options, overrides, len(rows), cost)
-    steps = max(1, round((options.epochs or 1) * len(rows) / (options.batch_size or 1)))
-    options = hardware.settle(options, vae, steps, cost)
-    ranks.check_shareable(options.batch_size or 1, vae.modules())
-    ranks.take_gpu(options.device)
-    vae.to(options.device)
-    vae.set_precision(torch.bfloat16 if options.precision == "bfloat16" else None)
-    if vae.recipe:
-        vae.recipe = dataclasses.replace(vae.recipe, training=options)
-    plain = dataclasses.replace(options, threads=None)  # which are the machine's, and not the run's
-    identity = vae.recipe.to_json() if vae.recipe else f"{plain} {tuple(rows.shape)}"
-    held_out = held_out.to(vae.device) if held_out is not None else None
-    shows_bits = vae.decoder.likelihood.is_mass
-    return Job(rows.to(vae.device), held_out, options, steps, levels, identity, shows_bits)
-
-
-def _start_equal(vae: VAE, job: Job) -> None:
-    """Gives all ranks the same weights.
-
-    Raises:
-        InputError: If they were given different rows or options.
-    """
-    if ranks.world() == 1:
-        return
-    few = job.rows[:: max(1, len(job.rows) // 16)].cpu().numpy().tobytes()
-    held_out = None if job.held_out is None else tuple(job.held_out.shape)
-    if len(set(ranks.gathered((job.identity, tuple(job.rows.shape), held_out, few)))) > 1:
-        raise InputError("the processes were given different rows or options: give each the same, and all of the rows")
-    ranks.copy_first(vae.state_dict().values())
-
-
-def complete(options: TrainingOptions, overrides: dict[str, Any], num_rows: int, cost: int) -> TrainingOptions:
-    """The options with the overrides and without open fields, checked.
-
-    Raises:
-        InputError: If a field is unknown or its value cannot be used.
-    """
-    known = {f.name for f in dataclasses.fields(TrainingOptions)}
-    for name in overrides:
-        if name not in known:
-            raise InputError(f"fit has no option {name!r}{did_you_mean(name, known)}")
-    options = choose_training(num_rows, dataclasses.replace(options, **overrides), cost)
-    if not 1 <= (options.batch_size or 0) <= num_rows:
-        raise InputError(f"batch_size must be between 1 and the {num_rows} training rows, got {options.batch_size}")
-    if (options.epochs or 0) < 1 or not (options.lr or 0) > 0:
-        raise InputError(f"epochs and lr must be positive, got {options.epochs} and {options.lr}")
-    for option, known_names in (("bound", BOUNDS), ("schedule", SCHEDULES)):
-        name = getattr(options, option)
-        if name not in known_names:
-            raise InputError(f"{option} {name!r} is unknown{did_you_mean(name, known_names)}")
-    if not 0 <= options.ema < 1 or not 0 <= options.lr_warmup < 1:
-        raise InputError(f"ema and lr_warmup must lie in [0, 1), got {options.ema} and {options.lr_warmup}")
-    return options
-
-
 def _run(
     job: Job,
     vae: VAE,
@@ -219,16 +127,16 @@ def _run(
 ) -> tuple[State, str]:
     """Sets up the run or takes it up again, and trains. Returns its last state, and why it ended."""
     vae.train()
-    state = State(vae, job.options)
+    feed, state = feed_of(vae, job), State(vae, job.options)
     try:
         if resume and directory:
             state.restore(directory, job.identity)
-        feed = Feed(job.rows, job.options.batch_size or 1, job.options.seed)
         step = Step(state, feed, job.options, job.steps, job.levels)
         return state, _train(job, state, step, directory, interrupted, show, checkpoint_seconds)
     finally:
         vae.decoder.score = None
         state.weights.release()
+        feed.close()
 
 
 def _train(
@@ -241,7 +149,7 @@ def _train(
     checkpoint_seconds: float,
 ) -> str:
     """The loop. Returns why it ended."""
-    now, check_every = state.progress, max(CHECK_STEPS, math.ceil(len(job.rows) / step.feed.batch_size))
+    now, check_every = state.progress, max(CHECK_STEPS, math.ceil(len(step.feed) / step.feed.batch_size))
     if directory and not now.step:
         _save(state, directory, job.identity)
     metrics, show = Metrics(directory if ranks.leads() else None, now.records), show and ranks.leads()
@@ -275,7 +183,7 @@ def _finish(job: Job, state: State, stopped: str) -> list[str]:
     vae.eval()
     calibrate(vae, job.rows, job.levels)
     judged = draw_bits(job.rows[:JUDGED_ROWS], job.levels) if job.levels else job.rows[:JUDGED_ROWS]
-    return list(health.warnings(vae, judged, len(job.rows), job.options, state.progress.step, stopped))
+    return list(health.warnings(vae, judged, job.num_rows, job.options, state.progress.step, stopped))
 
 
 def _check(job: Job, state: State, step: Step) -> Record:
@@ -288,7 +196,7 @@ def _check(job: Job, state: State, step: Step) -> Record:
     state.totals.zero_()
     record = {
         "step": progress.step,
-        "epoch": progress.step * step.feed.batch_size / len(job.rows),
+        "epoch": progress.step * step.feed.batch_size / len(step.feed),
         "train_objective": objective,
         **{f"train_{name}": value for name, value in zip(Terms._fields, terms, strict=True)},
     }

@@ -1,0 +1,89 @@
+"""Arrays below one another as one array, none of which is ever in memory as a whole."""
+
+import math
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+CHUNK = 2**20
+"""Numbers looked at together, so that a check takes little memory and ends at the first misfit."""
+
+
+class Stacked:
+    """The rows of several arrays, one array after the other: as much of NumPy's array as telling its kind needs.
+
+    Args:
+        parts: Arrays, usually memory-mapped, of one type and of one shape but for the number of rows, (n, *event).
+    """
+
+    def __init__(self, parts: Sequence[np.ndarray]) -> None:
+        self.parts = tuple(parts)
+        self.starts = np.cumsum([0, *(len(part) for part in parts)])
+        self.shape = (int(self.starts[-1]), *parts[0].shape[1:])
+        self.dtype = native(parts[0].dtype)
+        self.ndim, self.itemsize = len(self.shape), self.dtype.itemsize
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, rows: slice) -> np.ndarray:
+        """Consecutive rows, in memory, in a native type."""
+        start, stop, _ = rows.indices(len(self))
+        first, last = np.searchsorted(self.starts, (start, stop - 1), side="right") - 1
+        owners = zip(self.parts[first : last + 1], self.starts[first : last + 1], strict=True)
+        pieces = [part[max(0, start - before) : stop - before] for part, before in owners]
+        return np.concatenate(pieces).astype(self.dtype, copy=False)
+
+    def take(self, index: np.ndarray) -> np.ndarray:
+        """The rows of these numbers, in memory, in this order, in a native type."""
+        found = np.empty((len(index), *self.shape[1:]), self.dtype)
+        for number, own in grouped(index, self.starts):
+            found[own] = self.parts[number][index[own] - self.starts[number]]
+        return found
+
+    def min(self, axis: int | None = None) -> Any:  # noqa: ANN401  as NumPy's
+        """The smallest value, or with axis 0 that of each element of a row."""
+        return self._range[0] if axis == 0 else self._range[0].min()
+
+    def max(self, axis: int | None = None) -> Any:  # noqa: ANN401
+        """The largest value, or with axis 0 that of each element of a row."""
+        return self._range[1] if axis == 0 else self._range[1].max()
+
+    @cached_property
+    def _range(self) -> tuple[np.ndarray, np.ndarray]:
+        """Smallest and largest value of each element of a row, from one pass."""
+        low = high = self[:1][0]
+        with np.errstate(invalid="ignore"):
+            for chunk in chunks(self):
+                low, high = np.minimum(low, chunk.min(axis=0)), np.maximum(high, chunk.max(axis=0))
+        return low, high
+
+
+Numbers = np.ndarray | Stacked
+"""What can be looked at piece by piece."""
+
+
+def chunks(values: Numbers) -> Iterator[np.ndarray]:
+    """The rows in pieces of about `CHUNK` numbers."""
+    step = max(1, CHUNK // max(1, math.prod(values.shape[1:])))
+    return (values[start : start + step] for start in range(0, len(values), step))
+
+
+def grouped(index: np.ndarray, starts: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
+    """Which part each row is in: numbers of parts, and the places of their rows in the index, by rising row.
+
+    Args:
+        index: Numbers of rows.
+        starts: Number of the first row of each part, and of all rows.
+    """
+    order = np.argsort(index, kind="stable")
+    owners = np.searchsorted(starts, index[order], side="right") - 1
+    parts, firsts = np.unique(owners, return_index=True)
+    yield from zip(parts.tolist(), np.split(order, firsts[1:]), strict=True)
+
+
+def native(dtype: np.dtype) -> np.dtype:
+    """The number type of this machine for one that may be another's, or too wide for torch."""
+    return np.dtype(np.float64) if dtype == np.longdouble else dtype.newbyteorder("=")
