@@ -4,6 +4,7 @@ import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from benchmarks.measure import alternate, steps_for
@@ -92,4 +93,4 @@ def seconds_per_step(running: Mapping[str, Worker], settings: Settings) -> dict[
         trial = worker.call("run", steps=2)
         steps[name] = steps_for(settings.block, trial["seconds"], trial["steps"])
     say(f"  {settings.rounds} rounds of {', '.join(running)}")
-    return alternate({name: lambda w=w, n=steps[name]: turn(w, n) for name, w in running.items()}, settings.rounds)
+    return alternate({name: partial(turn, worker, steps[name]) for name, worker in running.items()}, settings.rounds)

@@ -63,7 +63,7 @@ class Worker:
             start_new_session=True,
         )
 
-    def call(self, name: str, **arguments: Any) -> Any:  # noqa: ANN401  any JSON value
+    def call(self, name: str, /, **arguments: Any) -> Any:  # noqa: ANN401  any JSON value
         """What the side's method of this name answers.
 
         Raises:
@@ -99,11 +99,16 @@ class Worker:
         self.log.seek(0)
         return self.log.read().decode(errors="replace")[-TAIL:]
 
+    def release(self) -> None:
+        """Tells the worker that nothing more will be asked."""
+        with suppress(BrokenPipeError):
+            self._stdin.close()
+
     def close(self) -> None:
         """Ends the worker and whatever it started, by force if need be."""
         try:
-            with suppress(BrokenPipeError, subprocess.TimeoutExpired):
-                self._stdin.close()
+            self.release()
+            with suppress(subprocess.TimeoutExpired):
                 self.process.wait(GRACE)
         finally:
             with suppress(ProcessLookupError):
@@ -128,6 +133,8 @@ def workers(threads: int, modules: Mapping[str, str], **environment: str) -> Ite
             running[name] = Worker(module, threads, environment)
         yield running
     finally:
+        for worker in running.values():
+            worker.release()
         for worker in running.values():
             worker.close()
 

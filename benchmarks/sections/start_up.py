@@ -25,7 +25,7 @@ GROWTH: dict[str, list[int]] = {
     "width": [128, 256, 512, 1024],
     "batch_size": [32, 64, 128, 256, 512, 1024],
 }
-QUICK_GROWTH: dict[str, list[int]] = {"rows": [1_000, 4_000], "width": [32, 64], "batch_size": [32, 64]}
+QUICK_GROWTH: dict[str, list[int]] = {"rows": [1_000, 4_000], "width": [64], "batch_size": [32]}
 SIDE = SIDES + "variate_side"
 
 
@@ -56,7 +56,7 @@ def first_step(settings: Settings) -> Table:
     """Seconds from the start of a process to the end of its first step, and the most memory."""
     table = Table("Start-up: to the end of the first step", ("how", "seconds", "peak GiB"))
     case = small(settings) if settings.quick else Case(threads=settings.threads)
-    for name in ("off", "on"):
+    for name in ("off",) if settings.quick else ("off", "on"):
         say(f"  first step, compile {name}")
         seconds, memory = [], []
         for _ in range(1 if settings.quick else 3):

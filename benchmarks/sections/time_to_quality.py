@@ -7,12 +7,13 @@ its default schedule and with some shorter ones, as a user would ask for by `--e
 """
 
 import tempfile
+import time
 from collections.abc import Iterator
 from typing import Any
 
 from benchmarks.case import Case
 from benchmarks.measure import crossing
-from benchmarks.settings import SIDES, Settings, Table, say
+from benchmarks.settings import PAUSE, SIDES, Settings, Table, say
 from benchmarks.worker import Worker, workers
 
 RATES = (3e-4, 1e-3, 3e-3)
@@ -26,9 +27,10 @@ COLUMNS = (
     "pythae takes x times as long",
     "best ELBO",
     "seconds in all",
+    "how",
 )
-PARTS = 2
-"""How often an epoch a test ELBO is taken."""
+PARTS = 4
+"""How often an epoch variate's test ELBO is taken; pythae's after each of its epochs."""
 
 
 class Run:
@@ -37,15 +39,19 @@ class Run:
     Args:
         name: For the table.
         worker: Set up already.
-        began: Seconds that this took.
+        found: What its setup answered.
         steps_per_epoch: Of the side.
         epochs: After which it ends.
+        parts: How often an epoch it is scored.
     """
 
-    def __init__(self, name: str, worker: Worker, began: float, steps_per_epoch: float, epochs: float) -> None:
-        self.name, self.worker, self.steps_per_epoch = name, worker, steps_per_epoch
+    def __init__(
+        self, name: str, worker: Worker, found: dict[str, Any], steps_per_epoch: float, epochs: float, parts: int
+    ) -> None:
+        self.name, self.worker, self.how = name, worker, found["note"]
+        self.steps_per_epoch, self.part = steps_per_epoch, max(1, round(steps_per_epoch / parts))
         self.last, self.steps = round(steps_per_epoch * epochs), 1
-        self.seconds = began
+        self.seconds = found["seconds"]
         self.times: list[float] = []
         self.elbos: list[float] = []
         self.epochs: list[float] = []
@@ -57,8 +63,8 @@ class Run:
 
     def advance(self) -> None:
         """Trains a part of an epoch and scores."""
-        wanted = min(max(1, round(self.steps_per_epoch / PARTS)), self.last - self.steps)
-        done = self.worker.call("run", steps=wanted)
+        time.sleep(PAUSE)
+        done = self.worker.call("run", steps=min(self.part, self.last - self.steps))
         self.steps += done["steps"]
         self.seconds += done["seconds"]
         self.times.append(self.seconds)
@@ -80,8 +86,9 @@ def measure(settings: Settings) -> Iterator[Table]:
     modules = dict.fromkeys(rates, SIDES + "pythae_side")
     ours = {f"variate, {f'{e} epochs' if e else 'defaults'}": e for e in schedules}
     modules |= dict.fromkeys(ours, SIDES + "variate_side")
+    loaders = fastest_loaders(case, settings)
     with tempfile.TemporaryDirectory() as cache, workers(settings.threads, modules, **uncached(cache)) as running:
-        runs = [theirs(name, running[name], case.replace(lr=rate), settings) for name, rate in rates.items()]
+        runs = [theirs(name, running[name], case.replace(lr=rate), settings, loaders) for name, rate in rates.items()]
         runs += [own(name, running[name], case, epochs) for name, epochs in ours.items()]
         while any(run.going for run in runs):
             for run in filter(lambda run: run.going, runs):
@@ -96,12 +103,19 @@ def uncached(folder: str) -> dict[str, str]:
     return {"TORCHINDUCTOR_CACHE_DIR": folder, "TORCHINDUCTOR_FORCE_DISABLE_CACHES": "1"}
 
 
-def theirs(name: str, worker: Worker, case: Case, settings: Settings) -> Run:
+def fastest_loaders(case: Case, settings: Settings) -> int:
+    """pythae's loader processes, decided by a worker whose training does not count."""
+    with Worker(SIDES + "pythae_side", settings.threads) as worker:
+        epoch = (case.rows or 60_000) // case.batch_size
+        return int(worker.call("setup", case=case.asdict(), trial=epoch)["loaders"])
+
+
+def theirs(name: str, worker: Worker, case: Case, settings: Settings, loaders: int) -> Run:
     """A run of pythae, set up."""
     say(f"  setting up {name}")
-    found = worker.call("setup", case=case.asdict(), trial=0)
+    found = worker.call("setup", case=case.asdict(), loaders=loaders)
     rows = case.rows or 60_000
-    return Run(name, worker, found["seconds"], rows // case.batch_size, settings.epochs)
+    return Run(name, worker, found, rows // case.batch_size, settings.epochs, 1)
 
 
 def own(name: str, worker: Worker, case: Case, epochs: int | None) -> Run:
@@ -109,7 +123,7 @@ def own(name: str, worker: Worker, case: Case, epochs: int | None) -> Run:
     say(f"  setting up {name}")
     options: dict[str, Any] = {} if epochs is None else {"epochs": epochs}
     found = worker.call("setup", case=case.asdict(), options=options, own=True)
-    return Run(f"{name} ({found['note']})", worker, found["seconds"], found["steps_per_epoch"], found["epochs"])
+    return Run(name, worker, found, found["steps_per_epoch"], found["epochs"], PARTS)
 
 
 def fill(table: Table, runs: list[Run], theirs: int) -> None:
@@ -126,6 +140,7 @@ def fill(table: Table, runs: list[Run], theirs: int) -> None:
                 "pythae takes x times as long": best / seconds if seconds else None,
                 "best ELBO": max(run.elbos),
                 "seconds in all": run.seconds,
+                "how": run.how,
             }
         )
         table.curves[run.name] = list(zip(run.times, run.elbos, strict=True))

@@ -27,7 +27,7 @@ LARGE = 2**28
 BLOCK = 0.02
 """Seconds of one timing, at least."""
 
-Work = Callable[[], object]
+Work = Callable[[], Any]
 
 
 class Product(NamedTuple):
@@ -47,9 +47,9 @@ def matrices(rows: int, inner: int, columns: int, kind: dict[str, Any]) -> Produ
     for a, b, c in itertools.product((False, True), repeat=3):
         left, right = matrix(rows, inner, a), matrix(inner, columns, b)
         out = matrix(rows, columns, c)
-        ways.append(lambda left=left, right=right, out=out: torch.mm(left, right, out=out))
-        if b and not c:
-            ways.append(lambda left=left, right=right: nn.functional.linear(left, right.t()))
+        ways.append(partial(torch.mm, left, right, out=out))
+        if not c:
+            ways.append(partial(nn.functional.linear, left, right.t()) if b else partial(torch.mm, left, right))
     return Product(2.0 * rows * inner * columns, ways)
 
 
@@ -62,15 +62,16 @@ def linear(layer: nn.Linear, x: Tensor, first: bool, kind: dict[str, Any]) -> li
 
 def convolution(layer: nn.Conv2d, x: Tensor, first: bool, kind: dict[str, Any]) -> list[Product]:
     """Forward and backward of a convolution, channels first or last."""
-    forward, backward = [], []
-    stride, padding, dilation = list(layer.stride), list(layer.padding), list(layer.dilation)
+    forward: list[Work] = []
+    backward: list[Work] = []
+    same = {"bias": None, "stride": layer.stride, "padding": layer.padding, "dilation": layer.dilation}
     for layout in (torch.contiguous_format, torch.channels_last):
         rows = torch.randn(x.shape, **kind).contiguous(memory_format=layout)
         weight = torch.randn(layer.weight.shape, **kind).contiguous(memory_format=layout)
-        y = nn.functional.conv2d(rows, weight, None, stride, padding, dilation)
+        forward.append(partial(nn.functional.conv2d, rows, weight, **same))  # type: ignore[arg-type]
+        y = forward[-1]()
         dy = torch.randn_like(y)
-        given = (None, stride, padding, dilation, False, [0, 0], layer.groups, [not first, True, False])
-        forward.append(partial(nn.functional.conv2d, rows, weight, None, stride, padding, dilation))
+        given = (None, layer.stride, layer.padding, layer.dilation, False, [0, 0], 1, [not first, True, False])
         backward.append(partial(torch.ops.aten.convolution_backward, dy, rows, weight, *given))
     flops = 2.0 * layer.weight.numel() * math.prod(y.shape[2:]) * len(x)
     return [Product(flops, forward), Product(flops * (1 if first else 2), backward)]
@@ -85,8 +86,8 @@ def products(case: Case) -> list[Product]:
     starts = [m for m in encoder.modules() if isinstance(m, nn.Linear | nn.Conv2d)][:1]
 
     def note(module: nn.Module, inputs: tuple[Tensor, ...], _output: Tensor) -> None:
-        make = linear if isinstance(module, nn.Linear) else convolution
-        found.extend(make(module, inputs[0], module in starts, kind))  # type: ignore[operator]
+        make: Callable[..., list[Product]] = linear if isinstance(module, nn.Linear) else convolution
+        found.extend(make(module, inputs[0], module in starts, kind))
 
     for module in [*encoder.modules(), *decoder.modules()]:
         if isinstance(module, nn.Linear | nn.Conv2d):
@@ -117,7 +118,7 @@ class Side:
             self.best[i] = min(self.best[i], *(self._seconds(way) for way in product.ways))
         for size in (ADAM_ARRAYS * self.parameters // 2, LARGE):
             a, b = torch.ones(2, size // 4, device=self.case.device)
-            seconds = self._seconds(lambda a=a, b=b: b.copy_(a))
+            seconds = self._seconds(partial(b.copy_, a))
             self.bandwidth = max(self.bandwidth, 2 * size / seconds)
         optimizer = ADAM_BYTES * self.parameters / self.bandwidth
         total = sum(self.best)

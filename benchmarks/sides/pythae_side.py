@@ -9,6 +9,7 @@ Its decoders give probabilities, hence the sigmoid. References: https://github.c
 
 import tempfile
 import time
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -55,12 +56,13 @@ class Decoder(BaseDecoder):
 class Side:
     """pythae."""
 
-    def setup(self, case: dict[str, Any], trial: int = 0) -> dict[str, Any]:
+    def setup(self, case: dict[str, Any], trial: int = 0, loaders: int = 0) -> dict[str, Any]:
         """Model, dataset, trainer, and a first step.
 
         Args:
             case: A `Case`; its precision is not looked at.
-            trial: Steps after which to decide on the number of loader processes; with 0, none.
+            trial: Steps after which to decide on the number of loader processes; with 0, not at all.
+            loaders: Loader processes where that is not to be decided.
         """
         self.case = Case(**case)
         prepare(self.case)
@@ -80,12 +82,12 @@ class Side:
         )
         self.trainer = BaseTrainer(self.model, self.dataset, training_config=training)
         self.trainer.prepare_training()
-        self.epoch, self.loaders = 0, 0
+        self.epoch, self.loaders = 0, loaders
         self._steps(1)
         found = {"parameters": count(self.model), "seconds": time.perf_counter() - start}
         if trial:
-            self.loaders = int(decide({str(n): lambda n=n: self._trial(n, trial) for n in LOADERS}))
-        return found | {"note": f"loader processes {self.loaders}, precision float32"}
+            self.loaders = int(decide({str(n): partial(self._trial, n, trial) for n in LOADERS}))
+        return found | {"loaders": self.loaders, "note": f"loader processes {self.loaders}, precision float32"}
 
     def _trial(self, loaders: int, steps: int) -> float:
         self.loaders = loaders
@@ -130,6 +132,7 @@ class Side:
         set_linear(self.model.encoder, given, "encoder")
         set_linear(self.model.decoder, given, "decoder")
         torch.manual_seed(int(given["seed"]))
+        self.model.zero_grad()
         value = self._loss(torch.from_numpy(given["rows"]).float())
         value.backward()
         last = [m for m in self.model.encoder.modules() if isinstance(m, nn.Linear)][-1]

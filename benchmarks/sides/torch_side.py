@@ -10,6 +10,7 @@ Tuned: rows resident and gathered by index, fused Adam, the loss compiled, nothi
 import math
 import time
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -67,7 +68,7 @@ class Side:
         Args:
             case: A `Case`.
             tuned: The loop tuned by hand.
-            trial: Steps after which to decide on the number of loader processes; with 0, none.
+            trial: Steps after which to decide on the number of loader processes; with 0, not at all.
             compiled: Compile the tuned loop's loss.
         """
         self.case = Case(**case)
@@ -85,7 +86,7 @@ class Side:
         self._steps(1)
         found = {"parameters": count(self.model), "seconds": time.perf_counter() - start}
         if trial and not tuned:
-            self.loaders = int(decide({str(n): lambda n=n: self._trial(n, trial) for n in LOADERS}))
+            self.loaders = int(decide({str(n): partial(self._trial, n, trial) for n in LOADERS}))
         return found | {"note": note or f"loader processes {self.loaders}"}
 
     def _compiled(self) -> tuple[Callable[[Tensor], Tensor], str]:
@@ -128,7 +129,13 @@ class Side:
         """Steps of the plain loop: an epoch, or its beginning."""
         dataset = TensorDataset(self.rows)
         sampler = RandomSampler(dataset, num_samples=steps * self.case.batch_size)
-        loader = DataLoader(dataset, self.case.batch_size, sampler=sampler, num_workers=self.loaders)
+        loader = DataLoader(
+            dataset,
+            self.case.batch_size,
+            sampler=sampler,
+            num_workers=self.loaders,
+            pin_memory=self.case.device == "cuda",
+        )
         train_loss = 0.0
         for (batch,) in loader:
             x = batch.to(self.case.device)
@@ -153,6 +160,7 @@ class Side:
         set_linear(self.model.encoder, given, "encoder")
         set_linear(self.model.decoder, given, "decoder")
         torch.manual_seed(int(given["seed"]))
+        self.model.zero_grad()
         value = self.nats(torch.from_numpy(given["rows"]).float())
         value.backward()
         last = [m for m in self.model.encoder.modules() if isinstance(m, nn.Linear)][-1]

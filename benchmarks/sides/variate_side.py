@@ -1,6 +1,7 @@
 """variate: the engine of `fit` as a user gets it, its importance-weighted bound, and whole runs of `fit`."""
 
 import contextlib
+import copy
 import resource
 import time
 import warnings
@@ -50,6 +51,7 @@ class Side:
 
     def __init__(self) -> None:
         self.heap = contextlib.ExitStack()
+        self.scored: variate.VAE | None = None
 
     def setup(
         self, case: dict[str, Any], options: dict[str, Any] | None = None, same_work: bool = True, own: bool = False
@@ -109,7 +111,7 @@ class Side:
 
     def score(self) -> float:
         """Mean ELBO of the test rows under the weights that `fit` would keep, in nats, one draw a row."""
-        average = self.state.average.eval()
+        average = copy.deepcopy(self.state.average).eval()
         average.set_precision(None)
         torch.manual_seed(0)
         with torch.no_grad():
@@ -136,6 +138,7 @@ class Side:
             bias = [m for m in vae.encoder.network.modules() if isinstance(m, torch.nn.Linear)][-1]
             bias.weight[self.case.latent :] /= 2  # it says log sigma where the others say log sigma^2
             bias.bias[self.case.latent :] /= 2
+        self.scored = vae
         loss = Loss(vae.train(), TrainingOptions(), 0)
         torch.manual_seed(int(given["seed"]))
         rows = torch.from_numpy(given["rows"]).reshape(-1, *vae.event_shape)
@@ -146,9 +149,9 @@ class Side:
         return {"loss": float(value) * scale, "gradient": float(gradient.norm()) * scale}
 
     def evidence(self, rows: int, draws: int) -> dict[str, float]:
-        """Seconds that the bound of so many test rows takes, and the bound."""
+        """Seconds that the bound of so many test rows takes, and the bound; of the checked weights if there are any."""
         test, found = self._test()[:rows], []
-        vae = variate.build(self.rows, model_options(self.case)).to(self.case.device)
+        vae = self.scored or variate.build(self.rows, model_options(self.case)).to(self.case.device)
         vae.set_precision(torch.bfloat16 if self.case.precision == "bfloat16" else None)
         seconds = timed(lambda: found.append(variate.log_evidence(vae, test, draws)), self.case.device)
         return {"seconds": seconds, "value": found[0].estimate.value}
