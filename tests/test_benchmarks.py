@@ -126,7 +126,7 @@ def test_burda_is_short_or_has_its_epochs(burda, capsys):
         assert "must be at least 1, got 0" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("script", sorted(SCRIPTS.glob("*.py")), ids=lambda path: path.name)
-def test_every_script_says_what_it_is(script):
+def test_burda_says_what_it_is():
+    script = SCRIPTS / "burda.py"
     shown = subprocess.run([sys.executable, script, "--help"], capture_output=True, text=True, check=True)
     assert shown.stdout.startswith(f"usage: {script.name}")

@@ -1,0 +1,85 @@
+"""What all sides of a comparison have in common: the network, the batch, the precision, the machine's part."""
+
+import dataclasses
+import functools
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+ROWS_SEED = 0
+THRESHOLD = 127
+"""Grey levels above it are 1: then every side has the same Bernoulli likelihood, exactly."""
+SIDE = 28
+
+
+@dataclass(frozen=True)
+class Case:
+    """One comparison.
+
+    Attributes:
+        network: relu layers of one width, or variate's residual convolutional pair.
+        width: Units a hidden layer, or channels of the finest map.
+        depth: Hidden layers, or blocks a stage.
+        latent: Latent dimensions.
+        batch_size: Rows a step.
+        precision: Of the networks' products.
+        device: cpu or cuda.
+        threads: CPU threads.
+        lr: Of Adam.
+        rows: Training rows; None takes all of Fashion-MNIST's 60,000.
+        synthetic: Rows of random bits instead.
+    """
+
+    network: Literal["mlp", "conv"] = "mlp"
+    width: int = 512
+    depth: int = 2
+    latent: int = 20
+    batch_size: int = 128
+    precision: Literal["float32", "bfloat16"] = "float32"
+    device: str = "cpu"
+    threads: int = 1
+    lr: float = 1e-3
+    rows: int | None = None
+    synthetic: bool = False
+
+    def __str__(self) -> str:
+        """For a table's title."""
+        sizes = f"{SIDE**2}-" + f"{self.width}-" * self.depth + f"{self.latent}"
+        name = f"MLP {sizes} relu" if self.network == "mlp" else f"residual convolutions, width {self.width}"
+        return f"{name}, batch {self.batch_size}, {self.precision}, {self.device}"
+
+    def replace(self, **changes: Any) -> "Case":  # noqa: ANN401  any field
+        """Another case."""
+        return dataclasses.replace(self, **changes)
+
+    def asdict(self) -> dict[str, Any]:
+        """Plain values, for a worker."""
+        return dataclasses.asdict(self)
+
+
+@functools.cache
+def grey() -> tuple[np.ndarray, np.ndarray]:
+    """Fashion-MNIST's training and test images as they are, (N, 1, 28, 28)."""
+    import variate
+
+    rows = variate.read("fashion-mnist")
+    if rows.test is None:
+        raise AssertionError("fashion-mnist has an official test set")
+    return rows.values, rows.test
+
+
+def bits(case: Case, part: Literal["train", "test"] = "train") -> np.ndarray:
+    """The rows of a case as bits, (N, 1, 28, 28), uint8."""
+    if case.synthetic:
+        rng = np.random.default_rng(ROWS_SEED)
+        count = (case.rows or 60_000) if part == "train" else 1000
+        return rng.integers(0, 2, (count, 1, SIDE, SIDE), dtype=np.uint8)
+    images = grey()[part == "test"]
+    return (images[: case.rows] > THRESHOLD).astype(np.uint8)
+
+
+def batches(rows: int, batch_size: int, steps: int) -> list[int]:
+    """How many whole steps to take in each epoch, so that they come to this many: [468, 468, 64]."""
+    epoch = max(1, rows // batch_size)
+    return [epoch] * (steps // epoch) + ([steps % epoch] if steps % epoch else [])

@@ -1,0 +1,192 @@
+"""variate: the engine of `fit` as a user gets it, its importance-weighted bound, and whole runs of `fit`."""
+
+import contextlib
+import copy
+import resource
+import time
+import warnings
+from typing import Any
+
+import numpy as np
+import torch
+
+import variate
+from benchmarks.case import Case, bits
+from benchmarks.sides.networks import count, prepare, set_linear, timed
+from variate.estimates import bits_per_dim
+from variate.machine import keeping_heap
+from variate.objectives import elbo
+from variate.recipe import ModelOptions, TrainingOptions
+from variate.training.cost import multiplications
+from variate.training.feed import Feed
+from variate.training.hardware import settle
+from variate.training.loop import complete
+from variate.training.state import State
+from variate.training.step import Loss, Step
+
+SAME_WORK = {"clip": 0.0, "ema": 0.0, "schedule": "constant", "lr_warmup": 0.0}
+"""Options with which a step does what everyone's does: no clipping, no average of the weights."""
+
+
+def model_options(case: Case) -> ModelOptions:
+    """The model of a case."""
+    if case.network == "conv":
+        sizes = {"network": "conv", "width": case.width, "depth": case.depth}
+    else:
+        sizes = {"network": "plain", "activation": "relu", "width": case.width, "depth": case.depth}
+    return ModelOptions(latent=case.latent, likelihood="bernoulli", **sizes)  # type: ignore[arg-type]
+
+
+def engine(
+    vae: variate.VAE, rows: torch.Tensor, options: TrainingOptions, steps: int, levels: int
+) -> tuple[State, Step]:
+    """What `fit` trains with."""
+    state = State(vae, options.lr or 0.0)
+    feed = Feed(rows.to(vae.device), options.batch_size or 1, options.seed)
+    return state, Step(state, feed, options, steps, levels)
+
+
+class Side:
+    """variate."""
+
+    def __init__(self) -> None:
+        self.heap = contextlib.ExitStack()
+        self.scored: variate.VAE | None = None
+
+    def setup(
+        self, case: dict[str, Any], options: dict[str, Any] | None = None, same_work: bool = True, own: bool = False
+    ) -> dict[str, Any]:
+        """The model and the first step, compiled where `fit` would compile.
+
+        Args:
+            case: A `Case`.
+            options: Further training options.
+            same_work: Neither clip nor average, as no other side does.
+            own: Leave batch size, learning rate and precision to variate too.
+        """
+        self.case = Case(**case)
+        prepare(self.case)
+        self.rows = bits(self.case)
+        given = {"device": self.case.device, **(SAME_WORK if same_work and not own else {}), **(options or {})}
+        if not own:
+            given |= {"batch_size": self.case.batch_size, "lr": self.case.lr, "precision": self.case.precision}
+        start = time.perf_counter()
+        vae = variate.build(self.rows, model_options(self.case))
+        seconds_to_build = time.perf_counter() - start
+        self.begin(vae, TrainingOptions(), given)
+        seconds_to_begin = timed(lambda: self._steps(1), self.case.device)
+        chosen = {name: getattr(self.options, name) for name in ("compile", "precision", "threads", "batch_size")}
+        return {
+            "parameters": count(vae),
+            "seconds": seconds_to_build + self.seconds_to_prepare + seconds_to_begin,
+            "steps_per_epoch": len(self.rows) / chosen["batch_size"],
+            "epochs": self.options.epochs,
+            "note": ", ".join(f"{name} {value}" for name, value in chosen.items()),
+        }
+
+    def begin(self, vae: variate.VAE, options: TrainingOptions, given: dict[str, Any], levels: int = 0) -> None:
+        """Makes the engine, as `fit` does."""
+        start = time.perf_counter()
+        rows = torch.as_tensor(self.rows)
+        cost = multiplications(vae, rows[:1])
+        options = complete(options, given, len(rows), cost)
+        self.steps = max(1, round((options.epochs or 1) * len(rows) / (options.batch_size or 1)))
+        self.options = options = settle(options, vae, self.steps, cost)
+        torch.set_num_threads(options.threads or torch.get_num_threads())
+        vae.to(options.device)
+        vae.set_precision(torch.bfloat16 if options.precision == "bfloat16" else None)
+        self.heap.close()
+        self.heap.enter_context(keeping_heap())
+        vae.train()
+        self.state, self.step = engine(vae, rows, options, self.steps, levels)
+        self.seconds_to_prepare = time.perf_counter() - start
+
+    def _steps(self, steps: int) -> None:
+        for _ in range(steps):
+            self.step()
+
+    def run(self, steps: int) -> dict[str, float]:
+        """Seconds that so many steps take."""
+        return {"seconds": timed(lambda: self._steps(steps), self.case.device), "steps": steps}
+
+    def score(self) -> float:
+        """Mean ELBO of the test rows under the weights that `fit` would keep, in nats, one draw a row."""
+        average = copy.deepcopy(self.state.average).eval()
+        average.set_precision(None)
+        torch.manual_seed(0)
+        with torch.no_grad():
+            parts = [elbo(average, batch).elbo.double().sum() for batch in torch.as_tensor(self._test()).split(1000)]
+        return float(torch.stack(parts).sum()) / len(self._test())
+
+    def _test(self) -> np.ndarray:
+        return bits(self.case, "test")
+
+    def memory(self) -> float:
+        """Most resident memory so far, in GiB."""
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+
+    def check(self, file: str) -> dict[str, float]:
+        """The loss of given weights and rows in nats a row, the inputs not standardised and no mean's logit added."""
+        given = dict(np.load(file))
+        vae = variate.build(self.rows, model_options(self.case)).to(self.case.device)
+        set_linear(vae.encoder.network, given, "encoder")
+        set_linear(vae.decoder.network, given, "decoder")
+        vae.encoder.inputs.offset.zero_()
+        vae.encoder.inputs.unit.fill_(1)
+        vae.decoder.likelihood.mean_logit.zero_()
+        with torch.no_grad():
+            bias = [m for m in vae.encoder.network.modules() if isinstance(m, torch.nn.Linear)][-1]
+            bias.weight[self.case.latent :] /= 2  # it says log sigma where the others say log sigma^2
+            bias.bias[self.case.latent :] /= 2
+        self.scored = vae
+        loss = Loss(vae.train(), TrainingOptions(), 0)
+        torch.manual_seed(int(given["seed"]))
+        rows = torch.from_numpy(given["rows"]).reshape(-1, *vae.event_shape)
+        value, _ = loss(rows, torch.ones(()))
+        value.backward()
+        gradient = bias.weight.grad[: self.case.latent]  # type: ignore[index]
+        scale = loss.dimensions
+        return {"loss": float(value) * scale, "gradient": float(gradient.norm()) * scale}
+
+    def evidence(self, rows: int, draws: int) -> dict[str, float]:
+        """Seconds that the bound of so many test rows takes, and the bound; of the checked weights if there are any."""
+        test, found = self._test()[:rows], []
+        vae = self.scored or variate.build(self.rows, model_options(self.case)).to(self.case.device)
+        vae.set_precision(torch.bfloat16 if self.case.precision == "bfloat16" else None)
+        seconds = timed(lambda: found.append(variate.log_evidence(vae, test, draws)), self.case.device)
+        return {"seconds": seconds, "value": found[0].estimate.value}
+
+    def fit_for(self, seconds: float, model: dict[str, Any], case: dict[str, Any]) -> dict[str, Any]:
+        """A run of `fit` on grey levels whose schedule ends after about so long, and its test bits/dim."""
+        self.case = Case(**case)
+        prepare(self.case)
+        parts = variate.split(variate.read("fashion-mnist"))
+        self.rows, validation, test = (part[: self.case.rows] for part in (parts.train, parts.validation, parts.test))
+        given = {"device": self.case.device}
+        vae = variate.build(self.rows, ModelOptions(**model))
+        epochs = self._affordable(vae, given, seconds, len(validation))
+        vae = variate.build(self.rows, ModelOptions(**model))
+        start = time.perf_counter()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", variate.VariateWarning)
+            history = variate.fit(vae, self.rows, validation, epochs=epochs, **given)
+        real = time.perf_counter() - start
+        found = variate.evaluate(vae, test)
+        options = history.options
+        return {
+            "seconds": real,
+            "epochs": epochs,
+            "bits_per_dim": bits_per_dim(-found.elbo.value, found.dimensions),
+            "stderr": bits_per_dim(found.elbo.stderr, found.dimensions),
+            "note": f"compile {options.compile}, precision {options.precision}, stopped {history.stopped}",
+        }
+
+    def _affordable(self, vae: variate.VAE, given: dict[str, Any], seconds: float, held_out: int) -> int:
+        """Epochs that end in so many seconds, from a trial: compilation, steps, and a validation an epoch."""
+        self.begin(vae, TrainingOptions(), given)
+        first = self.seconds_to_prepare + timed(lambda: self._steps(2), self.case.device)
+        trial = 10
+        step = timed(lambda: self._steps(trial), self.case.device) / trial
+        batch = self.step.feed.batch_size
+        epoch = (len(self.rows) + held_out / 3) / batch * step
+        return max(1, int((seconds - first) / epoch))
