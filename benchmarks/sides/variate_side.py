@@ -17,10 +17,7 @@ from variate.estimates import bits_per_dim
 from variate.machine import keeping_heap
 from variate.objectives import elbo
 from variate.recipe import ModelOptions, TrainingOptions
-from variate.training.cost import multiplications
-from variate.training.feed import Feed
-from variate.training.hardware import settle
-from variate.training.loop import complete
+from variate.training import job as variate_job
 from variate.training.state import State
 from variate.training.step import Loss, Step
 
@@ -35,15 +32,6 @@ def model_options(case: Case) -> ModelOptions:
     else:
         sizes = {"network": "plain", "activation": "relu", "width": case.width, "depth": case.depth}
     return ModelOptions(latent=case.latent, likelihood="bernoulli", **sizes)  # type: ignore[arg-type]
-
-
-def engine(
-    vae: variate.VAE, rows: torch.Tensor, options: TrainingOptions, steps: int, levels: int
-) -> tuple[State, Step]:
-    """What `fit` trains with."""
-    state = State(vae, options.lr or 0.0)
-    feed = Feed(rows.to(vae.device), options.batch_size or 1, options.seed)
-    return state, Step(state, feed, options, steps, levels)
 
 
 class Side:
@@ -87,18 +75,14 @@ class Side:
     def begin(self, vae: variate.VAE, options: TrainingOptions, given: dict[str, Any], levels: int = 0) -> None:
         """Makes the engine, as `fit` does."""
         start = time.perf_counter()
-        rows = torch.as_tensor(self.rows)
-        cost = multiplications(vae, rows[:1])
-        options = complete(options, given, len(rows), cost)
-        self.steps = max(1, round((options.epochs or 1) * len(rows) / (options.batch_size or 1)))
-        self.options = options = settle(options, vae, self.steps, cost)
-        torch.set_num_threads(options.threads or torch.get_num_threads())
-        vae.to(options.device)
-        vae.set_precision(torch.bfloat16 if options.precision == "bfloat16" else None)
+        job = variate_job.prepare(vae, self.rows, None, options, given, levels)
+        self.options, self.steps = job.options, job.steps
+        torch.set_num_threads(job.options.threads or torch.get_num_threads())
         self.heap.close()
         self.heap.enter_context(keeping_heap())
         vae.train()
-        self.state, self.step = engine(vae, rows, options, self.steps, levels)
+        self.state = State(vae, job.options)
+        self.step = Step(self.state, variate_job.feed_of(vae, job), job.options, job.steps, levels)
         self.seconds_to_prepare = time.perf_counter() - start
 
     def _steps(self, steps: int) -> None:
