@@ -13,20 +13,18 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from variate import files, ranks
 from variate.errors import InputError
 from variate.recipe import Recipe, TrainingOptions
 from variate.training import schedule
+from variate.training.adam import Adam
 from variate.training.weights import Weights
 from variate.vae import VAE
 
 Record = dict[str, Any]
 """One line of metrics: numbers, and the list of collapsed latents."""
-
-BETAS = (0.9, 0.99)
-"""Of Adam: the shorter memory of squared gradients was measured to reach a given ELBO sooner."""
 
 FRESHNESS = 0.01
 """The moving average, whose memory is 1 / (1 - decay) steps, takes in the weights once in this part of it."""
@@ -65,9 +63,7 @@ class State:
         self.vae, self.decay = vae, options.ema
         self.weights = Weights(vae, averaged=options.ema > 0)
         self.average = self.weights.average
-        moved = nn.Parameter(self.weights.vector)
-        moved.grad = self.weights.gradient
-        self.optimizer: Any = torch.optim.Adam([moved], lr=options.lr or 0.0, betas=BETAS, fused=True)
+        self.optimizer = Adam(self.weights.vector)
         self.best = self._best()
         self.totals = torch.zeros(4, dtype=torch.float64, device=vae.device)
         self.progress = Progress()
@@ -75,10 +71,15 @@ class State:
     def _best(self) -> dict[str, Tensor]:
         return {name: tensor.clone() for name, tensor in self.average.state_dict().items()}
 
-    def move(self, lr: float) -> None:
-        """Takes the optimiser's step at this learning rate, and moves the average weights towards the new ones."""
-        self.optimizer.param_groups[0]["lr"] = lr
-        self.optimizer.step()
+    def move(self, lr: float, divisor: Tensor | None = None, held: Tensor | None = None) -> None:
+        """Takes the optimiser's step, and moves the average weights towards the new ones.
+
+        Args:
+            lr: Learning rate.
+            divisor: What the gradient is divided by first.
+            held: 1 where the weights are to stay as they are.
+        """
+        self.optimizer.step(self.weights.gradient, lr, divisor, held)
         self._update_average()
         self.weights.publish()
         self.progress.step += 1
@@ -119,8 +120,7 @@ class State:
         tensors = {f"model.{k}": v for k, v in self.weights.state_dict().items()}
         tensors |= {f"average.{k}": v for k, v in self.average.state_dict().items()}
         tensors |= {f"best.{k}": v for k, v in self.best.items()}
-        for number, moments in self.optimizer.state_dict()["state"].items():
-            tensors |= {f"optimizer.{number}.{k}": v for k, v in moments.items()}
+        tensors |= {f"optimizer.{k}": v for k, v in self.optimizer.moments.items()}
         tensors["totals"] = self.totals
         progress = json.dumps(dataclasses.asdict(self.progress))
         files.write_tensors(run / CHECKPOINT, tensors, {"progress": progress, "identity": identity})
@@ -139,16 +139,14 @@ class State:
         tensors, metadata = ranks.first(lambda: files.read_tensors(run / CHECKPOINT))
         if not same_run(metadata.get("identity", ""), identity):
             raise InputError(f"the checkpoint in {str(run)!r} is of other data or options: resume with the same ones")
+        if "optimizer.steps" not in tensors:
+            raise InputError(f"the checkpoint in {str(run)!r} is of an earlier version of variate: start a new run")
         part = {p: {k.removeprefix(p): v for k, v in tensors.items() if k.startswith(p)} for p in PARTS}
         self.weights.load_state_dict(part["model."])
         self.average.load_state_dict(part["average."])
         self.best = {k: v.to(self.vae.device) for k, v in part["best."].items()}
         self.totals.copy_(tensors["totals"])
-        moments: dict[int, dict[str, Tensor]] = {}
-        for name, tensor in part["optimizer."].items():
-            number, _, key = name.partition(".")
-            moments.setdefault(int(number), {})[key] = tensor
-        self.optimizer.load_state_dict({"state": moments, "param_groups": self.optimizer.state_dict()["param_groups"]})
+        self.optimizer.load(part["optimizer."])
         self.progress = Progress(**json.loads(metadata["progress"]))
 
 

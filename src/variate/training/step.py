@@ -110,29 +110,28 @@ class Step:
             loss, totals = self.call(x, self.beta)
         loss.backward()
         norm = state.weights.gather()
-        self._guard(loss.detach(), norm, step)
+        held = self._guard(loss.detach(), norm, step)
         options = self.options
+        divisor = (norm / options.clip).clamp(min=1).float() if options.clip else None
         lr = schedule.learning_rate(step, self.steps, options.lr or 0.0, options.lr_warmup, options.schedule)
         state.totals += totals
-        state.move(lr)
+        state.move(lr, divisor, held)
 
-    def _guard(self, loss: Tensor, norm: Tensor, step: int) -> None:
-        """Keeps a non-finite loss or gradient from the weights, and tells the optimiser how much to clip.
+    def _guard(self, loss: Tensor, norm: Tensor, step: int) -> Tensor | None:
+        """Keeps a non-finite loss or gradient from the weights; what it returns is the optimiser's `held`.
 
         A GPU's host need not wait for the loss: the optimiser is told, on the device, not to move from the first bad
         step on, and the host looks now and then.
         """
-        optimizer, clip = self.state.optimizer, self.options.clip
-        optimizer.grad_scale = (norm / clip).clamp(min=1).float() if clip else None  # fused Adam divides by it
         if loss.device.type == "cpu":
             if not math.isfinite(float(loss) + float(norm)):
                 raise self.explain(step)
-            return
+            return None
         bad = ~(loss + norm).isfinite()
         self.failed = torch.where(bad & (self.failed < 0), step, self.failed)
-        optimizer.found_inf = (self.failed >= 0).float()  # fused Adam then leaves all as it is
         if step % LOOK_EVERY == 0:
             self.look()
+        return (self.failed >= 0).float()
 
     def look(self) -> None:
         """Raises if a step so far was not finite."""
