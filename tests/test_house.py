@@ -22,6 +22,7 @@ LAYERS = (  # a module imports only from the lines above its own
     ("data", "distributions"),
     ("likelihoods", "networks", "posteriors", "priors"),
     ("vae",),
+    ("compiling",),
     ("compose", "objectives", "evidence", "diagnostics"),
     ("evaluation", "training", "budget"),
     ("doctor",),

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from variate import machine
+from variate.compiling import scoring
 from variate.distributions import Gaussian
 from variate.errors import InputError
 from variate.estimates import Estimate, estimate
@@ -107,8 +108,15 @@ def log_evidence(
     _check(rows, num_samples, also, proposal, chunk)
     index = some_rows(len(rows), num_rows, seed)
     parts = []
-    with evaluating(vae), machine.keeping_heap(), progress("importance sampling", len(index), show_progress) as tell:
-        for block in index.split(max(1, chunk // min(TILE, num_samples))):
+    at_once = max(1, chunk // min(TILE, num_samples))
+    draws = max(1, min(TILE, num_samples, chunk // min(at_once, len(index))))
+    with (
+        evaluating(vae),
+        machine.keeping_heap(),
+        scoring(vae.decoder, (draws, min(at_once, len(index))), len(index) * num_samples),
+        progress("importance sampling", len(index), show_progress) as tell,
+    ):
+        for block in index.split(at_once):
             batch = rows[block].to(vae.device)
             q_z = vae.posterior(batch) if proposal is None else proposal[block.to(proposal.loc.device)]
             weights = Weights(len(block), num_samples, also, TILE)

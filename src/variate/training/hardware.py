@@ -2,16 +2,15 @@
 
 import dataclasses
 import math
-import shutil
 
 import torch
 from torch import nn
 
 from variate import ranks
+from variate.compiling import WORTH_FUSING, can_compile, can_fuse
 from variate.errors import InputError
 from variate.machine import fast_bfloat16
 from variate.recipe import Compile, TrainingOptions
-from variate.training.compiling import can_fuse
 from variate.vae import VAE
 
 WORTH_BFLOAT16 = 100_000
@@ -23,9 +22,6 @@ WORTH_THREADS = 20_000_000
 WORTH_COMPILING = 1e13
 """Multiplications of a run from which compiling the whole loss saves more than it costs: some 35 s, for a tenth of the
 time of an MLP's steps beyond what compiling the likelihood alone saves. Convolutions on a CPU gain nothing."""
-
-WORTH_FUSING = 2.5e9
-"""Numbers that the decoder gives in a run from which compiling the likelihood pays: some 15 s, for 6 ns a number."""
 
 
 def settle(options: TrainingOptions, vae: VAE, steps: int, cost: int) -> TrainingOptions:
@@ -83,8 +79,3 @@ def compiling(options: TrainingOptions, vae: VAE, products: int, steps: int) -> 
         return "on"
     numbers = math.prod(likelihood.out_shape) * (options.batch_size or 1) * options.samples * steps
     return "likelihood" if numbers >= WORTH_FUSING and can_fuse(likelihood) else "off"
-
-
-def can_compile(device: str) -> bool:
-    """Whether torch.compile finds the compiler it needs."""
-    return device.startswith("cuda") or any(shutil.which(name) for name in ("g++", "clang++"))

@@ -12,12 +12,12 @@ import torch
 from torch import Tensor, nn
 
 from variate import ranks
+from variate.compiling import compiled, fused
 from variate.distributions.support import trusting
 from variate.objectives import Scored, Training
 from variate.recipe import TrainingOptions
 from variate.rng import mix, reseed, seeded
 from variate.training import schedule
-from variate.training.compiling import compiled, fused
 from variate.training.feed import Feed
 from variate.training.nonfinite import NonFiniteError, explain
 from variate.training.random import draw_bits

@@ -1,28 +1,43 @@
-"""What torch.compile is used for: a whole loss, or only the likelihood with its gradient.
+"""What torch.compile is used for: a whole loss, or only a likelihood, with or without its gradient.
 
 The likelihood is where a step that is not compiled loses most: dozens of passes over the outputs of the decoder and as
 many on the way back. Compiled, it is one pass that reads the outputs and writes their gradient, and takes seconds to
 compile instead of half a minute.
 """
 
-from collections.abc import Callable
+import math
+import shutil
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import FunctionType
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from variate.errors import VariateWarning
 from variate.likelihoods import Likelihood
+from variate.vae import Decoder
 
 Score = Callable[[Tensor, Tensor], Tensor]
 """Log p(x|z), (*batch), from the decoder's outputs, (*batch, *out_shape), and rows, (*x_batch, *event)."""
+
+WORTH_FUSING = 2.5e9
+"""Numbers that a decoder gives in all from which compiling the likelihood pays: some 15 s, for 6 ns a number."""
+
+
+def can_compile(device: str) -> bool:
+    """Whether torch.compile finds the compiler it needs."""
+    return device.startswith("cuda") or any(shutil.which(name) for name in ("g++", "clang++"))
 
 
 def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     """The function as one graph with the same draws, for calls that differ only in the numbers in their tensors.
 
     The compiler keeps what it compiled with a function's code and tests at each call whether it fits. Here the code is
-    a copy that nothing else calls, so the tests, which take as long as a small layer, are left out.
+    a copy that nothing else calls, so the tests, which take as long as a small layer, are left out. Where the compiler
+    fails, the function is called as it is, with a warning.
 
     Args:
         function: A plain function, not a module.
@@ -32,7 +47,19 @@ def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     code = function.__code__.replace()
     own = FunctionType(code, function.__globals__, function.__name__, function.__defaults__, function.__closure__)
     options: dict[str, Any] = {"fallback_random": True, "guard_filter_fn": torch.compiler.skip_all_guards_unsafe}
-    return torch.compile(own, fullgraph=True, dynamic=False, options=options)
+    graph: Callable[..., Any] = torch.compile(own, fullgraph=True, dynamic=False, options=options)
+
+    def call(*arguments: Tensor) -> Any:  # noqa: ANN401
+        nonlocal graph
+        try:
+            return graph(*arguments)
+        except torch._dynamo.exc.TorchDynamoException as error:
+            reason = str(error).strip().splitlines()[0]
+            warnings.warn(f"torch.compile failed, going on without it ({reason})", VariateWarning, stacklevel=2)
+            graph = function
+            return function(*arguments)
+
+    return call
 
 
 def can_fuse(likelihood: Likelihood) -> bool:
@@ -44,7 +71,7 @@ def can_fuse(likelihood: Likelihood) -> bool:
 
 
 def fused(likelihood: Likelihood) -> Score:
-    """Scores outputs by a likelihood in one compiled pass that yields the gradient as well.
+    """Scores outputs of one shape by a likelihood in one compiled pass that yields the gradient as well.
 
     Args:
         likelihood: One that `can_fuse`.
@@ -77,3 +104,29 @@ class _Fused(torch.autograd.Function):
         (gradient,) = ctx.saved_tensors
         weight = upstream.to(gradient.dtype)
         return gradient * weight.reshape(weight.shape + (1,) * (gradient.dim() - weight.dim())), None, None
+
+
+@contextmanager
+def scoring(decoder: Decoder, batch: tuple[int, ...], passes: int) -> Iterator[None]:
+    """Has outputs of one shape scored in one compiled pass inside the block, without gradients, where that pays.
+
+    Args:
+        decoder: Of the model.
+        batch: Batch shape of the outputs that most passes give.
+        passes: Rows that will be decoded in all.
+    """
+    likelihood = decoder.likelihood
+    numbers = passes * math.prod(likelihood.out_shape)
+    if numbers < WORTH_FUSING or not can_compile(next(decoder.parameters()).device.type):
+        yield
+        return
+
+    def plain(outputs: Tensor, x: Tensor) -> Tensor:
+        return likelihood(outputs).log_prob(x)
+
+    kernel, shape = compiled(plain), torch.Size(batch + likelihood.out_shape)
+    before, decoder.score = decoder.score, lambda outputs, x: (kernel if outputs.shape == shape else plain)(outputs, x)
+    try:
+        yield
+    finally:
+        decoder.score = before

@@ -7,10 +7,11 @@ import json
 import warnings
 
 import torch
+import torch._inductor.config as inductor
 
-from variate import ModelOptions, build, fit, likelihoods
+from variate import ModelOptions, build, compiling, fit, likelihoods, log_evidence
+from variate.compiling import compiled, fused
 from variate.distributions.support import trusting
-from variate.training.compiling import compiled, fused
 
 EVENT = (3, 2)
 FAMILIES = {
@@ -52,6 +53,27 @@ def elbo(compile, width, **options):
     return record["validation_elbo"]
 
 
+def evidence(fast):
+    """The bound of 13 rows, some of them in a last block of another shape."""
+    compiling.WORTH_FUSING = 0 if fast else 1e99
+    torch.manual_seed(4)
+    rows = torch.randint(0, 16, (13, 6)).to(torch.uint8)
+    vae = build(rows, ModelOptions(latent=2, width=8, depth=1), seed=3)
+    result = log_evidence(vae, rows, 250, chunk=500).log_evidence.tolist()
+    assert vae.decoder.score is None
+    return result
+
+
+def broken():
+    """What comes of a compiler that does not work: the warning, and the result."""
+    inductor.cpp.cxx = ("/bin/false",)
+    inductor.force_disable_caches = True
+    with warnings.catch_warnings(record=True) as seen:
+        warnings.simplefilter("always")
+        result = compiled(lambda x: x.sin() * 3 + 1)(torch.zeros(5)).tolist()
+    return [[str(w.message) for w in seen if issubclass(w.category, compiling.VariateWarning)], result]
+
+
 if __name__ == "__main__":
     torch.manual_seed(0)
     torch.set_num_threads(1)
@@ -60,4 +82,6 @@ if __name__ == "__main__":
     runs |= {f"{how} of three draws": elbo(how, 8, samples=3, bound="iwae") for how in ("off", "likelihood")}
     fusions = {name: fused_differences(name, ()) for name in FAMILIES}
     fusions["bernoulli of two draws"] = fused_differences("bernoulli", (2,))
-    print(json.dumps({"runs": runs, "fused": fusions, "own": of_their_own()}))
+    found = {"runs": runs, "fused": fusions, "own": of_their_own()}
+    found |= {"evidence": [evidence(fast) for fast in (True, False)], "broken": broken()}
+    print(json.dumps(found))

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from variate import likelihoods
-from variate.training.compiling import can_fuse
+from variate.compiling import can_fuse
 
 EVENT = (3, 2)
 
@@ -36,6 +36,19 @@ def test_compiled_runs_in_one_process_each_train_their_own_model(found):
         assert runs[f"likelihood {width}"] == pytest.approx(runs[f"off {width}"], abs=1e-3)
         assert runs[f"on {width}"] == pytest.approx(runs[f"off {width}"], abs=1e-3)
     assert runs["likelihood of three draws"] == pytest.approx(runs["off of three draws"], abs=1e-3)
+
+
+def test_the_evidence_is_the_same_by_a_compiled_score(found):
+    fast, plain = found["evidence"]
+    assert fast == pytest.approx(plain, abs=1e-4)
+    assert fast != plain, "rounding shows that another way was taken"
+
+
+def test_a_compiler_that_fails_is_done_without(found):
+    messages, result = found["broken"]
+    assert result == [1.0] * 5
+    assert len(messages) == 1
+    assert messages[0].startswith("torch.compile failed, going on without it")
 
 
 def test_what_cannot_be_fused():
