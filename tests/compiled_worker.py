@@ -55,7 +55,7 @@ def elbo(compile, width, **options):
 
 def evidence(fast):
     """The bound of 13 rows, some of them in a last block of another shape."""
-    compiling.WORTH_FUSING = 0 if fast else 1e99
+    compiling.SECONDS_TO_FUSE = 0 if fast else 1e99
     torch.manual_seed(4)
     rows = torch.randint(0, 16, (13, 6)).to(torch.uint8)
     vae = build(rows, ModelOptions(latent=2, width=8, depth=1), seed=3)

@@ -23,8 +23,10 @@ from variate.vae import Decoder
 Score = Callable[[Tensor, Tensor], Tensor]
 """Log p(x|z), (*batch), from the decoder's outputs, (*batch, *out_shape), and rows, (*x_batch, *event)."""
 
-WORTH_FUSING = 2.5e9
-"""Numbers that a decoder gives in all from which compiling the likelihood pays: some 15 s, for 6 ns a number."""
+SECONDS_TO_FUSE = 15.0
+"""What compiling a likelihood takes, with an empty cache."""
+SECONDS_A_NUMBER = 6e-9
+"""What it saves a number that the decoder gives, on two cores."""
 
 
 def can_compile(device: str) -> bool:
@@ -60,6 +62,11 @@ def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
             return function(*arguments)
 
     return call
+
+
+def seconds_saved(likelihood: Likelihood, passes: int) -> float:
+    """What compiling a likelihood saves where so many rows are decoded in all; counted, so the same at every call."""
+    return passes * math.prod(likelihood.out_shape) * SECONDS_A_NUMBER
 
 
 def can_fuse(likelihood: Likelihood) -> bool:
@@ -116,8 +123,8 @@ def scoring(decoder: Decoder, batch: tuple[int, ...], passes: int) -> Iterator[N
         passes: Rows that will be decoded in all.
     """
     likelihood = decoder.likelihood
-    numbers = passes * math.prod(likelihood.out_shape)
-    if numbers < WORTH_FUSING or not can_compile(next(decoder.parameters()).device.type):
+    worth = seconds_saved(likelihood, passes) > SECONDS_TO_FUSE
+    if not worth or not can_compile(next(decoder.parameters()).device.type):
         yield
         return
 

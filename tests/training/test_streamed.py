@@ -116,7 +116,7 @@ def test_a_stream_trains_as_the_same_rows_in_memory_in_the_same_order(parts, mon
         rest.order = PooledOrder(torch.from_numpy(parts.train.bounds), 64, 100, job.options.seed)
         return rest
 
-    monkeypatch.setattr(loop, "_feed", pooled)
+    monkeypatch.setattr(loop, "feed_of", pooled)
     train = parts.train.take(np.arange(len(parts.train)))
     again = variate.fit(resident, train, parts.validation, **SHORT)
     assert again == first

@@ -1,13 +1,12 @@
 """What the options leave to the machine: device, precision, compilation and threads."""
 
 import dataclasses
-import math
 
 import torch
 from torch import nn
 
 from variate import ranks
-from variate.compiling import WORTH_FUSING, can_compile, can_fuse
+from variate.compiling import SECONDS_TO_FUSE, can_compile, can_fuse, seconds_saved
 from variate.errors import InputError
 from variate.machine import fast_bfloat16
 from variate.recipe import Compile, TrainingOptions
@@ -19,9 +18,10 @@ WORTH_BFLOAT16 = 100_000
 WORTH_THREADS = 20_000_000
 """Multiplications a step from which a second thread pays: below, waking and waiting for it costs more than it does."""
 
-WORTH_COMPILING = 1e13
-"""Multiplications of a run from which compiling the whole loss saves more than it costs: some 35 s, for a tenth of the
-time of an MLP's steps beyond what compiling the likelihood alone saves. Convolutions on a CPU gain nothing."""
+SECONDS_A_STEP = 1.3e-3
+"""What compiling the whole loss saves a step on a CPU: hundreds of calls. Convolutions there gain nothing."""
+SECONDS_TO_COMPILE = 35.0
+"""With an empty cache."""
 
 
 def settle(options: TrainingOptions, vae: VAE, steps: int, cost: int) -> TrainingOptions:
@@ -48,16 +48,15 @@ def settle(options: TrainingOptions, vae: VAE, steps: int, cost: int) -> Trainin
     size = cost * (options.batch_size or 1) * options.samples
     number = options.threads or (1 if size / ranks.world() < WORTH_THREADS else torch.get_num_threads())
     options = dataclasses.replace(options, device=device, precision=precision, threads=number)
-    return dataclasses.replace(options, compile=compiling(options, vae, size * steps, steps))
+    return dataclasses.replace(options, compile=compiling(options, vae, steps))
 
 
-def compiling(options: TrainingOptions, vae: VAE, products: int, steps: int) -> Compile:
+def compiling(options: TrainingOptions, vae: VAE, steps: int) -> Compile:
     """What to compile: counted rather than timed, so that a run can be repeated to the last digit.
 
     Args:
         options: Complete but for this.
         vae: The model.
-        products: Multiplications of the run.
         steps: Of the run.
 
     Raises:
@@ -74,8 +73,11 @@ def compiling(options: TrainingOptions, vae: VAE, products: int, steps: int) -> 
         raise InputError("compile='likelihood' is not for trained or optimal scales: use 'on' or 'off'")
     if options.compile != "auto":
         return options.compile
-    convolves = device == "cpu" and any(isinstance(m, nn.Conv2d) for m in vae.modules())
-    if products >= WORTH_COMPILING and options.bound != "dreg" and not convolves:
-        return "on"
-    numbers = math.prod(likelihood.out_shape) * (options.batch_size or 1) * options.samples * steps
-    return "likelihood" if numbers >= WORTH_FUSING and can_fuse(likelihood) else "off"
+    saved = {"off": 0.0, "likelihood": 0.0, "on": 0.0}
+    by_likelihood = seconds_saved(likelihood, (options.batch_size or 1) * options.samples * steps)
+    if can_fuse(likelihood):
+        saved["likelihood"] = by_likelihood - SECONDS_TO_FUSE
+    if options.bound != "dreg" and not (device == "cpu" and any(isinstance(m, nn.Conv2d) for m in vae.modules())):
+        saved["on"] = by_likelihood + steps * SECONDS_A_STEP - SECONDS_TO_COMPILE
+    choices: tuple[Compile, ...] = ("off", "likelihood", "on")
+    return max(choices, key=lambda how: saved[how])
