@@ -26,6 +26,7 @@ SECTIONS = {
     "time-to-quality": "seconds until a test ELBO is reached, beside pythae",
     "quality": "test bits/dim of 8-bit pixels after given times",
     "evaluation": "the importance-weighted bound, beside PyTorch and pythae",
+    "processes": "several processes, beside one with as many threads",
     "start-up": "start of a process, first step, memory, growth",
 }
 ALL = "all"

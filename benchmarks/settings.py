@@ -79,8 +79,10 @@ def set_up(
     return found
 
 
-def seconds_per_step(running: Mapping[str, Worker], settings: Settings) -> dict[str, list[float]]:
-    """For each side its seconds a step, round by round."""
+def seconds_per_step(
+    running: Mapping[str, Worker], settings: Settings, known: Mapping[str, dict[str, Any]]
+) -> dict[str, list[float]]:
+    """For each side its seconds a step, round by round; a turn is about a block, but no shorter than a side's own."""
 
     def turn(worker: Worker, steps: int) -> float:
         time.sleep(PAUSE)
@@ -91,6 +93,7 @@ def seconds_per_step(running: Mapping[str, Worker], settings: Settings) -> dict[
     for name, worker in running.items():
         worker.call("run", steps=1)
         trial = worker.call("run", steps=2)
-        steps[name] = steps_for(settings.block, trial["seconds"], trial["steps"])
+        least = known.get(name, {}).get("turn", 1)
+        steps[name] = max(least, steps_for(settings.block, trial["seconds"], trial["steps"]))
     say(f"  {settings.rounds} rounds of {', '.join(running)}")
     return alternate({name: partial(turn, worker, steps[name]) for name, worker in running.items()}, settings.rounds)

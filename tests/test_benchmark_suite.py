@@ -194,10 +194,10 @@ def test_seconds_a_step_are_those_that_the_sides_say():
             return {"seconds": steps * self.pace, "steps": steps}
 
     quick, slow = Fake(0.01, 8), Fake(0.5, 1)
-    found = seconds_per_step({"quick": quick, "slow": slow}, Settings(rounds=3, block=2.0))
+    found = seconds_per_step({"quick": quick, "slow": slow}, Settings(rounds=3, block=2.0), {"slow": {"turn": 9}})
     assert found == {"quick": pytest.approx([0.01] * 3), "slow": pytest.approx([0.5] * 3)}
     assert quick.asked == [1, 2, 200, 200, 200]
-    assert slow.asked == [1, 2, 4, 4, 4]
+    assert slow.asked == [1, 2, 9, 9, 9], "its own turn is longer than a block"
 
 
 def parameters(case):

@@ -58,7 +58,7 @@ def compare(case: Case, settings: Settings) -> Table:
     chosen = sides(case, settings)
     with workers(settings.threads, {name: SIDES + module for name, (module, _) in chosen.items()}) as running:
         known = set_up(running, {name: arguments for name, (_, arguments) in chosen.items()}, table)
-        seconds = seconds_per_step(running, settings)
+        seconds = seconds_per_step(running, settings, known)
     parameters = {name: found["parameters"] for name, found in known.items()}
     if len(set(parameters.values())) > 1:
         raise AssertionError(f"the sides' models differ in their numbers of parameters: {parameters}")

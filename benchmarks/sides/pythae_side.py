@@ -87,7 +87,12 @@ class Side:
         found = {"parameters": count(self.model), "seconds": time.perf_counter() - start}
         if trial:
             self.loaders = int(decide({str(n): partial(self._trial, n, trial) for n in LOADERS}))
-        return found | {"loaders": self.loaders, "note": f"loader processes {self.loaders}, precision float32"}
+        turn = trial if self.loaders else 1  # starting processes is paid once an epoch, so none is cut short
+        return found | {
+            "turn": turn,
+            "loaders": self.loaders,
+            "note": f"loader processes {self.loaders}, precision float32",
+        }
 
     def _trial(self, loaders: int, steps: int) -> float:
         self.loaders = loaders

@@ -87,7 +87,8 @@ class Side:
         found = {"parameters": count(self.model), "seconds": time.perf_counter() - start}
         if trial and not tuned:
             self.loaders = int(decide({str(n): partial(self._trial, n, trial) for n in LOADERS}))
-        return found | {"note": note or f"loader processes {self.loaders}"}
+        turn = trial if self.loaders else 1  # starting processes is paid once an epoch, so none is cut short
+        return found | {"turn": turn, "note": note or f"loader processes {self.loaders}"}
 
     def _compiled(self) -> tuple[Callable[[Tensor], Tensor], str]:
         """The loss compiled, or as it is where there is no compiler."""

@@ -25,6 +25,7 @@ Score = Callable[[Tensor, Tensor], Tensor]
 
 SECONDS_TO_FUSE = 15.0
 """What compiling a likelihood takes, with an empty cache."""
+SEVERAL_KERNELS = 3
 SECONDS_A_NUMBER = 6e-9
 """What it saves a number that the decoder gives, on two cores."""
 
@@ -34,7 +35,7 @@ def can_compile(device: str) -> bool:
     return device.startswith("cuda") or any(shutil.which(name) for name in ("g++", "clang++"))
 
 
-def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
+def compiled(function: Callable[..., Any], kernels: int = 1) -> Callable[..., Any]:
     """The function as one graph with the same draws, for calls that differ only in the numbers in their tensors.
 
     The compiler keeps what it compiled with a function's code and tests at each call whether it fits. Here the code is
@@ -43,12 +44,17 @@ def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
 
     Args:
         function: A plain function, not a module.
+        kernels: About how many it takes: from a few on, compiling what they include beforehand pays.
     """
     if not isinstance(function, FunctionType):
         raise AssertionError("only a plain function has code to copy")
     code = function.__code__.replace()
     own = FunctionType(code, function.__globals__, function.__name__, function.__defaults__, function.__closure__)
-    options: dict[str, Any] = {"fallback_random": True, "guard_filter_fn": torch.compiler.skip_all_guards_unsafe}
+    options: dict[str, Any] = {
+        "fallback_random": True,
+        "guard_filter_fn": torch.compiler.skip_all_guards_unsafe,
+        "cpp_cache_precompile_headers": kernels >= SEVERAL_KERNELS,
+    }
     graph: Callable[..., Any] = torch.compile(own, fullgraph=True, dynamic=False, options=options)
 
     def call(*arguments: Tensor) -> Any:  # noqa: ANN401

@@ -24,6 +24,8 @@ from variate.training.random import draw_bits
 from variate.training.state import State
 from variate.vae import VAE
 
+MANY = 20
+"""Kernels of a whole loss, about."""
 LOOK_EVERY = 50
 """On a GPU the host looks for a non-finite step every so many steps, since each look waits for the device."""
 
@@ -79,7 +81,7 @@ class Step:
         self.loss = Loss(state.vae, options, levels)
         self._rehearse()
         if options.compile == "on":
-            self.loss.compute = compiled(lambda x, beta: self.loss.of(x, beta))
+            self.loss.compute = compiled(lambda x, beta: self.loss.of(x, beta), kernels=MANY)
         elif options.compile == "likelihood":
             state.vae.decoder.score = fused(state.vae.decoder.likelihood)
         self.call = ranks.wrapped(self.loss)
