@@ -27,6 +27,7 @@ SECTIONS = {
     "quality": "test bits/dim of 8-bit pixels after given times",
     "evaluation": "the importance-weighted bound, beside PyTorch and pythae",
     "processes": "several processes, beside one with as many threads",
+    "feeding": "batches alone, out of memory and off the disk",
     "start-up": "start of a process, first step, memory, growth",
 }
 ALL = "all"

@@ -65,6 +65,8 @@ class PooledOrder:
     def __init__(self, bounds: Tensor, at_once: int, batch_size: int, seed: int) -> None:
         self.bounds, self.at_once, self.batch_size, self.seed = bounds, at_once, batch_size, seed
         self.num_rows = int(bounds[-1])
+        if not 1 <= batch_size <= self.num_rows:
+            raise AssertionError(f"a batch holds 1 to {self.num_rows} rows, got {batch_size}")
         self._epochs: dict[int, tuple[Tensor, Tensor]] = {}
         self._pools: dict[tuple[int, int], Tensor] = {}
 
