@@ -305,11 +305,16 @@ def computed(way):
     return out if isinstance(out, tuple) else (out,)
 
 
-def test_the_floor_is_a_part_of_the_step():
-    row = floor.row([0.02, 0.04], {"seconds": 0.01, "products": 0.008, "optimizer": 0.002}, flops=4e9)
-    assert row["floor/step %"] == Spread(37.5, 25.0, 50.0)
-    assert row["GFLOP/s"] == Spread(150.0, 100.0, 200.0)
-    assert row["bare GFLOP/s"] == pytest.approx(500.0)
+def test_the_floor_is_a_part_of_the_step_of_its_round():
+    floors = [
+        {"seconds": 0.01, "products": 0.008, "optimizer": 0.002},
+        {"seconds": 0.03, "products": 0.02, "optimizer": 0.01},
+    ]
+    row = floor.row([0.02, 0.04], floors, flops=4e9)
+    assert row["floor/step %"] == pytest.approx(Spread(62.5, 50.0, 75.0))
+    assert row["floor ms"] == pytest.approx(Spread(20.0, 10.0, 30.0))
+    assert row["GFLOP/s"] == pytest.approx(Spread(150.0, 100.0, 200.0))
+    assert row["bare GFLOP/s"] == pytest.approx(Spread(350.0, 200.0, 500.0))
 
 
 def test_every_case_has_its_sides_and_quick_ones_are_fewer():

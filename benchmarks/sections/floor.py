@@ -37,9 +37,10 @@ def compare(case: Case, settings: Settings) -> Table:
         turns = {name: stepping(running[name], case, settings, own) for name, own in OPTIONS.items()}
         found = alternate(turns | {FLOOR: bare}, settings.rounds)
     for name in OPTIONS:
-        table.rows.append({"variate": name} | row(found[name], floors[-1], flops))
-    table.notes.append(f"copy bandwidth {floors[-1]['bandwidth'] / 1e9:.1f} GB/s, read and written bytes counted")
-    table.notes.append("the floor is the least of all rounds, each product in its fastest layout")
+        table.rows.append({"variate": name} | row(found[name], floors, flops))
+    bandwidth = spread([f["bandwidth"] / 1e9 for f in floors])
+    table.notes.append(f"copy bandwidth {bandwidth.median:.1f} GB/s, read and written bytes counted")
+    table.notes.append("a round's floor takes each product in its fastest layout of that round")
     return table
 
 
@@ -56,14 +57,15 @@ def stepping(worker: Worker, case: Case, settings: Settings, options: dict[str, 
     return turn
 
 
-def row(step: list[float], floor: dict[str, float], flops: float) -> dict[str, Any]:
-    """A line of the table from seconds a step and the floor."""
+def row(step: list[float], floors: list[dict[str, float]], flops: float) -> dict[str, Any]:
+    """A line of the table from seconds a step and the floor, round by round, since a machine's speed changes."""
+    floor = {name: [1000 * found[name] for found in floors] for name in ("seconds", "products", "optimizer")}
     return {
         "step ms": spread([1000 * v for v in step]),
-        "floor ms": 1000 * floor["seconds"],
-        "floor/step %": ratios([100 * floor["seconds"]] * len(step), step),
-        "products ms": 1000 * floor["products"],
-        "Adam ms": 1000 * floor["optimizer"],
+        "floor ms": spread(floor["seconds"]),
+        "floor/step %": ratios([v / 10 for v in floor["seconds"]], step),
+        "products ms": spread(floor["products"]),
+        "Adam ms": spread(floor["optimizer"]),
         "GFLOP/s": spread([flops / v / 1e9 for v in step]),
-        "bare GFLOP/s": flops / floor["products"] / 1e9,
+        "bare GFLOP/s": spread([flops / v / 1e6 for v in floor["products"]]),
     }

@@ -108,21 +108,17 @@ class Side:
         self.parameters = count(*networks(self.case))
         for way in itertools.chain.from_iterable(p.ways for p in self.products):
             way()
-        self.best = [math.inf] * len(self.products)
-        self.bandwidth = 0.0
         return {"products": len(self.products), "flops": sum(p.flops for p in self.products)}
 
     def floor(self) -> dict[str, float]:
-        """Measures everything once more; the least seconds and the most bandwidth so far."""
-        for i, product in enumerate(self.products):
-            self.best[i] = min(self.best[i], *(self._seconds(way) for way in product.ways))
+        """Seconds of the bare products and of the optimiser's traffic, each in its fastest way at this moment."""
+        total = sum(min(self._seconds(way) for way in product.ways) for product in self.products)
+        bandwidth = 0.0
         for size in (ADAM_ARRAYS * self.parameters // 2, LARGE):
             a, b = torch.ones(2, size // 4, device=self.case.device)
-            seconds = self._seconds(partial(b.copy_, a))
-            self.bandwidth = max(self.bandwidth, 2 * size / seconds)
-        optimizer = ADAM_BYTES * self.parameters / self.bandwidth
-        total = sum(self.best)
-        return {"products": total, "optimizer": optimizer, "seconds": total + optimizer, "bandwidth": self.bandwidth}
+            bandwidth = max(bandwidth, 2 * size / self._seconds(partial(b.copy_, a)))
+        optimizer = ADAM_BYTES * self.parameters / bandwidth
+        return {"products": total, "optimizer": optimizer, "seconds": total + optimizer, "bandwidth": bandwidth}
 
     def _seconds(self, work: Work) -> float:
         """Seconds of one call, from as many as fill a block."""
