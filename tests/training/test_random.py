@@ -64,7 +64,7 @@ def test_a_pool_is_dealt_from_its_blocks_in_turn():
         assert (blocks == blocks[0]).all()
         assert len(set(blocks[0].tolist())) == 4
         assert (order.pool(0, number).reshape(10, 4).diff(dim=0) != 1).any()  # and permuted within each
-    short = pooled([0, 3, 4, 6], at_once=3).pool(0, 0)
+    short = pooled([0, 3, 4, 6], at_once=3, batch_size=6).pool(0, 0)
     turns = [{int(torch.searchsorted(torch.tensor([0, 3, 4]), row, right=True)) for row in part}
              for part in (short[:3], short[3:5], short[5:])]  # fmt: skip
     assert turns == [{1, 2, 3}, {1, 3}, {1}]
