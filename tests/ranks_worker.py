@@ -1,5 +1,6 @@
 """What tests of several processes train, alone or as one of them: `torchrun ranks_worker.py JOB DIRECTORY`."""
 
+import atexit
 import functools
 import json
 import os
@@ -143,11 +144,19 @@ def everything(here):
     return found
 
 
+def list_threads(file):
+    """What of the exchanges still runs when all else of the program has ended."""
+    names = [(task / "comm").read_text().strip() for task in Path("/proc/self/task").iterdir()]
+    file.write_text(json.dumps([name for name in names if "gloo" in name]))
+
+
 def main(job, here):
     warnings.simplefilter("ignore")
     if job == "killed":
         at_step(KILLED, 1, lambda: os.kill(os.getpid(), signal.SIGKILL))
         sys.exit(command(*TRAIN, "--out", str(here / "killed")))
+    if Path("/proc/self/task").is_dir():
+        atexit.register(list_threads, here / f"threads-{os.environ['RANK']}.json")  # called last, as it comes first
     ranks.join()
     if ranks.rank() == 0:
         np.save(here / "only-0.npy", np.random.default_rng(0).normal(size=(50, 3)))

@@ -4,6 +4,7 @@ import contextlib
 import itertools
 import time
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import torch
@@ -69,6 +70,25 @@ def set_linear(network: nn.Module, weights: dict[str, np.ndarray], name: str) ->
         for i, layer in enumerate(linear):
             layer.weight.copy_(torch.from_numpy(weights[f"{name}.{i}.weight"]))
             layer.bias.copy_(torch.from_numpy(weights[f"{name}.{i}.bias"]))
+
+
+def check(model: Any, loss: Callable[[Tensor], Tensor], file: str) -> dict[str, float]:  # noqa: ANN401
+    """See `variate_side.Side.check`.
+
+    Args:
+        model: Its `encoder` and `decoder` are those of `networks`.
+        loss: Minus its ELBO, nats a row.
+        file: Weights, rows and seed.
+    """
+    given = dict(np.load(file))
+    set_linear(model.encoder, given, "encoder")
+    set_linear(model.decoder, given, "decoder")
+    torch.manual_seed(int(given["seed"]))
+    model.zero_grad()
+    value = loss(torch.from_numpy(given["rows"]).float())
+    value.backward()
+    last: Any = [m for m in model.encoder.modules() if isinstance(m, nn.Linear)][-1]
+    return {"loss": float(value), "gradient": float(last.weight.grad[: last.out_features // 2].norm())}
 
 
 def decide(candidates: dict[str, Callable[[], float]]) -> str:

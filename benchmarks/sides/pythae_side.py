@@ -12,7 +12,6 @@ import time
 from functools import partial
 from typing import Any
 
-import numpy as np
 import torch
 from pythae.data.datasets import BaseDataset, collate_dataset_output
 from pythae.models import VAE, VAEConfig
@@ -23,7 +22,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, RandomSampler
 
 from benchmarks.case import Case, batches
-from benchmarks.sides.networks import SHAPE, count, data, decide, networks, prepare, set_linear, timed
+from benchmarks.sides.networks import SHAPE, check, count, data, decide, networks, prepare, timed
 
 LOADERS = (0, 2)
 
@@ -133,15 +132,7 @@ class Side:
 
     def check(self, file: str) -> dict[str, float]:
         """See `variate_side.Side.check`."""
-        given = dict(np.load(file))
-        set_linear(self.model.encoder, given, "encoder")
-        set_linear(self.model.decoder, given, "decoder")
-        torch.manual_seed(int(given["seed"]))
-        self.model.zero_grad()
-        value = self._loss(torch.from_numpy(given["rows"]).float())
-        value.backward()
-        last = [m for m in self.model.encoder.modules() if isinstance(m, nn.Linear)][-1]
-        return {"loss": float(value), "gradient": float(last.weight.grad[: self.case.latent].norm())}  # type: ignore[index]
+        return check(self.model, self._loss, file)
 
     def evidence(self, rows: int, draws: int, batch_size: int = 100) -> dict[str, float]:
         """Seconds that `get_nll` takes, and the bound; it takes whole batches of draws, and at least one."""

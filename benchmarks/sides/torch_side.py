@@ -13,14 +13,13 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.data import DataLoader, RandomSampler, TensorDataset
 
 from benchmarks.case import Case, batches, bits
-from benchmarks.sides.networks import count, data, decide, networks, prepare, set_linear, timed
+from benchmarks.sides.networks import check, count, data, decide, networks, prepare, timed
 
 LOADERS = (0, 2)
 CHUNK = 1000
@@ -157,15 +156,7 @@ class Side:
 
     def check(self, file: str) -> dict[str, float]:
         """See `variate_side.Side.check`."""
-        given = dict(np.load(file))
-        set_linear(self.model.encoder, given, "encoder")
-        set_linear(self.model.decoder, given, "decoder")
-        torch.manual_seed(int(given["seed"]))
-        self.model.zero_grad()
-        value = self.nats(torch.from_numpy(given["rows"]).float())
-        value.backward()
-        last = [m for m in self.model.encoder.modules() if isinstance(m, nn.Linear)][-1]
-        return {"loss": float(value), "gradient": float(last.weight.grad[: self.case.latent].norm())}  # type: ignore[index]
+        return check(self.model, self.nats, file)
 
     def evidence(self, rows: int, draws: int) -> dict[str, float]:
         """Seconds that the importance-weighted bound of so many test rows takes, and the bound."""

@@ -25,7 +25,6 @@ Score = Callable[[Tensor, Tensor], Tensor]
 
 SECONDS_TO_FUSE = 15.0
 """What compiling a likelihood takes, with an empty cache."""
-SEVERAL_KERNELS = 3
 SECONDS_A_NUMBER = 6e-9
 """What it saves a number that the decoder gives, on two cores."""
 
@@ -35,7 +34,7 @@ def can_compile(device: str) -> bool:
     return device.startswith("cuda") or any(shutil.which(name) for name in ("g++", "clang++"))
 
 
-def compiled(function: Callable[..., Any], kernels: int = 1) -> Callable[..., Any]:
+def compiled(function: Callable[..., Any], large: bool = False) -> Callable[..., Any]:
     """The function as one graph with the same draws, for calls that differ only in the numbers in their tensors.
 
     The compiler keeps what it compiled with a function's code and tests at each call whether it fits. Here the code is
@@ -44,7 +43,7 @@ def compiled(function: Callable[..., Any], kernels: int = 1) -> Callable[..., An
 
     Args:
         function: A plain function, not a module.
-        kernels: About how many it takes: from a few on, compiling what they include beforehand pays.
+        large: It takes dozens of kernels, so that compiling beforehand what each of them includes pays.
     """
     if not isinstance(function, FunctionType):
         raise AssertionError("only a plain function has code to copy")
@@ -53,7 +52,7 @@ def compiled(function: Callable[..., Any], kernels: int = 1) -> Callable[..., An
     options: dict[str, Any] = {
         "fallback_random": True,
         "guard_filter_fn": torch.compiler.skip_all_guards_unsafe,
-        "cpp_cache_precompile_headers": kernels >= SEVERAL_KERNELS,
+        "cpp_cache_precompile_headers": large,
     }
     graph: Callable[..., Any] = torch.compile(own, fullgraph=True, dynamic=False, options=options)
 

@@ -11,6 +11,7 @@ No other module knows of it.
 """
 
 import atexit
+import gc
 import inspect
 import os
 from collections.abc import Callable, Iterable, Iterator
@@ -85,13 +86,22 @@ def join() -> None:
         )
     import torch
     import torch.distributed as dist
+    import torch.distributed.nn  # first: its functions keep the group that they find as a default, beyond its end
 
     if dist.is_initialized():
         _control = dist.new_group(backend="gloo", timeout=PATIENCE)
     else:  # one group that takes what is on the CPU by gloo and what is on a GPU by NCCL
         dist.init_process_group("cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo", timeout=PATIENCE)
-        atexit.register(dist.destroy_process_group)
+        atexit.register(_leave)
     _rank, _world = dist.get_rank(), dist.get_world_size()
+
+
+def _leave() -> None:
+    """Ends the group, and with it the threads of its exchanges, which must not outlive the interpreter."""
+    import torch.distributed as dist
+
+    gc.collect()  # what still holds the group
+    dist.destroy_process_group()
 
 
 def take_gpu(device: str) -> None:

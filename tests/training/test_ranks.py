@@ -4,6 +4,7 @@ import signal
 import socket
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -111,6 +112,11 @@ def test_what_couples_rows_or_cannot_be_shared_out_is_refused(two):
 def test_a_row_that_is_not_finite_is_named_whichever_rank_has_it(two):
     assert two["failures"] == worker.failures()
     assert all(f"the distortion of row {row} is not finite" in text for row, text in two["failures"].items())
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="threads are listed by Linux only")
+def test_threads_of_the_exchanges_end_before_the_interpreter(two, here):
+    assert [json.loads((here / f"threads-{rank}.json").read_text()) for rank in (0, 1)] == [[], []]
 
 
 def test_the_first_rank_alone_speaks_and_errors_are_said_once(two):

@@ -203,7 +203,7 @@ def _check(job: Job, state: State, step: Step) -> Record:
     if job.held_out is None:
         state.keep_last()
     else:
-        calibrate(state.average, job.rows[:JUDGED_ROWS], step.levels)
+        calibrate(state.average, job.rows[:JUDGED_ROWS], step.loss.levels)
         means = validate(state.average, job.held_out, mix(job.options.seed, "validation"))
         record |= {f"validation_{name}": value for name, value in means.items()}
         record["collapsed"] = (spread(state.average, job.held_out) <= ACTIVE).nonzero().flatten().tolist()

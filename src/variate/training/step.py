@@ -1,8 +1,9 @@
 """One training step: gather, draw, score, differentiate, check, move.
 
 The loss is the mean negative objective in nats a *dimension*, so that learning rate and clipping mean the same for rows
-of any length. Whether loss and gradient are finite is decided on the device and handed to the optimiser, which then
-leaves the weights as they are; the first bad step stops all later ones, and the host may look when it likes.
+of any length. A step whose loss or gradient is not finite leaves the weights as they are and ends the run. On a CPU it
+is looked at before the weights move; on a GPU the device decides and tells the optimiser, the first bad step stops all
+later ones, and the host looks now and then.
 """
 
 import math
@@ -24,8 +25,6 @@ from variate.training.random import draw_bits
 from variate.training.state import State
 from variate.vae import VAE
 
-MANY = 20
-"""Kernels of a whole loss, about."""
 LOOK_EVERY = 50
 """On a GPU the host looks for a non-finite step every so many steps, since each look waits for the device."""
 
@@ -74,14 +73,14 @@ class Step:
     """
 
     def __init__(self, state: State, feed: Feed, options: TrainingOptions, steps: int, levels: int = 0) -> None:
-        self.state, self.feed, self.options, self.steps, self.levels = state, feed, options, steps, levels
+        self.state, self.feed, self.options, self.steps = state, feed, options, steps
         self.warmup_steps = round(options.kl_warmup * len(feed) / feed.batch_size)
         self.failed = torch.full((), -1, dtype=torch.int64, device=state.vae.device)
         self.beta = torch.zeros((), device=state.vae.device)
         self.loss = Loss(state.vae, options, levels)
         self._rehearse()
         if options.compile == "on":
-            self.loss.compute = compiled(lambda x, beta: self.loss.of(x, beta), kernels=MANY)
+            self.loss.compute = compiled(lambda x, beta: self.loss.of(x, beta), large=True)
         elif options.compile == "likelihood":
             state.vae.decoder.score = fused(state.vae.decoder.likelihood)
         self.call = ranks.wrapped(self.loss)
