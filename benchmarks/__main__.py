@@ -25,6 +25,7 @@ SECTIONS = {
     "floor": "the least that a step's arithmetic can cost, beside the step",
     "time-to-quality": "seconds until a test ELBO is reached, beside pythae",
     "quality": "test bits/dim of 8-bit pixels after given times",
+    "same-numbers": "test ELBOs with bfloat16 and compilation, beside float32 without",
     "evaluation": "the importance-weighted bound, beside PyTorch and pythae",
     "processes": "several processes, beside one with as many threads",
     "feeding": "batches alone, out of memory and off the disk",

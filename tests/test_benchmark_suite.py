@@ -18,7 +18,7 @@ from benchmarks import report
 from benchmarks.__main__ import SECTIONS, main, parser, settings_of
 from benchmarks.case import Case, batches, bits
 from benchmarks.measure import Spread, alternate, crossing, inverse, ratios, spread, steps_for
-from benchmarks.sections import floor, throughput, time_to_quality
+from benchmarks.sections import floor, same_numbers, throughput, time_to_quality
 from benchmarks.settings import SIDES, Settings, Table, seconds_per_step, set_up
 from benchmarks.sides import floor_side, networks
 from benchmarks.sides.variate_side import model_options
@@ -356,6 +356,16 @@ def test_time_to_quality_compares_with_the_best_rate_of_the_rival(monkeypatch):
     assert (b["epochs to goal"], c["pythae takes x times as long"]) == (3.0, 1.0)
     assert c["seconds in all"] == 5.0 + 2.0 * 19
     assert len(table.curves["c"]) == 19
+
+
+def test_a_shift_of_the_numbers_is_measured_in_standard_errors_of_the_reference():
+    table = Table("", same_numbers.COLUMNS)
+    same_numbers.fill(table, {same_numbers.REFERENCE: [1.0, 2.0, 3.0], "other": [2.0, 2.0, 5.0]})
+    first, other = table.rows
+    assert first["standard error"] == pytest.approx(3**-0.5)
+    assert (first["beyond float32's"], other["beyond float32's"]) == (None, pytest.approx(1.0))
+    assert other["in its standard errors"] == pytest.approx(3**0.5)
+    assert other["of each seed"] == "2.00, 2.00, 5.00"
 
 
 def test_tables_are_shown_and_written_with_all_their_numbers(tmp_path):

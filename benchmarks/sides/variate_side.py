@@ -141,28 +141,44 @@ class Side:
         return {"seconds": seconds, "value": found[0].estimate.value}
 
     def fit_for(self, seconds: float, model: dict[str, Any], case: dict[str, Any]) -> dict[str, Any]:
-        """A run of `fit` on grey levels whose schedule ends after about so long, and its test bits/dim."""
+        """A run of `fit` on grey levels whose schedule ends after about so long, as `fit` describes it."""
+        held_out = self._read_grey(case)
+        given = {"device": self.case.device}
+        trial = variate.build(self.rows, ModelOptions(**model))
+        return self._fit(
+            model, given | {"epochs": self._affordable(trial, given, seconds, len(held_out[0]))}, *held_out
+        )
+
+    def fit(self, model: dict[str, Any], case: dict[str, Any], options: dict[str, Any]) -> dict[str, Any]:
+        """A run of `fit` on grey levels: what it took and what its test rows get."""
+        held_out = self._read_grey(case)
+        return self._fit(model, {"device": self.case.device} | options, *held_out)
+
+    def _read_grey(self, case: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
+        """Validation and test rows as `variate train` takes them; `rows` are those of training."""
         self.case = Case(**case)
         prepare(self.case)
         parts = variate.split(variate.read("fashion-mnist"))
         self.rows, validation, test = (part[: self.case.rows] for part in (parts.train, parts.validation, parts.test))
-        given = {"device": self.case.device}
-        vae = variate.build(self.rows, ModelOptions(**model))
-        epochs = self._affordable(vae, given, seconds, len(validation))
-        vae = variate.build(self.rows, ModelOptions(**model))
+        return validation, test
+
+    def _fit(
+        self, model: dict[str, Any], options: dict[str, Any], validation: np.ndarray, test: np.ndarray
+    ) -> dict[str, Any]:
+        vae = variate.build(self.rows, ModelOptions(**model), seed=options.get("seed", 0))
         start = time.perf_counter()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", variate.VariateWarning)
-            history = variate.fit(vae, self.rows, validation, epochs=epochs, **given)
-        real = time.perf_counter() - start
-        found = variate.evaluate(vae, test)
-        options = history.options
+            history = variate.fit(vae, self.rows, validation, **options)
+        seconds = time.perf_counter() - start
+        found, chosen = variate.evaluate(vae, test), history.options
         return {
-            "seconds": real,
-            "epochs": epochs,
+            "seconds": seconds,
+            "epochs": chosen.epochs,
+            "elbo": found.elbo.value,
             "bits_per_dim": bits_per_dim(-found.elbo.value, found.dimensions),
             "stderr": bits_per_dim(found.elbo.stderr, found.dimensions),
-            "note": f"compile {options.compile}, precision {options.precision}, stopped {history.stopped}",
+            "note": f"compile {chosen.compile}, precision {chosen.precision}, stopped {history.stopped}",
         }
 
     def _affordable(self, vae: variate.VAE, given: dict[str, Any], seconds: float, held_out: int) -> int:
