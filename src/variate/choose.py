@@ -142,7 +142,7 @@ def choose_training(num_rows: int, training: TrainingOptions, cost: int | None =
         training: The user's choices.
         cost: Multiplications a row of one pass; without it the number of epochs stays open.
     """
-    usual = min(256 if num_rows >= MANY_ROWS else 64, num_rows)
+    usual = min(128 if num_rows >= MANY_ROWS else 64, num_rows)
     batch = training.batch_size if training.batch_size is not None else usual
     epochs = training.epochs
     if epochs is None and cost is not None:
