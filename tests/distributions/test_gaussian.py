@@ -143,6 +143,7 @@ def test_log_prob_entropy_and_moments_are_those_of_multivariate_normal(family):
     oracle = as_torch(gaussian)
     z = torch.randn(5, 3, D)
     torch.testing.assert_close(gaussian.log_prob(z), oracle.log_prob(z))
+    torch.testing.assert_close(gaussian.log_prob_from(z), oracle.log_prob(gaussian.loc + gaussian.color(z)))
     torch.testing.assert_close(gaussian.entropy(), oracle.entropy())
     torch.testing.assert_close(gaussian.mean, oracle.mean)
     torch.testing.assert_close(gaussian.variance, oracle.variance)

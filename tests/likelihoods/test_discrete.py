@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from scipy import stats
+from scipy import special, stats
 
 from variate.errors import InputError
 from variate.likelihoods import Bernoulli, Categorical, NegativeBinomial, Poisson
@@ -26,6 +26,16 @@ def test_bernoulli_starts_alike_from_bits_and_from_their_grey_levels():
     likelihood = Bernoulli((2,))
     likelihood.fit_scaling(grey)
     torch.testing.assert_close(likelihood(torch.zeros(1, 2)).mean, torch.tensor([1.5, 0.9]) / 3)
+
+
+def test_bernoulli_keeps_the_digits_of_near_certain_bits():
+    logits = torch.tensor([-90.0, -20.0, -1.0, 0.0, 3.0, 20.0, 90.0], dtype=torch.float32).reshape(-1, 1, 1)
+    p_x = Bernoulli((1,))(logits)
+    for bit in (0, 1):
+        expected = special.log_expit((2 * bit - 1) * logits.double().flatten().numpy())
+        found = p_x.log_prob(torch.full((7, 1), bit, dtype=torch.uint8))
+        assert found.dtype == torch.float32
+        torch.testing.assert_close(found.double(), torch.from_numpy(expected), rtol=1e-6, atol=0)
 
 
 def test_bernoulli_masses_sum_to_one():

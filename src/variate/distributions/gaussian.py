@@ -98,8 +98,11 @@ class Gaussian(Distribution, ABC):
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Log-density in nats, (*sample, *batch)."""
-        distance = self.whiten(value - self.loc).square().sum(-1)
-        return -0.5 * (distance + self.loc.shape[-1] * LOG_2PI) - self.log_abs_det
+        return self.log_prob_from(self.whiten(value - self.loc))
+
+    def log_prob_from(self, eps: Tensor) -> Tensor:
+        """Log-density of the draw m + A e in nats, (*sample, *batch), for e of shape (*sample, *batch, d)."""
+        return -0.5 * (eps.square().sum(-1) + self.loc.shape[-1] * LOG_2PI) - self.log_abs_det
 
     def entropy(self) -> Tensor:
         """Differential entropy in nats, (*batch,)."""

@@ -8,14 +8,13 @@ and the outer bins are open-ended (a = -inf at k = 0, b = +inf at k = levels - 1
 mixture has K components, each with its own m and s, on an axis between batch and event. No formula below takes the
 difference of two nearly equal numbers, in its value or in its gradient.
 
-**Logistic.** F(b) - F(a) = F(b) F(-a) (1 - exp(a - b)) exactly, and F(b) and F(-a) are the masses of the two open-ended
-bins, so one formula without cases for the tails serves all:
+**Logistic.** One formula serves all bins, for where an edge is infinite so is the width, and 1 stands for its factors:
 
-    P = [k < levels - 1: F(b)] [k > 0: F(-a)] [0 < k < levels - 1: 1 - exp(-1/s)]
+    P = F(b) - F(a) = F(b) F(-a) (1 - exp(a - b))
 
-(each factor only where its condition holds). With F(b) = exp(min(b, 0)) / (1 + exp(-|b|)), the exponents of its parts
-add up to one that may be far below zero, times a factor that is not; so the logarithm of a mixture's mass is the
-largest exponent plus the logarithm of a sum, and neither needs more than one logarithm a number.
+With F(b) = exp(min(b, 0)) F(|b|), the exponents of its parts add up to one that may be far below zero, times a factor
+that is not; so the logarithm of a mixture's mass is the largest exponent plus the logarithm of a sum, and neither needs
+more than one logarithm a number.
 
 **Normal.** With c = (k - m) / s the bin's centre and w = 1/s its width, the bin is reflected to the upper side, where
 its edges are n = |c| - w/2 and f = |c| + w/2 (for an outer bin n is its one edge, and f = inf):
@@ -179,15 +178,14 @@ class QuantizedLogistic(Quantized):
     def mass(x: Tensor, loc: Tensor, log_scale: Tensor, levels: int) -> tuple[Tensor, Tensor]:
         """Mass of each level x as exp(exponent) * factor, elementwise with broadcasting."""
         rate = torch.exp(-log_scale)
-        b = (x - loc + 0.5) * rate
-        a = rate - b
-        # Factors of 0 and 1 instead of torch.where: all terms are finite, and x has no axis of draws or components.
-        below_top, above_bottom = (x < levels - 1).to(rate.dtype), (x > 0).to(rate.dtype)
-        inner = below_top * above_bottom
+        b = (x + 0.5 - loc) * rate
+        minus_a = rate - b
+        # Edges at infinity are made of x, which has no axis of draws or components.
+        above, below = (torch.where(edge, torch.inf, 0.0).to(rate.dtype) for edge in (x >= levels - 1, x <= 0))
         zero = torch.zeros((), dtype=rate.dtype, device=rate.device)
-        exponent = torch.minimum(b, zero) * below_top + torch.minimum(a, zero) * above_bottom
-        tails = (1 + below_top * torch.exp(-b.abs())) * (1 + above_bottom * torch.exp(-a.abs()))
-        return exponent, (1 - inner - inner * torch.expm1(-rate)) / tails
+        b, minus_a, width = b + above, minus_a + below, rate + (above + below)
+        exponent = torch.minimum(b, zero) + torch.minimum(minus_a, zero)
+        return exponent, -torch.expm1(-width) * torch.sigmoid(b.abs()) * torch.sigmoid(minus_a.abs())
 
     @staticmethod
     def standard_cdf(x: Tensor) -> Tensor:

@@ -32,6 +32,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from variate import machine
+from variate.distributions.support import trusting
 from variate.errors import InputError
 from variate.estimates import Estimate, estimate
 from variate.evidence import hmc
@@ -221,7 +222,7 @@ def annealed_evidence(
         raise InputError("x must hold at least one row, got none")
     which, runs = some_rows(len(rows), num_rows, seed), []
     total = len(which) * total_moves(num_steps, 1)
-    with evaluating(vae), machine.keeping_heap(), progress("annealing", total, show_progress) as tell:
+    with evaluating(vae), machine.keeping_heap(), trusting(), progress("annealing", total, show_progress) as tell:
         for path in paths(vae, rows, which, options):
             runs.append(anneal_down(path, frozen_steps(path, tell), tell))
     log_w, acceptance = (torch.cat(parts, dim=-1) for parts in zip(*runs, strict=True))

@@ -20,6 +20,7 @@ from torch import Tensor
 from variate import machine
 from variate.compiling import scoring
 from variate.distributions import Gaussian
+from variate.distributions.support import trusting
 from variate.errors import InputError
 from variate.estimates import Estimate, estimate
 from variate.evidence.weights import Weights
@@ -113,6 +114,7 @@ def log_evidence(
     with (
         evaluating(vae),
         machine.keeping_heap(),
+        trusting(),
         scoring(vae.decoder, (draws, min(at_once, len(index))), len(index) * num_samples),
         progress("importance sampling", len(index), show_progress) as tell,
     ):
@@ -135,7 +137,7 @@ def _weigh(vae: VAE, x: Tensor, q_z: Gaussian, streams: RowStreams, chunk: int, 
         log_w = []
         for part in eps.split(max(1, chunk // len(x))):
             z = q_z.loc + q_z.color(part)
-            log_w.append(vae.likelihood(z).log_prob(x) + (p_z.log_prob(z) - q_z.log_prob(z)))
+            log_w.append(vae.likelihood(z).log_prob(x) + (p_z.log_prob(z) - q_z.log_prob_from(part)))
         weights.add(torch.cat(log_w))
 
 

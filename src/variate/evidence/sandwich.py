@@ -22,6 +22,7 @@ import torch
 from torch import Tensor
 
 from variate import machine
+from variate.distributions.support import trusting
 from variate.estimates import Estimate, estimate
 from variate.evidence.annealed import anneal, anneal_down, frozen_steps, log_mean, total_moves
 from variate.evidence.path import Options, Start, check_options, check_prior, chunk_rows, paths
@@ -122,7 +123,7 @@ def evidence_sandwich(
     check_options(start, num_rows=num_rows, **numbers)
     options = Options(num_steps, num_chains, leapfrog, start, chunk_rows(vae, chunk), seed)
     total, down, up = num_rows * total_moves(num_steps, 2), [], []
-    with evaluating(vae), machine.keeping_heap(), progress("annealing", total, show_progress) as tell:
+    with evaluating(vae), machine.keeping_heap(), trusting(), progress("annealing", total, show_progress) as tell:
         exact, x = simulate(vae, num_rows, seed)
         for path in paths(vae, x, torch.arange(num_rows), options):
             steps = frozen_steps(path, tell)

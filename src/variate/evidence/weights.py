@@ -43,18 +43,18 @@ class Weights:
 
     def __init__(self, num_rows: int, num_samples: int, groups: tuple[int, ...], tile: int) -> None:
         self.num_samples, self.tile = num_samples, tile
-        self.log_sum, self.log_sum_squares = (torch.full((num_rows,), -math.inf, dtype=torch.float64) for _ in "12")
+        self.log_sums = torch.full((2, num_rows), -math.inf, dtype=torch.float64)
         self.largest = torch.empty(0, num_rows, dtype=torch.float64)
         self.totals = {k: torch.zeros(num_rows, dtype=torch.float64) for k in groups}
-        self.partial = {k: torch.full_like(self.log_sum, -math.inf) for k in groups if k > tile}
+        self.partial = {k: torch.full((num_rows,), -math.inf, dtype=torch.float64) for k in groups if k > tile}
         self.count = 0
 
     def add(self, log_w: Tensor) -> None:
         """Takes the next weights, (draws, n); all but the last call bring a whole tile."""
         log_w = log_w.double().cpu()
         self.count += len(log_w)
-        self.log_sum = torch.logaddexp(self.log_sum, log_w.logsumexp(0))
-        self.log_sum_squares = torch.logaddexp(self.log_sum_squares, (2 * log_w).logsumexp(0))
+        of_tile = torch.stack([log_w, 2 * log_w]).logsumexp(1)
+        self.log_sums = torch.logaddexp(self.log_sums, of_tile)
         candidates = torch.cat([self.largest, log_w])
         self.largest = candidates.topk(min(len(candidates), tail_size(self.num_samples) + 1), dim=0).values
         for k in self.totals:
@@ -62,10 +62,10 @@ class Weights:
                 whole = log_w[: len(log_w) // k * k]
                 self.totals[k] += (whole.unflatten(0, (-1, k)).logsumexp(1) - math.log(k)).sum(0)
             else:
-                self.partial[k] = torch.logaddexp(self.partial[k], log_w.logsumexp(0))
+                self.partial[k] = torch.logaddexp(self.partial[k], of_tile[0])
                 if self.count % k == 0:
                     self.totals[k] += self.partial[k] - math.log(k)
-                    self.partial[k] = torch.full_like(self.log_sum, -math.inf)
+                    self.partial[k] = torch.full_like(self.partial[k], -math.inf)
 
     def bound(self, k: int) -> Tensor:
         """The mean of IW_k over the whole groups of k draws, (n,), in nats."""
@@ -75,12 +75,12 @@ class Weights:
     @property
     def log_mean(self) -> Tensor:
         """IW_K, (n,), in nats."""
-        return self.log_sum - math.log(self.count)
+        return self.log_sums[0] - math.log(self.count)
 
     @property
     def ess(self) -> Tensor:
         """Effective sample size, between 1 and K, (n,)."""
-        return torch.exp(2 * self.log_sum - self.log_sum_squares)
+        return torch.exp(2 * self.log_sums[0] - self.log_sums[1])
 
     @property
     def khat(self) -> Tensor:
