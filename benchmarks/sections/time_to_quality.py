@@ -17,7 +17,7 @@ from benchmarks.settings import PAUSE, SIDES, Settings, Table, say
 from benchmarks.worker import Worker, workers
 
 RATES = (3e-4, 1e-3, 3e-3)
-SCHEDULES: tuple[int | None, ...] = (None, 5, 10, 20)
+SCHEDULES: tuple[int | None, ...] = (None, 3, 5, 10)
 QUICK_SCHEDULES = (1, 2)
 BATCH = 128
 COLUMNS = (

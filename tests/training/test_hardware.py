@@ -52,6 +52,8 @@ def test_what_is_compiled_is_what_saves_most_after_compiling(monkeypatch):
     wide = variate.build(pixels, ModelOptions(latent=2, width=8, depth=1, mixtures=2))
     chosen = {steps: hardware.settle(TrainingOptions(batch_size=256), wide, steps, 100).compile for steps in SAVED}
     assert chosen == SAVED
+    bits = variate.build(pixels % 2, ModelOptions(latent=2, width=8, depth=1))
+    assert hardware.settle(TrainingOptions(batch_size=256), bits, 20_000, 100).compile == "off"  # is one pass already
     trained_scale = variate.build(torch.randn(20, 784), ModelOptions(latent=2, width=8, depth=1, scale="dimension"))
     assert hardware.settle(TrainingOptions(batch_size=256), trained_scale, 4_000, 100).compile == "off"
     with pytest.raises(InputError, match="not for trained or optimal scales"):
