@@ -11,10 +11,10 @@ from benchmarks.measure import alternate, ratios, spread
 from benchmarks.settings import Settings, Table, say
 from benchmarks.worker import ROOT
 
-COLUMNS = ("batch and precision", "how", "ms/step", "as fast as one process")
+COLUMNS = ("what", "how", "ms/step", "as fast as one process")
 MODULE = "benchmarks.sides.several"
 TORCHRUN = ("torch.distributed.run", "--standalone", "--nproc-per-node")
-SECONDS_A_STEP = {128: 0.012, 1024: 0.06}
+SECONDS_A_STEP = {("mlp", 128): 0.012, ("mlp", 1024): 0.06, ("conv", 128): 0.35}
 """About, for the length of a turn."""
 
 
@@ -30,7 +30,9 @@ def measure(settings: Settings) -> Iterator[Table]:
         say(f"  {case}")
         alone = f"one process, {settings.threads} threads"
         several = f"{settings.threads} processes"
-        steps = 3 if settings.quick else max(10, round(2 * settings.block / SECONDS_A_STEP[case.batch_size]))
+        steps = (
+            3 if settings.quick else max(10, round(2 * settings.block / SECONDS_A_STEP[case.network, case.batch_size]))
+        )
         turns = {
             alone: launcher([sys.executable, "-m", MODULE], case.replace(threads=settings.threads), steps),
             several: launcher(
@@ -43,13 +45,15 @@ def measure(settings: Settings) -> Iterator[Table]:
         for name, values in found.items():
             table.rows.append(
                 {
-                    "batch and precision": f"{case.batch_size}, {case.precision}",
+                    "what": f"{case.network}, batch {case.batch_size}, {case.precision}",
                     "how": name,
                     "ms/step": spread([1e3 * v for v in values]),
                     "as fast as one process": ratios(found[alone], values),
                 }
             )
-    table.notes.append("MLP 784-512-512-20, nothing compiled; the processes exchange gradients by gloo")
+    table.notes.append(
+        "MLP 784-512-512-20 or residual convolutions of width 64; nothing compiled; gradients are exchanged by gloo"
+    )
     yield table
 
 
@@ -57,7 +61,8 @@ def cases(settings: Settings) -> list[Case]:
     """What is measured."""
     if settings.quick:
         return [Case(width=32, rows=2000)]
-    return [Case(batch_size=size, precision=kind) for size in (128, 1024) for kind in ("float32", "bfloat16")]
+    shapes: list[Case] = [Case(batch_size=128), Case(batch_size=1024), Case(network="conv", width=64, depth=1)]
+    return [case.replace(precision=kind) for case in shapes for kind in ("float32", "bfloat16")]
 
 
 def launcher(command: list[str], case: Case, steps: int) -> Callable[[], float]:
