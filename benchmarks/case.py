@@ -49,6 +49,13 @@ class Case:
         name = f"MLP {sizes} relu" if self.network == "mlp" else f"residual convolutions, width {self.width}"
         return f"{name}, batch {self.batch_size}, {self.precision}, {self.device}"
 
+    @property
+    def worth_compiling(self) -> bool:
+        """Whether variate's whole loss is measured compiled too; convolutions gain nothing from it."""
+        from variate.compiling import can_compile
+
+        return self.network == "mlp" and can_compile(self.device)
+
     def replace(self, **changes: Any) -> "Case":  # noqa: ANN401  any field
         """Another case."""
         return dataclasses.replace(self, **changes)

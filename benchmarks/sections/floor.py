@@ -23,7 +23,7 @@ def measure(settings: Settings) -> Iterator[Table]:
 def compare(case: Case, settings: Settings) -> Table:
     """Variate's step and the bare products, taking turns."""
     table = Table(f"Floor of a step: {case}", COLUMNS)
-    options = dict(list(OPTIONS.items())[:1]) if case.network == "conv" else OPTIONS  # compiling gains nothing there
+    options = {name: own for name, own in OPTIONS.items() if case.worth_compiling or not own}
     modules = dict.fromkeys(options, SIDES + "variate_side") | {FLOOR: SIDES + "floor_side"}
     floors: list[dict[str, float]] = []
 
