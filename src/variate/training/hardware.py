@@ -18,7 +18,7 @@ WORTH_BFLOAT16 = 100_000
 WORTH_THREADS = 20_000_000
 """Multiplications a step from which a second thread pays: below, waking and waiting for it costs more than it does."""
 
-SECONDS_A_STEP = 1.3e-3
+SECONDS_A_STEP = 1.5e-3
 """What compiling the whole loss saves a step on a CPU: hundreds of calls. Convolutions there gain nothing."""
 SECONDS_TO_COMPILE = 28.0
 """With an empty cache."""
