@@ -27,6 +27,7 @@ SECTIONS = {
     "quality": "test bits/dim of 8-bit pixels after given times",
     "same-numbers": "test ELBOs with bfloat16 and compilation, beside float32 without",
     "evaluation": "the importance-weighted bound, beside PyTorch and pythae",
+    "compiling": "what each way to compile costs and saves",
     "processes": "several processes, beside one with as many threads",
     "feeding": "batches alone, out of memory and off the disk",
     "start-up": "start of a process, first step, memory, growth",

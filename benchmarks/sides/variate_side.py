@@ -42,7 +42,12 @@ class Side:
         self.scored: variate.VAE | None = None
 
     def setup(
-        self, case: dict[str, Any], options: dict[str, Any] | None = None, same_work: bool = True, own: bool = False
+        self,
+        case: dict[str, Any],
+        options: dict[str, Any] | None = None,
+        same_work: bool = True,
+        own: bool = False,
+        model: dict[str, Any] | None = None,
     ) -> dict[str, Any]:
         """The model and the first step, compiled where `fit` would compile.
 
@@ -51,15 +56,19 @@ class Side:
             options: Further training options.
             same_work: Neither clip nor average, as no other side does.
             own: Leave batch size, learning rate and precision to variate too.
+            model: Model options for grey levels, instead of the case's model of bits.
         """
         self.case = Case(**case)
         prepare(self.case)
-        self.rows = bits(self.case)
+        if model is None:
+            self.rows = bits(self.case)
+        else:
+            self._read_grey(case)
         given = {"device": self.case.device, **(SAME_WORK if same_work and not own else {}), **(options or {})}
         if not own:
             given |= {"batch_size": self.case.batch_size, "lr": self.case.lr, "precision": self.case.precision}
         start = time.perf_counter()
-        vae = variate.build(self.rows, model_options(self.case))
+        vae = variate.build(self.rows, model_options(self.case) if model is None else ModelOptions(**model))
         seconds_to_build = time.perf_counter() - start
         self.begin(vae, TrainingOptions(), given)
         seconds_to_begin = timed(lambda: self._steps(1), self.case.device)
