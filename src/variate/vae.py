@@ -23,6 +23,7 @@ from variate.distributions import Gaussian
 from variate.distributions.deferred import Deferred
 from variate.errors import InputError
 from variate.likelihoods import Likelihood
+from variate.likelihoods.checks import holds
 from variate.networks import Inputs
 from variate.posteriors import PosteriorFamily
 from variate.priors import Given, Vamp, tempered
@@ -246,7 +247,7 @@ def checked(x: Array, likelihood: Likelihood) -> Tensor:
     rows, shape = _tensor(x), tuple(likelihood.event_shape)
     if tuple(rows.shape[1:]) != shape:
         raise InputError(f"x must have shape (N, {', '.join(map(str, shape))}), got {tuple(rows.shape)}")
-    if rows.is_floating_point() and not rows.isfinite().all():
+    if rows.is_floating_point() and not holds(Tensor.isfinite, rows):
         bad = (~rows.isfinite()).flatten(1).any(1).nonzero().flatten()
         raise InputError(f"x must be finite, got NaN or Inf in {len(bad)} rows, the first at index {int(bad[0])}")
     likelihood.check(rows)

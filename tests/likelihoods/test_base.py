@@ -6,6 +6,7 @@ import torch
 
 from variate import likelihoods
 from variate.errors import InputError
+from variate.likelihoods import checks
 from variate.recipe import Column
 
 N = 40
@@ -210,3 +211,32 @@ def test_bits_are_also_pixels_counts_and_reals():
         likelihoods.Gaussian((2,)),
     ):
         assert likelihood.check(BITS) is None
+
+
+@pytest.mark.parametrize(
+    "likelihood",
+    [
+        likelihoods.Bernoulli((2,)),
+        likelihoods.DiscretizedLogistic((2,)),
+        likelihoods.Categorical((2,), 4),
+        likelihoods.Poisson((2,)),
+        likelihoods.Gaussian((2,)),
+    ],
+    ids=lambda likelihood: type(likelihood).__name__,
+)
+@pytest.mark.parametrize("at_a_time", [1, 6, 1000])
+def test_a_single_bad_value_is_found_wherever_it_lies(likelihood, at_a_time, monkeypatch):
+    monkeypatch.setattr("variate.likelihoods.checks.NUMBERS_AT_A_TIME", at_a_time)
+    for row in range(7):
+        rows = torch.ones(7, 2)
+        rows[row, 1] = torch.nan
+        with pytest.raises(InputError, match="NaN or Inf"):
+            likelihood.check(rows)
+
+
+def test_what_checking_takes_does_not_grow_with_the_rows(monkeypatch):
+    monkeypatch.setattr("variate.likelihoods.checks.NUMBERS_AT_A_TIME", 8)
+    asked = []
+    assert checks.holds(lambda x: asked.append(len(x)) or x == x, torch.zeros(9, 2, 2))
+    assert asked == [2, 2, 2, 2, 1]
+    assert checks.holds(lambda x: x > 0, torch.zeros(0, 3))

@@ -7,7 +7,7 @@ from torch.nn.functional import logsigmoid
 
 from variate.distributions.guarded import Guarded
 from variate.likelihoods.base import Likelihood
-from variate.likelihoods.checks import require
+from variate.likelihoods.checks import holds, require
 from variate.moments import moments
 
 
@@ -46,7 +46,7 @@ class Bernoulli(Likelihood):
     def check(self, rows: Tensor) -> None:
         """Refuses everything but 0 and 1: cross-entropy on grey levels is no likelihood."""
         require(
-            bool(((rows == 0) | (rows == 1)).all()),
+            holds(lambda x: (x == 0) | (x == 1), rows),
             "bernoulli is a likelihood of bits",
             rows,
             "use discretized-logistic (8-bit pixels) or gaussian (real numbers), or binarize the data "

@@ -7,7 +7,7 @@ from variate.distributions import categorical as codes
 from variate.distributions.support import is_level
 from variate.errors import InputError
 from variate.likelihoods.base import Likelihood
-from variate.likelihoods.checks import require
+from variate.likelihoods.checks import holds, require
 
 
 class Categorical(Likelihood):
@@ -39,7 +39,7 @@ class Categorical(Likelihood):
     def check(self, rows: Tensor) -> None:
         """Refuses what is not an integer 0 .. levels - 1."""
         require(
-            bool(is_level(rows, self.levels).all()),
+            holds(lambda x: is_level(x, self.levels), rows),
             f"categorical is a likelihood of the codes 0 to {self.levels - 1}",
             rows,
             "use negative-binomial (counts) or gaussian (real numbers)",

@@ -15,7 +15,7 @@ from variate.distributions.quantized import Quantized
 from variate.distributions.support import is_level
 from variate.errors import InputError
 from variate.likelihoods.base import Likelihood
-from variate.likelihoods.checks import require
+from variate.likelihoods.checks import holds, require
 from variate.likelihoods.scale import make_scale
 
 MIN_LOG_SCALE = -3.0
@@ -87,7 +87,7 @@ class Pixels(Likelihood):
     def check(self, rows: Tensor) -> None:
         """Refuses what is not an integer 0 .. levels - 1."""
         require(
-            bool(is_level(rows, self.levels).all()),
+            holds(lambda x: is_level(x, self.levels), rows),
             f"{self.name} is a likelihood of the integers 0 to {self.levels - 1}",
             rows,
             "use gaussian (real numbers) or negative-binomial (counts), or undo the scaling that was applied to pixels",

@@ -12,7 +12,7 @@ from torch.distributions import Distribution
 
 from variate.distributions.scaled import Scaled
 from variate.likelihoods.base import Likelihood
-from variate.likelihoods.checks import require
+from variate.likelihoods.checks import holds, require
 from variate.likelihoods.scale import Scale
 from variate.moments import moments
 
@@ -53,7 +53,7 @@ class Real(Likelihood):
     def check(self, rows: Tensor) -> None:
         """Refuses integer dtypes, which are pixels or counts, and NaN."""
         require(
-            rows.is_floating_point() and bool(rows.isfinite().all()),
+            rows.is_floating_point() and holds(Tensor.isfinite, rows),
             f"{self.name} is a density of real numbers",
             rows,
             "use discretized-logistic (pixels) or negative-binomial (counts), or convert x to float if it is real",
