@@ -17,9 +17,13 @@ class Moments(NamedTuple):
 
 def moments(rows: Tensor) -> Moments:
     """Mean and standard deviation of rows (N, *event), in float64 by two passes, a few rows at a time."""
-    chunks = rows.split(ROWS_AT_A_TIME)
-    mean = torch.stack([chunk.sum(0, dtype=torch.float64) for chunk in chunks]).sum(0) / len(rows)
-    squares = torch.stack([(chunk.to(torch.float64) - mean).square().sum(0) for chunk in chunks]).sum(0)
+    # Added up as they come: a list of sums would lie between the chunks and keep the heap from reusing their memory.
+    sums, squares = (torch.zeros(rows.shape[1:], dtype=torch.float64, device=rows.device) for _ in range(2))
+    for chunk in rows.split(ROWS_AT_A_TIME):
+        sums += chunk.sum(0, dtype=torch.float64)
+    mean = sums / len(rows)
+    for chunk in rows.split(ROWS_AT_A_TIME):
+        squares += (chunk.to(torch.float64) - mean).square_().sum(0)
     std = (squares / len(rows)).sqrt()
     # Rounding leaves a constant element a spread of a few ulp of its value: nothing may be divided by that.
     return Moments(mean, torch.where(std > 1e-12 * mean.abs(), std, 0.0))
