@@ -10,6 +10,7 @@ import warnings
 from pathlib import Path
 
 import numpy as np
+import pytest
 import torch
 
 import variate
@@ -138,6 +139,9 @@ def everything(here):
     found["stopped"] = [history.stopped, len(history.records)]
     found["checkpoint"] = steps_done(here / "stopped")
     found["resumed"] = train("float32", run=here / "stopped", resume=True).records
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("variate.exchange.machine", lambda: None)
+        found["by gloo"] = train("float32").records
     found["refusals"], found["failures"] = refusals(), failures()
     found["codes"] = [command("train", "nowhere.csv"), command("train", str(here / f"only-{ranks.rank()}.npy"))]
     found["codes"] += [command("train", "digits", "--resume", "--out", str(here / part)) for part in ("one", "two")]

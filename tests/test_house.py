@@ -16,7 +16,7 @@ HOUSE = Path(variate.__file__).parent
 FILES = sorted(HOUSE.rglob("*.py"))
 LAYERS = (  # a module imports only from the lines above its own
     ("errors",),
-    ("recipe",),
+    ("recipe", "exchange"),
     ("choose", "ranks"),
     ("files", "moments", "rng", "estimates", "machine", "progress"),
     ("data", "distributions"),

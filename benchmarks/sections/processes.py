@@ -51,9 +51,7 @@ def measure(settings: Settings) -> Iterator[Table]:
                     "as fast as one process": ratios(found[alone], values),
                 }
             )
-    table.notes.append(
-        "MLP 784-512-512-20 or residual convolutions of width 64; nothing compiled; gradients are exchanged by gloo"
-    )
+    table.notes.append("MLP 784-512-512-20 or residual convolutions of width 64; nothing compiled")
     yield table
 
 

@@ -24,12 +24,17 @@ from variate.errors import InputError
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
+    from variate.exchange import Exchange
+
 T = TypeVar("T")
 
 PATIENCE = timedelta(minutes=10)
 """How long a rank waits for the others before it gives up."""
 TOGETHER = 10
 """Steps between two agreements on what a clock or a signal says."""
+
+NO_LIMIT = 1 << 20
+"""MiB of gradients that are exchanged together."""
 
 LOST = ("gloo", "NCCL", "Connection closed by peer", "Connection reset by peer", "Broken pipe", "Timed out", "timeout")
 """What errors of a broken exchange speak of, where their type does not say it."""
@@ -281,7 +286,25 @@ def wrapped(module: "nn.Module") -> "nn.Module":
     buffers = "forward_sync_buffers" if "forward_sync_buffers" in known else "broadcast_buffers"  # before torch 2.13
     # Static: the same weights get gradients at every step; those that never do, in a user's network, are no error.
     options: dict[str, Any] = {"static_graph": True, buffers: False}
-    return DistributedDataParallel(module, **options)
+    own = [p for p in module.parameters() if p.requires_grad]
+    exchange = _exchange(sum(p.nbytes for p in own)) if all(p.device.type == "cpu" for p in own) else None
+    if exchange is None:
+        return DistributedDataParallel(module, **options)
+    # All gradients of a type at once: what an exchange costs whatever its size is more than an early start would win.
+    parallel = DistributedDataParallel(module, bucket_cap_mb=NO_LIMIT, gradient_as_bucket_view=True, **options)
+    parallel.register_comm_hook(exchange, lambda exchange, bucket: exchange.promised(bucket.buffer()))
+    return parallel
+
+
+def _exchange(nbytes: int) -> "Exchange | None":
+    """How the ranks average gradients through memory of one machine; None if they are not all on one."""
+    import torch
+    import torch.distributed as dist
+
+    from variate.exchange import meet_in_memory
+
+    flag = torch.zeros(1)
+    return meet_in_memory(nbytes, _rank, gathered, lambda: dist.all_reduce(flag, group=_control))
 
 
 @contextmanager

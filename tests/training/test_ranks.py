@@ -92,6 +92,10 @@ def test_two_processes_train_as_one(two, name):
     assert same_curve(two["curves"][name], history.records, 1e-5 if name == "float32" else 1e-6)
 
 
+def test_processes_that_share_no_memory_train_alike(two):
+    assert same_curve(two["by gloo"], two["curves"]["float32"], 1e-5)
+
+
 def test_a_signal_to_one_rank_stops_all_at_one_step_and_the_run_can_go_on(two):
     assert two["stopped"] == ["interrupted", 0]
     assert two["checkpoint"] == 40
