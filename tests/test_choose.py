@@ -129,7 +129,7 @@ def test_latents_grow_as_the_cube_root_and_are_at_most_half_the_numbers(shape, e
 
 
 @pytest.mark.parametrize(
-    ("levels", "num_rows", "expected"), [(256, 10_000, 2), (256, 9_999, 1), (16, 10_000, 1), (0, 10_000, 1)]
+    ("levels", "num_rows", "expected"), [(256, 10_000, 3), (256, 9_999, 1), (16, 10_000, 1), (0, 10_000, 1)]
 )
 def test_mixtures_want_rows_and_levels(levels, num_rows, expected):
     assert mixtures(Schema("pixels", (1, 8, 8), levels), num_rows) == expected

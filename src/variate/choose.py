@@ -122,8 +122,8 @@ def scale(likelihood: Likelihood) -> Scale:
 
 
 def mixtures(schema: Schema, num_rows: int, likelihood: Likelihood = "discretized-logistic") -> int:
-    """Two logistics a pixel where there are rows enough to tell them apart, and levels enough to need them."""
-    return 2 if likelihood == "discretized-logistic" and num_rows >= MANY_ROWS and schema.levels > 64 else 1
+    """Three logistics a pixel where there are rows enough to tell them apart, and levels enough to need them."""
+    return 3 if likelihood == "discretized-logistic" and num_rows >= MANY_ROWS and schema.levels > 64 else 1
 
 
 def width(schema: Schema, num_rows: int, conv: bool) -> int:
