@@ -17,7 +17,7 @@ import torch
 from benchmarks import report
 from benchmarks.__main__ import SECTIONS, main, parser, settings_of
 from benchmarks.case import Case, batches, bits
-from benchmarks.measure import Spread, alternate, crossing, inverse, ratios, spread, steps_for
+from benchmarks.measure import Spread, alternate, crossing, decide, inverse, ratios, spread, steps_for
 from benchmarks.sections import floor, same_numbers, throughput, time_to_quality
 from benchmarks.settings import SIDES, Settings, Table, seconds_per_step, set_up
 from benchmarks.sides import floor_side, networks
@@ -54,6 +54,11 @@ def test_sides_take_turns_and_who_begins_changes():
     found = alternate({name: lambda n=name: calls.append(n) or float(next(clock)) for name in "abc"}, 4)
     assert "".join(calls) == "abcbcacababc"
     assert found == {"a": [0, 5, 7, 9], "b": [1, 3, 8, 10], "c": [2, 4, 6, 11]}
+
+
+def test_one_slow_moment_does_not_decide_for_a_rival():
+    fast, slow = iter([9.0, 1.0, 1.2]), iter([2.0, 2.1, 2.0])
+    assert decide({"fast": lambda: next(fast), "slow": lambda: next(slow)}) == "fast"
 
 
 def test_blocks_of_steps():

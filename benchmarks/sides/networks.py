@@ -89,9 +89,3 @@ def check(model: Any, loss: Callable[[Tensor], Tensor], file: str) -> dict[str, 
     value.backward()
     last: Any = [m for m in model.encoder.modules() if isinstance(m, nn.Linear)][-1]
     return {"loss": float(value), "gradient": float(last.weight.grad[: last.out_features // 2].norm())}
-
-
-def decide(candidates: dict[str, Callable[[], float]]) -> str:
-    """The name of what takes least seconds."""
-    seconds = {name: trial() for name, trial in candidates.items()}
-    return min(seconds, key=seconds.__getitem__)

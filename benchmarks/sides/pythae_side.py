@@ -22,7 +22,8 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, RandomSampler
 
 from benchmarks.case import Case, batches
-from benchmarks.sides.networks import SHAPE, check, count, data, decide, networks, prepare, timed
+from benchmarks.measure import decide
+from benchmarks.sides.networks import SHAPE, check, count, data, networks, prepare, timed
 
 LOADERS = (0, 2)
 

@@ -19,7 +19,8 @@ from torch.nn import functional
 from torch.utils.data import DataLoader, RandomSampler, TensorDataset
 
 from benchmarks.case import Case, batches, bits
-from benchmarks.sides.networks import check, count, data, decide, networks, prepare, timed
+from benchmarks.measure import decide
+from benchmarks.sides.networks import check, count, data, networks, prepare, timed
 
 LOADERS = (0, 2)
 CHUNK = 1000
