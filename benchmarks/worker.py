@@ -124,6 +124,11 @@ class Worker:
         self.close()
 
 
+def uncached(folder: str) -> dict[str, str]:
+    """Variables with which torch.compile finds nothing compiled before."""
+    return {"TORCHINDUCTOR_CACHE_DIR": folder, "TORCHINDUCTOR_FORCE_DISABLE_CACHES": "1"}
+
+
 @contextmanager
 def workers(threads: int, modules: Mapping[str, str], **environment: str) -> Iterator[dict[str, Worker]]:
     """Several workers by name, all of them ended at the end."""

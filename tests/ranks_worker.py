@@ -139,6 +139,7 @@ def everything(here):
     found["stopped"] = [history.stopped, len(history.records)]
     found["checkpoint"] = steps_done(here / "stopped")
     found["resumed"] = train("float32", run=here / "stopped", resume=True).records
+    found["shares memory"] = ranks._exchange(8) is not None
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("variate.exchange.machine", lambda: None)
         found["by gloo"] = train("float32").records

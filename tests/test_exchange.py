@@ -100,6 +100,16 @@ def test_all_do_without_where_one_cannot_see_the_memory(monkeypatch):
     assert all_ranks(2, attempt) == [None, None]
 
 
+@linux
+def test_all_do_without_where_the_system_gives_no_memory(monkeypatch):
+    def refuse(name):
+        raise PermissionError(name)
+
+    monkeypatch.setattr("os.memfd_create", refuse)
+    meeting = Meeting(2)
+    assert all_ranks(2, lambda rank: meeting.exchange(rank, 8)) == [None, None]
+
+
 def test_a_system_without_such_memory_has_no_machine(monkeypatch):
     monkeypatch.delattr("os.memfd_create", raising=False)
     assert machine() is None

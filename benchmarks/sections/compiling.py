@@ -6,9 +6,8 @@ from typing import Any
 
 from benchmarks.case import Case
 from benchmarks.measure import ratios, spread
-from benchmarks.sections.time_to_quality import uncached
 from benchmarks.settings import SIDES, Settings, Table, seconds_per_step, set_up
-from benchmarks.worker import workers
+from benchmarks.worker import uncached, workers
 
 WAYS = ("off", "likelihood", "on")
 COLUMNS = ("compile", "first step s", "ms/step", "x times as fast as off")

@@ -9,9 +9,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from benchmarks.case import Case
-from benchmarks.sections.time_to_quality import uncached
 from benchmarks.settings import SIDES, Settings, Table, say
-from benchmarks.worker import Worker, workers
+from benchmarks.worker import Worker, uncached, workers
 
 LIKELIHOODS: dict[str, dict[str, Any]] = {
     "logistic-1": {"likelihood": "discretized-logistic", "mixtures": 1},

@@ -9,9 +9,8 @@ from typing import Any
 
 from benchmarks.case import Case
 from benchmarks.measure import alternate, spread, steps_for
-from benchmarks.sections.time_to_quality import uncached
 from benchmarks.settings import SIDES, Settings, Table, say
-from benchmarks.worker import Worker
+from benchmarks.worker import Worker, uncached
 
 PROCESSES = {
     "python -c pass": ["-c", "pass"],

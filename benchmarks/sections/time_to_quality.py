@@ -14,7 +14,7 @@ from typing import Any
 from benchmarks.case import Case
 from benchmarks.measure import crossing
 from benchmarks.settings import PAUSE, SIDES, Settings, Table, say
-from benchmarks.worker import Worker, workers
+from benchmarks.worker import Worker, uncached, workers
 
 RATES = (3e-4, 1e-3, 3e-3)
 SCHEDULES: tuple[int | None, ...] = (None, 3, 5, 10)
@@ -96,11 +96,6 @@ def measure(settings: Settings) -> Iterator[Table]:
             say("  " + "; ".join(f"{run.name}: {run.elbos[-1]:.2f}" for run in runs))
     fill(table, runs, len(RATES))
     yield table
-
-
-def uncached(folder: str) -> dict[str, str]:
-    """Variables with which torch.compile finds nothing compiled before."""
-    return {"TORCHINDUCTOR_CACHE_DIR": folder, "TORCHINDUCTOR_FORCE_DISABLE_CACHES": "1"}
 
 
 def fastest_loaders(case: Case, settings: Settings) -> int:

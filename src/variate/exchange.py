@@ -54,16 +54,25 @@ class Memory:
         os.close(self._file)
 
 
+def made(places: int, nbytes: int) -> Memory | None:
+    """New memory; None where the system gives none, as in some sandboxes."""
+    try:
+        return Memory(places, nbytes)
+    except OSError:
+        return None
+
+
 def attached(path: str, shape: tuple[int, int]) -> Tensor | None:
     """The memory at an address, (places, bytes), uint8; None if it cannot be seen from here."""
     try:
         file = os.open(path, os.O_RDWR)
+        try:
+            seen = mmap.mmap(file, shape[0] * shape[1])
+        finally:
+            os.close(file)
     except OSError:
         return None
-    try:
-        return torch.frombuffer(mmap.mmap(file, shape[0] * shape[1]), dtype=torch.uint8).view(shape)
-    finally:
-        os.close(file)
+    return torch.frombuffer(seen, dtype=torch.uint8).view(shape)
 
 
 class Exchange:
@@ -110,10 +119,10 @@ def meet_in_memory(
     machines = gathered(machine())
     if None in machines or len(set(machines)) > 1:
         return None
-    made = Memory(len(machines) + 1, nbytes) if rank == 0 else None
-    path, shape = gathered(made.address if made else None)[0]
-    memory = attached(path, shape)
+    own = made(len(machines) + 1, nbytes) if rank == 0 else None
+    address = gathered(own.address if own else None)[0]
+    memory = attached(*address) if address else None
     seen = gathered(memory is not None)
-    if made:
-        made.close()
+    if own:
+        own.close()
     return Exchange(memory, rank, meet) if memory is not None and all(seen) else None

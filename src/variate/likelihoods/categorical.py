@@ -8,6 +8,7 @@ from variate.distributions.support import is_level
 from variate.errors import InputError
 from variate.likelihoods.base import Likelihood
 from variate.likelihoods.checks import holds, require
+from variate.moments import ROWS_AT_A_TIME
 
 
 class Categorical(Likelihood):
@@ -48,6 +49,7 @@ class Categorical(Likelihood):
     def fit_scaling(self, rows: Tensor) -> None:
         """Sets the log-frequencies, with half a row of each code added so that they are finite."""
         counts = torch.full(self.out_shape, 0.5, dtype=torch.float64, device=rows.device)
-        for level in range(self.levels):
-            counts[level] += (rows == level).sum(0)
+        for chunk in rows.split(ROWS_AT_A_TIME):
+            for level in range(self.levels):
+                counts[level] += (chunk == level).sum(0)
         self.log_frequency.copy_(counts.log() - counts.sum(0).log())
