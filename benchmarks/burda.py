@@ -30,7 +30,7 @@ from typing import NamedTuple
 
 import variate
 from variate.data import Rows, Splits, describe
-from variate.diagnostics.latents import active_units
+from variate.evaluation.diagnostics.latents import active_units
 
 EPOCHS, SHORT_EPOCHS, SHORT_ROWS = 3280, 30, 1000
 DRAWS = 5000

@@ -52,7 +52,7 @@ class Case:
     @property
     def worth_compiling(self) -> bool:
         """Whether variate's whole loss is measured compiled too; convolutions gain nothing from it."""
-        from variate.compiling import can_compile
+        from variate.runtime.compile import can_compile
 
         return self.network == "mlp" and can_compile(self.device)
 

@@ -9,9 +9,10 @@ import warnings
 import torch
 import torch._inductor.config as inductor
 
-from variate import ModelOptions, build, compiling, fit, likelihoods, log_evidence
-from variate.compiling import compiled, fused
+from variate import ModelOptions, build, fit, likelihoods, log_evidence
 from variate.distributions.support import trusting
+from variate.runtime import compile as compiling
+from variate.runtime.compile import compiled, fused
 
 EVENT = (3, 2)
 FAMILIES = {

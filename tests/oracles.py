@@ -3,7 +3,8 @@
 import torch
 from torch import Tensor, nn
 
-from variate import VAE, Decoder, Encoder, likelihoods, posteriors, priors
+from variate import VAE, Decoder, Encoder, likelihoods
+from variate.models import posteriors, priors
 from variate.networks import MLP, Standardize
 
 

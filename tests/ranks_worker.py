@@ -14,7 +14,9 @@ import pytest
 import torch
 
 import variate
-from variate import InputError, ModelOptions, NonFiniteError, files, ranks
+from variate import InputError, ModelOptions, NonFiniteError
+from variate.runtime import distributed as ranks
+from variate.runtime import files
 from variate.training import loop
 from variate.training.state import CHECKPOINT
 from variate.training.step import Step
@@ -113,8 +115,8 @@ def steps_done(run):
 
 def command(*arguments):
     """The exit code of a command line, without the closing look at the model."""
-    import variate.commands.train as closing
-    from variate.cli import main
+    import variate.cli.train as closing
+    from variate.cli.main import main
 
     torch.set_default_dtype(torch.float32)
     closing.show = lambda *_: None
@@ -141,7 +143,7 @@ def everything(here):
     found["resumed"] = train("float32", run=here / "stopped", resume=True).records
     found["shares memory"] = ranks._exchange(8) is not None
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("variate.exchange.machine", lambda: None)
+        patch.setattr("variate.runtime.exchange.machine", lambda: None)
         found["by gloo"] = train("float32").records
     found["refusals"], found["failures"] = refusals(), failures()
     found["codes"] = [command("train", "nowhere.csv"), command("train", str(here / f"only-{ranks.rank()}.npy"))]

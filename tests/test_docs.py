@@ -14,8 +14,8 @@ import torch
 from PIL import Image
 
 import variate
-from variate.cli import COMMANDS
-from variate.recipe import DataOptions, ModelOptions, TrainingOptions
+from variate.cli.main import COMMANDS
+from variate.config.recipe import DataOptions, ModelOptions, TrainingOptions
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()

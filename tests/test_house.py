@@ -110,7 +110,13 @@ def run(code):
 
 @pytest.mark.parametrize(
     "statement",
-    ["import variate", "import variate.cli", "import variate.recipe", "import variate.choose", "import variate.errors"],
+    [
+        "import variate",
+        "import variate.cli.main",
+        "import variate.config.recipe",
+        "import variate.config.defaults",
+        "import variate.errors",
+    ],
 )
 def test_light_modules_load_neither_torch_nor_numpy(statement):
     loaded = run(f"import json, sys; {statement}; print(json.dumps(sorted(sys.modules)))")
@@ -122,7 +128,7 @@ def test_the_data_layer_loads_no_torch():
     code = "import json, pkgutil, sys, importlib, variate.data as d\n"
     code += "[importlib.import_module(m.name) for m in pkgutil.iter_modules(d.__path__, 'variate.data.')]\n"
     loaded = run(code + "print(json.dumps(sorted(sys.modules)))")
-    assert "variate.data.tables" in loaded
+    assert "variate.data.readers.tables" in loaded
     assert "torch" not in loaded
 
 
@@ -130,7 +136,7 @@ def test_the_data_layer_loads_no_torch():
 def test_help_loads_neither_torch_nor_numpy(arguments):
     code = f"""
 import json, sys
-from variate.cli import main
+from variate.cli.main import main
 sys.argv = ["variate", *{arguments!r}]
 try:
     main()
@@ -297,7 +303,7 @@ def test_forbidden_words_are_absent():
     assert not found
 
 
-ONE_PLACE = {r"torch\.distributed\b|DistributedDataParallel": {"variate.ranks"}}
+ONE_PLACE = {r"torch\.distributed\b|DistributedDataParallel": {"variate.runtime.distributed"}}
 
 
 def test_what_one_module_is_for_no_other_uses():

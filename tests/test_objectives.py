@@ -7,7 +7,8 @@ import torch
 from torch.distributions import Independent, Normal
 
 from oracles import LinearGaussian, affine
-from variate import VAE, Decoder, Encoder, InputError, TrainingOptions, elbo, likelihoods, posteriors, priors
+from variate import VAE, Decoder, Encoder, InputError, TrainingOptions, elbo, likelihoods
+from variate.models import posteriors, priors
 from variate.networks import Standardize
 from variate.objectives import Training, draw, log_mean_exp
 

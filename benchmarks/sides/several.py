@@ -7,7 +7,7 @@ import json
 import sys
 
 from benchmarks.sides.variate_side import Side
-from variate import ranks
+from variate.runtime import distributed as ranks
 
 WARM_UP = 5
 

@@ -13,10 +13,10 @@ import torch
 import variate
 from benchmarks.case import Case, bits
 from benchmarks.sides.networks import count, prepare, set_linear, timed
-from variate.estimates import bits_per_dim
-from variate.machine import keeping_heap
+from variate.config.recipe import ModelOptions, TrainingOptions
 from variate.objectives import elbo
-from variate.recipe import ModelOptions, TrainingOptions
+from variate.runtime.device import keeping_heap
+from variate.statistics import bits_per_dim
 from variate.training import job as variate_job
 from variate.training.state import State
 from variate.training.step import Loss, Step

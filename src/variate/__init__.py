@@ -16,50 +16,50 @@ Importing variate loads no torch; the first use of a name does.
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from variate.config.recipe import Column, DataOptions, ModelOptions, Recipe, Schema, TrainingOptions
 from variate.errors import InputError, VariateWarning
-from variate.recipe import Column, DataOptions, ModelOptions, Recipe, Schema, TrainingOptions
 
 if TYPE_CHECKING:
-    from variate.budget import GapBudget, gap_budget
-    from variate.compose import build, load
     from variate.data import read, split
     from variate.doctor import Diagnosis, Finding, diagnose
-    from variate.estimates import Estimate
-    from variate.evaluation import Evaluation, evaluate
-    from variate.evidence.annealed import annealed_evidence
-    from variate.evidence.importance import Evidence, log_evidence
-    from variate.evidence.sandwich import evidence_sandwich
+    from variate.evaluation.bounds.annealed import annealed_evidence
+    from variate.evaluation.bounds.importance import Evidence, log_evidence
+    from variate.evaluation.bounds.sandwich import evidence_sandwich
+    from variate.evaluation.evaluate import Evaluation, evaluate
+    from variate.evaluation.gap_budget import GapBudget, gap_budget
+    from variate.models.build import build, load
+    from variate.models.vae import VAE, Decoder, Encoder
     from variate.objectives import Terms, elbo
+    from variate.statistics import Estimate
     from variate.training import History, NonFiniteError, fit
-    from variate.vae import VAE, Decoder, Encoder
 
 __version__ = "0.1.0"
 
 _HOMES = {
-    "GapBudget": "variate.budget",
-    "gap_budget": "variate.budget",
-    "build": "variate.compose",
-    "load": "variate.compose",
+    "GapBudget": "variate.evaluation.gap_budget",
+    "gap_budget": "variate.evaluation.gap_budget",
+    "build": "variate.models.build",
+    "load": "variate.models.build",
     "read": "variate.data",
     "split": "variate.data",
     "Diagnosis": "variate.doctor",
     "Finding": "variate.doctor",
     "diagnose": "variate.doctor",
-    "Estimate": "variate.estimates",
-    "Evaluation": "variate.evaluation",
-    "evaluate": "variate.evaluation",
-    "annealed_evidence": "variate.evidence.annealed",
-    "Evidence": "variate.evidence.importance",
-    "log_evidence": "variate.evidence.importance",
-    "evidence_sandwich": "variate.evidence.sandwich",
+    "Estimate": "variate.statistics",
+    "Evaluation": "variate.evaluation.evaluate",
+    "evaluate": "variate.evaluation.evaluate",
+    "annealed_evidence": "variate.evaluation.bounds.annealed",
+    "Evidence": "variate.evaluation.bounds.importance",
+    "log_evidence": "variate.evaluation.bounds.importance",
+    "evidence_sandwich": "variate.evaluation.bounds.sandwich",
     "Terms": "variate.objectives",
     "elbo": "variate.objectives",
     "History": "variate.training",
     "NonFiniteError": "variate.training",
     "fit": "variate.training",
-    "Decoder": "variate.vae",
-    "Encoder": "variate.vae",
-    "VAE": "variate.vae",
+    "Decoder": "variate.models.vae",
+    "Encoder": "variate.models.vae",
+    "VAE": "variate.models.vae",
 }
 
 __all__ = [

@@ -1,5 +1,5 @@
 """`python -m variate` is the command `variate`."""
 
-from variate.cli import main
+from variate.cli.main import main
 
 main()

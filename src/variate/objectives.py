@@ -23,12 +23,12 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.distributions import Distribution, kl_divergence
 
-from variate import ranks
+from variate.config.recipe import TrainingOptions
 from variate.distributions import Gaussian, StandardNormal
 from variate.distributions.gaussian import FullGaussian, rate_per_latent
 from variate.errors import InputError
-from variate.recipe import TrainingOptions
-from variate.vae import VAE, Array
+from variate.models.vae import VAE, Array
+from variate.runtime import distributed as ranks
 
 RateEstimator = Literal["auto", "closed-form", "drawn"]
 

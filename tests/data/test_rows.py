@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
+from variate.config.recipe import Column, DataOptions, Schema
 from variate.data import Rows, describe, split
-from variate.recipe import Column, DataOptions, Schema
 
 
 def columns(number):

@@ -3,9 +3,9 @@ import hashlib
 import numpy as np
 import pytest
 
+from variate.config.recipe import DataOptions, Schema
 from variate.data import Rows, binarized, split
 from variate.errors import InputError
-from variate.recipe import DataOptions, Schema
 
 SCHEMA = Schema("real", (2,))
 PIXELS = Schema("pixels", (4,), levels=256)

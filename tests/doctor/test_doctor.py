@@ -12,8 +12,8 @@ from torch.distributions import Independent, Normal
 import variate
 from variate import ModelOptions, diagnose
 from variate.data import from_array
+from variate.models.priors import Given
 from variate.networks import MLP
-from variate.priors import Given
 
 pytestmark = pytest.mark.filterwarnings("ignore::variate.VariateWarning")
 

@@ -5,9 +5,9 @@ import pytest
 import torch
 
 from variate import likelihoods
+from variate.config.recipe import Column
 from variate.errors import InputError
 from variate.likelihoods import checks
-from variate.recipe import Column
 
 N = 40
 COLUMNS = (

@@ -2,9 +2,9 @@ import pytest
 import torch
 from scipy import special, stats
 
+from variate.config.recipe import Column
 from variate.errors import InputError
 from variate.likelihoods import Columns
-from variate.recipe import Column
 
 N = 60
 COLUMNS = (

@@ -14,7 +14,8 @@ import torch
 
 import variate
 from oracles import LinearGaussian
-from variate import InputError, ModelOptions, NonFiniteError, VariateWarning, files
+from variate import InputError, ModelOptions, NonFiniteError, VariateWarning
+from variate.runtime import files
 from variate.training.state import CHECKPOINT
 from variate.training.step import Step
 
@@ -92,7 +93,7 @@ def test_early_stopping_keeps_the_best_weights(digits):
     )
     assert history.stopped == "early"
     assert history.records[-1]["step"] > history.best_step
-    from variate.rng import mix
+    from variate.runtime.random import mix
     from variate.training.validation import validate
 
     again = validate(vae, torch.from_numpy(digits.validation), mix(0, "validation"))

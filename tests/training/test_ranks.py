@@ -10,9 +10,10 @@ import pytest
 import torch
 
 import ranks_worker as worker
-from variate import InputError, Recipe, Schema, TrainingOptions, ranks
-from variate.exchange import machine
-from variate.rng import normal, seeded, uniform
+from variate import InputError, Recipe, Schema, TrainingOptions
+from variate.runtime import distributed as ranks
+from variate.runtime.exchange import machine
+from variate.runtime.random import normal, seeded, uniform
 from variate.training.state import same_run
 
 pytestmark = pytest.mark.filterwarnings("ignore::variate.VariateWarning")
@@ -54,7 +55,7 @@ def command(*arguments):
     """A command line in this process."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "argv", [])
-        patch.setattr("variate.commands.train.show", None)
+        patch.setattr("variate.cli.train.show", None)
         patch.setattr("variate.training.fit", None)
         return worker.command(*arguments)
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from variate import InputError, ModelOptions, TrainingOptions, build
-from variate.recipe import Schedule
+from variate.config.recipe import Schedule
 from variate.training import schedule
 from variate.training.feed import Feed
 from variate.training.state import State

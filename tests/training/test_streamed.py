@@ -12,11 +12,12 @@ import pytest
 import torch
 
 import variate
-from variate import DataOptions, InputError, ModelOptions, files
+from variate import DataOptions, InputError, ModelOptions
 from variate.data import Streamed
+from variate.runtime import files
 from variate.training import loop
 from variate.training.feed import Feed
-from variate.training.random import PooledOrder
+from variate.training.order import PooledOrder
 from variate.training.state import CHECKPOINT
 from variate.training.streamed import AHEAD, StreamedFeed
 
@@ -202,7 +203,7 @@ def test_killed_and_resumed_streamed_run_equals_an_uninterrupted_one_bit_for_bit
 LIMITED = textwrap.dedent(
     """
     import resource, sys
-    import torch, variate, variate.compose, variate.data, variate.training
+    import torch, variate, variate.models.build, variate.data, variate.training
     from variate import DataOptions, ModelOptions
     fitting = dict(epochs=1, precision="float32", compile="off", threads=1)
     few = torch.randn(50, 2)

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from variate import ModelOptions, TrainingOptions, build
-from variate.compose import Ends
+from variate.models.build import Ends
 from variate.training.state import State
 from variate.training.weights import Weights
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Shaped
 
-from variate.data.stream import Stream, Streamed
+from variate.config.recipe import Schema
+from variate.data.storage.stream import Stream, Streamed
 from variate.data.wording import plural, sides
-from variate.recipe import Schema
 
 NAMED_COLUMNS = 8
 """Tables with at most this many columns are described column by column."""

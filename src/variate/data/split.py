@@ -5,11 +5,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from variate.data.binarize import ROWS, TEST, binarized, draw, refuse_unless_pixels
+from variate.config.recipe import DataOptions
 from variate.data.rows import Rows, Splits
-from variate.data.stream import HELD_OUT_BYTES, SAMPLE_BYTES, Rest, Streamed, spread
+from variate.data.storage.stream import HELD_OUT_BYTES, SAMPLE_BYTES, Rest, Streamed, spread
+from variate.data.transforms import ROWS, TEST, binarized, draw, refuse_unless_pixels
 from variate.errors import InputError
-from variate.recipe import DataOptions
 
 
 def split(rows: Rows | Streamed, options: DataOptions = DataOptions()) -> Splits:  # noqa: B008  frozen

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from variate.recipe import Kind
+from variate.config.recipe import Kind
 
 FIRST = 5
 """How many names a sentence lists before it says "and N more"."""

@@ -26,7 +26,7 @@ from torch import Tensor
 from torch.distributions import Distribution, Independent, MultivariateNormal, Normal, constraints, register_kl
 
 from variate.distributions.support import Shape
-from variate.rng import normal
+from variate.runtime.random import normal
 
 LOG_2PI = math.log(2 * math.pi)
 

@@ -8,8 +8,8 @@ from variate.data import Stream
 from variate.doctor.examination import Examination, Patient, costs, examine
 from variate.doctor.findings import Finding, findings
 from variate.errors import InputError
+from variate.models.vae import VAE, Array
 from variate.training.state import Record
-from variate.vae import VAE, Array
 
 __all__ = ["Diagnosis", "Examination", "Finding", "costs", "diagnose"]
 

@@ -5,20 +5,20 @@ from typing import NamedTuple
 
 from torch import Tensor
 
-from variate.budget import GapBudget, gap_budget
-from variate.diagnostics.ablation import switching_off
-from variate.diagnostics.calibration import Calibration, calibration
-from variate.diagnostics.latents import active_units, latent_rates
-from variate.diagnostics.rescaling import Rescaling, rescaling
-from variate.diagnostics.surgery import LEAST_ROWS, BetterPrior, Surgery, better_prior, surgery
+from variate.config.recipe import Recipe
 from variate.doctor.trial import Rows, Trial, per_row_elbo, train_on
-from variate.estimates import Estimate, estimate
-from variate.progress import progress
-from variate.recipe import Recipe
-from variate.rng import seeded, some_rows
-from variate.training.random import draw_bits
+from variate.evaluation.diagnostics.ablation import switching_off
+from variate.evaluation.diagnostics.calibration import Calibration, calibration
+from variate.evaluation.diagnostics.latents import active_units, latent_rates
+from variate.evaluation.diagnostics.rescaling import Rescaling, rescaling
+from variate.evaluation.diagnostics.surgery import LEAST_ROWS, BetterPrior, Surgery, better_prior, surgery
+from variate.evaluation.gap_budget import GapBudget, gap_budget
+from variate.models.vae import VAE
+from variate.runtime.progress import progress
+from variate.runtime.random import seeded, some_rows
+from variate.statistics import Estimate, estimate
+from variate.training.order import draw_bits
 from variate.training.state import Record
-from variate.vae import VAE
 
 ROWS = 2000
 """Rows that the cheap measurements take."""

@@ -9,10 +9,10 @@ import math
 from collections.abc import Callable
 from typing import NamedTuple
 
+from variate.config.recipe import ModelOptions, TrainingOptions
 from variate.doctor.examination import NOTABLE, SURE, Examination
-from variate.estimates import Estimate, estimate
 from variate.objectives import Training
-from variate.recipe import ModelOptions, TrainingOptions
+from variate.statistics import Estimate, estimate
 
 ALARMING = 0.1
 """Nats a dimension from which on a cost is an alarm."""

@@ -12,14 +12,14 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from variate.diagnostics.latents import active_units
+from variate.config.recipe import TrainingOptions
 from variate.errors import VariateWarning
-from variate.estimates import Estimate, estimate
+from variate.evaluation.diagnostics.latents import active_units
+from variate.models.vae import VAE, evaluating
 from variate.objectives import elbo
-from variate.recipe import TrainingOptions
-from variate.rng import seeded, some_rows
+from variate.runtime.random import seeded, some_rows
+from variate.statistics import Estimate, estimate
 from variate.training import fit
-from variate.vae import VAE, evaluating
 
 LEARNING_RATE = 1e-3
 """Half of a default run's: enough to move on from where a run was stopped, little enough not to lose what it had."""

@@ -8,7 +8,7 @@ from torch.nn.functional import logsigmoid
 from variate.distributions.guarded import Guarded
 from variate.likelihoods.base import Likelihood
 from variate.likelihoods.checks import holds, require
-from variate.moments import moments
+from variate.statistics import moments
 
 
 class Bits(distributions.Bernoulli):

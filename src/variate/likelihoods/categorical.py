@@ -8,7 +8,7 @@ from variate.distributions.support import is_level
 from variate.errors import InputError
 from variate.likelihoods.base import Likelihood
 from variate.likelihoods.checks import holds, require
-from variate.moments import ROWS_AT_A_TIME
+from variate.statistics import ROWS_AT_A_TIME
 
 
 class Categorical(Likelihood):

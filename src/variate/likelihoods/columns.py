@@ -10,6 +10,7 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
+from variate.config.recipe import Column
 from variate.distributions.joint import Joint
 from variate.errors import InputError, did_you_mean
 from variate.likelihoods.base import Likelihood
@@ -19,7 +20,6 @@ from variate.likelihoods.gaussian import Gaussian
 from variate.likelihoods.negative_binomial import NegativeBinomial
 from variate.likelihoods.poisson import Poisson
 from variate.likelihoods.student_t import StudentT
-from variate.recipe import Column
 
 Family = Callable[[tuple[int, ...]], Likelihood]
 

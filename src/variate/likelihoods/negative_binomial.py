@@ -7,7 +7,7 @@ from variate.distributions import counts
 from variate.errors import InputError, did_you_mean
 from variate.likelihoods.base import Likelihood
 from variate.likelihoods.checks import require_counts
-from variate.moments import log_mean, moments
+from variate.statistics import log_mean, moments
 
 MIN_INITIAL, MAX_INITIAL = -3.0, 5.0
 """Range of a log-dispersion before training: the moments' estimate is wild for rare and for almost Poisson counts."""

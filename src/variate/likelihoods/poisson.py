@@ -6,7 +6,7 @@ from torch import Tensor
 from variate.distributions import counts
 from variate.likelihoods.base import Likelihood
 from variate.likelihoods.checks import require_counts
-from variate.moments import log_mean
+from variate.statistics import log_mean
 
 
 class Poisson(Likelihood):

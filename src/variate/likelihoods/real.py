@@ -14,7 +14,7 @@ from variate.distributions.scaled import Scaled
 from variate.likelihoods.base import Likelihood
 from variate.likelihoods.checks import holds, require
 from variate.likelihoods.scale import Scale
-from variate.moments import moments
+from variate.statistics import moments
 
 MIN_LOG_SCALE = -7.0
 """Floor of a learned log-scale: about a thousandth of the data's spread. A density grows without bound as its scale

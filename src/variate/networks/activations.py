@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from torch import nn
 
-from variate.recipe import Activation
+from variate.config.recipe import Activation
 
 Activate = Callable[[], nn.Module]
 """Makes an activation."""

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from variate.moments import moments
-from variate.recipe import Column
+from variate.config.recipe import Column
+from variate.statistics import moments
 
 
 class Inputs(nn.Module, ABC):

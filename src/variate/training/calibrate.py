@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from variate.likelihoods import Gaussian
-from variate.rng import mix, seeded
-from variate.vae import VAE, evaluating
+from variate.models.vae import VAE, evaluating
+from variate.runtime.random import mix, seeded
 
 
 def calibrate(vae: VAE, rows: Tensor, levels: int = 0, batch_size: int = 1024) -> None:

@@ -2,7 +2,7 @@
 
 from torch import Tensor, nn
 
-from variate.vae import VAE, evaluating
+from variate.models.vae import VAE, evaluating
 
 
 def multiplications(vae: VAE, row: Tensor) -> int:

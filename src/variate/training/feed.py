@@ -2,8 +2,8 @@
 
 from torch import Tensor
 
-from variate import ranks
-from variate.training.random import Order, PooledOrder
+from variate.runtime import distributed as ranks
+from variate.training.order import Order, PooledOrder
 
 
 class Feed:

@@ -5,12 +5,12 @@ import dataclasses
 import torch
 from torch import nn
 
-from variate import ranks
-from variate.compiling import SECONDS_TO_FUSE, can_compile, can_fuse, seconds_saved
+from variate.config.recipe import Compile, TrainingOptions
 from variate.errors import InputError
-from variate.machine import fast_bfloat16
-from variate.recipe import Compile, TrainingOptions
-from variate.vae import VAE
+from variate.models.vae import VAE
+from variate.runtime import distributed as ranks
+from variate.runtime.compile import SECONDS_TO_FUSE, can_compile, can_fuse, seconds_saved
+from variate.runtime.device import fast_bfloat16
 
 WORTH_BFLOAT16 = 100_000
 """Multiplications a row from which bfloat16 pays: below, casting costs more than the products save."""

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 from torch import Tensor
 
-from variate.diagnostics.latents import active_units
-from variate.recipe import TrainingOptions
-from variate.vae import VAE
+from variate.config.recipe import TrainingOptions
+from variate.evaluation.diagnostics.latents import active_units
+from variate.models.vae import VAE
 
 
 def warnings(

@@ -8,18 +8,18 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from variate import ranks
-from variate.choose import choose_training
+from variate.config.defaults import choose_training
+from variate.config.recipe import TrainingOptions
 from variate.data import Stream
 from variate.errors import InputError, did_you_mean
+from variate.models.vae import VAE, Array, checked
 from variate.objectives import BOUNDS
-from variate.recipe import TrainingOptions
+from variate.runtime import distributed as ranks
 from variate.training import hardware
 from variate.training.cost import multiplications
 from variate.training.feed import Feed
 from variate.training.schedule import SCHEDULES
 from variate.training.streamed import StreamedFeed
-from variate.vae import VAE, Array, checked
 
 
 class Job(NamedTuple):

@@ -11,22 +11,23 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, NamedTuple
 
-from variate import machine, ranks
+from variate.config.recipe import Recipe, TrainingOptions
 from variate.data import Stream
-from variate.diagnostics.latents import ACTIVE
 from variate.errors import VariateWarning
+from variate.evaluation.diagnostics.latents import ACTIVE
+from variate.models.vae import VAE, Array
 from variate.objectives import Terms
-from variate.recipe import Recipe, TrainingOptions
-from variate.rng import mix, seeded
+from variate.runtime import device as machine
+from variate.runtime import distributed as ranks
+from variate.runtime.random import mix, seeded
 from variate.training import health
 from variate.training.calibrate import calibrate
 from variate.training.job import Job, feed_of, prepare, start_equal
 from variate.training.monitor import Display, Metrics
-from variate.training.random import draw_bits
+from variate.training.order import draw_bits
 from variate.training.state import Record, State
 from variate.training.step import Step
 from variate.training.validation import spread, validate
-from variate.vae import VAE, Array
 
 MODEL = "model.safetensors"
 CHECK_STEPS = 100

@@ -11,7 +11,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-from variate import files
+from variate.runtime import files
 from variate.training.state import Record
 
 METRICS = Path("metrics.jsonl")

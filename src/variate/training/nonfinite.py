@@ -12,9 +12,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from variate import ranks
+from variate.models.vae import VAE
 from variate.objectives import Scored
-from variate.vae import VAE
+from variate.runtime import distributed as ranks
 
 
 class NonFiniteError(ArithmeticError):

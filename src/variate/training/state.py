@@ -1,6 +1,6 @@
 """All that a run is at one moment, and its checkpoint.
 
-The draws and the order of the rows are functions of the step (`variate.training.random`), so the step number stands for
+The draws and the order of the rows are functions of the step (`variate.training.order`), so the step number stands for
 them. What is left: the weights, their moving average, the optimiser's moments, the best so far, and the sums since the
 last check. A checkpoint is one tensor file, written whole or not at all.
 """
@@ -15,13 +15,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from variate import files, ranks
+from variate.config.recipe import Recipe, TrainingOptions
 from variate.errors import InputError
-from variate.recipe import Recipe, TrainingOptions
+from variate.models.vae import VAE
+from variate.runtime import distributed as ranks
+from variate.runtime import files
 from variate.training import schedule
 from variate.training.adam import Adam
 from variate.training.weights import Weights
-from variate.vae import VAE
 
 Record = dict[str, Any]
 """One line of metrics: numbers, and the list of collapsed latents."""

@@ -12,18 +12,18 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from variate import ranks
-from variate.compiling import compiled, fused
+from variate.config.recipe import TrainingOptions
 from variate.distributions.support import trusting
+from variate.models.vae import VAE
 from variate.objectives import Scored, Training
-from variate.recipe import TrainingOptions
-from variate.rng import mix, reseed, seeded
+from variate.runtime import distributed as ranks
+from variate.runtime.compile import compiled, fused
+from variate.runtime.random import mix, reseed, seeded
 from variate.training import schedule
 from variate.training.feed import Feed
 from variate.training.nonfinite import NonFiniteError, explain
-from variate.training.random import draw_bits
+from variate.training.order import draw_bits
 from variate.training.state import State
-from variate.vae import VAE
 
 LOOK_EVERY = 50
 """On a GPU the host looks for a non-finite step every so many steps, since each look waits for the device."""

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from variate.data import Stream
 from variate.training.feed import Feed
-from variate.training.random import PooledOrder
+from variate.training.order import PooledOrder
 
 AHEAD = 4
 """Batches that are gathered or being gathered."""

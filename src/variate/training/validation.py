@@ -3,10 +3,10 @@
 import torch
 from torch import Tensor
 
-from variate import ranks
+from variate.models.vae import VAE, evaluating
 from variate.objectives import Terms, draw
-from variate.rng import seeded
-from variate.vae import VAE, evaluating
+from variate.runtime import distributed as ranks
+from variate.runtime.random import seeded
 
 
 def validate(vae: VAE, rows: Tensor, seed: int, batch_size: int = 1024) -> dict[str, float]:

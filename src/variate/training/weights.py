@@ -10,7 +10,7 @@ import copy
 import torch
 from torch import Tensor, nn
 
-from variate.vae import VAE, Network
+from variate.models.vae import VAE, Network
 
 CAST = (nn.Linear, nn.modules.conv._ConvNd)
 """Layers whose weight autocast would cast at each use."""

@@ -1,0 +1,1 @@
+"""The recipe of a model and its run, and what `auto` means."""

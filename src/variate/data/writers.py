@@ -1,0 +1,94 @@
+"""Numbers written where a person asked for them: Parquet, CSV or npy, by the file's ending."""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import numpy as np
+
+from variate.config.recipe import Schema
+from variate.errors import InputError
+from variate.runtime import files
+
+TABLES = (".parquet", ".csv", ".npy")
+
+
+def new_path(out: str, endings: tuple[str, ...], overwrite: bool) -> Path:
+    """The path to write to, checked before any work is done.
+
+    Raises:
+        InputError: If the ending is not one of these, or the file is there and may not be overwritten.
+    """
+    path = Path(out)
+    if path.suffix.lower() not in endings:
+        raise InputError(f"--out must end in {' or '.join(endings)}, got {out!r}")
+    if path.exists() and not overwrite:
+        raise InputError(f"--out {out!r} exists already: choose another name, or pass --overwrite")
+    return path
+
+
+def columns(rows: np.ndarray, schema: Schema) -> dict[str, np.ndarray]:
+    """Rows as named columns: a table's own, with its categories as text, or x0, x1, ... of anything else."""
+    flat = rows.reshape(len(rows), -1)
+    if not schema.columns:
+        return {f"x{i}": flat[:, i] for i in range(flat.shape[1])}
+    named = {}
+    for column, values in zip(schema.columns, flat.T, strict=True):
+        if column.kind == "categorical":
+            values = np.array(column.categories)[values.astype(np.int64)]
+        elif column.kind in ("binary", "counts"):
+            values = np.rint(values).astype(np.int64)
+        named[column.name] = values
+    return named
+
+
+def write_table(path: Path, table: Mapping[str, np.ndarray]) -> None:
+    """Writes equally long columns, whole or not at all; an npy file holds them side by side as one array.
+
+    Raises:
+        InputError: If an npy file is to hold a column of text.
+    """
+    if path.suffix.lower() == ".npy" and any(values.dtype.kind in "US" for values in table.values()):
+        raise InputError(f"--out {str(path)!r}: categories are text, which npy cannot hold: use .parquet or .csv")
+    write_pieces(path, [table], len(next(iter(table.values()))))
+
+
+def write_pieces(path: Path, pieces: Iterable[Mapping[str, np.ndarray]], rows: int) -> None:
+    """Writes a table piece by piece, whole or not at all.
+
+    Args:
+        path: The file.
+        pieces: The table's rows, some at a time, all with the same columns; of numbers for an npy file.
+        rows: How many there are in all.
+    """
+    with files.replacing(path) as part:
+        if path.suffix.lower() == ".npy":
+            _write_array_pieces(part, (np.stack(list(piece.values()), axis=1) for piece in pieces), rows)
+        else:
+            _write_arrow_pieces(part, path.suffix.lower() == ".parquet", pieces)
+
+
+def _write_arrow_pieces(part: Path, as_parquet: bool, pieces: Iterable[Mapping[str, np.ndarray]]) -> None:
+    import pyarrow as pa
+    from pyarrow import csv, parquet
+
+    tables = (pa.table({name: pa.array(values) for name, values in piece.items()}) for piece in pieces)
+    first = next(tables)
+    with (parquet.ParquetWriter if as_parquet else csv.CSVWriter)(part, first.schema) as writer:
+        writer.write_table(first)
+        for table in tables:
+            writer.write_table(table)
+
+
+def _write_array_pieces(part: Path, pieces: Iterable[np.ndarray], rows: int) -> None:
+    with part.open("wb") as file:
+        for number, piece in enumerate(pieces):
+            if not number:
+                header = {"descr": piece.dtype.str, "fortran_order": False, "shape": (rows, *piece.shape[1:])}
+                np.lib.format.write_array_header_1_0(file, header)
+            file.write(np.ascontiguousarray(piece).data)
+
+
+def write_array(path: Path, array: np.ndarray) -> None:
+    """Writes one array as npy, whole or not at all."""
+    with files.replacing(path) as part, part.open("wb") as file:
+        np.save(file, array, allow_pickle=False)

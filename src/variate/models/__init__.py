@@ -1,0 +1,1 @@
+"""Models: the protocol, the variational autoencoder, and how they are built and loaded."""

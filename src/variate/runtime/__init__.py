@@ -1,0 +1,1 @@
+"""What lies under the mathematics: processes, compilation, devices, randomness, files, progress."""

@@ -1,0 +1,55 @@
+"""Means with their standard errors, bits per dimension, and the location and spread of training rows."""
+
+import math
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+
+class Estimate(NamedTuple):
+    """A mean over rows and its standard error, in nats."""
+
+    value: float
+    stderr: float
+
+
+def bits_per_dim(nats: float, dimensions: int) -> float:
+    """Nats a row as bits a dimension: nats / (D ln 2)."""
+    return nats / (dimensions * math.log(2))
+
+
+def estimate(per_row: Tensor) -> Estimate:
+    """Mean and standard error of the mean of per-row values, (N,)."""
+    values = per_row.double()
+    stderr = values.std().item() / math.sqrt(len(values)) if len(values) > 1 else math.nan
+    return Estimate(values.mean().item(), stderr)
+
+
+ROWS_AT_A_TIME = 4096
+
+
+class Moments(NamedTuple):
+    """Mean and standard deviation of each element, float64, (*event); the latter is exactly 0 where one is constant."""
+
+    mean: Tensor
+    std: Tensor
+
+
+def moments(rows: Tensor) -> Moments:
+    """Mean and standard deviation of rows (N, *event), in float64 by two passes, a few rows at a time."""
+    # Added up as they come: a list of sums would lie between the chunks and keep the heap from reusing their memory.
+    sums, squares = (torch.zeros(rows.shape[1:], dtype=torch.float64, device=rows.device) for _ in range(2))
+    for chunk in rows.split(ROWS_AT_A_TIME):
+        sums += chunk.sum(0, dtype=torch.float64)
+    mean = sums / len(rows)
+    for chunk in rows.split(ROWS_AT_A_TIME):
+        squares += (chunk.to(torch.float64) - mean).square_().sum(0)
+    std = (squares / len(rows)).sqrt()
+    # Rounding leaves a constant element a spread of a few ulp of its value: nothing may be divided by that.
+    return Moments(mean, torch.where(std > 1e-12 * mean.abs(), std, 0.0))
+
+
+def log_mean(rows: Tensor) -> Tensor:
+    """Logs of the means of counts, (*event); half a count is added to each total, so that they are finite."""
+    return torch.log(moments(rows).mean + 0.5 / len(rows))

@@ -1,0 +1,180 @@
+import dataclasses
+from typing import get_args
+
+import pytest
+
+from variate import DataOptions, InputError, ModelOptions, Schema, TrainingOptions
+from variate.config.defaults import (
+    CONV_FROM,
+    ENOUGH_STEPS,
+    LEAST_EPOCHS,
+    LEAST_STEPS,
+    LIKELIHOODS,
+    MOST_EPOCHS,
+    UNSCALED,
+    WORK,
+    choose,
+    choose_training,
+    latents,
+    mixtures,
+    width,
+)
+from variate.config.recipe import Kind
+
+IMAGE = Schema("pixels", (1, 28, 28), 256)
+ROWS = (1, 7, 999, 1_000, 9_999, 10_000, 1_000_000)
+
+
+def schema(kind, shape=(6,)):
+    return Schema(kind, shape, levels=256 if kind == "pixels" else 0)
+
+
+@pytest.mark.parametrize("num_rows", ROWS)
+@pytest.mark.parametrize("kind", get_args(Kind))
+def test_nothing_is_left_open(kind, num_rows):
+    recipe = choose(schema(kind), num_rows).recipe
+    open_fields = {f.name for f in dataclasses.fields(recipe.model) if getattr(recipe.model, f.name) == "auto"}
+    assert open_fields == ({"scale"} if recipe.model.likelihood in UNSCALED else set())  # there is no scale to choose
+    unset = {f.name for f in dataclasses.fields(recipe.model) if getattr(recipe.model, f.name) is None}
+    assert unset == {"sigma"}
+    chosen = recipe.training
+    assert None not in (chosen.batch_size, chosen.lr, chosen.clip)
+    assert 1 <= chosen.batch_size <= num_rows
+    assert chosen.epochs is None  # needs the model's cost, which only the built model tells
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [
+        ("binary", "bernoulli"),
+        ("pixels", "discretized-logistic"),
+        ("real", "gaussian"),
+        ("counts", "negative-binomial"),
+        ("table", "columns"),
+    ],
+)
+def test_each_kind_of_data_has_its_likelihood_and_the_reason_names_it(kind, name):
+    choice = choose(schema(kind), 100)
+    assert choice.recipe.model.likelihood == name
+    assert name in choice.reasons[0]
+    assert LIKELIHOODS.keys() == set(get_args(Kind))
+
+
+def test_what_the_user_chose_stays():
+    model = ModelOptions(
+        latent=5,
+        posterior="full",
+        likelihood="student-t",
+        scale="fixed",
+        sigma=2.0,
+        mixtures=1,
+        prior="vamp",
+        components=9,
+        network="mlp",
+        width=33,
+        depth=0,
+        activation="relu",
+    )
+    training = TrainingOptions(epochs=2, batch_size=5, lr=0.1, schedule="constant", clip=0.0, seed=4)
+    data = DataOptions(kind="real")
+    given = dataclasses.replace(model, mixtures=None)  # there is nothing to mix in a Student-t
+    choice = choose(schema("real"), 50, "name", "hash", data, given, training)
+    recipe = choice.recipe
+    assert (recipe.model, recipe.training, recipe.data) == (model, training, data)
+    assert (recipe.schema, recipe.source, recipe.fingerprint) == (schema("real"), "name", "hash")
+    assert all("as asked" in reason for reason in choice.reasons)
+
+
+def test_a_choice_made_again_changes_nothing():
+    first = choose(IMAGE, 12_345).recipe
+    again = choose(IMAGE, 12_345, model=first.model, training=first.training).recipe
+    assert first == again
+
+
+@pytest.mark.parametrize(
+    ("shape", "network"),
+    [
+        ((1, CONV_FROM - 1, CONV_FROM - 1), "mlp"),
+        ((1, CONV_FROM, 5), "conv"),
+        ((3, 5, CONV_FROM), "conv"),
+        ((1000,), "mlp"),
+        ((1, 1, 1), "mlp"),
+    ],
+)
+def test_large_images_get_convolutions(shape, network):
+    choice = choose(schema("pixels", shape), 100)
+    assert choice.recipe.model.network == network
+    assert network in choice.reasons[1]
+
+
+@pytest.mark.parametrize("num_rows", ROWS)
+@pytest.mark.parametrize("kind", get_args(Kind))
+def test_a_plain_network_has_the_sizes_of_a_residual_one(kind, num_rows):
+    residual, plain = (choose(schema(kind), num_rows, model=ModelOptions(network=n)).recipe for n in ("mlp", "plain"))
+    assert dataclasses.replace(plain.model, network="mlp") == residual.model
+    assert plain.training == residual.training
+
+
+def test_convolutions_of_what_is_no_image_are_refused():
+    with pytest.raises(InputError, match="'conv' needs images"):
+        choose(schema("real"), 100, model=ModelOptions(network="conv"))
+
+
+@pytest.mark.parametrize(
+    ("shape", "expected"),
+    [((1,), 1), ((2,), 1), ((5,), 3), ((8, 8), 16), ((28, 28), 32), ((3, 32, 32), 64), ((100, 100, 100), 128)],
+)
+def test_latents_grow_as_the_cube_root_and_are_at_most_half_the_numbers(shape, expected):
+    assert latents(Schema("real", shape)) == expected
+
+
+@pytest.mark.parametrize(
+    ("levels", "num_rows", "expected"), [(256, 10_000, 3), (256, 9_999, 1), (16, 10_000, 1), (0, 10_000, 1)]
+)
+def test_mixtures_want_rows_and_levels(levels, num_rows, expected):
+    assert mixtures(Schema("pixels", (1, 8, 8), levels), num_rows) == expected
+
+
+@pytest.mark.parametrize("size", [1, 10, 784, 10**5])
+def test_width_grows_with_rows_and_with_numbers(size):
+    by_rows = [width(Schema("real", (size,)), n, conv=False) for n in ROWS]
+    assert by_rows == sorted(by_rows)
+    assert all(64 <= units <= 512 for units in by_rows)
+    assert width(Schema("real", (2 * size,)), 10_000, False) >= width(Schema("real", (size,)), 10_000, False)
+
+
+@pytest.mark.parametrize("num_rows", ROWS)
+@pytest.mark.parametrize("cost", [10, 10**5, 10**9])
+def test_epochs_are_what_the_work_affords_within_limits(num_rows, cost):
+    chosen = choose_training(num_rows, TrainingOptions(), cost)
+    steps = chosen.epochs * num_rows / chosen.batch_size
+    assert steps >= LEAST_STEPS
+    assert chosen.epochs >= LEAST_EPOCHS
+    assert steps >= min(ENOUGH_STEPS, WORK / (cost * chosen.batch_size))
+    if steps > ENOUGH_STEPS + num_rows / chosen.batch_size:  # not held up by the least number of steps
+        assert chosen.epochs <= MOST_EPOCHS
+        assert chosen.epochs == LEAST_EPOCHS or cost * num_rows * (chosen.epochs - 1) <= WORK
+
+
+def test_a_cheaper_model_trains_no_shorter():
+    epochs = [choose_training(60_000, TrainingOptions(), cost).epochs for cost in (10**9, 10**7, 10**6, 10**5, 10)]
+    assert epochs == sorted(epochs)
+    assert len(set(epochs)) > 2
+
+
+@pytest.mark.parametrize(("name", "value"), [("batch_size", 0), ("epochs", 0), ("lr", 0.0), ("clip", 0.0)])
+def test_zero_is_not_taken_for_open(name, value):
+    assert getattr(choose_training(100, TrainingOptions(**{name: value})), name) == value
+
+
+@pytest.mark.parametrize(
+    ("kind", "options", "words"),
+    [
+        ("binary", {"scale": "shared"}, "scale and sigma are not for likelihood 'bernoulli'"),
+        ("counts", {"scale": "fixed", "sigma": 1.0}, "scale and sigma are not for likelihood 'negative-binomial'"),
+        ("real", {"mixtures": 2}, "mixtures is for likelihood 'discretized-logistic', not 'gaussian'"),
+    ],
+)
+def test_options_that_would_be_ignored_are_refused(kind, options, words):
+    with pytest.raises(InputError, match=words):
+        choose(schema(kind), 50, model=ModelOptions(**options))

@@ -1,0 +1,135 @@
+import gzip
+import hashlib
+import sys
+
+import numpy as np
+import pytest
+
+from variate.config.recipe import DataOptions, Schema
+from variate.data.readers import builtin
+from variate.data.readers.builtin import read_digits, read_fashion
+from variate.errors import InputError
+
+OPTIONS = DataOptions()
+RNG = np.random.default_rng(0)
+PARTS = {"train-images": RNG.integers(0, 256, (6, 3, 3)), "t10k-images": RNG.integers(0, 256, (2, 3, 3))}
+
+
+def packed(values, name=""):
+    header = bytes([0, 0, 8, 3]) + np.array(values.shape, ">u4").tobytes()
+    return gzip.compress(header + values.astype(np.uint8).tobytes(), mtime=len(name))
+
+
+def save(folder, parts=PARTS):
+    folder.mkdir(parents=True, exist_ok=True)
+    for part, values in parts.items():
+        (folder / f"{part}-idx3-ubyte.gz").write_bytes(packed(values, folder.name))
+
+
+@pytest.fixture(autouse=True)
+def alone(tmp_path, monkeypatch):
+    """A machine with nothing on it and an upstream of one's own, whose images are small."""
+    monkeypatch.delenv("VARIATE_DATA", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(builtin, "UPSTREAM", (tmp_path / "upstream").as_uri() + "/")
+    monkeypatch.setattr(builtin, "PREFIXES", (str(tmp_path / "usr"),))
+    pins = {part: hashlib.sha256(values.astype(np.uint8).tobytes()).hexdigest() for part, values in PARTS.items()}
+    monkeypatch.setattr(builtin, "PINS", pins)
+
+
+def check(rows):
+    np.testing.assert_array_equal(rows.values[:, 0], PARTS["train-images"])
+    np.testing.assert_array_equal(rows.test[:, 0], PARTS["t10k-images"])
+    assert rows.schema == Schema("pixels", (1, 3, 3), levels=256)
+    assert rows.name == "fashion-mnist"
+
+
+def test_digits():
+    rows = read_digits(OPTIONS, None)
+    assert rows.values.shape == (1797, 1, 8, 8)
+    assert rows.values.dtype == np.uint8
+    assert (rows.values.min(), rows.values.max()) == (0, 16)
+    assert rows.schema == Schema("pixels", (1, 8, 8), levels=17)
+
+
+@pytest.mark.parametrize("below", ["", "fashion-mnist"])
+def test_fashion_from_the_folder_that_is_named(tmp_path, monkeypatch, below):
+    save(tmp_path / "mine" / below)
+    monkeypatch.setenv("VARIATE_DATA", str(tmp_path / "mine"))
+    check(read_fashion(OPTIONS, None))
+
+
+def test_fashion_from_a_package(tmp_path):
+    save(tmp_path / "usr" / "share" / "datasets" / "fashion-mnist")
+    check(read_fashion(OPTIONS, None))
+    assert not (tmp_path / "cache").exists()
+
+
+def test_fashion_is_downloaded_once(tmp_path):
+    save(tmp_path / "upstream")
+    check(read_fashion(OPTIONS, None))
+    for file in (tmp_path / "upstream").iterdir():
+        file.unlink()
+    check(read_fashion(OPTIONS, None))
+    names = sorted(path.name for path in (tmp_path / "cache" / "variate" / "fashion-mnist").iterdir())
+    assert names == ["t10k-images-idx3-ubyte.gz", "train-images-idx3-ubyte.gz"]
+
+
+def test_files_of_the_same_name_that_are_not_fashion_are_passed_over(tmp_path, monkeypatch):
+    save(tmp_path / "mnist", {part: values // 2 for part, values in PARTS.items()})
+    monkeypatch.setenv("VARIATE_DATA", str(tmp_path / "mnist"))
+    save(tmp_path / "usr" / "share" / "datasets" / "fashion-mnist")
+    check(read_fashion(OPTIONS, None))
+
+
+def test_a_damaged_copy_in_the_cache_is_fetched_anew(tmp_path):
+    save(tmp_path / "upstream")
+    save(tmp_path / "cache" / "variate" / "fashion-mnist")
+    broken = tmp_path / "cache" / "variate" / "fashion-mnist" / "train-images-idx3-ubyte.gz"
+    broken.write_bytes(broken.read_bytes()[:-10])
+    check(read_fashion(OPTIONS, None))
+    assert gzip.decompress(broken.read_bytes())
+
+
+def test_an_upstream_that_sends_something_else(tmp_path):
+    save(tmp_path / "upstream", {part: values // 2 for part, values in PARTS.items()})
+    with pytest.raises(InputError, match="is not fashion-mnist: its checksum differs"):
+        read_fashion(OPTIONS, None)
+    assert list((tmp_path / "cache" / "variate" / "fashion-mnist").iterdir()) == []
+
+
+def test_without_network_the_three_ways_are_said():
+    with pytest.raises(InputError) as error:
+        read_fashion(OPTIONS, None)
+    for way in ("set VARIATE_DATA", "`apt-get install dataset-fashion-mnist`", "connect to the network"):
+        assert way in str(error.value)
+
+
+def test_a_cache_that_cannot_be_written_is_said(tmp_path):
+    (tmp_path / "cache").write_bytes(b"")
+    with pytest.raises(InputError, match="could not be downloaded"):
+        read_fashion(OPTIONS, None)
+
+
+def test_cache_follows_xdg(tmp_path, monkeypatch):
+    assert builtin.cache() == tmp_path / "cache" / "variate" / "fashion-mnist"
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert builtin.cache() == tmp_path / ".cache" / "variate" / "fashion-mnist"
+
+
+def test_the_real_fashion(monkeypatch):
+    monkeypatch.undo()
+    if not any(map(builtin.load_from, builtin.places())):
+        pytest.skip("NOT TESTED: no copy of fashion-mnist on this machine; apt-get install dataset-fashion-mnist")
+    rows = read_fashion(OPTIONS, None)
+    assert (rows.values.shape, rows.test.shape) == ((60000, 1, 28, 28), (10000, 1, 28, 28))
+    assert rows.values.mean() / 255 == pytest.approx(0.2860, abs=5e-5)  # as published with the data
+    assert rows.values.std() / 255 == pytest.approx(0.3530, abs=5e-5)
+
+
+def test_prefixes_are_those_of_python_and_debian():
+    assert set(map(str, (sys.prefix, "/usr/local", "/usr"))) == set(REAL_PREFIXES)
+
+
+REAL_PREFIXES = builtin.PREFIXES

@@ -1,0 +1,101 @@
+import gzip
+import struct
+
+import numpy as np
+import pytest
+
+from variate.config.recipe import DataOptions
+from variate.data.readers import idx
+from variate.errors import InputError
+
+OPTIONS = DataOptions()
+IMAGES = np.random.default_rng(0).integers(0, 256, (7, 4, 5)).astype(np.uint8)
+CODES = {"u1": 0x08, "i1": 0x09, "i2": 0x0B, "i4": 0x0C, "f4": 0x0D, "f8": 0x0E}
+
+
+def idx_bytes(values):
+    """An independent writer of the format."""
+    code = CODES[values.dtype.str[1:]]
+    header = struct.pack(">BBBB", 0, 0, code, values.ndim) + struct.pack(f">{values.ndim}I", *values.shape)
+    return header + values.astype(values.dtype.newbyteorder(">")).tobytes()
+
+
+def write(path, content):
+    path.write_bytes(gzip.compress(content) if path.suffix == ".gz" else content)
+    return path
+
+
+@pytest.mark.parametrize("name", ["images-idx3-ubyte", "images-idx3-ubyte.gz"])
+@pytest.mark.parametrize("dtype", CODES)
+def test_comes_back(tmp_path, name, dtype):
+    values = IMAGES.astype(dtype)
+    path = write(tmp_path / name, idx_bytes(values))
+    assert idx.is_idx(path)
+    np.testing.assert_array_equal(idx.load(path), values)
+
+
+def test_rows(tmp_path):
+    rows = idx.read_idx(write(tmp_path / "a-idx3-ubyte", idx_bytes(IMAGES)), OPTIONS, None)
+    np.testing.assert_array_equal(rows.values, IMAGES[:, None])
+    assert (rows.schema.kind, rows.schema.levels, rows.test) == ("pixels", 256, None)
+
+
+@pytest.mark.parametrize("ending", idx.ENDINGS)
+def test_folder_with_its_test_set(tmp_path, ending):
+    write(tmp_path / f"train-images{ending}", idx_bytes(IMAGES))
+    write(tmp_path / f"t10k-images{ending}", idx_bytes(IMAGES[:2]))
+    rows = idx.read_folder(tmp_path, OPTIONS, None)
+    np.testing.assert_array_equal(rows.values, IMAGES[:, None])
+    np.testing.assert_array_equal(rows.test, IMAGES[:2, None])
+
+
+def test_folder_without_test_set(tmp_path):
+    write(tmp_path / "train-images-idx3-ubyte", idx_bytes(IMAGES))
+    assert idx.read_folder(tmp_path, OPTIONS, None).test is None
+
+
+@pytest.mark.parametrize("name", ["a", "a.gz"])
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (idx_bytes(IMAGES)[:-1], r"should hold 140 bytes of values for its shape \(7, 4, 5\), but only 139 came"),
+        (idx_bytes(IMAGES) + b"x", "but holds more"),
+        (idx_bytes(IMAGES)[:9], "ends within its header"),
+        (idx_bytes(np.arange(10, dtype=np.uint8)), "looks like labels; give the images file"),
+        (b"not an idx file", "does not begin as an idx file does"),
+        (b"", "does not begin as an idx file does"),
+        (struct.pack(">BBBBIII", 0, 0, 8, 3, 2**32 - 1, 2**32 - 1, 2**32 - 1), "is cut short"),
+    ],
+)
+def test_what_is_broken_is_refused(tmp_path, name, content, message):
+    with pytest.raises(InputError, match=message):
+        idx.load(write(tmp_path / name, content))
+
+
+def test_gzip_cut_short(tmp_path):
+    path = tmp_path / "a.gz"
+    path.write_bytes(gzip.compress(idx_bytes(IMAGES))[:-20])
+    with pytest.raises(InputError, match=r"a\.gz is damaged"):
+        idx.load(path)
+
+
+def test_gzip_bomb_is_unpacked_no_further_than_its_header_says(tmp_path, monkeypatch):
+    path = write(tmp_path / "a.gz", idx_bytes(IMAGES) + bytes(10**6))
+    taken = []
+    read = gzip.GzipFile.read
+
+    def counted(stream, size=-1):
+        taken.append(size)
+        return read(stream, size)
+
+    monkeypatch.setattr(gzip.GzipFile, "read", counted)
+    with pytest.raises(InputError, match="holds more"):
+        idx.load(path)
+    assert all(0 <= size <= IMAGES.size + 1 for size in taken)
+
+
+@pytest.mark.parametrize("content", [b"", b"\x1f\x8b", b"\x1f\x8bgarbage", b"hello", b"\0\0\x08\x09"])
+def test_other_files_are_not_taken_for_it(tmp_path, content):
+    path = tmp_path / "a"
+    path.write_bytes(content)
+    assert not idx.is_idx(path)

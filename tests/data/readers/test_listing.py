@@ -1,0 +1,98 @@
+import io
+import zipfile
+
+import pytest
+
+from variate.data.readers.listing import in_folder, in_zip, refuse_none
+from variate.errors import InputError
+from variate.runtime import memory
+
+FILES = {
+    "b.png": b"1",
+    "a.JPG": b"2",
+    "sub/deep/c.webp": b"3",
+    "notes.txt": b"4",
+    ".hidden.png": b"5",
+    ".git/d.png": b"6",
+    "README": b"7",
+}
+
+
+def contents(listing):
+    def content(entry):
+        with entry.open() as stream:
+            return stream.read()
+
+    return {entry.name: content(entry) for entry in listing.entries}
+
+
+def zipped(path, files):
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    return path
+
+
+def test_folder_is_sorted_and_leaves_out_what_is_hidden(tmp_path):
+    for name, content in FILES.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(content)
+    listing = in_folder(tmp_path)
+    assert list(contents(listing).items()) == [("a.JPG", b"2"), ("b.png", b"1"), ("sub/deep/c.webp", b"3")]
+    assert listing.others == ("README", "notes.txt")
+
+
+def test_zip_is_as_a_folder(tmp_path):
+    files = {**FILES, "__MACOSX/._b.png": b"8", "sub/": b""}
+    with in_zip(zipped(tmp_path / "x.zip", files)) as listing:
+        assert list(contents(listing).items()) == [("a.JPG", b"2"), ("b.png", b"1"), ("sub/deep/c.webp", b"3")]
+        assert listing.others == ("README", "notes.txt")
+
+
+def test_zip_is_never_extracted(tmp_path):
+    with in_zip(zipped(tmp_path / "x.zip", {"../evil.png": b"1", "/root.png": b"2"})) as listing:
+        assert contents(listing) == {"/root.png": b"2"}
+    assert [path.name for path in tmp_path.iterdir()] == ["x.zip"]
+
+
+def test_zip_that_would_not_fit_in_memory(tmp_path, monkeypatch):
+    path = zipped(tmp_path / "x.zip", {"a.png": bytes(600), "b.png": bytes(600), "c.txt": bytes(10**6)})
+    monkeypatch.setattr(memory, "physical", lambda: 1200)
+    with in_zip(path):
+        pass
+    monkeypatch.setattr(memory, "physical", lambda: 1199)
+    with pytest.raises(InputError, match=r"x\.zip needs"), in_zip(path):
+        pass
+
+
+def test_zip_that_is_none(tmp_path):
+    (tmp_path / "x.zip").write_bytes(b"no archive")
+    with pytest.raises(InputError, match=r"x\.zip is no whole \.zip archive"), in_zip(tmp_path / "x.zip"):
+        pass
+
+
+def test_encrypted_member_cannot_be_opened(tmp_path):
+    path = zipped(tmp_path / "x.zip", {"a.png": b"1"})
+    content = bytearray(path.read_bytes())
+    content[content.index(b"PK\x01\x02") + 8] |= 1  # the flag in the central directory
+    path.write_bytes(content)
+    with in_zip(path) as listing, pytest.raises(OSError, match="encrypted"):
+        listing.entries[0].open()
+
+
+def test_refuse_none_says_what_was_there(tmp_path):
+    with pytest.raises(InputError, match=r"x holds no images .*, and no other files"):
+        refuse_none(in_folder(tmp_path), "x")
+    (tmp_path / "a.csv").write_bytes(b"")
+    (tmp_path / "b").write_bytes(b"")
+    with pytest.raises(InputError, match=r"but 2 files \(\.csv, no ending\)"):
+        refuse_none(in_folder(tmp_path), "x")
+    (tmp_path / "c.png").write_bytes(b"")
+    refuse_none(in_folder(tmp_path), "x")
+
+
+def test_entries_of_a_zip_are_independent_streams(tmp_path):
+    with in_zip(zipped(tmp_path / "x.zip", {"a.png": b"123"})) as listing:
+        first, second = listing.entries[0].open(), listing.entries[0].open()
+        assert isinstance(first, io.BytesIO)
+        assert (first.read(2), second.read()) == (b"12", b"123")

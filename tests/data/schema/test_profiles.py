@@ -1,0 +1,65 @@
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+from variate.data.schema.profiles import FEW, Raw, joined, profile, sums
+
+RNG = np.random.default_rng(0)
+COLUMNS = {
+    "bits": RNG.integers(0, 2, 60),
+    "counts": RNG.poisson(3, 60),
+    "codes": RNG.integers(1, 5, 60),
+    "negative": RNG.integers(-5, 5, 60),
+    "real": RNG.normal(size=60),
+    "index": np.arange(60),
+    "constant": np.full(60, 2.5),
+    "many": RNG.integers(0, 10**6, 60),
+    "huge": RNG.integers(0, 2**53, 60),
+}
+
+
+@pytest.mark.parametrize("every", [False, True])
+@pytest.mark.parametrize("cuts", [[30], [1, 2, 59], list(range(1, 60))])
+@pytest.mark.parametrize("name", COLUMNS)
+def test_joined_profile_is_that_of_the_whole(name, cuts, every):
+    values = COLUMNS[name].astype(float)
+    first, *others = (profile(Raw(name, piece), every) for piece in np.split(values, cuts))
+    found = first
+    for other in others:
+        found = joined(found, other, every)
+    expected = profile(Raw(name, values), every)
+    if not expected.whole or expected.low < 0:  # sums of pieces then decide nothing
+        found, expected = found._replace(total=0, squares=0), expected._replace(total=0, squares=0)
+    assert found == expected
+
+
+def test_joined_words_are_all_words():
+    one, other = Raw("c", np.array([0.0, 1, 0]), ("a", "b")), Raw("c", np.array([1.0, 0]), ("a", "c"))
+    found = joined(profile(one), profile(other))
+    assert (found.rows, found.words) == (5, {"a", "b", "c"})
+
+
+@pytest.mark.parametrize(
+    "values", [[0, 2], [0, 2, 0, 2], [1, 3, 3], [7, 7], [0, 0, 9], [2**53 - 1, 0], [2**53 - 1, 2**53 - 2], [1e300, 0]]
+)
+def test_overdispersion_is_decided_without_rounding(values):
+    exact = [Fraction(value) for value in values]
+    mean = sum(exact) / len(exact)
+    variance = sum((value - mean) ** 2 for value in exact) / len(exact)
+    assert profile(Raw("c", np.array(values, float))).is_overdispersed == (variance >= mean)
+
+
+@pytest.mark.parametrize("largest", [100, 2**21 - 1, 2**21, 2**53])
+def test_sums_are_exact(largest, monkeypatch):
+    monkeypatch.setattr("variate.data.schema.profiles.PIECE", 7)
+    values = RNG.integers(0, largest, 50)
+    for power in (1, 2):
+        assert sum(sums(values.astype(float), power)) == sum(int(value) ** power for value in values)
+
+
+def test_different_numbers_are_remembered_while_they_are_few():
+    values = np.arange(FEW + 1.0)
+    assert profile(Raw("c", values[:-1])).different == set(range(FEW))
+    assert profile(Raw("c", values)).different is None
+    assert len(profile(Raw("c", values), every=True).different) == FEW + 1

@@ -1,0 +1,44 @@
+import numpy as np
+import pytest
+
+from variate.data.storage.stacked import Stacked, chunks, grouped, native
+
+RNG = np.random.default_rng(0)
+
+
+@pytest.mark.parametrize("dtype", ["u1", "<f4", ">f4", ">i2", "g"])
+def test_stacked_is_the_arrays_below_one_another(dtype):
+    parts = [RNG.integers(0, 200, (n, 2, 3)).astype(dtype) for n in (4, 1, 7)]
+    whole, stacked = np.concatenate(parts), Stacked(parts)
+    assert (stacked.shape, stacked.ndim, len(stacked)) == (whole.shape, whole.ndim, len(whole))
+    assert stacked.dtype == native(whole.dtype)
+    assert stacked.dtype.isnative
+    for axis in (None, 0):
+        np.testing.assert_array_equal(stacked.min(axis), whole.min(axis))
+        np.testing.assert_array_equal(stacked.max(axis), whole.max(axis))
+    for start in range(len(whole)):
+        for stop in range(start + 1, len(whole) + 1):
+            np.testing.assert_array_equal(stacked[start:stop], whole[start:stop])
+    index = RNG.integers(0, len(whole), 40)
+    np.testing.assert_array_equal(stacked.take(index), whole[index])
+    assert stacked.take(index).dtype == stacked[:2].dtype == stacked.dtype
+
+
+def test_ranges_show_what_is_not_finite():
+    for bad in (np.nan, np.inf, -np.inf):
+        stacked = Stacked([np.zeros((3, 2)), np.array([[0.0, bad]]), np.zeros((3, 2))])
+        assert not (np.isfinite(stacked.min()) and np.isfinite(stacked.max()))
+
+
+def test_pieces_are_read_in_order(monkeypatch):
+    monkeypatch.setattr("variate.data.storage.stacked.CHUNK", 6)
+    parts = [np.arange(10).reshape(5, 2), np.arange(10, 18).reshape(4, 2)]
+    found = list(chunks(Stacked(parts)))
+    assert [len(chunk) for chunk in found] == [3, 3, 3]
+    np.testing.assert_array_equal(np.concatenate(found), np.concatenate(parts))
+
+
+def test_rows_are_grouped_by_part():
+    starts, index = np.array([0, 3, 4, 9]), np.array([8, 0, 3, 8, 2, 5])
+    found = dict(grouped(index, starts))
+    assert {number: index[places].tolist() for number, places in found.items()} == {0: [0, 2], 1: [3], 2: [5, 8, 8]}

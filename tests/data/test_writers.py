@@ -1,0 +1,106 @@
+import numpy as np
+import pytest
+from pyarrow import csv, parquet
+
+from variate import Column, InputError, Schema
+from variate.data.writers import TABLES, columns, new_path, write_array, write_pieces, write_table
+
+TABLE = Schema(
+    "table",
+    (4,),
+    columns=(
+        Column("height", "real"),
+        Column("color", "categorical", ("red", "grün", 'a "b", c')),
+        Column("visits", "counts"),
+        Column("smokes", "binary"),
+    ),
+)
+ROWS = np.array([[1.5, 2, 7, 0], [-0.1, 0, 0, 1], [1e-300, 1, 2.9999999, 1]])
+
+
+def read(path):
+    table = parquet.read_table(path) if path.suffix == ".parquet" else csv.read_csv(path)
+    return table.to_pydict()
+
+
+@pytest.mark.parametrize("ending", [".parquet", ".csv"])
+def test_table_rows_come_back_under_their_names_with_their_categories(tmp_path, ending):
+    path = tmp_path / f"rows{ending}"
+    write_table(path, columns(ROWS, TABLE))
+    assert read(path) == {
+        "height": [1.5, -0.1, 1e-300],
+        "color": ['a "b", c', "red", "grün"],
+        "visits": [7, 0, 3],
+        "smokes": [0, 1, 1],
+    }
+
+
+@pytest.mark.parametrize("ending", [".parquet", ".csv", ".npy"])
+def test_numbers_come_back_bit_for_bit(tmp_path, ending):
+    values = np.random.default_rng(0).normal(size=(5, 3))
+    path = tmp_path / f"z{ending}"
+    write_table(path, {f"z{i}": column for i, column in enumerate(values.T)})
+    found = np.load(path, allow_pickle=False) if ending == ".npy" else np.stack(list(read(path).values()), 1)
+    assert np.array_equal(found, values)
+
+
+@pytest.mark.parametrize("ending", [".parquet", ".csv", ".npy"])
+def test_pieces_make_the_table_that_is_written_at_once(tmp_path, ending):
+    table = {f"z{i}": column for i, column in enumerate(np.random.default_rng(0).normal(size=(50, 3)).T)}
+    write_table(tmp_path / f"whole{ending}", table)
+    pieces = ({name: values[start : start + 17] for name, values in table.items()} for start in range(0, 50, 17))
+    write_pieces(tmp_path / f"pieces{ending}", pieces, 50)
+    if ending == ".parquet":
+        assert read(tmp_path / "pieces.parquet") == read(tmp_path / "whole.parquet")
+    else:
+        assert (tmp_path / f"pieces{ending}").read_bytes() == (tmp_path / f"whole{ending}").read_bytes()
+
+
+def test_images_are_columns_in_reading_order():
+    images = np.arange(2 * 1 * 2 * 3).reshape(2, 1, 2, 3)
+    named = columns(images, Schema("pixels", (1, 2, 3), 256))
+    assert list(named) == [f"x{i}" for i in range(6)]
+    assert np.array_equal(np.stack(list(named.values()), 1), images.reshape(2, 6))
+
+
+def test_text_does_not_go_into_npy(tmp_path):
+    with pytest.raises(InputError, match=r"npy cannot hold: use .parquet or .csv"):
+        write_table(tmp_path / "rows.npy", columns(ROWS, TABLE))
+    assert not list(tmp_path.iterdir())
+
+
+def test_arrays_come_back(tmp_path):
+    array = np.random.default_rng(0).integers(0, 256, (3, 1, 4, 5), dtype=np.uint8)
+    write_array(tmp_path / "x.npy", array)
+    found = np.load(tmp_path / "x.npy", allow_pickle=False)
+    assert np.array_equal(found, array)
+    assert found.dtype == np.uint8
+
+
+def test_objects_are_not_pickled_and_the_old_file_stays(tmp_path):
+    path = tmp_path / "x.npy"
+    write_array(path, np.arange(3))
+    with pytest.raises(ValueError, match="allow_pickle"):
+        write_array(path, np.array([object()]))
+    assert np.array_equal(np.load(path), np.arange(3))
+    assert [p.name for p in tmp_path.iterdir()] == ["x.npy"]
+
+
+@pytest.mark.parametrize("name", ["z.parquet", "z.CSV", "z.npy"])
+def test_new_paths_are_taken(tmp_path, name):
+    assert new_path(str(tmp_path / name), TABLES, overwrite=False) == tmp_path / name
+
+
+@pytest.mark.parametrize("name", ["z", "z.txt", "z.png", "z.npz", "csv"])
+def test_other_endings_are_refused(tmp_path, name):
+    with pytest.raises(InputError, match=r"must end in .parquet or .csv or .npy, got"):
+        new_path(str(tmp_path / name), TABLES, overwrite=True)
+
+
+def test_what_is_there_is_kept_unless_asked_otherwise(tmp_path):
+    path = tmp_path / "z.csv"
+    path.write_text("old")
+    with pytest.raises(InputError, match="exists already: choose another name, or pass --overwrite"):
+        new_path(str(path), TABLES, overwrite=False)
+    assert new_path(str(path), TABLES, overwrite=True) == path
+    assert path.read_text() == "old"

@@ -1,0 +1,282 @@
+import dataclasses
+import itertools
+import json
+import math
+from typing import get_args
+
+import numpy as np
+import pytest
+import torch
+
+import variate
+from examples import rng, table
+from variate import (
+    DataOptions,
+    InputError,
+    ModelOptions,
+    Recipe,
+    Schema,
+    build,
+    files,
+    likelihoods,
+    posteriors,
+    priors,
+)
+from variate.config.recipe import Activation, Likelihood, Network, Posterior, Prior
+from variate.data import from_array, split
+from variate.distributions import DiagonalGaussian, FullGaussian, IsotropicGaussian
+from variate.models.build import COLUMNS as TABLE_LIKELIHOODS
+from variate.models.build import LIKELIHOODS, NETWORKS, POSTERIORS, PRIORS, from_recipe
+from variate.networks import ACTIVATIONS, MLP, ColumnInputs, ConvDecoder, ConvEncoder, PlainMLP, Standardize
+
+SMALL = ModelOptions(latent=2, width=8, depth=1, components=3)
+
+
+def reals(n=30):
+    return 3 + 2 * rng().normal(size=(n, 4))
+
+
+def pixels(n=30, side=5):
+    return rng().integers(0, 256, (n, 1, side, side), dtype=np.uint8)
+
+
+def test_every_name_of_the_recipe_has_its_object():
+    assert LIKELIHOODS.keys() | TABLE_LIKELIHOODS.keys() == set(get_args(Likelihood)) - {"auto"}
+    assert POSTERIORS.keys() == set(get_args(Posterior))
+    assert PRIORS.keys() == set(get_args(Prior))
+    assert NETWORKS.keys() == set(get_args(Network)) - {"auto"}
+    assert ACTIVATIONS.keys() == set(get_args(Activation))
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "kind"),
+    [
+        ("bernoulli", lambda: rng().integers(0, 2, (30, 4)), likelihoods.Bernoulli),
+        ("quantized-gaussian", pixels, likelihoods.QuantizedGaussian),
+        ("discretized-logistic", pixels, likelihoods.DiscretizedLogistic),
+        ("categorical", pixels, likelihoods.Categorical),
+        ("gaussian", reals, likelihoods.Gaussian),
+        ("student-t", reals, likelihoods.StudentT),
+        ("poisson", lambda: rng().poisson(4, (30, 4)), likelihoods.Poisson),
+        ("negative-binomial", lambda: rng().poisson(4, (30, 4)), likelihoods.NegativeBinomial),
+        ("columns", table, likelihoods.Columns),
+    ],
+)
+def test_names_become_likelihoods(name, data, kind):
+    vae = build(data(), dataclasses.replace(SMALL, likelihood=name))
+    assert type(vae.decoder.likelihood) is kind
+    assert vae.recipe.model.likelihood == name
+    assert vae.sample(2, seed=0).shape == (2, *vae.event_shape)
+
+
+@pytest.mark.parametrize(("posterior", "prior"), list(itertools.product(get_args(Posterior), get_args(Prior))))
+def test_names_become_posteriors_and_priors(posterior, prior):
+    vae = build(reals(), dataclasses.replace(SMALL, posterior=posterior, prior=prior))
+    kinds = {"isotropic": IsotropicGaussian, "diagonal": DiagonalGaussian, "full": FullGaussian}
+    assert type(vae.posterior(torch.zeros(1, 4))) is kinds[posterior]
+    assert isinstance(vae.encoder.family, posteriors.PosteriorFamily)
+    assert type(vae.latent_prior) is {"normal": priors.Normal, "mixture": priors.Mixture, "vamp": priors.Vamp}[prior]
+    assert vae.prior.event_shape == (2,)
+    assert vae.latent == 2
+
+
+def test_names_become_networks():
+    mlp = build(pixels(), dataclasses.replace(SMALL, network="mlp"))
+    assert isinstance(mlp.encoder.network.inner, MLP)
+    plain = build(pixels(), dataclasses.replace(SMALL, network="plain"))
+    assert isinstance(plain.encoder.network.inner, PlainMLP)
+    assert isinstance(plain.decoder.network.inner, PlainMLP)
+    conv = build(pixels(), dataclasses.replace(SMALL, network="conv"))
+    assert isinstance(conv.encoder.network.inner, ConvEncoder)
+    assert isinstance(conv.decoder.network.inner, ConvDecoder)
+    assert isinstance(conv.encoder.inputs, Standardize)
+    assert isinstance(build(table(), SMALL).encoder.inputs, ColumnInputs)
+
+
+@pytest.mark.parametrize("network", sorted(NETWORKS))
+@pytest.mark.parametrize("name", sorted(ACTIVATIONS))
+def test_the_activation_is_all_that_its_name_changes(name, network):
+    silu, vae = (
+        build(pixels(), dataclasses.replace(SMALL, network=network, depth=2, activation=a)) for a in ("silu", name)
+    )
+    for key, tensor in silu.state_dict().items():
+        assert torch.equal(tensor, vae.state_dict()[key]), key
+    for ours, theirs in ((vae.encoder, silu.encoder), (vae.decoder, silu.decoder)):
+        found, usual = (
+            [type(m) for m in n.network.modules() if m.__module__.endswith("activation")] for n in (ours, theirs)
+        )
+        assert found == [ACTIVATIONS[name]] * len(usual)
+        assert len(usual) >= 2
+
+
+def test_the_autoencoder_of_burda_et_al_is_what_its_options_give():
+    """784 -> 200 -> 200 -> (50 means, 50 log-scales), and 50 -> 200 -> 200 -> 784, tanh between."""
+    options = ModelOptions(latent=50, network="plain", width=200, depth=2, activation="tanh")
+    torch.set_default_dtype(torch.float32)
+    vae = build(Schema("binary", (1, 28, 28), levels=256), options)
+    shapes = [tuple(p.shape) for p in vae.parameters()]
+    there = [(200, 784), (200,), (200, 200), (200,), (100, 200), (100,)]
+    back = [(200, 50), (200,), (200, 200), (200,), (784, 200), (784,)]
+    assert shapes == there + back
+    x = torch.randint(0, 2, (3, 1, 28, 28), dtype=torch.uint8)
+    (w0, b0, w1, b1, w2, b2), (v0, c0, v1, c1, v2, c2) = (list(m.parameters()) for m in (vae.encoder, vae.decoder))
+    h = torch.tanh(torch.tanh(x.flatten(1).float() @ w0.T + b0) @ w1.T + b1) @ w2.T + b2
+    q_z = vae.posterior(x)
+    torch.testing.assert_close(q_z.mean, h[:, :50])
+    log_scale = 10 * torch.tanh(h[:, 50:] / 10)  # the one difference: bounded, and the identity near 0
+    torch.testing.assert_close(q_z.variance.sqrt(), log_scale.exp())
+    logits = torch.tanh(torch.tanh(q_z.mean @ v0.T + c0) @ v1.T + c1) @ v2.T + c2
+    torch.testing.assert_close(vae.likelihood(q_z.mean).mean, logits.sigmoid().reshape(3, 1, 28, 28))
+    assert (vae.prior.mean == 0).all()
+    assert (vae.prior.stddev == 1).all()
+
+
+def test_a_file_of_before_there_were_activations_still_loads(tmp_path):
+    vae = build(reals(), SMALL)
+    recipe = json.loads(vae.recipe.to_json())
+    del recipe["model"]["activation"], recipe["training"]["schedule"]
+    path = tmp_path / "old.safetensors"
+    files.write_tensors(path, vae.state_dict(), {"format": "1", "recipe": json.dumps(recipe)})
+    again = variate.load(path)
+    assert again.recipe == vae.recipe
+    x = torch.as_tensor(reals())
+    assert torch.equal(again.embed(x).mean, vae.embed(x).mean)
+    assert torch.equal(again.reconstruct(x), vae.reconstruct(x))
+
+
+@pytest.mark.parametrize("scale", ["fixed", "shared", "dimension", "conditional"])
+@pytest.mark.parametrize("name", ["gaussian", "student-t", "quantized-gaussian", "discretized-logistic"])
+def test_scale_and_sigma_reach_the_likelihood(name, scale):
+    sigma = 2.5 if scale == "fixed" else None
+    data = reals() if name in ("gaussian", "student-t") else pixels()
+    vae = build(data, dataclasses.replace(SMALL, likelihood=name, scale=scale, sigma=sigma))
+    if scale == "fixed":
+        # sigma is a standard deviation in the data's units, but for Student's t, whose scale it is: df starts at 10.
+        factor = math.sqrt(10 / 8) if name == "student-t" else 1
+        drawn = vae.likelihood(torch.zeros(1, 2)).sample((20_000,)).double().std(0)
+        if name in ("gaussian", "student-t"):
+            torch.testing.assert_close(drawn, torch.full_like(drawn, 2.5 * factor), rtol=0.05, atol=0)
+        else:  # rounding to grey levels adds the 1/12 of a uniform bin
+            torch.testing.assert_close(drawn, torch.full_like(drawn, math.sqrt(2.5**2 + 1 / 12)), rtol=0.05, atol=0)
+    trained = sum(p.numel() for p in vae.decoder.likelihood.scale.parameters())
+    events = np.prod(vae.event_shape)
+    assert trained == {"fixed": 0, "shared": 1, "dimension": events, "conditional": 0}[scale]
+
+
+def test_building_leaves_the_generator_alone_and_the_seed_says_the_weights():
+    before = torch.get_rng_state()
+    models = [build(reals(), SMALL, seed=seed) for seed in (1, 1, 2)]
+    assert torch.equal(torch.get_rng_state(), before)
+    first, again, other = (m.encoder.network.inner.layers[0].weight for m in models)
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
+
+
+def test_scalings_are_those_of_the_rows():
+    rows = torch.as_tensor(reals())
+    vae = build(rows.numpy(), SMALL)
+    torch.testing.assert_close(vae.encoder.inputs.offset, rows.mean(0))
+    torch.testing.assert_close(vae.decoder.likelihood.offset, rows.mean(0))
+    torch.testing.assert_close(vae.decoder.likelihood.unit, rows.std(0, correction=0))
+    untouched = build(Schema("real", (4,)), SMALL)
+    assert (untouched.encoder.inputs.offset == 0).all()
+
+
+def test_rows_splits_arrays_and_schemas_build_the_same_model():
+    array = reals()
+    rows = from_array(array)
+    parts = split(rows, DataOptions())
+    shapes = {name: p.shape for name, p in build(array, SMALL).state_dict().items()}
+    for data in (rows, parts, rows.schema, torch.as_tensor(array)):
+        vae = build(data, SMALL)
+        assert {name: p.shape for name, p in vae.state_dict().items()} == shapes
+        assert vae.recipe.schema == rows.schema
+    expected = torch.as_tensor(parts.train).double().mean(0)
+    torch.testing.assert_close(build(parts, SMALL).encoder.inputs.offset, expected)
+
+
+def test_scaling_of_grey_rows_whose_bits_are_drawn_anew_is_that_of_bits():
+    grey = from_array(rng().integers(0, 256, (400, 1, 6, 5), dtype=np.uint8))
+    parts = split(grey, DataOptions(binarize="dynamic"))
+    vae = build(parts, SMALL)
+    assert parts.redraw
+    assert vae.recipe.schema.kind == "binary"
+    p = torch.as_tensor(parts.train / 255)
+    torch.testing.assert_close(vae.encoder.inputs.offset, p.mean(0))
+    bits = (torch.rand(p.shape) < p).to(torch.uint8)
+    assert 0.5 < vae.encoder.inputs(bits).std() < 2
+    torch.testing.assert_close(vae.decoder.likelihood.mean_logit.sigmoid(), p.mean(0), atol=0.01, rtol=0)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"latent": 0}, "latent must be at least 1, got 0"),
+        ({"width": 0}, "width must be at least 1, got 0"),
+        ({"depth": -1}, "depth must be at least 0, got -1"),
+        ({"prior": "vamp", "components": 0}, "components must be at least 1"),
+        ({"likelihood": "columns"}, "likelihood 'columns' is not for real data: use 'auto', bernoulli"),
+        ({"likelihood": "quantized-gaussian"}, "levels must be at least 2 for quantized-gaussian, got 0"),
+        ({"network": "conv"}, "'conv' needs images"),
+        ({"scale": "fixed"}, "sigma"),
+        ({"sigma": 1.0}, "sigma"),
+        ({"scale": "fixed", "sigma": -1.0}, "sigma must be positive"),
+    ],
+)
+def test_what_does_not_go_together_is_refused(options, words):
+    with pytest.raises(InputError, match=words):
+        build(reals(), dataclasses.replace(SMALL, **options))
+
+
+@pytest.mark.parametrize("option", ["likelihood", "posterior", "prior", "network", "activation"])
+def test_unknown_names_are_refused_with_the_nearest(option):
+    # Past the annotations, which only tests check: what a user without a type checker may pass.
+    model = dataclasses.replace(SMALL, likelihood="gaussian", network="mlp")
+    object.__setattr__(model, option, getattr(model, option)[:-1] + "x")
+    with pytest.raises(InputError, match=f"{option} '.*' is unknown; did you mean"):
+        from_recipe(Recipe(Schema("real", (4,)), model=model))
+
+
+def test_a_recipe_with_open_options_is_refused():
+    with pytest.raises(InputError, match="'auto' is unknown"):
+        from_recipe(Recipe(Schema("real", (4,)), model=SMALL))
+    with pytest.raises(InputError, match="width must be at least 1, got None"):
+        from_recipe(Recipe(Schema("real", (4,)), model=ModelOptions(2, likelihood="gaussian", network="mlp")))
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (np.zeros((0, 3)), "empty"),
+        (np.array([[1.0, np.nan]] * 5), "NaN"),
+        (np.zeros((5, 8, 6, 3), dtype=np.uint8), "channels second"),
+        (np.array([["a", "b"]] * 5), "data"),
+    ],
+)
+def test_data_that_cannot_be_used_are_refused(data, words):
+    with pytest.raises(InputError, match=words):
+        build(data, SMALL)
+
+
+def test_public_names_reach_the_same_functions():
+    assert variate.build is build
+
+
+def test_networks_of_ones_own(tmp_path):
+    def networks(ends):
+        encoding = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(math.prod(ends.inputs), ends.posterior))
+        decoding = torch.nn.Sequential(
+            torch.nn.Linear(ends.latent, math.prod(ends.likelihood)), torch.nn.Unflatten(1, ends.likelihood)
+        )
+        return encoding, decoding
+
+    data = pixels()
+    vae = build(data, SMALL, networks=networks)
+    assert isinstance(vae.encoder.network.inner, torch.nn.Sequential)
+    assert variate.elbo(vae, torch.from_numpy(data)).elbo.shape == (len(data),)
+    vae.save(tmp_path / "own.safetensors")
+    with pytest.raises(InputError, match="custom networks"):
+        variate.load(tmp_path / "own.safetensors")
+    again = variate.load(tmp_path / "own.safetensors", into=build(data, SMALL, networks=networks, seed=9))
+    for name, tensor in vae.state_dict().items():
+        assert torch.equal(tensor, again.state_dict()[name]), name
