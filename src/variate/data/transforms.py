@@ -4,7 +4,8 @@ The draw compares v with u uniform on {0, .., L-2}: P(u < v) = v / (L - 1) exact
 white stays 1. A row's bits depend on the seed and its place in the source, never on how the rows are parted.
 """
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from jaxtyping import UInt8
@@ -13,6 +14,41 @@ from variate.config.recipe import Schema
 from variate.data.rows import Rows
 from variate.data.wording import MEANINGS
 from variate.errors import InputError
+
+if TYPE_CHECKING:
+    from variate.data.batch import Batch
+    from variate.runtime.random import Key
+
+
+class Transform(Protocol):
+    """What training does to each batch of its rows, on their device."""
+
+    def __call__(self, batch: "Batch", key: "Key") -> "Batch":
+        """The batch changed, with random numbers from the key."""
+
+    def expected(self, batch: "Batch") -> "Batch":
+        """What the transform gives on average: scalings are set from it."""
+
+
+@dataclass(frozen=True)
+class DrawBits:
+    """Bits that are 1 with probability grey / (levels - 1), in grey's dtype.
+
+    Attributes:
+        levels: Number of grey levels, L.
+    """
+
+    levels: int
+
+    def __call__(self, batch: "Batch", key: "Key") -> "Batch":
+        """The batch with bits drawn anew."""
+        grey = batch.x
+        return batch._replace(x=(key.uniform(grey.shape) * (self.levels - 1) < grey).to(grey.dtype))
+
+    def expected(self, batch: "Batch") -> "Batch":
+        """The probabilities of 1."""
+        return batch._replace(x=batch.x / (self.levels - 1))
+
 
 ROWS, TEST = 1, 2
 """Streams of the seed: the rows and an official test set are drawn independently."""

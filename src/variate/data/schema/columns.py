@@ -93,6 +93,13 @@ def fits(values: Float64[np.ndarray, " N"], kind: ColumnKind) -> np.ndarray:
     return (values >= 0) & (values == np.rint(values)) if kind == "counts" else np.isfinite(values)
 
 
+def misfits(values: Float64[np.ndarray, " N"], column: Column) -> np.ndarray:
+    """Positions of the numbers that a column cannot hold; categories are codes 0 .. K-1."""
+    if column.kind != "categorical":
+        return np.flatnonzero(~fits(values, column.kind))
+    return np.flatnonzero(~(fits(values, "counts") & (values < len(column.categories))))
+
+
 def categories_of(found: Profile) -> tuple[str, ...]:
     """The different values: text in alphabetical order, numbers by size."""
     return tuple(sorted(found.words)) if found.words is not None else texts(sorted(found.different or ()))

@@ -1,0 +1,124 @@
+"""Arrays in memory as a dataset: layout and kind are told from the arrays, and gaps are masked."""
+
+import numpy as np
+from jaxtyping import Bool, Num
+
+from variate.config.recipe import Schema
+from variate.data.dataset import Dataset
+from variate.data.schema import kinds
+from variate.data.schema.columns import misfits
+from variate.data.schema.layouts import laid_out
+from variate.data.storage.in_memory import InMemory
+from variate.data.wording import sides
+from variate.errors import InputError
+
+PIXEL_LEVELS = 256
+
+
+def from_arrays(
+    x: Num[np.ndarray, "..."],
+    *,
+    mask: Bool[np.ndarray, "..."] | None = None,
+    context: Num[np.ndarray, "N *c"] | None = None,
+    context_mask: Bool[np.ndarray, "N *c"] | None = None,
+    schema: Schema | None = None,
+    name: str = "data",
+) -> Dataset:
+    """A dataset of arrays in memory.
+
+    Args:
+        x: Rows, in one of the layouts of `variate.data.schema.layouts`; images become (N, channels, height, width).
+        mask: True where an element of x is observed, in the shape of x; None: all are. What x holds elsewhere is
+            ignored (it may be NaN) and replaced by 0.
+        context: What a model is conditioned on, (N, *c).
+        context_mask: True where an element of the context is observed, in its shape.
+        schema: What a row is; None tells it from the observed values.
+        name: What to call the data.
+
+    Raises:
+        InputError: If layout, values or shapes cannot be used.
+    """
+    observed = None if mask is None else checked_mask(mask, np.shape(x), "mask")
+    values = laid_out(np.asarray(x), name)
+    observed = None if observed is None else laid_out(observed, "mask")
+    values, found, notes = told(values, observed, schema, name)
+    gaps = None if context_mask is None else checked_mask(context_mask, np.shape(context), "context_mask")
+    given = None if context is None else checked_context(np.asarray(context), gaps)
+    parts = {"mask": observed, "context": given, "context_mask": gaps}
+    return Dataset(
+        InMemory(np.ascontiguousarray(values)),
+        found,
+        **{part: InMemory(np.ascontiguousarray(array)) for part, array in parts.items() if array is not None},
+        name=name,
+        notes=notes,
+    )
+
+
+def told(
+    values: np.ndarray, mask: np.ndarray | None, schema: Schema | None, name: str
+) -> tuple[np.ndarray, Schema, tuple[str, ...]]:
+    """The rows in the type that suits them, their schema, and what to say about it.
+
+    Raises:
+        InputError: If the observed values are not what the schema says.
+    """
+    full = kinds.as_numbers(values if mask is None else filled(values, mask), name)
+    if schema is not None and values.shape[1:] != schema.shape:
+        raise InputError(name, f"rows of {sides(schema.shape)}", f"rows of {sides(values.shape[1:])}")
+    if schema is not None and schema.kind == "table":
+        cast, found, notes = coded_rows(full, schema, name), schema, ()
+    else:
+        kind = kinds.tell(full, image=full.ndim == 4) if schema is None else schema.kind
+        notes = kinds.notes(full, kind, asked=schema is not None)
+        cast = kinds.cast(full, kind, name)
+        found = schema or Schema(kind, full.shape[1:], levels=PIXEL_LEVELS if kind == "pixels" else 0)
+        if found.kind == "pixels" and cast.max() >= found.levels:
+            raise InputError(name, f"levels 0 to {found.levels - 1}", f"a pixel of {cast.max()}", "scale the pixels")
+    return cast if mask is None else np.where(mask, cast, cast.dtype.type(0)), found, notes
+
+
+def filled(values: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """The values with those that are not observed replaced by an observed one of the same element, or else by 0."""
+    first = np.take_along_axis(values, mask.argmax(axis=0)[None], axis=0)[0]
+    return np.where(mask, values, np.where(mask.any(axis=0), first, values.dtype.type(0)))
+
+
+def checked_mask(mask: np.ndarray, shape: tuple[int, ...], argument: str) -> np.ndarray:
+    """A mask that fits what it masks.
+
+    Raises:
+        InputError: If it is not bool, or of another shape.
+    """
+    mask = np.asarray(mask)
+    if mask.dtype != bool:
+        raise InputError(argument, "bool, True where observed", str(mask.dtype), "convert it with .astype(bool)")
+    if mask.shape != shape:
+        raise InputError(argument, f"the shape of what it masks, {shape}", f"{mask.shape}")
+    return mask
+
+
+def checked_context(context: np.ndarray, mask: np.ndarray | None) -> np.ndarray:
+    """A context of finite numbers, 0 where they are not observed.
+
+    Raises:
+        InputError: If it holds other things than finite numbers.
+    """
+    kinds.refuse_no_numbers(context, "context")
+    if mask is not None:
+        context = np.where(mask, context, context.dtype.type(0))
+    return kinds.as_numbers(context, "context")
+
+
+def coded_rows(values: np.ndarray, schema: Schema, name: str) -> np.ndarray:
+    """A table's rows, float64, if every number can be of its column.
+
+    Raises:
+        InputError: If one cannot.
+    """
+    for column, numbers in zip(schema.columns, values.T, strict=True):
+        bad = misfits(numbers, column)
+        if len(bad):
+            expected = f"codes 0 to {len(column.categories) - 1}" if column.categories else column.kind
+            got = f"{numbers[bad[0]]:g} in row {bad[0]} (counting from 0)"
+            raise InputError(f"column {column.name!r} of {name}", expected, got)
+    return values.astype(np.float64, copy=False)

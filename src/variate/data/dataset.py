@@ -1,0 +1,176 @@
+"""Rows with everything that belongs to them, behind one interface for memory, memory map and stream.
+
+A `Dataset` is a handful of storages of the same length. `take` gives rows by number and is deterministic. What is
+random (bits drawn from grey levels, augmentation) is a transform: the training step applies it to a batch on its device.
+torch is imported only where a batch is made, so that reading and splitting data need no torch.
+"""
+
+import dataclasses
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from variate.config.recipe import Schema
+from variate.data.storage.base import MOST_ROWS, SAMPLE_BYTES, Index, Storage, spread
+from variate.data.storage.in_memory import InMemory
+from variate.data.storage.without import without
+from variate.errors import InputError
+
+if TYPE_CHECKING:
+    from variate.data.batch import Batch
+    from variate.data.transforms import Transform
+
+MASKS = ("mask", "context_mask")
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """Rows, in memory or on disk.
+
+    Attributes:
+        x: The rows, (N, *event). Pixels and bits are uint8, counts int32 or int64, real numbers float32 or float64, a
+            table float64 with its categories as codes 0 .. K-1.
+        schema: What one row is, after the transforms.
+        mask: True where an element of x is observed, (N, *event); None: all are.
+        context: What a model is conditioned on, (N, *c).
+        context_mask: True where an element of the context is observed, (N, *c); None: all are.
+        weight: Weight of each row, (N,); None: all rows count the same.
+        transforms: What training applies to each batch of these rows, in order. `take` does not apply them.
+        name: What to call the data.
+        notes: What was assumed, changed or left out when the data were read, one sentence each.
+
+    Raises:
+        InputError: If the parts are not of the same number of rows, or a mask is not of the shape of what it masks.
+    """
+
+    x: Storage
+    schema: Schema
+    mask: Storage | None = None
+    context: Storage | None = None
+    context_mask: Storage | None = None
+    weight: Storage | None = None
+    transforms: "tuple[Transform, ...]" = ()
+    name: str = ""
+    notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        event = self.context.shape if self.context is not None else ()
+        shapes = {"x": self.schema.shape, "mask": self.schema.shape, "context_mask": event, "weight": ()}
+        for part, storage in self.storages().items():
+            expected, found = (len(self), *shapes.get(part, storage.shape)), (len(storage), *storage.shape)
+            if found != expected:
+                raise InputError(part, f"shape {expected}", f"shape {found}", "give one of its rows per row of x")
+        if self.context_mask is not None and self.context is None:
+            raise InputError("context_mask", "a context that it is the mask of", "no context", "give the context too")
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of one row."""
+        return self.x.shape
+
+    @property
+    def in_memory(self) -> bool:
+        """Whether the rows are in memory."""
+        return self.x.in_memory
+
+    def storages(self) -> dict[str, Storage]:
+        """The storages that there are, by the name of their field (which is that of `Batch` too)."""
+        parts = {part: getattr(self, part) for part in ("x", "mask", "context", "context_mask", "weight")}
+        return {part: storage for part, storage in parts.items() if storage is not None}
+
+    def take(self, index: Index) -> "Batch":
+        """The rows with these numbers, in this order: on the CPU, in their own dtype, bits as uint8."""
+        return self._batch(lambda storage: storage.take(index), index)
+
+    def all(self) -> "Batch":
+        """All rows in one batch; it shares memory with rows that are in memory, so it is not to be written to."""
+        return self._batch(Storage.all, np.arange(len(self)))
+
+    def batches(self, size: int) -> "Iterator[Batch]":
+        """The rows in order, at most `size` at a time."""
+        for start in range(0, len(self), size):
+            yield self.take(np.arange(start, min(start + size, len(self))))
+
+    def sample(self, most: int | None = None) -> "Dataset":
+        """Some of the rows, in memory: to set scalings from, or to draw pictures of.
+
+        Rows on disk are spread evenly over all of them and shuffled, so that the first of the sample are a sample too;
+        there are at most `MOST_ROWS` of them, of at most `SAMPLE_BYTES` bytes. Rows in memory are all given, in order,
+        unless `most` is less than their number.
+        """
+        if self.in_memory and (most is None or most >= len(self)):
+            return self
+        limit = len(self) if self.in_memory else self.x.limit(SAMPLE_BYTES)
+        most = min(MOST_ROWS if most is None else most, limit)
+        return self.select(np.random.default_rng(0).permutation(spread(len(self), most)))
+
+    def select(self, index: Index) -> "Dataset":
+        """The rows with these numbers, in this order, in memory."""
+        return self._each(lambda storage: InMemory(storage.take(index)))
+
+    def without(self, left_out: Index) -> "Dataset":
+        """The other rows, in their order, where they are.
+
+        Args:
+            left_out: Numbers of the rows to leave out, rising.
+        """
+        return self._each(lambda storage: without(storage, left_out))
+
+    def replace(self, **changes: Any) -> "Dataset":  # noqa: ANN401  any of the fields
+        """The same with some fields changed."""
+        return dataclasses.replace(self, **changes)
+
+    def _each(self, change: Callable[[Storage], Storage]) -> "Dataset":
+        return self.replace(**{part: change(storage) for part, storage in self.storages().items()})
+
+    def _batch(self, read: Callable[[Storage], np.ndarray], index: Index) -> "Batch":
+        import torch
+
+        from variate.data.batch import Batch
+
+        parts = {part: _plain(read(storage), part in MASKS) for part, storage in self.storages().items()}
+        return Batch(**{part: torch.from_numpy(array) for part, array in parts.items()}, rows=torch.from_numpy(index))
+
+
+def _plain(array: np.ndarray, is_mask: bool) -> np.ndarray:
+    """An array as torch takes it without a warning: contiguous, writable, masks bool and other bits uint8."""
+    dtype = np.dtype(bool) if is_mask else np.dtype(np.uint8) if array.dtype == bool else array.dtype.newbyteorder("=")
+    return np.require(array, dtype, ["C", "W"])
+
+
+@dataclass(frozen=True, eq=False)
+class Splits:
+    """Data split for training; no row is in two parts, and every part has at least one row.
+
+    Attributes:
+        train: Rows that the weights are fitted to. With transforms where bits are redrawn: it then holds grey levels.
+        validation: Rows that choose the best weights, in memory.
+        test: Rows that training never sees, in memory.
+        fingerprint: The first 12 hexadecimal digits of a SHA-256 over all rows before they were split: two runs on the
+            same data have the same. See `variate.data.split.fingerprint`.
+    """
+
+    train: Dataset
+    validation: Dataset
+    test: Dataset
+    fingerprint: str
+
+    @property
+    def schema(self) -> Schema:
+        """What one row is."""
+        return self.train.schema
+
+    @property
+    def name(self) -> str:
+        """What to call the data."""
+        return self.train.name
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was assumed, changed or left out, one sentence each."""
+        return self.train.notes

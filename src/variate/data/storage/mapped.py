@@ -1,0 +1,29 @@
+"""Rows of memory-mapped arrays: the system reads the parts of a file that are used."""
+
+import math
+
+import numpy as np
+from jaxtyping import Shaped
+
+from variate.data.schema.kinds import Cast
+from variate.data.storage.base import BLOCK, MOST_BLOCKS, Index, Storage
+from variate.data.storage.stacked import Stacked
+
+
+class MappedArrays(Storage):
+    """Rows of memory-mapped arrays.
+
+    Args:
+        values: The arrays, one after the other.
+        cast: Converts rows to the type that they are kept in; None leaves them as they are.
+    """
+
+    def __init__(self, values: Stacked, cast: Cast | None = None) -> None:
+        self.values, self.cast = values, cast or Cast(values.dtype)
+        self.shape, self.dtype = values.shape[1:], self.cast.dtype
+        step = max(BLOCK, math.ceil(len(values) / MOST_BLOCKS))
+        self.bounds = np.append(np.arange(0, len(values), step), len(values))
+
+    def take(self, index: Index) -> Shaped[np.ndarray, "B *event"]:
+        """The rows with these numbers, in this order."""
+        return self.cast(self.values.take(index))
