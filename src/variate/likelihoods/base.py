@@ -7,7 +7,7 @@ starting biases) as buffers, so that they travel with the weights and the networ
 from abc import ABC, abstractmethod
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
@@ -38,6 +38,16 @@ class Likelihood(nn.Module, ABC):
         if outputs.shape[outputs.dim() - len(self.out_shape) :] != self.out_shape:
             raise AssertionError(f"outputs must end in {self.out_shape}, got {tuple(outputs.shape)}")
         return self.distribution(outputs if outputs.dtype == torch.float64 else outputs.float())
+
+    def log_prob(self, outputs: Tensor, x: Tensor, mask: Bool[Tensor, "..."] | None = None) -> Tensor:
+        """Log p(x|z) of rows in nats, broadcast(batch, x_batch): the hot path, without a test of the support.
+
+        Args:
+            outputs: Network outputs, (*batch, *out_shape).
+            x: Rows that `check` has passed, (*x_batch, *event).
+            mask: True where an element is observed, (*x_batch, *event); None: all are.
+        """
+        return self(outputs).log_prob(x, mask, check_support=False) if mask is not None else self(outputs).log_prob(x)
 
     @abstractmethod
     def distribution(self, outputs: Tensor) -> Distribution:
