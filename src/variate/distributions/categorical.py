@@ -1,69 +1,93 @@
-"""Independent choices among K codes 0 .. K - 1, an event at a time.
+"""Independent choices among K codes 0 .. K - 1 with probabilities softmax(logits).
 
-torch's own has the codes on the last axis, has no mean, and fails on a code that does not exist.
+The distribution function adds the probabilities up in the order of the codes, which is an order of quantities only if
+the codes stand for such.
 """
-
-from functools import partial
-from typing import ClassVar
 
 import torch
 from torch import Tensor
-from torch.distributions import Distribution, constraints
 
-from variate.distributions.support import Shape, is_level, settled, sum_event
+from variate.distributions.elementwise import Elementwise
+from variate.distributions.inversion import reaches
+from variate.distributions.support import Shape, insert_axis, is_level
 
 
-class Categorical(Distribution):
-    """Independent elements, each one of the codes 0 .. K - 1.
+class CategoricalElements(Elementwise):
+    """Independent codes 0 .. K - 1.
 
     Args:
         logits: Unnormalised log-probabilities, (*batch, K, *event).
-        event_dims: Number of axes of an event.
+        axis: The axis of the codes in `logits`, counted from the end: -1 minus the number of axes of an event.
         values: The quantities that the codes stand for, (K,), if they stand for quantities: `mean` is then their
-            expectation. None: the codes stand for names, and `mean` is the most probable code.
+            expectation. None: the codes stand for names, `mean` is the most probable code, and there is no variance.
     """
 
-    arg_constraints: ClassVar[dict[str, constraints.Constraint]] = {}
+    is_discrete = True
 
-    def __init__(self, logits: Tensor, event_dims: int, values: Tensor | None = None) -> None:
-        self.logits, self.values, self.axis = logits, values, -event_dims - 1
-        start = logits.dim() - event_dims
-        super().__init__(logits.shape[: start - 1], logits.shape[start:], validate_args=False)
-
-    @property
-    def levels(self) -> int:
-        """Number of codes, K."""
-        return self.logits.shape[self.axis]
-
-    @property
-    def support(self) -> constraints.Constraint:
-        """The events whose every element is a code."""
-        return constraints.independent(constraints.integer_interval(0, self.levels - 1), len(self.event_shape))
+    def __init__(self, logits: Tensor, axis: int = -1, values: Tensor | None = None) -> None:
+        self.logits, self.axis, self.values = logits, axis, values
+        self.levels = logits.shape[axis]
+        place = logits.dim() + axis
+        super().__init__(logits.shape[:place] + logits.shape[place + 1 :], logits.dtype)
 
     @property
     def mean(self) -> Tensor:
-        """The expectation of the values; without values, the most probable code: (*batch, *event)."""
+        """The expectation of the values; without values, the most probable code: (*shape)."""
         if self.values is None:
             return self.logits.argmax(self.axis).to(self.logits.dtype)
         probs = self.logits.softmax(self.axis).movedim(self.axis, -1)
         return probs @ self.values.to(probs.dtype)
 
-    def log_prob(self, value: Tensor) -> Tensor:
-        """Log-probabilities of events of codes of any dtype, (*x_batch, *event), in nats: broadcast(batch, x_batch)."""
-        code, inside = settled(value, partial(is_level, levels=self.levels))
-        code = code.long()
-        shape = torch.broadcast_shapes(code.shape, self.batch_shape + self.event_shape)
+    @property
+    def variance(self) -> Tensor:
+        """Variance of the values, (*shape).
+
+        Raises:
+            NotImplementedError: If the codes stand for names.
+        """
+        if self.values is None:
+            raise NotImplementedError("codes that stand for names have no variance")
+        probs = self.logits.softmax(self.axis).movedim(self.axis, -1)
+        return (probs * (self.values.to(probs.dtype) - self.mean.unsqueeze(-1)).square()).sum(-1)
+
+    def log_prob(self, x: Tensor) -> Tensor:
+        """Log-probabilities of codes of any dtype in nats, broadcast(shape, x.shape)."""
+        return self._at(x.long(), self.logits) - self.logits.logsumexp(self.axis)
+
+    def contains(self, x: Tensor) -> Tensor:
+        """Whether each x is a code."""
+        return is_level(x, self.levels)
+
+    def sample(self, sample_shape: Shape = (), generator: torch.Generator | None = None) -> Tensor:
+        """Draws of codes in the dtype of the logits, (*sample_shape, *shape)."""
+        logits = self.logits.movedim(self.axis, -1)
+        return draw_codes(logits, torch.Size(sample_shape), generator).to(self.logits.dtype)
+
+    def _at(self, code: Tensor, values: Tensor) -> Tensor:
+        """The value of each code, broadcast(shape, code.shape), of values of the shape of the logits."""
+        shape = torch.broadcast_shapes(code.shape, self.shape)
         code = code.expand(shape).unsqueeze(self.axis)
-        logits = self.logits.expand(shape[: code.dim() + self.axis] + self.logits.shape[self.axis :])
-        chosen = logits.gather(self.axis, code).squeeze(self.axis)
-        return sum_event(chosen - self.logits.logsumexp(self.axis), inside, len(self.event_shape))
+        place = code.dim() + self.axis
+        values = values.expand((*shape[:place], self.levels, *shape[place:]))
+        return values.gather(self.axis, code).squeeze(self.axis)
 
-    def sample(self, sample_shape: Shape = ()) -> Tensor:
-        """Draws of codes, in the dtype of the logits, (*sample_shape, *batch, *event)."""
-        base = torch.distributions.Categorical(logits=self.logits.movedim(self.axis, -1), validate_args=False)
-        return base.sample(torch.Size(sample_shape)).to(self.logits.dtype)
+    def _cumulative(self) -> Tensor:
+        """P(X <= k) of each code k, of the shape of the logits, in float64."""
+        return self.logits.double().softmax(self.axis).cumsum(self.axis)
 
-    def expand(self, batch_shape: Shape, _instance: Distribution | None = None) -> "Categorical":
-        """The same distribution over a larger batch; no memory is copied."""
-        shape = torch.Size(batch_shape) + self.logits.shape[self.axis :]
-        return Categorical(self.logits.expand(shape), len(self.event_shape), self.values)
+    def _cdf(self, x: Tensor) -> Tensor:
+        p = self._at(x.clamp(0, self.levels - 1).long(), self._cumulative())
+        return torch.where(x < 0, 0, torch.where(x >= self.levels - 1, 1, p))
+
+    def _quantile(self, u: Tensor) -> Tensor:
+        before_last = self._cumulative().narrow(self.axis, 0, self.levels - 1)
+        return (~reaches(before_last, insert_axis(u, self.axis))).sum(self.axis).double()
+
+
+@torch.no_grad()
+def draw_codes(logits: Tensor, sample_shape: torch.Size, generator: torch.Generator | None) -> Tensor:
+    """Draws of codes by logits on the last axis, (*batch, K): integers, (*sample_shape, *batch)."""
+    # Normalised twice, as torch.distributions does, so that the same random numbers give the same codes.
+    probs = (logits - logits.logsumexp(-1, keepdim=True)).softmax(-1)
+    draws = torch.multinomial(probs.reshape(-1, logits.shape[-1]), sample_shape.numel(), True, generator=generator)
+    return draws.T.reshape(sample_shape + logits.shape[:-1])

@@ -1,4 +1,4 @@
-r"""Poisson and negative binomial distributions that hold their digits in float32 for large counts.
+r"""Poisson and negative binomial counts whose log-probabilities are accurate in float32 for large counts too.
 
 The textbook forms, and torch's, subtract numbers of the size of x log x to get one of the size of log x: in float32
 they are off by 0.01 nats at counts near 10^4. Loader's saddle-point form has no such difference. With Stirling's error
@@ -11,28 +11,39 @@ u = log(m/x), and n = x + r,
 for x > 0, where the negative binomial has mean m and variance m + m^2 / r: the smaller its dispersion parameter r, the
 more it is overdispersed, and as r grows it becomes Poisson. At x = 0 they are -m and -r log(1 + m/r).
 
+The distribution functions are regularised incomplete gamma and beta functions, with q = m / (r + m):
+
+    Poisson            F(x) = Q(x + 1, m)
+    negative binomial  F(x) = I_{1-q}(r, x + 1) = 1 - I_q(x + 1, r),
+
+of which the form with the smaller of q and 1 - q keeps its digits.
+
 References:
     Fast and accurate computation of binomial probabilities (Loader, 2000)
 """
 
 import math
-from typing import ClassVar
 
 import torch
 from torch import Tensor
-from torch.distributions import Distribution, constraints
 from torch.nn.functional import softplus
 
-from variate.distributions.support import Shape, is_count, settled, sum_event
+from variate.distributions.elementwise import Elementwise
+from variate.distributions.interop import call_scipy, numpy_generator
+from variate.distributions.inversion import smallest_count
+from variate.distributions.support import Shape, is_count
 
 MAX_LOG_MEAN = 30.0
-"""Means are at most exp(30), beyond the counts that float32 can tell apart: a network that diverges stays finite."""
+"""Means are at most exp(30), beyond what float32 can count, so that a diverging network stays finite."""
 
 MAX_ABS_LOG_DISPERSION = 20.0
-"""Dispersions are within exp(-20) .. exp(20): above, the distribution is Poisson to every digit of float32."""
+"""Dispersions are within exp(-20) .. exp(20): above, the distribution is Poisson to float32 precision."""
 
 STIRLING_FROM = 10.0
-"""From here on four terms of Stirling's series give d(x) to 1e-12."""
+"""For x at least this large, four terms of Stirling's series give d(x) to 1e-12."""
+
+UPPER_DEVIATIONS = 10.0
+"""The search for a quantile starts below the mean plus so many standard deviations."""
 
 
 def stirling_error(x: Tensor) -> Tensor:
@@ -49,29 +60,34 @@ def deviance(x: Tensor, u: Tensor) -> Tensor:
     return x * (torch.expm1(u) - u)
 
 
-class Poisson(Distribution):
+class Counts(Elementwise):
+    """Independent counts: what the two families share."""
+
+    is_discrete = True
+
+    def contains(self, x: Tensor) -> Tensor:
+        """Whether each x is 0, 1, 2, ..."""
+        return is_count(x)
+
+    def _quantile(self, u: Tensor) -> Tensor:
+        start = self.mean.double() + UPPER_DEVIATIONS * self.variance.double().sqrt()
+        return smallest_count(self._cdf, u, start)
+
+
+class PoissonElements(Counts):
     """Independent Poisson counts.
 
     Args:
         log_rate: Logs of the means, (*batch, *event).
-        event_dims: Number of axes of an event.
     """
 
-    arg_constraints: ClassVar[dict[str, constraints.Constraint]] = {}
-
-    def __init__(self, log_rate: Tensor, event_dims: int) -> None:
+    def __init__(self, log_rate: Tensor) -> None:
         self.log_rate = log_rate.clamp(max=MAX_LOG_MEAN)
-        start = log_rate.dim() - event_dims
-        super().__init__(log_rate.shape[:start], log_rate.shape[start:], validate_args=False)
-
-    @property
-    def support(self) -> constraints.Constraint:
-        """The events whose every element is a count."""
-        return constraints.independent(constraints.nonnegative_integer, len(self.event_shape))
+        super().__init__(log_rate.shape, log_rate.dtype)
 
     @property
     def mean(self) -> Tensor:
-        """Mean, (*batch, *event)."""
+        """Mean, (*shape)."""
         return self.log_rate.exp()
 
     @property
@@ -79,65 +95,54 @@ class Poisson(Distribution):
         """Variance, equal to the mean."""
         return self.mean
 
-    def log_prob(self, value: Tensor) -> Tensor:
-        """Log-probabilities of events of any dtype, (*x_batch, *event), in nats: broadcast(batch, x_batch)."""
-        x, inside = settled(value, is_count)
-        x = x.to(self.log_rate.dtype)
+    def log_prob(self, x: Tensor) -> Tensor:
+        """Log-probabilities of counts of any dtype in nats, broadcast(shape, x.shape)."""
+        x = x.to(self.dtype)
         positive = x.clamp(min=1)
         of_x = stirling_error(positive) + 0.5 * torch.log(2 * math.pi * positive)
         log_p = -of_x - deviance(positive, self.log_rate - positive.log())
-        return sum_event(torch.where(x > 0, log_p, -self.mean), inside, len(self.event_shape))
+        return torch.where(x > 0, log_p, -self.mean)
 
-    def sample(self, sample_shape: Shape = ()) -> Tensor:
-        """Draws, (*sample_shape, *batch, *event)."""
+    def sample(self, sample_shape: Shape = (), generator: torch.Generator | None = None) -> Tensor:
+        """Draws, (*sample_shape, *shape)."""
         with torch.no_grad():
-            return torch.poisson(self.mean.expand(self._extended_shape(torch.Size(sample_shape))))
+            return torch.poisson(self.mean.expand(torch.Size(sample_shape) + self.shape), generator=generator)
 
-    def expand(self, batch_shape: Shape, _instance: Distribution | None = None) -> "Poisson":
-        """The same distribution over a larger batch; no memory is copied."""
-        return Poisson(self.log_rate.expand(torch.Size(batch_shape) + self.event_shape), len(self.event_shape))
+    def _cdf(self, x: Tensor) -> Tensor:
+        below = x < 0
+        p = call_scipy("gammaincc", torch.where(below, 0, x.floor()) + 1, self.log_rate.double().exp())
+        return torch.where(below, 0, p)
 
 
-class NegativeBinomial(Distribution):
+class NegativeBinomialElements(Counts):
     """Independent overdispersed counts with mean m and variance m + m^2 / r.
 
     Args:
         log_mean: log m, (*batch, *event).
         log_dispersion: log r; broadcasts with `log_mean`.
-        event_dims: Number of axes of an event.
     """
 
-    arg_constraints: ClassVar[dict[str, constraints.Constraint]] = {}
-
-    def __init__(self, log_mean: Tensor, log_dispersion: Tensor, event_dims: int) -> None:
+    def __init__(self, log_mean: Tensor, log_dispersion: Tensor) -> None:
         shape = torch.broadcast_shapes(log_mean.shape, log_dispersion.shape)
         self.log_mean = log_mean.expand(shape).clamp(max=MAX_LOG_MEAN)
         self.log_dispersion = log_dispersion.clamp(-MAX_ABS_LOG_DISPERSION, MAX_ABS_LOG_DISPERSION)
-        start = len(shape) - event_dims
-        super().__init__(shape[:start], shape[start:], validate_args=False)
-
-    @property
-    def support(self) -> constraints.Constraint:
-        """The events whose every element is a count."""
-        return constraints.independent(constraints.nonnegative_integer, len(self.event_shape))
+        super().__init__(shape, log_mean.dtype)
 
     @property
     def mean(self) -> Tensor:
-        """Mean, (*batch, *event)."""
+        """Mean, (*shape)."""
         return self.log_mean.exp()
 
     @property
     def variance(self) -> Tensor:
-        """Variance, (*batch, *event)."""
+        """Variance, (*shape)."""
         return self.mean + torch.exp(2 * self.log_mean - self.log_dispersion)
 
-    def log_prob(self, value: Tensor) -> Tensor:
-        """Log-probabilities of events of any dtype, (*x_batch, *event), in nats: broadcast(batch, x_batch)."""
-        x, inside = settled(value, is_count)
-        x = x.to(self.log_mean.dtype)
+    def log_prob(self, x: Tensor) -> Tensor:
+        """Log-probabilities of counts of any dtype in nats, broadcast(shape, x.shape)."""
+        x = x.to(self.dtype)
         at_zero = -self.log_dispersion.exp() * softplus(self.log_mean - self.log_dispersion)
-        log_p = torch.where(x > 0, self._log_prob_positive(x.clamp(min=1)), at_zero)
-        return sum_event(log_p, inside, len(self.event_shape))
+        return torch.where(x > 0, self._log_prob_positive(x.clamp(min=1)), at_zero)
 
     def _log_prob_positive(self, x: Tensor) -> Tensor:
         r, n = self.log_dispersion.exp(), x + self.log_dispersion.exp()
@@ -154,14 +159,22 @@ class NegativeBinomial(Distribution):
         far = torch.log(x + r) - torch.logaddexp(self.log_mean, self.log_dispersion)
         return torch.where(near, torch.log1p(torch.where(near, relative, 0)), far)
 
-    def sample(self, sample_shape: Shape = ()) -> Tensor:
-        """Draws, (*sample_shape, *batch, *event): Poisson counts whose rate is drawn from a gamma distribution."""
-        with torch.no_grad():
-            shape = self._extended_shape(torch.Size(sample_shape))
-            gamma = torch.distributions.Gamma(self.log_dispersion.exp().expand(shape), 1.0, validate_args=False)
-            return torch.poisson(gamma.sample() * torch.exp(self.log_mean - self.log_dispersion))
+    def sample(self, sample_shape: Shape = (), generator: torch.Generator | None = None) -> Tensor:
+        """Draws, (*sample_shape, *shape): Poisson counts whose rates are gamma draws of shape r and mean m.
 
-    def expand(self, batch_shape: Shape, _instance: Distribution | None = None) -> "NegativeBinomial":
-        """The same distribution over a larger batch; no memory is copied."""
-        log_mean = self.log_mean.expand(torch.Size(batch_shape) + self.event_shape)
-        return NegativeBinomial(log_mean, self.log_dispersion, len(self.event_shape))
+        The gamma draws come from a numpy generator that is seeded from `generator`.
+        """
+        shape = torch.Size(sample_shape) + self.shape
+        with torch.no_grad():
+            r = self.log_dispersion.exp().double().cpu().numpy()
+            gamma = torch.as_tensor(numpy_generator(generator).standard_gamma(r, shape)).to(self.log_mean)
+            return torch.poisson(gamma * torch.exp(self.log_mean - self.log_dispersion), generator=generator)
+
+    def _cdf(self, x: Tensor) -> Tensor:
+        below = x < 0
+        r, after = self.log_dispersion.double().exp(), torch.where(below, 0, x.floor()) + 1
+        log_odds = self.log_mean.double() - self.log_dispersion.double()
+        q = torch.sigmoid(log_odds)
+        by_rest = call_scipy("betainc", r, after, torch.sigmoid(-log_odds))
+        p = torch.where(q < 0.5, call_scipy("betaincc", after, r, q), by_rest)
+        return torch.where(below, 0, p)

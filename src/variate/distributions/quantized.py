@@ -30,15 +30,16 @@ References:
 """
 
 import math
-from abc import ABC, abstractmethod
-from functools import partial, reduce
-from typing import ClassVar
+from abc import abstractmethod
+from functools import reduce
 
 import torch
 from torch import Tensor
-from torch.distributions import Categorical, Distribution, constraints
 
-from variate.distributions.support import Shape, is_level, settled, sum_event
+from variate.distributions.categorical import draw_codes
+from variate.distributions.elementwise import Elementwise
+from variate.distributions.inversion import smallest_integer
+from variate.distributions.support import Shape, insert_axis, is_level
 
 MAX_ABS_LOG_SCALE = 20.0
 """Scales are clamped to exp(-20) .. exp(20) levels, far beyond what levels can tell apart: outside, the squares of
@@ -49,37 +50,37 @@ NARROW_BIN = 1e-3
 difference of the tails would begin to lose digits in float32."""
 
 
-class Quantized(Distribution, ABC):
-    """A continuous distribution, or a mixture of them, rounded to the levels 0 .. levels - 1; elements independent.
+class Quantized(Elementwise):
+    """A continuous distribution, or a mixture of such, rounded to the levels 0 .. levels - 1; elements independent.
 
     Args:
         loc: Locations in levels, (*batch, *event); (*batch, K, *event) with `logits`.
         log_scale: Logs of the scales in levels; broadcasts with `loc`.
         levels: Number of levels, at least 2.
-        event_dims: Number of axes of an event.
         logits: Unnormalised log-weights of the K components; broadcasts with `loc`. None: no mixture.
+        axis: The axis of the components, counted from the end: -1 minus the number of axes of an event.
     """
 
-    arg_constraints: ClassVar[dict[str, constraints.Constraint]] = {}
+    is_discrete = True
 
     def __init__(
-        self, loc: Tensor, log_scale: Tensor, levels: int, event_dims: int, logits: Tensor | None = None
+        self, loc: Tensor, log_scale: Tensor, levels: int, logits: Tensor | None = None, axis: int = -1
     ) -> None:
         shapes = [loc.shape, log_scale.shape] + ([] if logits is None else [logits.shape])
         self.loc = loc.expand(torch.broadcast_shapes(*shapes))
         self.log_scale = log_scale.clamp(-MAX_ABS_LOG_SCALE, MAX_ABS_LOG_SCALE)
-        self.logits = logits
-        self.levels = levels
-        event_start = self.loc.dim() - event_dims
-        batch_shape = self.loc.shape[: event_start - (logits is not None)]
-        super().__init__(batch_shape, self.loc.shape[event_start:], validate_args=False)
+        self.levels, self.logits, self.axis = levels, logits, axis
+        shape = list(self.loc.shape)
+        if logits is not None:
+            del shape[axis]
+        super().__init__(shape, loc.dtype)
 
     @staticmethod
     @abstractmethod
     def mass(x: Tensor, loc: Tensor, log_scale: Tensor, levels: int) -> tuple[Tensor, Tensor]:
         """Probability of each level x under one component as exp(exponent) * factor, elementwise with broadcasting.
 
-        The factor lies well within the range of the numbers, so that the logarithm of a sum of such is one logarithm.
+        The factor is within the range of floating-point numbers, so the log of a sum of such terms takes one logarithm.
         """
 
     @staticmethod
@@ -89,67 +90,73 @@ class Quantized(Distribution, ABC):
 
     @staticmethod
     @abstractmethod
-    def standard_sample(shape: torch.Size, like: Tensor) -> Tensor:
-        """Draws from the standard distribution."""
-
-    @property
-    def support(self) -> constraints.Constraint:
-        """The events whose every element is a level."""
-        return constraints.independent(constraints.integer_interval(0, self.levels - 1), len(self.event_shape))
+    def standard_sample(shape: torch.Size, like: Tensor, generator: torch.Generator | None) -> Tensor:
+        """Draws from the standard distribution, of the dtype and on the device of `like`."""
 
     @property
     def mean(self) -> Tensor:
-        """Exact mean, (*batch, *event): the sum over k >= 1 of P(X >= k), one level at a time to spare memory."""
+        """Exact mean, (*shape): the sum over k >= 1 of P(X >= k), one level at a time to save memory."""
         rate = torch.exp(-self.log_scale)
         total = torch.zeros_like(self.loc)
         for level in range(1, self.levels):
             total = total + self.standard_cdf((self.loc - (level - 0.5)) * rate)
         return self._mix(total)
 
-    def cdf(self, value: Tensor) -> Tensor:
-        """P(X <= value) of each element on its own, broadcast(batch, x_batch) followed by event."""
-        value = value.to(self.loc.dtype).floor()
-        z = (self._to_components(value) + 0.5 - self.loc) * torch.exp(-self.log_scale)
-        p = self._mix(self.standard_cdf(z))
-        return torch.where(value < 0, 0, torch.where(value >= self.levels - 1, 1, p))
+    @property
+    def variance(self) -> Tensor:
+        """Exact variance, (*shape), from the second moment about c, the mean rounded to a level.
 
-    def log_prob(self, value: Tensor) -> Tensor:
-        """Log-probabilities of events of any dtype, (*x_batch, *event), in nats: broadcast(batch, x_batch)."""
-        x, inside = settled(value, partial(is_level, levels=self.levels))
-        x = self._to_components(x.to(self.loc.dtype))
-        exponent, factor = self.mass(x, self.loc, self.log_scale, self.levels)
+        E (X - c)^2 = sum_{k > c} (2 (k - c) - 1) P(X >= k) + sum_{1 <= k <= c} (2 (c - k) + 1) P(X < k)
+        """
+        rate, mean = torch.exp(-self.log_scale), self.mean
+        center = mean.round()
+        to_center = self._to_components(center)
+        total = torch.zeros_like(self.loc)
+        for level in range(1, self.levels):
+            z, above = (self.loc - (level - 0.5)) * rate, level > to_center
+            weight = (2 * (level - to_center) - 1).abs()
+            total = total + weight * self.standard_cdf(torch.where(above, z, -z))
+        return self._mix(total) - (mean - center).square()
+
+    def log_prob(self, x: Tensor) -> Tensor:
+        """Log-probabilities of levels of any dtype in nats, broadcast(shape, x.shape)."""
+        exponent, factor = self.mass(self._to_components(x.to(self.dtype)), self.loc, self.log_scale, self.levels)
         if self.logits is not None:
-            exponent, factor = self._weigh(exponent, factor)
-        return sum_event(exponent + factor.log(), inside, len(self.event_shape))
+            exponent, factor = self._weigh(exponent, factor, self.logits)
+        return exponent + factor.log()
+
+    def contains(self, x: Tensor) -> Tensor:
+        """Whether each x is a level."""
+        return is_level(x, self.levels)
 
     @torch.no_grad()
-    def sample(self, sample_shape: Shape = ()) -> Tensor:
-        """Draws, (*sample_shape, *batch, *event): rounding a continuous draw gives exactly the masses above."""
-        loc, log_scale = self._draw_components(torch.Size(sample_shape))
-        draw = loc + log_scale.exp() * self.standard_sample(loc.shape, loc)
+    def sample(self, sample_shape: Shape = (), generator: torch.Generator | None = None) -> Tensor:
+        """Draws, (*sample_shape, *shape): rounding a continuous draw gives exactly the masses above."""
+        loc, log_scale = self._draw_components(torch.Size(sample_shape), generator)
+        draw = loc + log_scale.exp() * self.standard_sample(loc.shape, loc, generator)
         return draw.round().clamp(0, self.levels - 1)
 
-    def expand(self, batch_shape: Shape, _instance: Distribution | None = None) -> "Quantized":
-        """The same distribution over a larger batch; no memory is copied."""
-        own_axes = self.loc.shape[len(self.batch_shape) :]
-        loc = self.loc.expand(torch.Size(batch_shape) + own_axes)
-        return type(self)(loc, self.log_scale, self.levels, len(self.event_shape), self.logits)
+    def _cdf(self, x: Tensor) -> Tensor:
+        x = x.floor()
+        z = (self._to_components(x) + 0.5 - self.loc.double()) * torch.exp(-self.log_scale.double())
+        p = self._mix(self.standard_cdf(z))
+        return torch.where(x < 0, 0, torch.where(x >= self.levels - 1, 1, p))
 
-    @property
-    def _component_axis(self) -> int:
-        return -len(self.event_shape) - 1
+    def _quantile(self, u: Tensor) -> Tensor:
+        last = torch.full(
+            torch.broadcast_shapes(self.shape, u.shape), self.levels - 1.0, dtype=u.dtype, device=u.device
+        )
+        return smallest_integer(self._cdf, u, last)
 
     def _to_components(self, x: Tensor) -> Tensor:
         """Gives x an axis for the components, if there are any."""
-        return x if self.logits is None else x.unsqueeze(x.dim() - len(self.event_shape))
+        return x if self.logits is None else insert_axis(x, self.axis)
 
-    def _weigh(self, exponent: Tensor, factor: Tensor) -> tuple[Tensor, Tensor]:
+    def _weigh(self, exponent: Tensor, factor: Tensor, logits: Tensor) -> tuple[Tensor, Tensor]:
         """The weighted sum over the components, in the same form."""
-        axis = self._component_axis
-        logits = self.logits if self.logits is not None else exponent
-        exponents, weights = (exponent + logits).unbind(axis), logits.unbind(axis)
+        exponents, weights = (exponent + logits).unbind(self.axis), logits.unbind(self.axis)
         most, heaviest = reduce(torch.maximum, exponents).detach(), reduce(torch.maximum, weights).detach()
-        terms = [torch.exp(e - most) * f for e, f in zip(exponents, factor.unbind(axis), strict=True)]
+        terms = [torch.exp(e - most) * f for e, f in zip(exponents, factor.unbind(self.axis), strict=True)]
         total = reduce(torch.add, [torch.exp(w - heaviest) for w in weights])
         return most - heaviest, reduce(torch.add, terms) / total
 
@@ -157,18 +164,19 @@ class Quantized(Distribution, ABC):
         """The weighted mean of the components' values."""
         if self.logits is None:
             return values
-        return (torch.softmax(self.logits, self._component_axis) * values).sum(self._component_axis)
+        return (torch.softmax(self.logits.to(values.dtype), self.axis) * values).sum(self.axis)
 
-    def _draw_components(self, sample_shape: torch.Size) -> tuple[Tensor, Tensor]:
+    def _draw_components(self, sample_shape: torch.Size, generator: torch.Generator | None) -> tuple[Tensor, Tensor]:
         """Location and log-scale of the component that each element of a sample comes from."""
         shape = sample_shape + self.loc.shape
         loc, log_scale = self.loc.expand(shape), self.log_scale.expand(shape)
         if self.logits is None:
             return loc, log_scale
-        axis = self._component_axis
-        weights = Categorical(logits=self.logits.expand(self.loc.shape).movedim(axis, -1), validate_args=False)
-        component = weights.sample(sample_shape).unsqueeze(axis)
-        return loc.gather(axis, component).squeeze(axis), log_scale.gather(axis, component).squeeze(axis)
+        weights = self.logits.expand(self.loc.shape).movedim(self.axis, -1)
+        component = draw_codes(weights, sample_shape, generator).unsqueeze(self.axis)
+        return loc.gather(self.axis, component).squeeze(self.axis), log_scale.gather(self.axis, component).squeeze(
+            self.axis
+        )
 
 
 class QuantizedLogistic(Quantized):
@@ -193,9 +201,9 @@ class QuantizedLogistic(Quantized):
         return torch.sigmoid(x)
 
     @staticmethod
-    def standard_sample(shape: torch.Size, like: Tensor) -> Tensor:
-        """Logits of uniform draws, drawn in float64: float32's are multiples of 2^-24, and 0 among them."""
-        u = torch.rand(shape, dtype=torch.float64, device=like.device)
+    def standard_sample(shape: torch.Size, like: Tensor, generator: torch.Generator | None) -> Tensor:
+        """Logits of uniform draws in float64; float32 has multiples of 2^-24 only, 0 among them."""
+        u = torch.rand(shape, dtype=torch.float64, device=like.device, generator=generator)
         return torch.logit(u, eps=1e-300).to(like.dtype)
 
 
@@ -222,9 +230,9 @@ class QuantizedNormal(Quantized):
         return torch.special.ndtr(x)
 
     @staticmethod
-    def standard_sample(shape: torch.Size, like: Tensor) -> Tensor:
+    def standard_sample(shape: torch.Size, like: Tensor, generator: torch.Generator | None) -> Tensor:
         """Standard normal draws."""
-        return torch.randn(shape, dtype=like.dtype, device=like.device)
+        return torch.randn(shape, dtype=like.dtype, device=like.device, generator=generator)
 
 
 def _log1mexp(t: Tensor) -> Tensor:

@@ -1,41 +1,79 @@
-"""A distribution of standardised rows in the data's own units.
+"""A distribution of standardised numbers in the data's own units.
 
-With x = offset + unit * y, y ~ base, the density of x counts the Jacobian of the change of variables:
+With x = offset + unit * y and y ~ base, the density of x has the Jacobian of the change of variables:
 
-    log p(x) = log p_base((x - offset) / unit) - sum_i log unit_i.
+    log p(x) = log p_base((x - offset) / unit) - sum_i log unit_i,    F(x) = F_base((x - offset) / unit).
 
-So one wrapper gives any real-valued likelihood its units, and a number is about the user's data.
+One wrapper gives every real-valued likelihood its units, so that numbers are about the user's data.
 """
 
-from typing import ClassVar
-
 import torch
+from jaxtyping import Bool
 from torch import Tensor
-from torch.distributions import Distribution, constraints
 
+from variate.distributions.elementwise import Elementwise
+from variate.distributions.rows import RowDistribution, only_factor
 from variate.distributions.support import Shape
 
 
-class Scaled(Distribution):
-    """The distribution of offset + unit * y, for y drawn from `base`.
+class ScaledElements(Elementwise):
+    """The numbers offset + unit * y, for y drawn from `base`.
+
+    Means, variances and draws have the wider dtype of the base and the units.
 
     Args:
-        base: Distribution of the standardised rows.
+        base: Continuous distributions of standardised numbers.
+        offset: Value in the data's units of a standardised 0; broadcasts with the base.
+        unit: Size in the data's units of a standardised 1, positive; broadcasts with the base.
+    """
+
+    def __init__(self, base: Elementwise, offset: Tensor, unit: Tensor) -> None:
+        self.base, self.offset, self.unit = base, offset, unit
+        super().__init__(base.shape, base.dtype)
+
+    @property
+    def mean(self) -> Tensor:
+        """Mean in the data's units, (*shape)."""
+        return self.offset + self.unit * self.base.mean
+
+    @property
+    def variance(self) -> Tensor:
+        """Variance in the data's units squared, (*shape)."""
+        return self.unit.square() * self.base.variance
+
+    def log_prob(self, x: Tensor) -> Tensor:
+        """Log-densities in nats per data unit, broadcast(shape, x.shape)."""
+        log_p = self.base.log_prob(standardize(x, self.offset, self.unit, self.dtype))
+        return log_p - self.unit.log().to(log_p.dtype)
+
+    def contains(self, x: Tensor) -> Tensor:
+        """Whether each x is finite, in standardised units too."""
+        return self.base.contains(standardize(x, self.offset, self.unit, self.dtype))
+
+    def sample(self, sample_shape: Shape = (), generator: torch.Generator | None = None) -> Tensor:
+        """Draws in the data's units, (*sample_shape, *shape)."""
+        return self.offset + self.unit * self.base.sample(sample_shape, generator)
+
+    def _cdf(self, x: Tensor) -> Tensor:
+        return self.base.cdf(standardize(x, self.offset, self.unit, torch.float64))
+
+    def _quantile(self, u: Tensor) -> Tensor:
+        return self.offset.double() + self.unit.double() * self.base.quantile(u)
+
+
+class Scaled(RowDistribution):
+    """Rows offset + unit * y, for standardised rows y drawn from `base`.
+
+    Args:
+        base: Distribution of standardised rows, with a density and a single factor.
         offset: Value in the data's units of a standardised 0; broadcasts with the event.
         unit: Size in the data's units of a standardised 1, positive; broadcasts with the event.
     """
 
-    arg_constraints: ClassVar[dict[str, constraints.Constraint]] = {}
-
-    def __init__(self, base: Distribution, offset: Tensor, unit: Tensor) -> None:
+    def __init__(self, base: RowDistribution, offset: Tensor, unit: Tensor) -> None:
+        assert base.num_factors == 1
         self.base, self.offset, self.unit = base, offset, unit
-        super().__init__(base.batch_shape, base.event_shape, validate_args=False)
-        self.has_rsample = base.has_rsample
-
-    @property
-    def support(self) -> constraints.Constraint | None:
-        """That of the base, which lives on all reals."""
-        return self.base.support
+        super().__init__(base.batch_shape, base.event_shape, base.dtype)
 
     @property
     def mean(self) -> Tensor:
@@ -47,29 +85,40 @@ class Scaled(Distribution):
         """Variance in the data's units squared, (*batch, *event)."""
         return self.unit.square() * self.base.variance
 
-    def standardize(self, value: Tensor) -> Tensor:
-        """(x - offset) / unit.
+    def log_prob(self, x: Tensor, mask: Bool[Tensor, "..."] | None = None, *, check_support: bool = True) -> Tensor:
+        """Log-densities of the observed elements of rows in nats, broadcast(batch, x_batch)."""
+        log_p = self.base.log_prob(self.standardize(x), mask, check_support=check_support)
+        log_unit = self.unit.log().expand(self.event_shape)
+        if mask is None:
+            return log_p - log_unit.sum().to(log_p.dtype)
+        axes = tuple(range(-len(self.event_shape), 0))
+        observed = torch.where(mask, log_unit, 0)
+        return log_p - (observed.sum(axes) if axes else observed).to(log_p.dtype)
 
-        Float64 data are standardised in float64, where a large offset costs no digits, and rounded to the precision of
-        the base only then; integers likewise.
-        """
-        dtype = value.dtype if value.is_floating_point() else torch.float64
-        y = (value - self.offset.to(dtype)) / self.unit.to(dtype)
-        return y.to(self.base.mean.dtype) if dtype == torch.float64 else y
+    def log_prob_elements(self, x: Tensor) -> Tensor:
+        """Log-densities of the elements in nats, (*broadcast(batch, x_batch), *event)."""
+        log_p = self.base.log_prob_elements(self.standardize(x))
+        return log_p - self.unit.log().to(log_p.dtype)
 
-    def log_prob(self, value: Tensor) -> Tensor:
-        """Log-density of rows, (*x_batch, *event), in nats: broadcast(batch, x_batch)."""
-        log_p = self.base.log_prob(self.standardize(value))
-        return log_p - self.unit.log().expand(self.event_shape).sum().to(log_p.dtype)
+    def factor(self, i: int, before: Tensor | None = None) -> Elementwise:
+        """The only factor, i = 0, in the data's units."""
+        return only_factor(ScaledElements(self.base.factor(0), self.offset, self.unit), i)
 
-    def sample(self, sample_shape: Shape = ()) -> Tensor:
+    def sample(self, sample_shape: Shape = (), generator: torch.Generator | None = None) -> Tensor:
         """Draws in the data's units, (*sample_shape, *batch, *event)."""
-        return self.offset + self.unit * self.base.sample(sample_shape)
+        return self.offset + self.unit * self.base.sample(sample_shape, generator)
 
-    def rsample(self, sample_shape: Shape = ()) -> Tensor:
-        """Draws in the data's units that carry gradients, (*sample_shape, *batch, *event)."""
-        return self.offset + self.unit * self.base.rsample(sample_shape)
+    def standardize(self, x: Tensor) -> Tensor:
+        """Rows in standardised units."""
+        return standardize(x, self.offset, self.unit, self.dtype)
 
-    def expand(self, batch_shape: Shape, _instance: Distribution | None = None) -> "Scaled":
-        """The same distribution over a larger batch; no memory is copied."""
-        return Scaled(self.base.expand(batch_shape), self.offset, self.unit)
+
+def standardize(x: Tensor, offset: Tensor, unit: Tensor, dtype: torch.dtype) -> Tensor:
+    """(x - offset) / unit.
+
+    Float64 data are standardised in float64, where a large offset costs no digits, and rounded to `dtype` only then;
+    integers likewise. Other data keep their dtype.
+    """
+    own = x.dtype if x.is_floating_point() else torch.float64
+    y = (x - offset.to(own)) / unit.to(own)
+    return y.to(dtype) if own == torch.float64 else y

@@ -1,4 +1,4 @@
-"""Likelihoods p(x|z): modules that turn a decoder network's outputs into the distribution of a row."""
+"""Likelihoods p(x|z): modules that turn the outputs of a decoder network into the distribution of a row."""
 
 from variate.likelihoods.base import Likelihood
 from variate.likelihoods.bernoulli import Bernoulli

@@ -1,29 +1,30 @@
-"""The Bernoulli decoder for bits."""
+"""The Bernoulli decoder for bits: log p(x|z) = sum_i log sigmoid((2 x_i - 1) l_i) with logits l."""
 
 import torch
-from torch import Tensor, distributions
-from torch.distributions import Distribution, constraints
-from torch.nn.functional import logsigmoid
+from torch import Tensor
 
-from variate.distributions.guarded import Guarded
+from variate.distributions.bernoulli import BernoulliElements
+from variate.distributions.rows import Independent
+from variate.distributions.support import is_bit
+from variate.errors import Option, Sentence
 from variate.likelihoods.base import Likelihood
 from variate.likelihoods.checks import holds, require
 from variate.statistics import moments
 
-
-class Bits(distributions.Bernoulli):
-    """torch's Bernoulli with log p(x) = log sigmoid((2x - 1) l).
-
-    That is fewer passes than (x - 1) l + log sigmoid(l), and no difference of two large numbers.
-    """
-
-    def log_prob(self, value: Tensor) -> Tensor:
-        """Log-probabilities of bits in nats, elementwise with broadcasting."""
-        return logsigmoid((2 * value - 1) * self.logits)
+REMEDY = Sentence(
+    "use ",
+    Option("likelihood", "discretized-logistic"),
+    " (8-bit pixels) or ",
+    Option("likelihood", "gaussian"),
+    " (real numbers), or draw bits from grey levels with ",
+    Option("binarize", "fixed"),
+    " or ",
+    Option("binarize", "dynamic"),
+)
 
 
 class Bernoulli(Likelihood):
-    """Independent bits; the network says logits relative to the logit of each element's mean in the training rows.
+    """Independent bits; the network gives logits relative to the logit of each element's mean in the training rows.
 
     Args:
         event_shape: Shape of a row.
@@ -36,27 +37,25 @@ class Bernoulli(Likelihood):
         super().__init__(event_shape, (1, *event_shape))
         self.register_buffer("mean_logit", torch.zeros(self.event_shape))
 
-    def distribution(self, outputs: Tensor) -> Distribution:
+    def distribution(self, outputs: Tensor) -> Independent:
         """Bits whose logits are the outputs plus the mean's."""
         event_dims = len(self.event_shape)
         logits = outputs.squeeze(-event_dims - 1) + self.mean_logit.to(outputs.dtype)
-        base = Bits(logits=logits, validate_args=False)
-        return Guarded(base, constraints.boolean, event_dims, logits.dtype)
+        return Independent(BernoulliElements(logits), event_dims)
+
+    @property
+    def value_range(self) -> float:
+        """Bits are 0 or 1."""
+        return 1.0
 
     def check(self, rows: Tensor) -> None:
-        """Refuses everything but 0 and 1: cross-entropy on grey levels is no likelihood."""
-        require(
-            holds(lambda x: (x == 0) | (x == 1), rows),
-            "bernoulli is a likelihood of bits",
-            rows,
-            "use discretized-logistic (8-bit pixels) or gaussian (real numbers), or binarize the data "
-            "(--binarize fixed or dynamic)",
-        )
+        """Rejects everything but 0 and 1: cross-entropy on grey levels is not a likelihood."""
+        require(holds(is_bit, rows), "bits, 0 or 1, for likelihood 'bernoulli'", rows, REMEDY)
 
     def fit_scaling(self, rows: Tensor) -> None:
         """Sets the logits of the means, with half a one and half a zero added so that they are finite.
 
-        Rows that are still grey levels, to be binarised anew at each access, count relative to the brightest.
+        Grey levels, from which bits are drawn anew at each access, count relative to the brightest.
         """
         white = max(1.0, rows.max().item())
         p = (moments(rows).mean / white * len(rows) + 0.5) / (len(rows) + 1)

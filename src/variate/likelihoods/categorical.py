@@ -1,18 +1,30 @@
-"""The categorical decoder: any distribution at all over few codes or levels, at the price of an output for each."""
+"""The categorical decoder: any distribution over few codes or levels, at the price of one network output for each.
+
+log p(x|z) = sum_i (l_i[x_i] - log sum_k exp l_i[k]) with logits l.
+"""
 
 import torch
 from torch import Tensor
 
-from variate.distributions import categorical as codes
+from variate.distributions.categorical import CategoricalElements
+from variate.distributions.rows import Independent
 from variate.distributions.support import is_level
-from variate.errors import InputError
+from variate.errors import Option, Sentence, at_least
 from variate.likelihoods.base import Likelihood
 from variate.likelihoods.checks import holds, require
 from variate.statistics import ROWS_AT_A_TIME
 
+REMEDY = Sentence(
+    "use ",
+    Option("likelihood", "negative-binomial"),
+    " (counts) or ",
+    Option("likelihood", "gaussian"),
+    " (real numbers)",
+)
+
 
 class Categorical(Likelihood):
-    """Independent codes 0 .. levels - 1; the network says logits relative to the codes' log-frequencies.
+    """Independent codes 0 .. levels - 1; the network gives logits relative to the log-frequencies of the codes.
 
     Args:
         event_shape: Shape of a row.
@@ -25,26 +37,31 @@ class Categorical(Likelihood):
     log_frequency: Tensor
 
     def __init__(self, event_shape: tuple[int, ...], levels: int, *, nominal: bool = False) -> None:
-        if levels < 1:
-            raise InputError(f"levels must be at least 1 for categorical, got {levels}")
+        at_least(1, levels=levels)
         super().__init__(event_shape, (levels, *event_shape))
         self.levels, self.nominal = levels, nominal
         self.register_buffer("log_frequency", torch.zeros(self.out_shape))
 
-    def distribution(self, outputs: Tensor) -> codes.Categorical:
+    def distribution(self, outputs: Tensor) -> Independent:
         """Codes whose logits are the outputs plus the log-frequencies."""
+        event_dims = len(self.event_shape)
         logits = outputs + self.log_frequency.to(outputs.dtype)
         values = None if self.nominal else torch.arange(self.levels, dtype=logits.dtype, device=logits.device)
-        return codes.Categorical(logits, len(self.event_shape), values)
+        return Independent(CategoricalElements(logits, -event_dims - 1, values), event_dims)
+
+    def is_quantity(self) -> Tensor:
+        """Codes of names are not quantities."""
+        return torch.full(self.event_shape, not self.nominal)
+
+    @property
+    def value_range(self) -> float | None:
+        """Levels are 0 .. levels - 1; names have no range."""
+        return None if self.nominal else float(max(1, self.levels - 1))
 
     def check(self, rows: Tensor) -> None:
-        """Refuses what is not an integer 0 .. levels - 1."""
-        require(
-            holds(lambda x: is_level(x, self.levels), rows),
-            f"categorical is a likelihood of the codes 0 to {self.levels - 1}",
-            rows,
-            "use negative-binomial (counts) or gaussian (real numbers)",
-        )
+        """Rejects everything but integers 0 .. levels - 1."""
+        expected = f"codes from 0 to {self.levels - 1} for likelihood 'categorical'"
+        require(holds(lambda x: is_level(x, self.levels), rows), expected, rows, REMEDY)
 
     def fit_scaling(self, rows: Tensor) -> None:
         """Sets the log-frequencies, with half a row of each code added so that they are finite."""

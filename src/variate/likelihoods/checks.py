@@ -1,40 +1,44 @@
-"""What data look like, in the words of an error message."""
+"""Tests of whether rows are data that a likelihood is for, and error messages that describe the rows."""
 
 from collections.abc import Callable
 
 from torch import Tensor
 
 from variate.distributions.support import is_count
-from variate.errors import InputError
+from variate.errors import InputError, Option, Sentence
 
 NUMBERS_AT_A_TIME = 2**22
+"""Numbers tested at a time: the result of a test is as large as what it is given."""
+
+USE_REAL = Sentence("use ", Option("likelihood", "gaussian"), " or ", Option("likelihood", "student-t"))
+"""Remedy for real numbers that are not counts."""
 
 
 def holds(test: Callable[[Tensor], Tensor], rows: Tensor) -> bool:
-    """Whether every element passes a test, asked of a few rows at a time: its answers are as large as the rows.
+    """Whether every element passes a test, a few rows at a time.
 
     Args:
-        test: Gives booleans of the shape of what it is given.
+        test: Gives booleans of the shape of its argument.
         rows: The rows, (N, *event).
     """
     step = max(1, NUMBERS_AT_A_TIME // max(1, rows[:1].numel()))
     return all(bool(test(some).all()) for some in rows.split(step))
 
 
-def require(fits: bool, family: str, rows: Tensor, advice: str) -> None:
-    """Refuses rows that do not fit a family.
+def require(fits: bool, expected: str, rows: Tensor, remedy: str) -> None:
+    """Rejects rows that do not fit a likelihood.
 
     Args:
         fits: Whether they do.
-        family: "NAME is a likelihood of ...".
+        expected: What the likelihood is for.
         rows: The rows.
-        advice: What to use instead.
+        remedy: What to use instead.
 
     Raises:
         InputError: If they do not.
     """
     if not fits:
-        raise InputError(f"{family}, but x holds {describe(rows)}: {advice}")
+        raise InputError("x", expected, describe(rows), remedy)
 
 
 def describe(rows: Tensor) -> str:
@@ -49,14 +53,13 @@ def describe(rows: Tensor) -> str:
 
 
 def require_counts(name: str, rows: Tensor) -> None:
-    """Refuses rows that are not counts.
+    """Rejects rows that are not counts.
+
+    Args:
+        name: Name of the likelihood.
+        rows: The rows.
 
     Raises:
-        InputError: If an element is none of 0, 1, 2, ...
+        InputError: If an element is not one of 0, 1, 2, ...
     """
-    require(
-        holds(is_count, rows),
-        f"{name} is a likelihood of counts 0, 1, 2, ...",
-        rows,
-        "use gaussian or student-t (real numbers)",
-    )
+    require(holds(is_count, rows), f"counts 0, 1, 2, ... for likelihood {name!r}", rows, USE_REAL)

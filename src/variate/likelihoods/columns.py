@@ -1,9 +1,11 @@
-"""The likelihood of a table's row: each column has that of its kind, independently given z.
+"""The likelihood of a table's row: log p(x|z) = sum over columns, each with the likelihood of its kind.
 
-Columns of one kind share one likelihood; a categorical column has one of its own, for it has its own number of outputs.
+Columns of one kind share one likelihood; each categorical column has one of its own, since it has its own number of
+outputs.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+import copy
+from collections.abc import Callable, Iterator
 from math import prod
 from typing import cast
 
@@ -12,13 +14,14 @@ from torch import Tensor, nn
 
 from variate.config.recipe import Column
 from variate.distributions.joint import Joint
-from variate.errors import InputError, did_you_mean
+from variate.errors import InputError, Option, Sentence, unknown
 from variate.likelihoods.base import Likelihood
 from variate.likelihoods.bernoulli import Bernoulli
 from variate.likelihoods.categorical import Categorical
 from variate.likelihoods.gaussian import Gaussian
 from variate.likelihoods.negative_binomial import NegativeBinomial
 from variate.likelihoods.poisson import Poisson
+from variate.likelihoods.scale import LEARNED_SCALES
 from variate.likelihoods.student_t import StudentT
 
 Family = Callable[[tuple[int, ...]], Likelihood]
@@ -34,7 +37,7 @@ class Columns(Likelihood):
         columns: The table's columns, in order.
         real: Likelihood of real columns, "gaussian" or "student-t".
         counts: Likelihood of counts, "negative-binomial" or "poisson".
-        scale: Where the scales of real columns come from.
+        scale: Where the scales of real columns come from: "shared", "dimension" or "conditional".
     """
 
     def __init__(
@@ -45,9 +48,14 @@ class Columns(Likelihood):
         scale: str = "dimension",
     ) -> None:
         if not columns:
-            raise InputError("columns must hold at least one column, got none: name the table's columns")
-        _require_known("real", real, REAL)
-        _require_known("counts", counts, COUNTS)
+            raise InputError("columns", "at least one column", "none", "name the columns of the table")
+        for argument, name, known in (
+            ("real", real, REAL),
+            ("counts", counts, COUNTS),
+            ("scale", scale, LEARNED_SCALES),
+        ):
+            if name not in known:
+                raise unknown(argument, name, known)
         families: dict[str, Family] = {
             "real": lambda shape: REAL[real](shape, scale),
             "binary": Bernoulli,
@@ -73,24 +81,35 @@ class Columns(Likelihood):
             yield cast(Likelihood, part), self.get_buffer(f"columns_{i}")
 
     def distribution(self, outputs: Tensor) -> Joint:
-        """Each part takes its own outputs."""
+        """Splits the outputs among the parts."""
         parts, columns = zip(*self.items(), strict=True)
         own = zip(parts, outputs.split(self.sizes, -1), strict=True)
         return Joint([part(o.unflatten(-1, part.out_shape)) for part, o in own], columns)
 
     def check(self, rows: Tensor) -> None:
-        """Refuses rows with a column that is not of its kind."""
+        """Rejects rows with a column that is not of its kind."""
         for part, columns in self.items():
             for column in columns.tolist():
+                name = self.names[column]
                 try:
                     part.check(rows[:, column : column + 1])
                 except InputError as error:
-                    raise InputError(f"column {self.names[column]!r}: {error}") from None
+                    remedy = Sentence(
+                        "correct its values or give its kind, such as ", Option("columns", [(name, "real")])
+                    )
+                    raise InputError(f"column {name!r}", error.expected, error.got, remedy) from None
 
     def fit_scaling(self, rows: Tensor) -> None:
-        """Each part takes its own columns."""
+        """Sets the scalings of each part from its own columns."""
         for part, columns in self.items():
             part.fit_scaling(rows[:, columns])
+
+    def is_quantity(self) -> Tensor:
+        """Which columns are quantities, not codes of names: booleans of shape (columns,), on the CPU."""
+        result = torch.ones(self.event_shape, dtype=torch.bool)
+        for part, columns in self.items():
+            result[columns.cpu()] = part.is_quantity()
+        return result
 
     def floored(self) -> Tensor | None:
         """Which columns have a learned scale at its floor."""
@@ -102,9 +121,18 @@ class Columns(Likelihood):
             result[columns] = floored
         return result
 
+    def rescaled(self, log_factor: float | Tensor) -> "Columns | None":
+        """A copy with every scale multiplied by a factor; None if no column has a scale."""
+        rescaled = [part.rescaled(log_factor) for part, _ in self.items()]
+        if not any(rescaled):
+            return None
+        copied = copy.deepcopy(self)
+        copied.parts = nn.ModuleList(new or old for new, old in zip(rescaled, copied.parts, strict=True))
+        return copied
+
 
 def _groups(columns: tuple[Column, ...], families: dict[str, Family]) -> list[tuple[Likelihood, list[int]]]:
-    """A likelihood for the columns of each kind, one for each categorical column, and which columns they are."""
+    """The likelihoods (one for the columns of each kind, one for each categorical column) and their columns."""
     of_kind = {kind: [i for i, column in enumerate(columns) if column.kind == kind] for kind in families}
     grouped = [(families[kind]((len(own),)), own) for kind, own in of_kind.items() if own]
     return grouped + [
@@ -112,8 +140,3 @@ def _groups(columns: tuple[Column, ...], families: dict[str, Family]) -> list[tu
         for i, column in enumerate(columns)
         if column.kind not in families
     ]
-
-
-def _require_known(argument: str, name: str, known: Iterable[str]) -> None:
-    if name not in known:
-        raise InputError(f"{argument} {name!r} is unknown{did_you_mean(name, known)}")

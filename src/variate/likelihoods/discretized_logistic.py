@@ -1,4 +1,8 @@
-"""The discretised logistic, and mixtures of it, for pixels (Salimans et al., 2017)."""
+"""The discretised logistic decoder for pixels, and mixtures of it: P(k) = F((k + 1/2 - m) / s) - F((k - 1/2 - m) / s).
+
+References:
+    PixelCNN++: Improving the PixelCNN with Discretized Logistic Mixture Likelihood (Salimans et al., 2017)
+"""
 
 import math
 
@@ -15,8 +19,8 @@ class DiscretizedLogistic(Pixels):
         event_shape: Shape of a row.
         levels: Number of grey levels.
         mixtures: Components of the mixture; 1 for none.
-        scale: Where scales come from: "fixed", "shared", "dimension" (a learned value an element) or "conditional" (an
-            output of the network).
+        scale: Where scales come from: "fixed", "shared", "dimension" (one learned value per element) or "conditional"
+            (an output of the network).
         sigma: Standard deviation of a fixed scale, in grey levels.
     """
 
@@ -32,6 +36,6 @@ class DiscretizedLogistic(Pixels):
         s = None if sigma is None else sigma * math.sqrt(3) / math.pi
         super().__init__("discretized-logistic", event_shape, levels, mixtures, scale, s)
 
-    def family(self, loc: Tensor, log_scale: Tensor, logits: Tensor | None) -> QuantizedLogistic:
+    def family(self, loc: Tensor, log_scale: Tensor, logits: Tensor | None, axis: int) -> QuantizedLogistic:
         """The quantised logistic with these parameters."""
-        return QuantizedLogistic(loc, log_scale, self.levels, len(self.event_shape), logits)
+        return QuantizedLogistic(loc, log_scale, self.levels, logits, axis)

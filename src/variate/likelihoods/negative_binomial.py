@@ -1,29 +1,31 @@
-"""The negative binomial decoder for counts that vary more than Poisson's do."""
+"""The negative binomial decoder for counts that vary more than Poisson counts: mean m, variance m + m^2 / r."""
 
 import torch
 from torch import Tensor, nn
 
-from variate.distributions import counts
-from variate.errors import InputError, did_you_mean
+from variate.distributions.counts import NegativeBinomialElements
+from variate.distributions.rows import Independent
+from variate.errors import unknown
 from variate.likelihoods.base import Likelihood
 from variate.likelihoods.checks import require_counts
 from variate.statistics import log_mean, moments
 
 MIN_INITIAL, MAX_INITIAL = -3.0, 5.0
-"""Range of a log-dispersion before training: the moments' estimate is wild for rare and for almost Poisson counts."""
+"""Range of a log-dispersion before training: its moment estimate is unreliable for rare and for almost Poisson
+counts."""
 
 DISPERSIONS = {"dimension": 0, "conditional": 1}
-"""Network outputs an element that each choice takes."""
+"""Number of network outputs per element that each choice takes."""
 
 
 class NegativeBinomial(Likelihood):
     """Independent counts with mean m and variance m + m^2 / r.
 
-    The network says log m relative to the log of the training rows' mean, and r starts at what their moments say.
+    The network gives log m relative to the log of the training rows' mean, and r starts at its moment estimate.
 
     Args:
         event_shape: Shape of a row.
-        dispersion: Where r comes from: "dimension" (one learned value an element) or "conditional" (an output of the
+        dispersion: Where r comes from: "dimension" (one learned value per element) or "conditional" (an output of the
             network).
     """
 
@@ -34,22 +36,23 @@ class NegativeBinomial(Likelihood):
 
     def __init__(self, event_shape: tuple[int, ...], dispersion: str = "dimension") -> None:
         if dispersion not in DISPERSIONS:
-            raise InputError(f"dispersion {dispersion!r} is unknown{did_you_mean(dispersion, DISPERSIONS)}")
+            raise unknown("dispersion", dispersion, DISPERSIONS)
         super().__init__(event_shape, (1 + DISPERSIONS[dispersion], *event_shape))
         self.register_buffer("offset", torch.zeros(self.event_shape))
         self.register_buffer("initial_log_dispersion", torch.zeros(self.event_shape))
         learned = nn.Parameter(torch.zeros(self.event_shape)) if not DISPERSIONS[dispersion] else None
         self.register_parameter("log_dispersion", learned)
 
-    def distribution(self, outputs: Tensor) -> counts.NegativeBinomial:
-        """Counts with (log m[, log r]), relative to their starts, the outputs or the learned parameter."""
+    def distribution(self, outputs: Tensor) -> Independent:
+        """Counts with log m [and log r] from the outputs, each relative to its start; log r may be a parameter."""
         event_dims = len(self.event_shape)
         log_m, *raws = outputs.unbind(-event_dims - 1)
         log_r = (raws[0] if self.log_dispersion is None else self.log_dispersion) + self.initial_log_dispersion
-        return counts.NegativeBinomial(log_m + self.offset.to(log_m.dtype), log_r.to(log_m.dtype), event_dims)
+        elements = NegativeBinomialElements(log_m + self.offset.to(log_m.dtype), log_r.to(log_m.dtype))
+        return Independent(elements, event_dims)
 
     def check(self, rows: Tensor) -> None:
-        """Refuses what is no count."""
+        """Rejects everything but counts."""
         require_counts("negative-binomial", rows)
 
     def fit_scaling(self, rows: Tensor) -> None:

@@ -1,36 +1,45 @@
-"""What the likelihoods of pixels share: integers 0 .. levels - 1, a location and a scale (or a mixture) an element.
+"""What the likelihoods of pixels share: integers 0 .. levels - 1, a location and a scale (or a mixture) per element.
 
-The network says locations in half-ranges from a start, loc = (levels - 1) / 2 * (1 + start + output), so outputs of
-order one span the range, and scales relative to a wide start, so the first steps are taken where gradients are tame.
+The network gives locations in half-ranges from a start, loc = (levels - 1) / 2 * (1 + start + output), so that outputs
+of order one span the range, and scales relative to a wide start, so that gradients are small in the first steps.
 """
 
+import copy
 import math
 from abc import abstractmethod
 
 import torch
 from torch import Tensor
-from torch.distributions import Distribution
 
 from variate.distributions.quantized import Quantized
+from variate.distributions.rows import Independent
 from variate.distributions.support import is_level
-from variate.errors import InputError
+from variate.errors import Option, Sentence, at_least
 from variate.likelihoods.base import Likelihood
 from variate.likelihoods.checks import holds, require
-from variate.likelihoods.scale import make_scale
+from variate.likelihoods.scale import GRADIENT_SCALES, Rescaled, make_scale
 
 MIN_LOG_SCALE = -3.0
-"""Floor of a log-scale in levels, s = 0.05: the bin around the location then holds all but 1e-4 of the mass. A smaller
-scale could win no more than that in nats an element, while one wrong level would cost ever more."""
+"""Floor of a log-scale in levels, s = 0.05: the bin around the location then has all but 1e-4 of the mass. A smaller
+scale could gain no more than that in nats per element, while the cost of one wrong level would grow without bound."""
 
 SURVEYED_ROWS = 10_000
-"""Training rows that the starting locations are taken from."""
+"""Number of training rows from which the starting locations are computed."""
+
+REMEDY = Sentence(
+    "use ",
+    Option("likelihood", "gaussian"),
+    " (real numbers) or ",
+    Option("likelihood", "negative-binomial"),
+    " (counts), or undo the scaling that was applied to pixels",
+)
 
 
 class Pixels(Likelihood):
     """A quantised location-scale family, or a mixture of it.
 
     Args:
-        name: What the user calls it.
+        name: Name of the likelihood in options.
         event_shape: Shape of a row.
         levels: Number of grey levels.
         mixtures: Components of the mixture; 1 for none.
@@ -50,10 +59,8 @@ class Pixels(Likelihood):
         scale: str,
         sigma: float | None,
     ) -> None:
-        if levels < 2:
-            raise InputError(f"levels must be at least 2 for {name}, got {levels}: pixels of 8 bits have 256")
-        if mixtures < 1:
-            raise InputError(f"mixtures must be at least 1 for {name}, got {mixtures}")
+        at_least(2, levels=levels)
+        at_least(1, mixtures=mixtures)
         module = make_scale(
             scale,
             sigma,
@@ -61,7 +68,7 @@ class Pixels(Likelihood):
             initial=math.log(max(levels / 16, 0.5)),
             floor=MIN_LOG_SCALE,
             components=mixtures,
-            refused=f"has no closed form for {name}",
+            known=GRADIENT_SCALES,
         )
         sizes = [mixtures if mixtures > 1 else 0, mixtures, mixtures * module.num_outputs]
         super().__init__(event_shape, (sum(sizes), *event_shape))
@@ -69,11 +76,18 @@ class Pixels(Likelihood):
         self.register_buffer("start", torch.zeros(mixtures, *(1 for _ in event_shape)))
 
     @abstractmethod
-    def family(self, loc: Tensor, log_scale: Tensor, logits: Tensor | None) -> Quantized:
-        """The distribution with these parameters, in levels."""
+    def family(self, loc: Tensor, log_scale: Tensor, logits: Tensor | None, axis: int) -> Quantized:
+        """The distribution with these parameters, in levels.
 
-    def distribution(self, outputs: Tensor) -> Distribution:
-        """The outputs are, along their axis of numbers, [K weights,] K locations [, K scales]."""
+        Args:
+            loc: Locations, (*batch, [K,] *event).
+            log_scale: Logs of the scales.
+            logits: Unnormalised log-weights of the components; None without a mixture.
+            axis: The axis of the components, counted from the end.
+        """
+
+    def distribution(self, outputs: Tensor) -> Independent:
+        """The outputs are, along the axis before the event, [K weights,] K locations [, K scales]."""
         axis = -len(self.event_shape) - 1
         if self.mixtures == 1:
             loc, *raws = outputs.unbind(axis)
@@ -82,21 +96,29 @@ class Pixels(Likelihood):
             logits, loc, raw = outputs.split(self.sizes, axis)
         half_range = (self.levels - 1) / 2
         start = (self.start if self.mixtures > 1 else self.start.squeeze(0)).to(loc.dtype)
-        return self.family(half_range * (1 + start + loc), self.scale(raw).to(loc.dtype), logits)
+        elements = self.family(half_range * (1 + start + loc), self.scale(raw).to(loc.dtype), logits, axis)
+        return Independent(elements, len(self.event_shape))
+
+    @property
+    def value_range(self) -> float:
+        """Levels are 0 .. levels - 1."""
+        return float(max(1, self.levels - 1))
+
+    def rescaled(self, log_factor: float | Tensor) -> "Pixels":
+        """A copy with every scale multiplied by a factor."""
+        copied = copy.deepcopy(self)
+        copied.scale = Rescaled(copied.scale, log_factor)
+        return copied
 
     def check(self, rows: Tensor) -> None:
-        """Refuses what is not an integer 0 .. levels - 1."""
-        require(
-            holds(lambda x: is_level(x, self.levels), rows),
-            f"{self.name} is a likelihood of the integers 0 to {self.levels - 1}",
-            rows,
-            "use gaussian (real numbers) or negative-binomial (counts), or undo the scaling that was applied to pixels",
-        )
+        """Rejects everything but integers 0 .. levels - 1."""
+        expected = f"integers from 0 to {self.levels - 1} for likelihood {self.name!r}"
+        require(holds(lambda x: is_level(x, self.levels), rows), expected, rows, REMEDY)
 
     def fit_scaling(self, rows: Tensor) -> None:
-        """Starts the components at the middles of K equally frequent stretches of the grey levels in the training rows.
+        """Starts the components at the middles of K equally frequent ranges of the grey levels in the training rows.
 
-        Without a start of their own, equal components would take long to part.
+        Components that start equal would take long to separate.
         """
         levels = torch.arange(self.levels, device=rows.device)
         chunks = rows[:SURVEYED_ROWS].split(1024)

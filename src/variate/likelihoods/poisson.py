@@ -1,16 +1,17 @@
-"""The Poisson decoder for counts."""
+"""The Poisson decoder for counts: log p(x|z) = sum_i (x_i log m_i - m_i - log x_i!) with means m."""
 
 import torch
 from torch import Tensor
 
-from variate.distributions import counts
+from variate.distributions.counts import PoissonElements
+from variate.distributions.rows import Independent
 from variate.likelihoods.base import Likelihood
 from variate.likelihoods.checks import require_counts
 from variate.statistics import log_mean
 
 
 class Poisson(Likelihood):
-    """Independent Poisson counts; the network says log-means relative to the logs of the training rows' means.
+    """Independent Poisson counts; the network gives log-means relative to the logs of the training rows' means.
 
     Args:
         event_shape: Shape of a row.
@@ -23,13 +24,14 @@ class Poisson(Likelihood):
         super().__init__(event_shape, (1, *event_shape))
         self.register_buffer("offset", torch.zeros(self.event_shape))
 
-    def distribution(self, outputs: Tensor) -> counts.Poisson:
+    def distribution(self, outputs: Tensor) -> Independent:
         """Counts whose log-means are the outputs plus the offset."""
         event_dims = len(self.event_shape)
-        return counts.Poisson(outputs.squeeze(-event_dims - 1) + self.offset.to(outputs.dtype), event_dims)
+        log_rate = outputs.squeeze(-event_dims - 1) + self.offset.to(outputs.dtype)
+        return Independent(PoissonElements(log_rate), event_dims)
 
     def check(self, rows: Tensor) -> None:
-        """Refuses what is no count."""
+        """Rejects everything but counts."""
         require_counts("poisson", rows)
 
     def fit_scaling(self, rows: Tensor) -> None:

@@ -1,4 +1,4 @@
-"""The Gaussian decoder made honest for pixels: a normal distribution rounded to grey levels."""
+"""The quantised Gaussian decoder for pixels: a normal distribution rounded to grey levels, which has a true mass."""
 
 from torch import Tensor
 
@@ -12,8 +12,8 @@ class QuantizedGaussian(Pixels):
     Args:
         event_shape: Shape of a row.
         levels: Number of grey levels.
-        scale: Where sigma comes from: "fixed", "shared", "dimension" (a learned value an element) or "conditional" (an
-            output of the network).
+        scale: Where sigma comes from: "fixed", "shared", "dimension" (one learned value per element) or "conditional"
+            (an output of the network).
         sigma: The value of a fixed sigma, in grey levels.
     """
 
@@ -26,6 +26,6 @@ class QuantizedGaussian(Pixels):
     ) -> None:
         super().__init__("quantized-gaussian", event_shape, levels, 1, scale, sigma)
 
-    def family(self, loc: Tensor, log_scale: Tensor, logits: Tensor | None) -> QuantizedNormal:
+    def family(self, loc: Tensor, log_scale: Tensor, logits: Tensor | None, axis: int) -> QuantizedNormal:
         """The quantised normal with these parameters."""
-        return QuantizedNormal(loc, log_scale, self.levels, len(self.event_shape), logits)
+        return QuantizedNormal(loc, log_scale, self.levels, logits, axis)

@@ -1,31 +1,42 @@
-"""What the likelihoods of real data share: a location and a scale an element, in the data's own units.
+"""What the likelihoods of real data share: a location and a scale per element, in the data's own units.
 
-The network says locations in standardised units (the training data's mean is 0 and their standard deviation 1, element
-by element), and scales are learned in them too; a fixed scale is in the data's own units.
+With offset and unit the mean and standard deviation of each element in the training rows, x = offset + unit * y. The
+network gives locations of the standardised y, and scales are learned in standardised units too; a fixed scale is in the
+data's own units.
 """
 
+import copy
 from abc import abstractmethod
 
 import torch
 from torch import Tensor
-from torch.distributions import Distribution
 
+from variate.distributions.rows import RowDistribution
 from variate.distributions.scaled import Scaled
+from variate.errors import InputError, Option, Sentence
 from variate.likelihoods.base import Likelihood
-from variate.likelihoods.checks import holds, require
-from variate.likelihoods.scale import Scale
+from variate.likelihoods.checks import describe, holds
+from variate.likelihoods.scale import Rescaled, Scale
 from variate.statistics import moments
 
 MIN_LOG_SCALE = -7.0
 """Floor of a learned log-scale: about a thousandth of the data's spread. A density grows without bound as its scale
-falls, so an element that the latents reproduce exactly must stop somewhere, or it is all that training sees."""
+falls, so without a floor an element that the latents reproduce exactly would dominate training."""
+
+FOR_INTEGERS = Sentence(
+    "use ",
+    Option("likelihood", "discretized-logistic"),
+    " (pixels) or ",
+    Option("likelihood", "negative-binomial"),
+    " (counts), or convert x to float if its values are real",
+)
 
 
 class Real(Likelihood):
     """A location-scale family in standardised units, and the units.
 
     Args:
-        name: What the user calls it.
+        name: Name of the likelihood in options.
         event_shape: Shape of a row.
         scale: Where scales come from.
     """
@@ -41,23 +52,50 @@ class Real(Likelihood):
         self.register_buffer("unit", torch.ones(self.event_shape, dtype=torch.float64))
 
     @abstractmethod
-    def standardized(self, loc: Tensor, log_scale: Tensor) -> Distribution:
+    def standardized(self, loc: Tensor, log_scale: Tensor) -> RowDistribution:
         """The distribution of a standardised row; `log_scale` broadcasts with `loc`."""
 
-    def distribution(self, outputs: Tensor) -> Distribution:
-        """The outputs are, along their axis of numbers, locations [, scales]."""
+    def distribution(self, outputs: Tensor) -> Scaled:
+        """The outputs are, along the axis before the event, locations [, scales]."""
         loc, *raws = outputs.unbind(-len(self.event_shape) - 1)
         log_scale = self.scale(raws[0] if raws else None).to(loc.dtype)
         return Scaled(self.standardized(loc, log_scale), self.offset, self.unit)
 
+    @property
+    def couples_rows(self) -> bool:
+        """An optimal scale is that of the whole batch."""
+        return self.scale.is_optimal
+
+    @property
+    def needs_freezing(self) -> bool:
+        """Whether the scale is optimal for each batch in training."""
+        return self.scale.is_optimal
+
+    def squared_residuals(self, outputs: Tensor, x: Tensor) -> Tensor:
+        """((x - E[x|z]) / unit)^2 in float64, broadcast(batch, x_batch) and event."""
+        return ((x - self(outputs).mean) / self.unit).double().square()
+
+    def freeze(self, mean_squared_residual: Tensor) -> None:
+        """Sets the value that an optimal scale has in evaluation; does nothing for other scales.
+
+        Args:
+            mean_squared_residual: Mean of `squared_residuals` over elements, rows and draws.
+        """
+        self.scale.freeze(mean_squared_residual, MIN_LOG_SCALE)
+
+    def rescaled(self, log_factor: float | Tensor) -> "Real":
+        """A copy with every scale multiplied by a factor."""
+        copied = copy.deepcopy(self)
+        copied.scale = Rescaled(copied.scale, log_factor)
+        return copied
+
     def check(self, rows: Tensor) -> None:
-        """Refuses integer dtypes, which are pixels or counts, and NaN."""
-        require(
-            rows.is_floating_point() and holds(Tensor.isfinite, rows),
-            f"{self.name} is a density of real numbers",
-            rows,
-            "use discretized-logistic (pixels) or negative-binomial (counts), or convert x to float if it is real",
-        )
+        """Rejects integer dtypes, which are pixels or counts, and NaN."""
+        expected = f"real numbers for likelihood {self.name!r}"
+        if not rows.is_floating_point():
+            raise InputError("x", expected, describe(rows), FOR_INTEGERS)
+        if not holds(Tensor.isfinite, rows):
+            raise InputError("x", expected, describe(rows), "remove these rows or fill in the values")
 
     def fit_scaling(self, rows: Tensor) -> None:
         """Sets the mean and the standard deviation of each element; the latter to 1 where an element is constant."""

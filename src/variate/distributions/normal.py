@@ -1,0 +1,53 @@
+"""Independent normal numbers: log p(x) = - (x - m)^2 / (2 s^2) - log s - log sqrt(2 pi), F(x) = Phi((x - m) / s)."""
+
+import math
+
+import torch
+from torch import Tensor
+
+from variate.distributions.elementwise import Elementwise
+from variate.distributions.support import Shape
+
+
+class NormalElements(Elementwise):
+    """Independent normal numbers.
+
+    Args:
+        loc: Means, (*batch, *event).
+        scale: Standard deviations; broadcasts with `loc`.
+    """
+
+    def __init__(self, loc: Tensor, scale: Tensor) -> None:
+        self.loc, self.scale = torch.broadcast_tensors(loc, scale)
+        super().__init__(self.loc.shape, self.loc.dtype)
+
+    @property
+    def mean(self) -> Tensor:
+        """Mean, (*shape)."""
+        return self.loc
+
+    @property
+    def variance(self) -> Tensor:
+        """Variance, (*shape)."""
+        return self.scale.square()
+
+    def log_prob(self, x: Tensor) -> Tensor:
+        """Log-densities in nats, broadcast(shape, x.shape)."""
+        residual = x.to(self.dtype) - self.loc
+        return -(residual**2) / (2 * self.scale**2) - self.scale.log() - math.log(math.sqrt(2 * math.pi))
+
+    def contains(self, x: Tensor) -> Tensor:
+        """Whether each x is finite."""
+        return x.to(self.dtype).isfinite()
+
+    def sample(self, sample_shape: Shape = (), generator: torch.Generator | None = None) -> Tensor:
+        """Draws, (*sample_shape, *shape)."""
+        shape = torch.Size(sample_shape) + self.shape
+        with torch.no_grad():
+            return torch.normal(self.loc.expand(shape), self.scale.expand(shape), generator=generator)
+
+    def _cdf(self, x: Tensor) -> Tensor:
+        return torch.special.ndtr((x - self.loc.double()) / self.scale.double())
+
+    def _quantile(self, u: Tensor) -> Tensor:
+        return self.loc.double() + self.scale.double() * torch.special.ndtri(u)
