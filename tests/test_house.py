@@ -11,28 +11,10 @@ from pathlib import Path
 import pytest
 
 import variate
+from layers import BEGIN, END, LAYERS, LIGHT, PAGE, table
 
 HOUSE = Path(variate.__file__).parent
 FILES = sorted(HOUSE.rglob("*.py"))
-LAYERS = (  # a module imports only from the lines above its own
-    ("errors",),
-    ("recipe", "exchange"),
-    ("choose", "ranks"),
-    ("files", "moments", "rng", "estimates", "machine", "progress"),
-    ("data", "distributions"),
-    ("likelihoods", "networks", "posteriors", "priors"),
-    ("vae",),
-    ("compiling",),
-    ("compose", "objectives", "evidence", "diagnostics"),
-    ("evaluation", "training", "budget"),
-    ("doctor",),
-    ("outputs", "pictures"),
-    ("commands",),
-    ("cli",),
-    ("__main__",),
-)
-LIGHT = ("errors", "recipe", "choose", "ranks", "cli", "data")
-"""Parts that load no torch; the data layer alone of them loads numpy."""
 MOST_LINES_A_FILE, MOST_LINES_A_FUNCTION = 350, 40
 LONG_FILES: tuple[str, ...] = ()
 LONG_FUNCTIONS: tuple[str, ...] = ()
@@ -71,16 +53,20 @@ def part(name):
 
 
 def test_every_module_has_its_place_in_the_table_and_every_place_its_module():
-    assert {part(name) for name in MODULES} - {""} == {name for layer in LAYERS for name in layer}
+    assert {part(name) for name in MODULES} - {"", "__main__"} == {name for layer in LAYERS for name in layer}
+
+
+def test_the_docs_show_the_table_that_is_enforced():
+    assert BEGIN + table() + END in PAGE.read_text(encoding="utf-8"), "run python tests/layers.py"
 
 
 def test_imports_go_down_only():
-    height = {name: i for i, layer in enumerate(LAYERS) for name in layer}
+    height = {name: i for i, layer in enumerate(reversed(LAYERS)) for name in layer}
     wrong = [
         f"{name} imports {target}"
         for name, tree in trees().items()
         for target in imports(tree)
-        if name != "variate"
+        if part(name) not in ("", "__main__")
         and part(target) != part(name)
         and (target == "variate" or height[part(target)] >= height[part(name)])
     ]
@@ -98,7 +84,7 @@ def test_imports_within_a_package_go_in_no_circle():
 def test_the_package_itself_imports_only_what_is_light_at_once():
     tree = trees()["variate"]
     at_once = {t for node in tree.body if not isinstance(node, ast.If) for t in imports(node)}
-    assert {part(t) for t in at_once} <= {"errors", "recipe"}
+    assert {part(t) for t in at_once} <= {"errors", "config"}
 
 
 def run(code):
@@ -303,7 +289,10 @@ def test_forbidden_words_are_absent():
     assert not found
 
 
-ONE_PLACE = {r"torch\.distributed\b|DistributedDataParallel": {"variate.runtime.distributed"}}
+ONE_PLACE = {
+    r"torch\.distributed\b|DistributedDataParallel": {"variate.runtime.distributed"},
+    r"fork_rng|manual_seed\(seed\)|default_generator": {"variate.runtime.random"},
+}
 
 
 def test_what_one_module_is_for_no_other_uses():
@@ -328,3 +317,52 @@ def test_every_module_and_public_function_says_what_it_is():
 def test_no_public_name_is_hidden_by_a_module():
     modules = {path.stem for path in HOUSE.iterdir()} - {"__init__"}
     assert not modules & set(variate.__all__)  # importing the module would replace the name
+
+
+def test_no_library_file_names_a_flag():
+    flags = re.compile(r"""["'`\s(]--[a-z]""")
+    found = [
+        f"{name}:{number}"
+        for name, path in MODULES.items()
+        if part(name) not in ("cli", "__main__")
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
+        if flags.search(line)
+    ]
+    assert found == []
+
+
+def public_classes_and_functions():
+    for name, tree in trees().items():
+        for node in tree.body:
+            if isinstance(node, ast.ClassDef | ast.FunctionDef) and not node.name.startswith("_"):
+                yield node.name, name
+
+
+def test_a_public_name_has_one_home():
+    homes: dict[str, list[str]] = {}
+    for name, home in public_classes_and_functions():
+        homes.setdefault(name, []).append(home)
+    assert {name: where for name, where in homes.items() if len(where) > 1} == {}
+
+
+CONCRETE = {
+    "models": {"VAE", "Encoder", "Decoder"},
+    "distributions": {
+        "Gaussian", "StandardNormal", "IsotropicGaussian", "DiagonalGaussian", "FullGaussian", "GaussianMixture",
+        "MixtureSameFamily", "Independent", "Joint", "Scaled",
+    },
+    "likelihoods": {"Bernoulli", "Categorical", "Columns", "Pixels", "Gaussian", "Real"},
+    "data": {"InMemory", "MappedArrays", "ParquetRows", "Without", "Stream", "Streamed"},
+}  # fmt: skip
+"""Classes whose kind decides nothing outside their own room."""
+
+
+def test_no_room_asks_what_concrete_class_another_rooms_objects_are():
+    found = []
+    for name, tree in trees().items():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "isinstance":
+                asked = {n.id if isinstance(n, ast.Name) else n.attr for n in ast.walk(node.args[1])
+                         if isinstance(n, ast.Name | ast.Attribute)}  # fmt: skip
+                found += [f"{name}: {c}" for room, cs in CONCRETE.items() if room != part(name) for c in asked & cs]
+    assert found == []

@@ -2,12 +2,13 @@
 
     import variate
 
-    vae = variate.build(rows)                       a model for this data
-    variate.fit(vae, rows, epochs=20)               trains it
-    variate.elbo(vae, rows)                         nats a row
-    variate.log_evidence(vae, rows)                 a tighter bound on log p(x)
-    variate.diagnose(vae, held_out, rows)           why it is not better
-    vae.embed(rows), vae.sample(16), vae.reconstruct(rows)
+    data = variate.split(variate.read("digits"))    training, validation and test parts
+    vae = variate.build(data)                       a model for these data
+    variate.fit(vae, data, epochs=20)               trains it
+    variate.elbo(vae, data.test)                    nats per row
+    variate.log_evidence(vae, data.test)            a tighter bound on log p(x)
+    variate.diagnose(vae, data)                     why it is not better
+    vae.embed(data.test), vae.sample(16), vae.reconstruct(data.test)
     vae.save("model.safetensors");  vae = variate.load("model.safetensors")
 
 Importing variate loads no torch; the first use of a name does.
@@ -20,66 +21,88 @@ from variate.config.recipe import Column, DataOptions, ModelOptions, Recipe, Sch
 from variate.errors import InputError, VariateWarning
 
 if TYPE_CHECKING:
-    from variate.data import read, split
+    from variate.data.arrays import from_arrays
+    from variate.data.batch import Batch
+    from variate.data.dataset import Dataset, Splits
+    from variate.data.readers.sources import read
+    from variate.data.split import split
     from variate.doctor import Diagnosis, Finding, diagnose
     from variate.evaluation.bounds.annealed import annealed_evidence
     from variate.evaluation.bounds.importance import Evidence, log_evidence
     from variate.evaluation.bounds.sandwich import evidence_sandwich
     from variate.evaluation.evaluate import Evaluation, evaluate
     from variate.evaluation.gap_budget import GapBudget, gap_budget
-    from variate.models.build import build, load
+    from variate.models.base import Draws, Group, Model
+    from variate.models.build import build
+    from variate.models.load import load
     from variate.models.vae import VAE, Decoder, Encoder
     from variate.objectives import Terms, elbo
+    from variate.runs.run import Run
     from variate.statistics import Estimate
     from variate.training import History, NonFiniteError, fit
 
 __version__ = "0.1.0"
 
 _HOMES = {
-    "GapBudget": "variate.evaluation.gap_budget",
-    "gap_budget": "variate.evaluation.gap_budget",
-    "build": "variate.models.build",
-    "load": "variate.models.build",
-    "read": "variate.data",
-    "split": "variate.data",
+    "from_arrays": "variate.data.arrays",
+    "Batch": "variate.data.batch",
+    "Dataset": "variate.data.dataset",
+    "Splits": "variate.data.dataset",
+    "read": "variate.data.readers.sources",
+    "split": "variate.data.split",
     "Diagnosis": "variate.doctor",
     "Finding": "variate.doctor",
     "diagnose": "variate.doctor",
-    "Estimate": "variate.statistics",
-    "Evaluation": "variate.evaluation.evaluate",
-    "evaluate": "variate.evaluation.evaluate",
     "annealed_evidence": "variate.evaluation.bounds.annealed",
     "Evidence": "variate.evaluation.bounds.importance",
     "log_evidence": "variate.evaluation.bounds.importance",
     "evidence_sandwich": "variate.evaluation.bounds.sandwich",
-    "Terms": "variate.objectives",
-    "elbo": "variate.objectives",
-    "History": "variate.training",
-    "NonFiniteError": "variate.training",
-    "fit": "variate.training",
+    "Evaluation": "variate.evaluation.evaluate",
+    "evaluate": "variate.evaluation.evaluate",
+    "GapBudget": "variate.evaluation.gap_budget",
+    "gap_budget": "variate.evaluation.gap_budget",
+    "Draws": "variate.models.base",
+    "Group": "variate.models.base",
+    "Model": "variate.models.base",
+    "build": "variate.models.build",
+    "load": "variate.models.load",
     "Decoder": "variate.models.vae",
     "Encoder": "variate.models.vae",
     "VAE": "variate.models.vae",
+    "Terms": "variate.objectives",
+    "elbo": "variate.objectives",
+    "Run": "variate.runs.run",
+    "Estimate": "variate.statistics",
+    "History": "variate.training",
+    "NonFiniteError": "variate.training",
+    "fit": "variate.training",
 }
 
 __all__ = [
     "VAE",
+    "Batch",
     "Column",
     "DataOptions",
+    "Dataset",
     "Decoder",
     "Diagnosis",
+    "Draws",
     "Encoder",
     "Estimate",
     "Evaluation",
     "Evidence",
     "Finding",
     "GapBudget",
+    "Group",
     "History",
     "InputError",
+    "Model",
     "ModelOptions",
     "NonFiniteError",
     "Recipe",
+    "Run",
     "Schema",
+    "Splits",
     "Terms",
     "TrainingOptions",
     "VariateWarning",
@@ -90,6 +113,7 @@ __all__ = [
     "evaluate",
     "evidence_sandwich",
     "fit",
+    "from_arrays",
     "gap_budget",
     "load",
     "log_evidence",

@@ -1,6 +1,6 @@
-"""Bounds on log p(x), and what training maximises.
+r"""Bounds on log p(x), and what training maximises.
 
-With q = q(z|x), z_1 .. z_L ~ q and log w_l = log p(x|z_l) + log p(z_l) - log q(z_l|x), per row (MATHS 2, 4 and 7):
+With z_1 .. z_L ~ q(z|x) and log w_l = log p(x|z_l) + log p(z_l) - log q(z_l|x), per row (MATHS 2, 4 and 7):
 
     distortion = - (1/L) sum_l log p(x|z_l)
     rate       = KL(q || p(z))                      in closed form (3) where there is one, or
@@ -8,27 +8,27 @@ With q = q(z|x), z_1 .. z_L ~ q and log w_l = log p(x|z_l) + log p(z_l) - log q(
     elbo       = - distortion - rate                                         <= log p(x) on average
     iwae       = log (1/K) sum_k w_k                                          K = L; elbo <= iwae <= log p(x)
 
-What is maximised is `elbo` or `iwae` with the rate weighted by beta; `free_bits` leaves that many nats of each latent's
-mean rate unpenalised. With beta = 1 and no free bits it is a bound on log p(x), else it is not, and is called an
-objective.
+With several groups of latents the rate is a sum over groups. Training maximises `elbo` or `iwae` with the rate weighted
+by beta; `free_bits` leaves that many nats of each latent's mean rate unpenalised. With beta = 1 and no free bits that is a
+bound on log p(x); otherwise it is not, and is called an objective.
+
+A new objective is a function here and a line in `OBJECTIVES`.
 """
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
-from torch.distributions import Distribution, kl_divergence
 
 from variate.config.recipe import TrainingOptions
-from variate.distributions import Gaussian, StandardNormal
-from variate.distributions.gaussian import FullGaussian, rate_per_latent
-from variate.errors import InputError
-from variate.models.vae import VAE, Array
-from variate.runtime import distributed as ranks
+from variate.data.batch import Batch
+from variate.errors import InputError, at_least, unknown
+from variate.models.base import Draws, LogProb, Model, evaluating
+from variate.models.checked import Data
+from variate.runtime.random import Key, generator
 
 RateEstimator = Literal["auto", "closed-form", "drawn"]
 
@@ -41,191 +41,212 @@ class Terms(NamedTuple):
     rate: Float[Tensor, " N"]
 
 
-class Draws(NamedTuple):
-    """Posterior draws of a batch and all that is known of them.
-
-    Attributes:
-        q_z: q(z|x), batch shape (N,).
-        p_z: p(z).
-        z: Draws, (L, N, d).
-        log_px: log p(x|z), (L, N), in nats.
-    """
-
-    q_z: Gaussian
-    p_z: Distribution
-    z: Float[Tensor, "L N d"]
-    log_px: Float[Tensor, "L N"]
-
-    def log_ratio(self) -> Float[Tensor, "L N"]:
-        """Log q(z|x) - log p(z): the rate of each draw, in nats."""
-        return self.q_z.log_prob(self.z) - self.p_z.log_prob(self.z)
-
-    def rate(self, estimator: RateEstimator = "auto") -> Float[Tensor, " N"]:
-        """KL(q(z|x) || p(z)), closed or drawn, in nats."""
-        if estimator != "drawn":
-            try:
-                return kl_divergence(self.q_z, self.p_z)
-            except NotImplementedError:
-                if estimator == "closed-form":
-                    raise InputError(
-                        f"rate: no closed form of KL({type(self.q_z).__name__} || {type(self.p_z).__name__}); "
-                        "use rate='drawn'"
-                    ) from None
-        return self.log_ratio().mean(0)
-
-    def terms(self, estimator: RateEstimator = "auto") -> Terms:
-        """The ELBO and its two parts."""
-        distortion, rate = -self.log_px.mean(0), self.rate(estimator)
-        return Terms(-distortion - rate, distortion, rate)
-
-
-def draw(vae: VAE, x: Tensor, num_samples: int) -> Draws:
-    """Draws z ~ q(z|x), differentiably, and scores x under each; x is on the model's device, and not checked.
-
-    Raises:
-        InputError: If `num_samples` is not positive.
-    """
-    if num_samples < 1:
-        raise InputError(f"num_samples must be at least 1, got {num_samples}")
-    q_z = vae.posterior(x)
-    z = q_z.rsample((num_samples,))
-    return Draws(q_z, vae.prior, z, vae.likelihood(z).log_prob(x))
-
-
-def elbo(vae: VAE, x: Array, num_samples: int = 1, rate: RateEstimator = "auto") -> Terms:
-    """The evidence lower bound of each row.
+def terms(draws: Draws, rate: RateEstimator = "auto") -> Terms:
+    """The ELBO and its two parts from posterior draws, differentiable.
 
     Args:
-        vae: The model.
-        x: Rows as they are, (N, *event).
-        num_samples: Posterior draws a row, L.
-        rate: Take the KL in closed form (MATHS 3), estimate it by the same draws (MATHS 1), or the first where there
-            is one.
-
-    Returns:
-        elbo, distortion and rate, each (N,), in nats.
+        draws: What `Model.infer` gave.
+        rate: As for `elbo`.
 
     Raises:
-        InputError: If a closed form is asked for and there is none, `num_samples` is not positive, or the rows are not
-            what the model takes.
+        InputError: If a closed form is asked for and there is none.
+    """
+    distortion, kl = -draws.log_px.mean(0), rate_of(draws, rate)
+    return Terms(-distortion - kl, distortion, kl)
+
+
+def rate_of(draws: Draws, estimator: RateEstimator) -> Float[Tensor, " N"]:
+    """KL(q(z|x) || p(z)) over all groups, closed or drawn, in nats."""
+    if estimator != "drawn":
+        closed = draws.kl
+        known = [kl for kl in closed if kl is not None]
+        if len(known) == len(closed):
+            total = sum(known[1:], known[0])
+            return total.mean(0) if total.dim() > 1 else total
+        if estimator == "closed-form":
+            names = ", ".join(f"KL({type(q).__name__} || {type(p).__name__})" for q, p in zip(draws.q, draws.p))
+            raise InputError("rate", "'auto' or 'drawn', since there is no closed form", f"'closed-form' of {names}")
+    return draws.log_ratio.mean(0)
+
+
+def elbo(
+    model: Model,
+    data: Data,
+    num_samples: int = 1,
+    *,
+    rate: RateEstimator = "auto",
+    batch_size: int = 1024,
+    seed: int = 0,
+) -> Terms:
+    """The evidence lower bound of each row, without gradients.
+
+    Args:
+        model: The model.
+        data: Rows as they are, (N, *event), a data set, or splits, whose test part is taken.
+        num_samples: Posterior draws per row, L.
+        rate: Take the KL in closed form (MATHS 3), estimate it by the same draws (MATHS 1), or the first where there is
+            a closed form.
+        batch_size: Rows at a time; the result does not depend on it.
+        seed: Seed of the draws; the same seed gives the same numbers.
+
+    Returns:
+        elbo, distortion and rate, each (N,), in nats, on the CPU.
+
+    Raises:
+        InputError: If a closed form is asked for and there is none, a number is not positive, or the rows are not what
+            the model takes.
 
     References:
         Auto-encoding variational Bayes (Kingma & Welling, 2013).
     """
-    return draw(vae, vae.rows(x).to(vae.device), num_samples).terms(rate)
+    at_least(1, num_samples=num_samples, batch_size=batch_size)
+    rows = model.dataset(data)
+    noise = model.posterior_noise(Key(generator(seed), len(rows)), num_samples, len(rows))
+    found, start = [], 0
+    with evaluating(model):
+        for batch in rows.batches(batch_size):
+            own = [eps[:, start : start + batch.num_rows].to(model.device) for eps in noise]
+            found.append(terms(model.infer(batch.to(model.device), own), rate))
+            start += batch.num_rows
+    return Terms(*(torch.cat(part).cpu() for part in zip(*found, strict=True)))
 
 
 def log_mean_exp(log_w: Float[Tensor, "K N"]) -> Float[Tensor, " N"]:
-    """Log (1/K) sum_k w_k, in nats."""
+    """log (1/K) sum_k w_k, in nats."""
     return log_w.logsumexp(0) - math.log(len(log_w))
 
 
 class Scored(NamedTuple):
-    """What training wants of a batch: what to maximise a row, (N,), and the ELBO's terms to report."""
+    """What training needs of a batch: what to maximise per row, (N,), and the ELBO's terms to report."""
 
     objective: Float[Tensor, " N"]
     terms: Terms
 
 
-def weighted_elbo(vae: VAE, x: Tensor, num_samples: int, beta: Tensor | float) -> Scored:
+class Step(NamedTuple):
+    """What an objective is computed from.
+
+    Attributes:
+        model: The model.
+        batch: Rows, checked, on the model's device.
+        noise: Standard normal numbers for the posterior draws of each group.
+        beta: Weight of the rate at this point of the run, ().
+        free_nats: Nats of each latent's mean rate that are not penalised.
+        log_prob: What computes log p(x|z), perhaps compiled.
+        mean_over_processes: Makes the mean over this process's rows that over all rows of the batch.
+    """
+
+    model: Model
+    batch: Batch
+    noise: tuple[Tensor, ...]
+    beta: Tensor
+    free_nats: float = 0.0
+    log_prob: LogProb | None = None
+    mean_over_processes: Callable[[Tensor], Tensor] = lambda values: values
+
+    def infer(self) -> Draws:
+        """Draws from the posterior."""
+        return self.model.infer(self.batch, self.noise, log_prob=self.log_prob)
+
+
+def weighted_elbo(step: Step) -> Scored:
     """-distortion - beta rate.
 
     References:
         beta-VAE (Higgins et al., 2017); at beta = 1 the ELBO.
     """
-    terms = draw(vae, x, num_samples).terms()
-    return Scored(-terms.distortion - beta * terms.rate, terms)
+    found = terms(step.infer())
+    return Scored(-found.distortion - step.beta * found.rate, found)
 
 
-def free_bits_elbo(vae: VAE, x: Tensor, num_samples: int, beta: Tensor | float, free_nats: float) -> Scored:
+def free_bits_elbo(step: Step) -> Scored:
     """-distortion - beta sum_i max(free_nats, mean rate of latent i), spread over the rows.
 
     Raises:
-        InputError: If the posterior is full or the prior is not N(0, I), so that the rate is no sum over latents.
+        InputError: If the rate is no sum over latents.
 
     References:
         Improving variational inference with inverse autoregressive flow (Kingma et al., 2016).
     """
-    draws = draw(vae, x, num_samples)
-    if isinstance(draws.q_z, FullGaussian) or not isinstance(draws.p_z, StandardNormal):
-        raise InputError("free_bits needs a diagonal or isotropic posterior and the N(0, I) prior: set free_bits to 0")
-    rates = rate_per_latent(draws.q_z)
-    spared = torch.where(ranks.mean(rates.detach().mean(0)) > free_nats, rates, free_nats).sum(-1)
-    terms = draws.terms()
-    return Scored(-terms.distortion - beta * spared, terms)
+    draws = step.infer()
+    penalised = []
+    for rates in draws.kl_elements:
+        if rates is None:
+            raise InputError("free_bits", "0 for a posterior or a prior whose rate is no sum over latents", step.free_nats)
+        per_row = rates.mean(0) if rates.dim() > len(step.batch.x.shape[:1]) + 1 else rates
+        mean_rates = step.mean_over_processes(per_row.detach().mean(0))
+        penalised.append(torch.where(mean_rates > step.free_nats, per_row, step.free_nats).flatten(1).sum(-1))
+    found = terms(draws)
+    return Scored(-found.distortion - step.beta * sum(penalised[1:], penalised[0]), found)
 
 
-def weighted_iwae(vae: VAE, x: Tensor, num_samples: int, beta: Tensor | float) -> Scored:
-    """Log (1/K) sum_k exp(log p(x|z_k) - beta (log q(z_k|x) - log p(z_k))).
+def weighted_iwae(step: Step) -> Scored:
+    """log (1/K) sum_k exp(log p(x|z_k) - beta (log q(z_k|x) - log p(z_k))).
 
     References:
         Importance weighted autoencoders (Burda et al., 2016); at beta = 1 their bound.
     """
-    draws = draw(vae, x, num_samples)
-    log_ratio = draws.log_ratio()
-    bound = log_mean_exp(draws.log_px - beta * log_ratio)
+    draws = step.infer()
+    log_ratio = draws.log_ratio
+    bound = log_mean_exp(draws.log_px - step.beta * log_ratio)
     distortion, rate = -draws.log_px.mean(0), log_ratio.mean(0)
     return Scored(bound, Terms(-distortion - rate, distortion, rate))
 
 
-def doubly_reparametrized_iwae(vae: VAE, x: Tensor, num_samples: int, beta: Tensor | float) -> Scored:
-    """The same bound, with the gradient of the encoder's weights of lower variance.
+def doubly_reparametrized_iwae(step: Step) -> Scored:
+    """The same bound, with a gradient of the encoder's weights that has lower variance.
 
     With v_k = w_k / sum w: the decoder's gradient is sum_k v_k d log w_k, the encoder's sum_k v_k^2 (d log w_k / d z_k)
-    (d z_k / d phi), which needs log q's own dependence on phi cut and the gradient that flows into z_k times v_k.
+    (d z_k / d phi). So log q's own dependence on phi is cut, and the gradient that flows into z_k is multiplied by v_k.
+
+    Raises:
+        InputError: If the model has more than one group of latents, for which this estimator is not defined here.
 
     References:
         Doubly reparameterized gradient estimators for Monte Carlo objectives (Tucker et al., 2019).
     """
-    q_z, p_z = vae.posterior(x), vae.prior
-    z = q_z.rsample((num_samples,))
-    draws = Draws(q_z.detached(), p_z, z, vae.likelihood(z).log_prob(x))
-    log_ratio = draws.log_ratio()
-    log_w = draws.log_px - beta * log_ratio
+    if len(step.model.groups) > 1:
+        raise InputError("bound", "'elbo' or 'iwae' for a model with several groups of latents", "'dreg'")
+    draws = step.infer()
+    (z,) = draws.latents
+    log_ratio = draws.q[0].detached().log_prob(z) - draws.p[0].log_prob(z)
+    log_w = draws.log_px - step.beta * log_ratio
     weight = log_w.detach().softmax(0)
     if z.requires_grad:
-        z.register_hook(lambda gradient: weight.unsqueeze(-1) * gradient)
+        z.register_hook(lambda gradient: weight.reshape(weight.shape + (1,) * (gradient.dim() - 2)) * gradient)
     surrogate = (weight * log_w).sum(0)
     bound = log_mean_exp(log_w).detach() + surrogate - surrogate.detach()
     distortion, rate = -draws.log_px.mean(0), log_ratio.mean(0)
     return Scored(bound, Terms(-distortion - rate, distortion, rate))
 
 
-Objective = Callable[[VAE, Tensor, int, Tensor | float], Scored]
+Objective = Callable[[Step], Scored]
 
-BOUNDS: dict[str, Objective] = {
+OBJECTIVES: dict[str, Objective] = {
     "elbo": weighted_elbo,
     "iwae": weighted_iwae,
     "dreg": doubly_reparametrized_iwae,
 }
+"""What `TrainingOptions.bound` names."""
 
 
-@dataclass(frozen=True)
-class Training:
+def objective(options: TrainingOptions) -> Objective:
     """The objective that the options describe.
 
-    Attributes:
-        options: Those of the run.
+    Raises:
+        InputError: If a name is unknown, a number is out of range, or free bits are combined with another bound.
     """
+    if options.bound not in OBJECTIVES:
+        raise unknown("bound", options.bound, OBJECTIVES)
+    at_least(1, samples=options.samples)
+    for name in ("beta", "free_bits"):
+        if not getattr(options, name) >= 0:
+            raise InputError(name, "at least 0", getattr(options, name))
+    if options.free_bits and OBJECTIVES[options.bound] is not weighted_elbo:
+        raise InputError("free_bits", "0 for every bound but 'elbo'", f"{options.free_bits} with {options.bound!r}")
+    return free_bits_elbo if options.free_bits else OBJECTIVES[options.bound]
 
-    options: TrainingOptions
 
-    def __post_init__(self) -> None:
-        options = self.options
-        if options.samples < 1:
-            raise InputError(f"samples must be at least 1, got {options.samples}")
-        if options.beta < 0 or options.free_bits < 0:
-            raise InputError(f"beta and free_bits must not be negative, got {options.beta} and {options.free_bits}")
-        if options.free_bits and options.bound != "elbo":
-            raise InputError(f"free_bits is defined for bound='elbo' only, got bound={options.bound!r}")
-
-    @property
-    def is_bound(self) -> bool:
-        """Whether what is maximised is a lower bound on log p(x) once any warm-up is over."""
-        return self.options.beta == 1 and self.options.free_bits == 0
-
-    def __call__(self, vae: VAE, x: Tensor, beta: Tensor | float) -> Scored:
-        """What to maximise for a batch, at this point's weight of the rate."""
-        if self.options.free_bits:
-            return free_bits_elbo(vae, x, self.options.samples, beta, self.options.free_bits)
-        return BOUNDS[self.options.bound](vae, x, self.options.samples, beta)
+def is_bound(options: TrainingOptions) -> bool:
+    """Whether what is maximised is a lower bound on log p(x) once any warm-up is over."""
+    return options.beta == 1 and options.free_bits == 0

@@ -53,3 +53,12 @@ def moments(rows: Tensor) -> Moments:
 def log_mean(rows: Tensor) -> Tensor:
     """Logs of the means of counts, (*event); half a count is added to each total, so that they are finite."""
     return torch.log(moments(rows).mean + 0.5 / len(rows))
+
+
+ACTIVE = 0.01
+"""A latent is active if the variance of its posterior mean over the data exceeds this (Burda et al., 2016)."""
+
+
+def active(means: Tensor) -> Tensor:
+    """Which latents vary over the data, from posterior means (N, d): (d,) booleans."""
+    return means.double().var(0, correction=0) > ACTIVE

@@ -9,7 +9,7 @@ import math
 from typing import NamedTuple
 
 from variate.config.recipe import DataOptions, Kind, Likelihood, ModelOptions, Recipe, Scale, Schema, TrainingOptions
-from variate.errors import InputError
+from variate.errors import InputError, Option, Sentence
 
 LIKELIHOODS: dict[Kind, tuple[Likelihood, str]] = {
     "binary": ("bernoulli", "every value is a bit"),
@@ -80,7 +80,9 @@ def choose_model(schema: Schema, num_rows: int, model: ModelOptions) -> tuple[Mo
     conv = schema.is_image and max(schema.shape[1:]) >= CONV_FROM
     network = ("conv" if conv else "mlp") if model.network == "auto" else model.network
     if network == "conv" and not schema.is_image:
-        raise InputError(f"network 'conv' needs images, but a row has shape {schema.shape}: use 'mlp'")
+        raise InputError(
+            "network", "another one for rows that are no images", "'conv'", Sentence("use ", Option("network", "mlp"))
+        )
     many = num_rows >= MANY_ROWS
     chosen = dataclasses.replace(
         model,
@@ -109,9 +111,14 @@ def latents(schema: Schema) -> int:
 def refuse_unused(likelihood: Likelihood, model: ModelOptions) -> None:
     """Refuses an option that the likelihood would ignore."""
     if likelihood in UNSCALED and (model.scale != "auto" or model.sigma is not None):
-        raise InputError(f"scale and sigma are not for likelihood {likelihood!r}, which has no scale: leave them out")
+        given = "scale" if model.scale != "auto" else "sigma"
+        raise InputError(
+            given, f"none, since likelihood {likelihood!r} has no scale", getattr(model, given), "leave it out"
+        )
     if likelihood != "discretized-logistic" and model.mixtures is not None:
-        raise InputError(f"mixtures is for likelihood 'discretized-logistic', not {likelihood!r}: leave it out")
+        raise InputError(
+            "mixtures", f"none, since likelihood {likelihood!r} is no mixture", model.mixtures, "leave it out"
+        )
 
 
 def scale(likelihood: Likelihood) -> Scale:

@@ -1,4 +1,4 @@
-"""Distributions without state, in the dialect of `torch.distributions`."""
+"""Distributions without state: Gaussians over latents, and distributions of rows."""
 
 from variate.distributions.gaussian import (
     DiagonalGaussian,

@@ -10,41 +10,39 @@ of any two (MATHS 6) needs only A_1^-1 applied to vectors and to the columns of 
     KL(0 || 1) = 1/2 ( ||A_1^-1 A_0||_F^2 - d + ||A_1^-1 (m_1 - m_0)||^2 ) + log|det A_1| - log|det A_0|
 
 which for 1 = N(0, I) splits into a sum over latents for the first two families (MATHS 7). There s^2 - 1 - log s^2 is
-taken as expm1(2 log s) - 2 log s: exactly 0 at s = 1 and accurate near it.
+computed as expm1(2 log s) - 2 log s: exactly 0 at s = 1 and accurate near it.
 
-Shapes: batch_shape is that of `loc` without its last axis, event_shape is (d,).
+Shapes: batch_shape is the shape of `loc` without its last axis; the last axis holds the d dimensions.
 """
 
 import math
-from abc import ABC, abstractmethod
-from collections.abc import Callable
-from typing import ClassVar
+from abc import abstractmethod
+from collections.abc import Callable, Sequence
+from typing import Any, Self
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
-from torch.distributions import Distribution, Independent, MultivariateNormal, Normal, constraints, register_kl
 
-from variate.distributions.support import Shape
-from variate.runtime.random import normal
+from variate.distributions.conditional import Conditional
 
 LOG_2PI = math.log(2 * math.pi)
 
 
-class Gaussian(Distribution, ABC):
+def scale_excess(log_scale: Tensor) -> Tensor:
+    """s^2 - 1 - log s^2, elementwise: what a scale other than 1 adds to twice the KL to N(0, I)."""
+    return torch.expm1(2 * log_scale) - 2 * log_scale
+
+
+class Gaussian(Conditional):
     """N(loc, A A^T); a family says what A is.
 
     Args:
         loc: Mean, (*batch, d).
     """
 
-    has_rsample = True
-    arg_constraints: ClassVar[dict[str, constraints.Constraint]] = {}
-    support = constraints.real_vector
-
     def __init__(self, loc: Float[Tensor, "*batch d"]) -> None:
         self.loc = loc
-        super().__init__(loc.shape[:-1], loc.shape[-1:], validate_args=False)
 
     @abstractmethod
     def color(self, eps: Tensor) -> Tensor:
@@ -69,6 +67,24 @@ class Gaussian(Distribution, ABC):
     def variance(self) -> Tensor:
         """Diagonal of the covariance, (*batch, d)."""
 
+    @abstractmethod
+    def mapped(self, function: Callable[[Tensor], Tensor]) -> Self:
+        """The Gaussian whose parameters are the function of these; it must keep their axes but the first."""
+
+    @abstractmethod
+    def tempered(self, temperature: float) -> "Gaussian":
+        """N(loc, t^2 A A^T)."""
+
+    @property
+    def batch_shape(self) -> torch.Size:
+        """The shape of the batch."""
+        return self.loc.shape[:-1]
+
+    @property
+    def dim(self) -> int:
+        """Number of dimensions, d."""
+        return self.loc.shape[-1]
+
     @property
     def mean(self) -> Tensor:
         """The mean, (*batch, d)."""
@@ -79,39 +95,118 @@ class Gaussian(Distribution, ABC):
         """A A^T, (*batch, d, d)."""
         return self.scale_tril @ self.scale_tril.mT
 
-    def __getitem__(self, rows: Tensor) -> "Gaussian":
+    @property
+    def log_precision(self) -> Tensor:
+        """Log of the diagonal of the inverse covariance, (*batch, d)."""
+        return -self.variance.log()
+
+    def __getitem__(self, rows: Tensor) -> Self:
         """The distributions of some rows of the first batch axis."""
-        return FullGaussian(self.loc[rows], self.scale_tril[rows])
+        return self.mapped(lambda parameter: parameter[rows])
 
-    def detached(self) -> "Gaussian":
+    def detached(self) -> Self:
         """The same distribution, constant under differentiation."""
-        return FullGaussian(self.loc.detach(), self.scale_tril.detach())
+        return self.mapped(Tensor.detach)
 
-    def tempered(self, temperature: float) -> "Gaussian":
-        """N(loc, t^2 A A^T): the same with its standard deviations times t."""
-        return FullGaussian(self.loc, temperature * self.scale_tril)
+    def to(self, *target: Any) -> Self:  # noqa: ANN401  as torch's
+        """The same distribution with its parameters on another device or of another type, as `Tensor.to` takes them."""
+        return self.mapped(lambda parameter: parameter.to(*target))
 
-    def rsample(self, sample_shape: Shape = ()) -> Tensor:
-        """Draws m + A e from torch's global generator, differentiable in m and A; (*sample, *batch, d)."""
-        shape = torch.Size(sample_shape) + self.loc.shape
-        return self.loc + self.color(normal(shape, self.loc, -2))
+    def from_noise(self, noise: Tensor) -> Tensor:
+        """m + A e, differentiable in m and A; (*sample, *batch, d)."""
+        return self.loc + self.color(noise)
 
-    def log_prob(self, value: Tensor) -> Tensor:
+    def sample(self, sample_shape: Sequence[int] = (), generator: torch.Generator | None = None) -> Tensor:
+        """Draws, (*sample, *batch, d), differentiable in m and A; without a generator, from torch's global one."""
+        shape = (*sample_shape, *self.loc.shape)
+        return self.from_noise(torch.randn(shape, dtype=self.loc.dtype, device=self.loc.device, generator=generator))
+
+    def log_prob(self, z: Tensor, noise: Tensor | None = None) -> Tensor:
         """Log-density in nats, (*sample, *batch)."""
-        return self.log_prob_from(self.whiten(value - self.loc))
+        eps = self.whiten(z - self.loc) if noise is None else noise
+        return -0.5 * (eps.square().sum(-1) + self.dim * LOG_2PI) - self.log_abs_det
 
-    def log_prob_from(self, eps: Tensor) -> Tensor:
-        """Log-density of the draw m + A e in nats, (*sample, *batch), for e of shape (*sample, *batch, d)."""
-        return -0.5 * (eps.square().sum(-1) + self.loc.shape[-1] * LOG_2PI) - self.log_abs_det
+    def marginal_log_prob(self, z: Tensor) -> Tensor:
+        """Log-densities of the marginals, log q_i(z_i), (*batch, d), in nats."""
+        return -0.5 * ((z - self.loc).square() / self.variance + self.variance.log() + LOG_2PI)
+
+    def marginal_kl(self, p: Conditional) -> Tensor | None:
+        """KL(q_i || p_i) of the marginals of two Gaussians, (*batch, d), in nats."""
+        if not isinstance(p, Gaussian):
+            return None
+        log_ratio = 0.5 * (self.variance.log() - p.variance.log())
+        return 0.5 * (scale_excess(log_ratio) + (self.loc - p.loc).square() / p.variance)
 
     def entropy(self) -> Tensor:
         """Differential entropy in nats, (*batch,)."""
-        return self.log_abs_det + 0.5 * self.loc.shape[-1] * (1 + LOG_2PI)
+        return self.log_abs_det + 0.5 * self.dim * (1 + LOG_2PI)
 
-    def expand(self, batch_shape: Shape, _instance: None = None) -> "Gaussian":
-        """The same distribution for every entry of a larger batch."""
-        shape = torch.Size(batch_shape) + self.event_shape
-        return FullGaussian(self.loc.expand(shape), self.scale_tril.expand(shape + self.event_shape))
+    def kl(self, p: Conditional) -> Tensor | None:
+        """KL(self || p) for any two Gaussians of one dimension, in nats, (*batch,) (MATHS 6)."""
+        if not isinstance(p, Gaussian):
+            return None
+        if p.is_standard:
+            return self.kl_standard()
+        batch = torch.broadcast_shapes(self.batch_shape, p.batch_shape)
+        columns = self.scale_tril.expand(*batch, self.dim, self.dim).movedim(-1, 0)  # the d columns of A_0 as residuals
+        trace = p.whiten(columns).square().sum((0, -1))
+        distance = p.whiten(self.loc - p.loc).square().sum(-1)
+        return 0.5 * (trace - self.dim + distance) + p.log_abs_det - self.log_abs_det
+
+    def kl_standard(self) -> Tensor:
+        """KL(self || N(0, I)) in nats, (*batch,) (MATHS 7)."""
+        return self.kl_standard_elements().sum(-1)
+
+    def kl_standard_elements(self) -> Tensor:
+        """The terms of KL(self || N(0, I)) per latent, (*batch, d), for independent latents."""
+        raise NotImplementedError(f"the rate of a {type(self).__name__} is no sum over latents")
+
+    def kl_elements(self, p: Conditional) -> Tensor | None:
+        """The terms of KL(self || p) per latent, (*batch, d), if both have independent latents."""
+        if not isinstance(p, Gaussian) or not self.is_factorized or not p.is_factorized:
+            return None
+        return self.kl_standard_elements() if p.is_standard else self.marginal_kl(p)
+
+    is_factorized = True
+    """Whether the latents are independent."""
+
+    def pairwise_log_prob(self, z: Tensor) -> Tensor:
+        """The log-density of each of M places under each of N distributions, (M, N), in nats.
+
+        Args:
+            z: Places, (M, d), in float64: 1 / s^2 costs digits.
+        """
+        center = self.loc.mean(0)
+        return -0.5 * (self._squared_distances(z - center, self.loc - center) + self.dim * LOG_2PI) - self.log_abs_det
+
+    @abstractmethod
+    def _squared_distances(self, z: Tensor, loc: Tensor) -> Tensor:
+        """||A_n^-1 (z_m - loc_n)||^2 for every pair, (M, N), in memory for M N numbers."""
+
+    @abstractmethod
+    def adjusted(self, delta: Tensor, log_factor: Tensor, below: Tensor | None = None) -> "Gaussian":
+        """N(m + A delta, A exp(log_factor)): the family in coordinates in which this distribution is standard.
+
+        Args:
+            delta: (*batch, d).
+            log_factor: Of the shape of `log_factor_shape`.
+            below: For a full covariance the strictly lower triangle T: A becomes A (diag exp(log_factor) + T).
+        """
+
+    @property
+    def log_factor_shape(self) -> tuple[int, ...]:
+        """Shape of the free log-scales of the family, (*batch, d) or (*batch, 1)."""
+        return tuple(self.loc.shape)
+
+    def as_full(self) -> "FullGaussian":
+        """The same distribution as a member of the family with any covariance."""
+        return FullGaussian(self.loc, self.scale_tril)
+
+    @staticmethod
+    def cat(parts: "Sequence[Gaussian]") -> "Gaussian":
+        """One Gaussian of the batches of several of one family."""
+        names = parts[0].parameter_names
+        return type(parts[0])(*(torch.cat([getattr(part, name) for part in parts]) for name in names))
 
 
 class StandardNormal(Gaussian):
@@ -119,9 +214,11 @@ class StandardNormal(Gaussian):
 
     Args:
         dim: Number of dimensions, d.
-        dtype: Of its draws.
-        device: Of its draws.
+        dtype: Type of its draws.
+        device: Device of its draws.
     """
+
+    is_standard = True
 
     def __init__(self, dim: int, dtype: torch.dtype | None = None, device: torch.device | None = None) -> None:
         super().__init__(torch.zeros(dim, dtype=dtype, device=device))
@@ -142,16 +239,77 @@ class StandardNormal(Gaussian):
     @property
     def scale_tril(self) -> Tensor:
         """The identity, (d, d)."""
-        return torch.eye(self.loc.shape[-1], dtype=self.loc.dtype, device=self.loc.device)
+        return torch.eye(self.dim, dtype=self.loc.dtype, device=self.loc.device)
 
     @property
     def variance(self) -> Tensor:
         """Ones, (d,)."""
         return torch.ones_like(self.loc)
 
+    def mapped(self, function: Callable[[Tensor], Tensor]) -> "StandardNormal":
+        """N(0, I) with the type and on the device that the function gives."""
+        loc = function(self.loc)
+        return StandardNormal(self.dim, loc.dtype, loc.device)
 
-class IsotropicGaussian(Gaussian):
-    """N(loc, s^2 I), one s a row.
+    def tempered(self, temperature: float) -> "Gaussian":
+        """N(0, t^2 I)."""
+        return self if temperature == 1 else self.as_full().tempered(temperature)
+
+    def kl_standard_elements(self) -> Tensor:
+        """Zeros."""
+        return torch.zeros_like(self.loc)
+
+    def _squared_distances(self, z: Tensor, loc: Tensor) -> Tensor:
+        raise NotImplementedError("N(0, I) has no batch")
+
+    def adjusted(self, delta: Tensor, log_factor: Tensor, below: Tensor | None = None) -> "Gaussian":
+        """N(delta, exp(log_factor)^2)."""
+        return DiagonalGaussian(delta, log_factor)
+
+
+class _Factorized(Gaussian):
+    """What isotropic and diagonal covariances share: a log-scale per row or per latent.
+
+    Args:
+        loc: Mean, (*batch, d).
+        log_scale: log s, (*batch, 1) or (*batch, d), or of fewer rows that share it.
+    """
+
+    parameter_names = ("loc", "log_scale")
+    log_scale: Tensor
+
+    def color(self, eps: Tensor) -> Tensor:
+        """Noise times s."""
+        return self.log_scale.exp() * eps
+
+    def whiten(self, residual: Tensor) -> Tensor:
+        """Residual over s."""
+        return (-self.log_scale).exp() * residual
+
+    def kl_standard_elements(self) -> Tensor:
+        """The terms of KL(self || N(0, I)) per latent, in nats, (*batch, d) (MATHS 7)."""
+        return 0.5 * (scale_excess(self.log_scale) + self.loc.square())
+
+    def mapped(self, function: Callable[[Tensor], Tensor]) -> Self:
+        """The Gaussian whose mean and log-scale are the function of these."""
+        return type(self)(function(self.loc), function(self.log_scale))
+
+    def tempered(self, temperature: float) -> Gaussian:
+        """N(loc, t^2 s^2)."""
+        return self if temperature == 1 else self.as_full().tempered(temperature)
+
+    def adjusted(self, delta: Tensor, log_factor: Tensor, below: Tensor | None = None) -> Gaussian:
+        """N(loc + s delta, s exp(log_factor))."""
+        return type(self)(self.loc + self.color(delta), self.log_scale + log_factor)
+
+    def _squared_distances(self, z: Tensor, loc: Tensor) -> Tensor:
+        """sum_i (z_i - m_i)^2 / s_i^2, multiplied out into matrix products."""
+        precision = (-2 * self.log_scale).exp().expand_as(loc)
+        return z.square() @ precision.mT - 2 * z @ (precision * loc).mT + (precision * loc.square()).sum(-1)
+
+
+class IsotropicGaussian(_Factorized):
+    """N(loc, s^2 I), with one s per row.
 
     Args:
         loc: Mean, (*batch, d).
@@ -162,39 +320,28 @@ class IsotropicGaussian(Gaussian):
         super().__init__(loc)
         self.log_scale = log_scale.expand(*loc.shape[:-1], 1)
 
-    def color(self, eps: Tensor) -> Tensor:
-        """Noise times s."""
-        return self.log_scale.exp() * eps
-
-    def whiten(self, residual: Tensor) -> Tensor:
-        """Residual over s."""
-        return (-self.log_scale).exp() * residual
-
     @property
     def log_abs_det(self) -> Tensor:
         """The sum of d equal log s, (*batch,)."""
-        return self.loc.shape[-1] * self.log_scale.squeeze(-1)
+        return self.dim * self.log_scale.squeeze(-1)
 
     @property
     def scale_tril(self) -> Tensor:
         """The identity times s, (*batch, d, d)."""
         return torch.diag_embed(self.log_scale.exp().expand_as(self.loc))
 
-    def __getitem__(self, rows: Tensor) -> "IsotropicGaussian":
-        """The distributions of some rows of the first batch axis."""
-        return IsotropicGaussian(self.loc[rows], self.log_scale[rows])
-
-    def detached(self) -> "IsotropicGaussian":
-        """The same distribution, constant under differentiation."""
-        return IsotropicGaussian(self.loc.detach(), self.log_scale.detach())
-
     @property
     def variance(self) -> Tensor:
         """s^2 in every dimension, (*batch, d)."""
         return (2 * self.log_scale).exp().expand_as(self.loc)
 
+    @property
+    def log_factor_shape(self) -> tuple[int, ...]:
+        """(*batch, 1)."""
+        return tuple(self.log_scale.shape)
 
-class DiagonalGaussian(Gaussian):
+
+class DiagonalGaussian(_Factorized):
     """N(loc, diag(s_1^2 .. s_d^2)).
 
     Args:
@@ -206,14 +353,6 @@ class DiagonalGaussian(Gaussian):
         super().__init__(loc)
         self.log_scale = log_scale.expand_as(loc)
 
-    def color(self, eps: Tensor) -> Tensor:
-        """Noise times s_i, latent by latent."""
-        return self.log_scale.exp() * eps
-
-    def whiten(self, residual: Tensor) -> Tensor:
-        """Residual over s_i, latent by latent."""
-        return (-self.log_scale).exp() * residual
-
     @property
     def log_abs_det(self) -> Tensor:
         """sum_i log s_i, (*batch,)."""
@@ -223,14 +362,6 @@ class DiagonalGaussian(Gaussian):
     def scale_tril(self) -> Tensor:
         """diag(s), (*batch, d, d)."""
         return torch.diag_embed(self.log_scale.exp())
-
-    def __getitem__(self, rows: Tensor) -> "DiagonalGaussian":
-        """The distributions of some rows of the first batch axis."""
-        return DiagonalGaussian(self.loc[rows], self.log_scale[rows])
-
-    def detached(self) -> "DiagonalGaussian":
-        """The same distribution, constant under differentiation."""
-        return DiagonalGaussian(self.loc.detach(), self.log_scale.detach())
 
     @property
     def variance(self) -> Tensor:
@@ -245,6 +376,9 @@ class FullGaussian(Gaussian):
         loc: Mean, (*batch, d).
         scale_tril: A, lower triangular with a positive diagonal, (*batch, d, d), or of fewer rows that share it.
     """
+
+    is_factorized = False
+    parameter_names = ("loc", "scale_tril")
 
     def __init__(self, loc: Float[Tensor, "*batch d"], scale_tril: Float[Tensor, "*#batch d d"]) -> None:
         super().__init__(loc)
@@ -283,57 +417,37 @@ class FullGaussian(Gaussian):
         """sum_j A_ij^2, (*batch, d)."""
         return self._scale_tril.square().sum(-1)
 
+    @property
+    def log_precision(self) -> Tensor:
+        """Log of the diagonal of (A A^T)^-1, (*batch, d)."""
+        identity = torch.eye(self.dim, dtype=self.loc.dtype, device=self.loc.device)
+        return torch.linalg.solve_triangular(self._scale_tril, identity, upper=False).square().sum(-2).log()
 
-@register_kl(Gaussian, Gaussian)
-def kl_gaussian(q: Gaussian, p: Gaussian) -> Tensor:
-    """KL(q || p) of any two Gaussians of one dimension, in nats, (*batch,) (MATHS 6)."""
-    batch = torch.broadcast_shapes(q.batch_shape, p.batch_shape)
-    columns = q.scale_tril.expand(batch + 2 * q.event_shape).movedim(-1, 0)  # the d columns of A_0 as d residuals
-    trace = p.whiten(columns).square().sum((0, -1))
-    distance = p.whiten(q.loc - p.loc).square().sum(-1)
-    return 0.5 * (trace - q.loc.shape[-1] + distance) + p.log_abs_det - q.log_abs_det
+    def mapped(self, function: Callable[[Tensor], Tensor]) -> "FullGaussian":
+        """The Gaussian whose mean and triangle are the function of these."""
+        return FullGaussian(function(self.loc), function(self._scale_tril))
 
+    def tempered(self, temperature: float) -> "FullGaussian":
+        """N(loc, t^2 A A^T)."""
+        return self if temperature == 1 else FullGaussian(self.loc, temperature * self._scale_tril)
 
-def scale_excess(log_scale: Tensor) -> Tensor:
-    """s^2 - 1 - log s^2, elementwise: what a scale other than 1 adds to twice the KL to N(0, I)."""
-    return torch.expm1(2 * log_scale) - 2 * log_scale
+    def kl_standard(self) -> Tensor:
+        """KL(self || N(0, I)), in nats, (*batch,) (MATHS 7)."""
+        diagonal = scale_excess(self._scale_tril.diagonal(dim1=-2, dim2=-1).log()).sum(-1)
+        below = self._scale_tril.tril(-1).square().sum((-2, -1))
+        return 0.5 * (diagonal + below + self.loc.square().sum(-1))
 
+    def as_full(self) -> "FullGaussian":
+        """Itself."""
+        return self
 
-def rate_per_latent(q: Gaussian) -> Float[Tensor, "*batch d"]:
-    """KL(q || N(0, I)) of each latent, in nats, for q with independent latents (MATHS 7).
+    def adjusted(self, delta: Tensor, log_factor: Tensor, below: Tensor | None = None) -> "FullGaussian":
+        """N(loc + A delta, A (diag exp(log_factor) + strictly lower T))."""
+        factor = torch.diag_embed(log_factor.exp())
+        factor = factor if below is None else factor + below.tril(-1)
+        return FullGaussian(self.loc + self.color(delta), self._scale_tril @ factor)
 
-    Raises:
-        TypeError: If q has a full covariance, so that its KL is no sum over latents.
-    """
-    if not isinstance(q, IsotropicGaussian | DiagonalGaussian):
-        raise TypeError(f"the rate of a {type(q).__name__} is no sum over latents")
-    return 0.5 * (scale_excess(q.log_scale) + q.loc.square())
-
-
-@register_kl(IsotropicGaussian, StandardNormal)
-@register_kl(DiagonalGaussian, StandardNormal)
-def kl_factorized_standard(q: Gaussian, p: StandardNormal) -> Tensor:
-    """KL(q || N(0, I)) for independent latents, in nats, (*batch,) (MATHS 7)."""
-    return rate_per_latent(q).sum(-1)
-
-
-@register_kl(FullGaussian, StandardNormal)
-def kl_full_standard(q: FullGaussian, p: StandardNormal) -> Tensor:
-    """KL(q || N(0, I)) for a full covariance, in nats, (*batch,) (MATHS 7)."""
-    diagonal = scale_excess(q.scale_tril.diagonal(dim1=-2, dim2=-1).log()).sum(-1)
-    below = q.scale_tril.tril(-1).square().sum((-2, -1))
-    return 0.5 * (diagonal + below + q.loc.square().sum(-1))
-
-
-@register_kl(Gaussian, MultivariateNormal)
-def kl_gaussian_multivariate(q: Gaussian, p: MultivariateNormal) -> Tensor:
-    """KL(q || p) to torch's own multivariate normal, in nats, (*batch,)."""
-    return kl_gaussian(q, FullGaussian(p.loc, p.scale_tril))
-
-
-@register_kl(Gaussian, Independent)
-def kl_gaussian_independent(q: Gaussian, p: Independent) -> Tensor:  # type: ignore[type-arg]
-    """KL(q || p) to torch's Independent(Normal), in nats, (*batch,)."""
-    if not isinstance(p.base_dist, Normal) or p.reinterpreted_batch_ndims != 1:
-        raise NotImplementedError(f"no closed form of KL(Gaussian || Independent({type(p.base_dist).__name__}))")
-    return kl_gaussian(q, DiagonalGaussian(p.base_dist.loc, p.base_dist.scale.log()))
+    def _squared_distances(self, z: Tensor, loc: Tensor) -> Tensor:
+        """Each triangle is solved for all places at once."""
+        residual = z.mT - loc.unsqueeze(-1)
+        return torch.linalg.solve_triangular(self._scale_tril, residual, upper=False).square().sum(1).mT

@@ -1,20 +1,25 @@
-"""From a recipe to a model, and from a file to a model: the one place where names become objects."""
+"""From a recipe to a model: the one place where the names of parts become objects.
+
+A new likelihood, posterior, prior or network is a module in its own folder, its name in `variate.config.recipe`, and one
+line in a table here.
+"""
 
 from collections.abc import Callable, Collection
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import torch
-from torch import Tensor, nn
+from torch import nn
 
 from variate import likelihoods
 from variate.config.defaults import choose
-from variate.config.recipe import FORMAT, Likelihood, ModelOptions, Recipe, Schema
-from variate.data import Rows, Splits, Stream, Streamed, from_array, in_memory
-from variate.errors import InputError, did_you_mean
+from variate.config.recipe import Likelihood, ModelOptions, Recipe, Schema
+from variate.data.dataset import Dataset, Splits, from_arrays
+from variate.data.source import Source
+from variate.errors import InputError, Option, Sentence, at_least, unknown
 from variate.models import posteriors, priors
-from variate.models.vae import VAE, Array, Decoder, Encoder
+from variate.models.base import Model
+from variate.models.checked import Array, check, expected
+from variate.models.vae import VAE, Decoder, Encoder
 from variate.networks import (
     ACTIVATIONS,
     MLP,
@@ -26,7 +31,6 @@ from variate.networks import (
     PlainMLP,
     Standardize,
 )
-from variate.runtime import files
 from variate.runtime.random import seeded
 
 POSTERIORS: dict[str, Callable[[int], posteriors.PosteriorFamily]] = {
@@ -125,7 +129,7 @@ def floor(schema: Schema) -> float:
 
 
 def from_recipe(recipe: Recipe, networks: Networks | None = None) -> VAE:
-    """The untrained model that a complete recipe describes, its weights drawn from torch's global generator.
+    """The untrained model that a complete recipe describes, with weights drawn from torch's global generator.
 
     Args:
         recipe: With nothing left open.
@@ -161,20 +165,24 @@ def check_options(schema: Schema, model: ModelOptions) -> None:
     for option, known in tables.items():
         name = getattr(model, option)
         if name not in known:
-            raise InputError(f"{option} {name!r} is unknown{did_you_mean(name, known)}")
+            raise unknown(option, name, known)
     for option, least in LEAST.items():
-        value = getattr(model, option)
-        if value is None or value < least:
-            raise InputError(f"{option} must be at least {least}, got {value}")
-    if model.likelihood not in (COLUMNS if schema.columns else LIKELIHOODS):
-        fitting = ", ".join(sorted(COLUMNS if schema.columns else LIKELIHOODS))
-        raise InputError(f"likelihood {model.likelihood!r} is not for {schema.kind} data: use 'auto', {fitting}")
+        at_least(least, **{option: getattr(model, option) or 0})
+    fitting = COLUMNS if schema.columns else LIKELIHOODS
+    if model.likelihood not in fitting:
+        names = ", ".join(sorted(fitting))
+        raise InputError("likelihood", f"'auto' or one of {names} for {schema.kind} data", repr(model.likelihood))
     if schema.columns and model.scale == "optimal":
-        raise InputError("scale 'optimal' is for rows of one kind: use 'dimension' for the columns of a table")
+        raise InputError(
+            "scale",
+            "another one for a table, since 'optimal' is for rows of one kind",
+            "'optimal'",
+            Sentence("use ", Option("scale", "dimension")),
+        )
 
 
 def build(
-    data: Schema | Rows | Streamed | Splits | Array,
+    data: Schema | Source | Splits | Dataset | Array,
     model: ModelOptions | None = None,
     *,
     networks: Networks | None = None,
@@ -183,12 +191,12 @@ def build(
     """A model for this data: everything that the options leave open is chosen from its shape and size.
 
     Args:
-        data: Training rows, which also set the model's scalings: (N, *event), images as (N, channels, height, width),
-            or what `read` or `split` gave (of a stream, a sample sets the scalings); or only a schema.
+        data: Training rows, which also set the model's scalings: (N, *event), images as (N, channels, height, width), or
+            what `read` or `split` gave (of rows on disk, a sample sets the scalings); or only a schema.
         model: Options; see `variate.ModelOptions`.
         networks: A function of `Ends` that makes two networks of one's own: from features (rows, *inputs) to
             (rows, posterior), and from latents (rows, latent) to (rows, *likelihood).
-        seed: Seeds the weights; torch's global generator is left as it was.
+        seed: Seed of the weights; torch's global generator is left as it was.
 
     Returns:
         The untrained model.
@@ -199,83 +207,38 @@ def build(
     if isinstance(data, Schema):
         with seeded(seed):
             return from_recipe(choose(data, ROWS_EXPECTED, model=model).recipe, networks)
-    schema, train = described(data)
-    rows = torch.from_numpy(in_memory(train))
+    train = training_rows(data)
     with seeded(seed):
-        vae = from_recipe(choose(schema, len(train), model=model).recipe, networks)
-        prepare(vae, rows, schema.levels if isinstance(data, Splits) and data.redraw else 0)
+        vae = from_recipe(choose(train.schema, len(train), model=model).recipe, networks)
+        fit_scaling(vae, train)
     return vae
 
 
-def prepare(vae: VAE, rows: Tensor, levels: int = 0) -> None:
-    """Checks that the training rows are data that this is a model of, and sets its scalings from them.
+def fit_scaling(model: Model, train: Dataset) -> None:
+    """Checks that training rows are data that this is a model of, and sets its scalings from them.
 
     Args:
-        vae: The model, changed in place.
-        rows: Training rows, as they are.
-        levels: Of grey rows whose bits are still to be drawn, how many grey levels; the scalings then take how likely
-            1 is. Else 0.
+        model: The model, changed in place.
+        train: Training rows; of rows on disk a sample is taken. Where bits are drawn from grey levels anew at each
+            access, the scalings are set from the probability of a 1.
     """
-    vae.fit_scaling(rows / (levels - 1) if levels else vae.rows(rows))
+    some = train.sample()
+    if not some.transforms:
+        check(some, model.likelihood, model.takes_context, "data")
+    model.fit_scaling(expected(some))
 
 
-def described(data: Rows | Streamed | Splits | Array) -> tuple[Schema, np.ndarray | Stream]:
-    """The schema and the training rows of what was passed as data."""
+def training_rows(data: Source | Splits | Dataset | Array) -> Dataset:
+    """The training rows of what was passed as data."""
     if isinstance(data, Splits):
-        return data.schema, data.train
-    if isinstance(data, Rows):
-        return data.schema, data.values
-    if isinstance(data, Streamed):
-        return data.schema, data.rows
+        return data.train
+    if isinstance(data, Dataset):
+        return data
+    if isinstance(data, Source):
+        return data.dataset
     values = np.asarray(data)
-    rows = from_array(values, name="data")
-    if rows.values.shape != values.shape:
-        expected = ", ".join(map(str, rows.values.shape))
-        raise InputError(f"data must have shape ({expected}), with the channels second, got {values.shape}: reshape it")
-    return rows.schema, rows.values
-
-
-def load(path: str | Path, into: VAE | None = None) -> VAE:
-    """The model in a file that `VAE.save` wrote. Runs no code from the file.
-
-    Args:
-        path: The model file, or a run directory that holds a `model.safetensors`.
-        into: A model of one's own networks, to take the weights; without it the file's recipe builds the model.
-
-    Returns:
-        The model, in evaluation mode, on the CPU.
-
-    Raises:
-        InputError: If the file is absent, damaged, of a newer version, or does not fit.
-    """
-    path = Path(path)
-    if path.is_dir():
-        path = path / "model.safetensors"
-    tensors, metadata = files.read_tensors(path)
-    check_format(path, metadata)
-    if into is None and not metadata["recipe"]:
-        raise InputError(
-            f"{str(path)!r} holds a model of custom networks: build it and pass it as load(path, into=vae)"
-        )
-    with seeded(0):  # whatever weights are drawn are replaced: the user's generator shall not notice
-        vae = into if into is not None else from_recipe(Recipe.from_json(metadata["recipe"]))
-    if any(tensors[name].dtype == torch.float64 for name, _ in vae.named_parameters() if name in tensors):
-        vae.double()
-    try:
-        vae.load_state_dict(tensors)
-    except RuntimeError as error:
-        reason = str(error).splitlines()[-1].strip()
-        raise InputError(f"the weights in {str(path)!r} do not fit the model: {reason}") from None
-    return vae.eval()
-
-
-def check_format(path: Path, metadata: dict[str, str]) -> None:
-    """Refuses files of a newer version, and files that hold no model."""
-    version = metadata.get("format", "")
-    if not version.isdecimal() or "recipe" not in metadata:
-        raise InputError(f"{str(path)!r} holds no variate model")
-    if int(version) > FORMAT:
-        raise InputError(
-            f"{str(path)!r} has format {version}, but this variate reads up to {FORMAT}: upgrade with "
-            "`pip install -U variate`"
-        )
+    rows = from_arrays(values, name="data")
+    if rows.x.shape != values.shape[1:]:
+        expected_shape = ", ".join(map(str, rows.x.shape))
+        raise InputError("data", f"shape (N, {expected_shape}), with the channels second", values.shape, "reshape it")
+    return rows

@@ -1,8 +1,8 @@
 """Posterior families: from an encoder's output to the Gaussian q(z|x).
 
-A family says how many numbers a row it needs (`num_outputs`) and what it makes of them. Log-scales pass through
-b tanh(./b), the identity near 0, so that no output of a network overflows: a scale beyond e^±b is no use to a model
-whose prior has scale 1.
+A family says how many numbers per row it needs (`num_outputs`) and turns them into a Gaussian. Log-scales pass through
+b tanh(./b), which is the identity near 0, so that no output of a network overflows: a scale outside e^-b .. e^b is of no
+use to a model whose prior has scale 1.
 """
 
 from abc import ABC, abstractmethod
@@ -36,7 +36,7 @@ class PosteriorFamily(nn.Module, ABC):
     @property
     @abstractmethod
     def num_outputs(self) -> int:
-        """How many numbers a row the encoder's network must give."""
+        """How many numbers per row the encoder's network must give."""
 
     @abstractmethod
     def forward(self, outputs: Float[Tensor, "*batch outputs"]) -> Gaussian:

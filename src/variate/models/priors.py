@@ -1,20 +1,45 @@
-"""Priors p(z): modules without input whose call returns a distribution.
+"""Priors p(z) of one group: modules without input whose call returns a `Conditional`.
 
-Besides the ones here, any `torch.distributions.Distribution` (wrapped in `Given`) and any module whose call without
-arguments returns one (a zuko flow) passes as a prior.
+Besides the ones here, any `torch.distributions.Distribution` and any module whose call without arguments returns one (a
+zuko flow) can be a prior: `Given` wraps it.
+
+A new prior is a class here (a `Prior`) and a line in `variate.models.build.PRIORS`.
 """
 
+from abc import ABC, abstractmethod
 from typing import Any
 
 import torch
-from torch import Tensor, nn
-from torch.distributions import Categorical, Distribution, MixtureSameFamily
+from torch import Tensor, distributions, nn
+from torch.distributions import Distribution
 
-from variate.distributions import DiagonalGaussian, Gaussian, StandardNormal
+from variate.distributions import DiagonalGaussian, FullGaussian, StandardNormal
+from variate.distributions.conditional import Conditional
+from variate.distributions.mixture import GaussianMixture
 from variate.errors import InputError
+from variate.runtime.random import mix, seeded
 
 
-class Normal(nn.Module):
+class Prior(nn.Module, ABC):
+    """p(z) over d latents.
+
+    Args:
+        noise_size: How many standard normal numbers a draw is made of.
+    """
+
+    def __init__(self, noise_size: int) -> None:
+        super().__init__()
+        self.noise_shape = (noise_size,)
+
+    @abstractmethod
+    def forward(self) -> Conditional:
+        """p(z)."""
+
+    def fit_scaling(self, rows: Tensor) -> None:
+        """Sets what the training rows, (N, *event), decide before training; most priors have nothing to set."""
+
+
+class Normal(Prior):
     """N(0, I).
 
     Args:
@@ -24,7 +49,7 @@ class Normal(nn.Module):
     origin: Tensor
 
     def __init__(self, latent: int) -> None:
-        super().__init__()
+        super().__init__(latent)
         self.register_buffer("origin", torch.zeros(latent), persistent=False)
 
     def forward(self) -> StandardNormal:
@@ -32,8 +57,8 @@ class Normal(nn.Module):
         return StandardNormal(len(self.origin), self.origin.dtype, self.origin.device)
 
 
-class Mixture(nn.Module):
-    """sum_k w_k N(z | m_k, diag s_k^2), all learned.
+class Mixture(Prior):
+    """sum_k w_k N(z | m_k, diag s_k^2), with everything learned.
 
     Args:
         latent: Number of latent dimensions, d.
@@ -41,17 +66,17 @@ class Mixture(nn.Module):
     """
 
     def __init__(self, latent: int, components: int) -> None:
-        super().__init__()
+        super().__init__(latent + 1)
         self.logits = nn.Parameter(torch.zeros(components))
         self.loc = nn.Parameter(torch.randn(components, latent))
         self.log_scale = nn.Parameter(torch.zeros(components, latent))
 
-    def forward(self) -> MixtureSameFamily:
+    def forward(self) -> GaussianMixture:
         """p(z)."""
-        return mixture(self.logits, DiagonalGaussian(self.loc, self.log_scale))
+        return GaussianMixture(self.logits, DiagonalGaussian(self.loc, self.log_scale))
 
 
-class Vamp(nn.Module):
+class Vamp(Prior):
     """VampPrior: the encoder's posteriors of K learned pseudo-inputs, mixed.
 
     The pseudo-inputs are features as the encoder's network sees them, and start at training rows.
@@ -64,15 +89,15 @@ class Vamp(nn.Module):
         VAE with a VampPrior (Tomczak & Welling, 2018).
     """
 
-    def __init__(self, encoder: Any, components: int) -> None:  # noqa: ANN401  an Encoder, which imports this
-        super().__init__()
+    def __init__(self, encoder: Any, components: int) -> None:  # noqa: ANN401  an Encoder, whose module imports this
+        super().__init__(encoder.family.latent + 1)
         self._encoder: tuple[Any] = (encoder,)  # in a tuple: its weights are saved once, with the model
         self.logits = nn.Parameter(torch.zeros(components))
         self.pseudo_inputs = nn.Parameter(torch.randn(components, *encoder.inputs.shape))
 
-    def forward(self) -> MixtureSameFamily:
+    def forward(self) -> GaussianMixture:
         """p(z)."""
-        return mixture(self.logits, self._encoder[0].posterior(self.pseudo_inputs))
+        return GaussianMixture(self.logits, self._encoder[0].posterior(self.pseudo_inputs))
 
     @torch.no_grad()
     def fit_scaling(self, rows: Tensor) -> None:
@@ -81,38 +106,81 @@ class Vamp(nn.Module):
         self.pseudo_inputs.copy_(self._encoder[0].inputs(rows[index]))
 
 
-class Given(nn.Module):
-    """A distribution that is not learned.
+class Given(Prior):
+    """A distribution from elsewhere: a torch distribution, or a module whose call returns one.
 
     Args:
-        distribution: p(z), with event_shape (d,).
+        source: The distribution, one of ours or of torch's, or the module.
+        latent: Number of latent dimensions, d.
+    """
+
+    def __init__(self, source: Conditional | Distribution | nn.Module, latent: int) -> None:
+        super().__init__(latent)
+        self.distribution = source
+
+    def forward(self) -> Conditional:
+        """p(z)."""
+        found = self.distribution() if isinstance(self.distribution, nn.Module) else self.distribution
+        return found if isinstance(found, Conditional) else as_conditional(found)
+
+
+def as_conditional(p_z: Distribution) -> Conditional:
+    """A torch distribution as one of ours where there is an equal, so that KL divergences have closed forms."""
+    if isinstance(p_z, distributions.MultivariateNormal):
+        return FullGaussian(p_z.loc, p_z.scale_tril)
+    if isinstance(p_z, distributions.Independent) and p_z.reinterpreted_batch_ndims == 1:
+        base = p_z.base_dist
+        if isinstance(base, distributions.Normal):
+            return DiagonalGaussian(base.loc, base.scale.log())
+    return Foreign(p_z)
+
+
+class Foreign(Conditional):
+    """A torch distribution over (d,) of which only draws and densities are known.
+
+    Its draws come from torch's global generator, seeded by the noise of each row and restored afterwards.
+
+    Args:
+        distribution: p(z), with event shape (d,) and no batch shape.
+
+    Raises:
+        InputError: If it has no density over (d,).
     """
 
     def __init__(self, distribution: Distribution) -> None:
-        super().__init__()
         self.distribution = distribution
+        try:
+            self.is_discrete = bool(distribution.support.is_discrete)  # type: ignore[union-attr]
+        except NotImplementedError:  # a distribution that does not say
+            self.is_discrete = False
 
-    def forward(self) -> Distribution:
-        """p(z)."""
-        return self.distribution
+    def from_noise(self, noise: Tensor) -> Tensor:
+        """Draws, (L, N, d): those of a row are a function of the row's noise."""
+        drawn = []
+        for row in noise.unbind(1):
+            with seeded(mix(0, "foreign", row.double().sum().item().hex())):
+                drawn.append(self.distribution.sample(torch.Size((len(row),))))
+        return torch.stack(drawn, 1).to(noise)
 
+    def log_prob(self, z: Tensor, noise: Tensor | None = None) -> Tensor:
+        """Log-density, (*lead), in nats."""
+        return self.distribution.log_prob(z)
 
-def mixture(logits: Tensor, components: Gaussian) -> MixtureSameFamily:
-    """The mixture of a batch of Gaussians, (K,), with weights softmax(logits)."""
-    weights = Categorical(logits=logits, validate_args=False)
-    return MixtureSameFamily(weights, components, validate_args=False)
+    def contains(self, z: Tensor) -> Tensor:
+        """Whether each place is in the support, (*lead)."""
+        try:
+            inside = self.distribution.support.check(z)  # type: ignore[union-attr]
+        except NotImplementedError:  # a distribution that does not say: all of R^d
+            return torch.ones(z.shape[:-1], dtype=torch.bool, device=z.device)
+        return inside.all(-1) if inside.dim() == z.dim() else inside
 
+    def detached(self) -> "Foreign":
+        """Not known: its parameters cannot be reached."""
+        raise NotImplementedError(f"{type(self.distribution).__name__} cannot be detached")
 
-def tempered(p_z: Distribution, temperature: float) -> Distribution:
-    """The prior with the standard deviations of its Gaussians times the temperature.
-
-    Raises:
-        InputError: If the prior is neither one of our Gaussians nor a mixture of them, and the temperature is not 1.
-    """
-    if temperature == 1:
-        return p_z
-    if isinstance(p_z, Gaussian):
-        return p_z.tempered(temperature)
-    if isinstance(p_z, MixtureSameFamily) and isinstance(p_z.component_distribution, Gaussian):
-        return mixture(p_z.mixture_distribution.logits, p_z.component_distribution.tempered(temperature))
-    raise InputError(f"temperature must be 1 for a prior of type {type(p_z).__name__}, got {temperature}")
+    def tempered(self, temperature: float) -> "Foreign":
+        """Itself, at temperature 1."""
+        if temperature != 1:
+            kind = type(self.distribution).__name__
+            raise InputError("temperature", f"1 for a prior of type {kind}, whose spread is not known", temperature)
+        return self

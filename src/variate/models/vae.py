@@ -1,63 +1,25 @@
-"""The model: an encoder, a decoder and a prior.
+"""The plain variational autoencoder: an encoder, a decoder and a prior, with one vector of latents.
 
-    q(z|x) = vae.posterior(x)       p(x|z) = vae.likelihood(z)       p(z) = vae.prior
+    q(z|x) = posterior family (encoder network (inputs (x)))
+    p(x|z) = likelihood (decoder network (z))
+    p(z)   = prior ()
 
-Nothing else in variate needs more of a model than these three. Rows go in as they are, in the data's own units; the
-networks may run in bfloat16, but what leaves them is float32 or better, so every density is.
+Rows go in as they are, in the data's own units; the networks may run in bfloat16, but what leaves them is float32 or
+better, so every density is.
 """
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from functools import partial
-from pathlib import Path
-from typing import NamedTuple
-
-import numpy as np
-import torch
-from jaxtyping import Float
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
-from variate.config.recipe import FORMAT, Recipe
-from variate.distributions import Gaussian
-from variate.distributions.deferred import Deferred
-from variate.errors import InputError
-from variate.likelihoods import Likelihood
-from variate.likelihoods.checks import holds
+from variate.config.recipe import Recipe
+from variate.data.batch import Batch
+from variate.distributions.conditional import Conditional
+from variate.distributions.gaussian import Gaussian
+from variate.likelihoods.base import Likelihood
+from variate.models.base import Group, Model, Network
 from variate.models.posteriors import PosteriorFamily
-from variate.models.priors import Given, Vamp, tempered
-from variate.networks import Inputs
-from variate.runtime import files
-from variate.runtime.random import seeded
-
-Array = Tensor | np.ndarray
-
-
-class Embedding(NamedTuple):
-    """Mean and standard deviation of q(z|x), each (N, d)."""
-
-    mean: Tensor
-    std: Tensor
-
-
-class Network(nn.Module):
-    """A network that may run in a lower precision than what surrounds it.
-
-    Args:
-        inner: The network.
-    """
-
-    def __init__(self, inner: nn.Module) -> None:
-        super().__init__()
-        self.inner = inner
-        self.precision: torch.dtype | None = None
-
-    def forward(self, x: Tensor) -> Tensor:
-        """The network's output, in the network's precision."""
-        if self.precision is None:
-            return self.inner(x)
-        with torch.autocast(x.device.type, self.precision):
-            return self.inner(x)
+from variate.models.priors import Given, Prior
+from variate.networks.inputs import Inputs
 
 
 class Encoder(nn.Module):
@@ -66,7 +28,7 @@ class Encoder(nn.Module):
     Args:
         inputs: Brings rows to order one.
         network: From features (rows, *inputs.shape) to (rows, family.num_outputs).
-        family: Makes the posterior of them.
+        family: Turns the network's outputs into the posterior.
     """
 
     def __init__(self, inputs: Inputs, network: nn.Module, family: PosteriorFamily) -> None:
@@ -77,53 +39,51 @@ class Encoder(nn.Module):
         """q(z|x) from features that are already scaled."""
         return self.family(self.network(features).to(features.dtype))
 
-    def forward(self, x: Tensor) -> Gaussian:
-        """q(z|x), for x of shape (N, *event)."""
-        return self.posterior(self.inputs(x))
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> Gaussian:
+        """q(z|x), for x of shape (N, *event); what is not observed is read as 0."""
+        return self.posterior(self.inputs(x if mask is None else x.masked_fill(~mask, 0)))
 
 
 class Decoder(nn.Module):
-    """p(x|z): a network and a likelihood.
+    """The parameters of p(x|z): a network, and the likelihood that they are of.
 
     Args:
         network: From latents (rows, d) to (rows, *likelihood.out_shape).
-        likelihood: Makes p(x|z) of them.
-
-    Attributes:
-        score: A shorter way from outputs and x to log p(x|z), if there is one.
+        likelihood: Turns the parameters into p(x|z).
     """
 
     def __init__(self, network: nn.Module, likelihood: Likelihood) -> None:
         super().__init__()
-        self.score: Callable[[Tensor, Tensor], Tensor] | None = None
         self.network, self.likelihood = Network(network), likelihood
 
-    def forward(self, z: Float[Tensor, "*batch d"]) -> Distribution:
-        """p(x|z), with batch shape *batch."""
-        batch, likelihood = z.shape[:-1], self.likelihood
-        outputs = self.network(z.reshape(-1, z.shape[-1])).reshape(*batch, *likelihood.out_shape)
-        if self.score is None:
-            return likelihood(outputs)
-        return Deferred(partial(likelihood, outputs), partial(self.score, outputs), batch, likelihood.event_shape)
+    def forward(self, z: Tensor) -> Tensor:
+        """Parameters, (*batch, *out_shape), for latents (*batch, d)."""
+        outputs = self.network(z.reshape(-1, z.shape[-1]))
+        return outputs.reshape(*z.shape[:-1], *self.likelihood.out_shape)
 
 
-class VAE(nn.Module):
-    """A variational autoencoder.
+class VAE(Model):
+    """A variational autoencoder with one vector of latents.
 
     Args:
         encoder: x -> q(z|x).
-        decoder: z -> p(x|z).
-        prior: p(z): a module whose call returns a distribution, or a distribution.
+        decoder: z -> the parameters of p(x|z).
+        prior: p(z): one of `variate.models.priors`, any module whose call returns a distribution (a zuko flow), or a
+            torch distribution.
         recipe: How it was built; a model with one can be loaded from its file alone.
     """
 
     def __init__(
-        self, encoder: Encoder, decoder: Decoder, prior: nn.Module | Distribution, recipe: Recipe | None = None
+        self,
+        encoder: Encoder,
+        decoder: Decoder,
+        prior: nn.Module | Conditional | Distribution,
+        recipe: Recipe | None = None,
     ) -> None:
-        super().__init__()
-        self.encoder, self.decoder = encoder, decoder
-        self.latent_prior = Given(prior) if isinstance(prior, Distribution) else prior
-        self.recipe = recipe
+        latent = encoder.family.latent
+        own = prior if isinstance(prior, Prior) else Given(prior, latent)
+        super().__init__([Group((latent,), (latent,), own.noise_shape)], recipe)
+        self.encoder, self.decoder, self.latent_prior = encoder, decoder, own
 
     @property
     def latent(self) -> int:
@@ -131,150 +91,35 @@ class VAE(nn.Module):
         return self.encoder.family.latent
 
     @property
-    def event_shape(self) -> tuple[int, ...]:
-        """Shape of one row."""
-        return tuple(self.decoder.likelihood.event_shape)
+    def likelihood(self) -> Likelihood:
+        """The family of p(x|z)."""
+        return self.decoder.likelihood
 
-    @property
-    def device(self) -> torch.device:
-        """Where the weights are."""
-        return next(self.parameters()).device
+    def encode(self, batch: Batch) -> Gaussian:
+        """q(z|x), batch shape (N,)."""
+        return self.encoder(batch.x, batch.mask)
 
-    @property
-    def prior(self) -> Distribution:
+    def start(self, context: Tensor | None, lead: tuple[int, int]) -> None:
+        """Nothing is known yet."""
+
+    def prior(self, g: int, state: Tensor | None) -> Conditional:
         """p(z)."""
         return self.latent_prior()
 
-    def posterior(self, x: Tensor) -> Gaussian:
-        """q(z|x), for x of shape (N, *event)."""
-        return self.encoder(x)
+    def posterior(self, g: int, state: Tensor | None, features: Gaussian) -> Gaussian:
+        """q(z|x)."""
+        return features
 
-    def likelihood(self, z: Tensor) -> Distribution:
-        """p(x|z), for z of shape (*batch, d)."""
-        return self.decoder(z)
+    def extend(self, g: int, state: Tensor | None, z: Tensor) -> Tensor:
+        """The latents themselves."""
+        return z
 
-    def set_precision(self, precision: torch.dtype | None) -> None:
-        """Runs the two networks in this type by autocast; None runs them in their own."""
-        for network in (self.encoder.network, self.decoder.network):
-            network.precision = precision
+    def outputs(self, state: Tensor) -> Tensor:
+        """The decoder's outputs, (L, N, *out_shape)."""
+        return self.decoder(state)
 
     def fit_scaling(self, rows: Tensor) -> None:
         """Sets all that the data decide before training: scalings, starting biases, pseudo-inputs."""
         self.encoder.inputs.fit_scaling(rows)
-        self.decoder.likelihood.fit_scaling(rows)
-        if isinstance(self.latent_prior, Vamp):
-            self.latent_prior.fit_scaling(rows)
-
-    def rows(self, x: Array) -> Tensor:
-        """Data as a tensor of rows that this is a model of, with their own dtype.
-
-        Raises:
-            InputError: If the shape, a value or the kind of data is not what the model takes.
-        """
-        return checked(x, self.decoder.likelihood)
-
-    def embed(self, x: Array, batch_size: int = 1024) -> Embedding:
-        """The posterior of each row: deterministic.
-
-        Args:
-            x: Rows, (N, *event).
-            batch_size: Rows at a time.
-
-        Returns:
-            Mean and standard deviation of q(z|x), each (N, d), on the CPU.
-        """
-
-        def moments(rows: Tensor) -> Tensor:
-            q_z = self.posterior(rows)
-            return torch.stack([q_z.mean, q_z.variance.sqrt()])
-
-        mean, std = torch.cat(list(self._batches(moments, self.rows(x), batch_size)), dim=1)
-        return Embedding(mean, std)
-
-    def reconstruct(self, x: Array, batch_size: int = 1024) -> Tensor:
-        """E[x|z] at the posterior mean of each row: deterministic, (N, *event), on the CPU."""
-        batches = self._batches(lambda rows: self.likelihood(self.posterior(rows).mean).mean, self.rows(x), batch_size)
-        return torch.cat(list(batches))
-
-    def sample(
-        self, n: int, *, temperature: float = 1.0, mean: bool = False, seed: int | None = None, batch_size: int = 1024
-    ) -> Tensor:
-        """New rows: z ~ p(z), then x ~ p(x|z).
-
-        Args:
-            n: How many.
-            temperature: Factor on the standard deviations of p(z).
-            mean: Give E[x|z] instead of a draw from p(x|z).
-            seed: Seed of the draws; torch's global generator goes on where not given, and is left alone where given.
-            batch_size: Rows at a time.
-
-        Returns:
-            Rows, (n, *event), on the CPU.
-        """
-        if n < 1:
-            raise InputError(f"n must be at least 1, got {n}")
-        if not temperature >= 0:
-            raise InputError(f"temperature must not be negative, got {temperature}")
-
-        def draw(z: Tensor) -> Tensor:
-            p_x = self.likelihood(z)
-            return p_x.mean if mean else p_x.sample()
-
-        with seeded(seed), evaluating(self):
-            z = tempered(self.prior, temperature).sample((n,))
-            return torch.cat(list(self._batches(draw, z, batch_size)))
-
-    def _batches(self, function: Callable[[Tensor], Tensor], rows: Tensor, batch_size: int) -> Iterator[Tensor]:
-        """The function of each batch of rows, without gradients, on the CPU."""
-        if batch_size < 1:
-            raise InputError(f"batch_size must be at least 1, got {batch_size}")
-        with evaluating(self):
-            for batch in rows.split(batch_size):
-                yield function(batch.to(self.device)).cpu()
-
-    def save(self, path: str | Path) -> None:
-        """Writes the weights, the scalings and the recipe to one safetensors file, whole or not at all."""
-        metadata = {"format": str(FORMAT), "recipe": self.recipe.to_json() if self.recipe else ""}
-        files.write_tensors(Path(path), self.state_dict(), metadata)
-
-
-def checked(x: Array, likelihood: Likelihood) -> Tensor:
-    """Data as a tensor of rows that a likelihood is of, with their own dtype.
-
-    Raises:
-        InputError: If the shape, a value or the kind of data is not what the likelihood takes.
-    """
-    rows, shape = _tensor(x), tuple(likelihood.event_shape)
-    if tuple(rows.shape[1:]) != shape:
-        raise InputError(f"x must have shape (N, {', '.join(map(str, shape))}), got {tuple(rows.shape)}")
-    if rows.is_floating_point() and not holds(Tensor.isfinite, rows):
-        bad = (~rows.isfinite()).flatten(1).any(1).nonzero().flatten()
-        raise InputError(f"x must be finite, got NaN or Inf in {len(bad)} rows, the first at index {int(bad[0])}")
-    likelihood.check(rows)
-    return rows
-
-
-def _tensor(x: Array) -> Tensor:
-    """Numbers of any layout as a tensor, bits as integers; torch's own conversion refuses or warns of some arrays."""
-    if not isinstance(x, Tensor):
-        array = np.asarray(x)
-        if array.dtype.kind not in "biuf":
-            raise InputError(f"x must be an array of numbers, got dtype {array.dtype}")
-        x = torch.from_numpy(np.require(array, array.dtype.newbyteorder("="), ["C", "W"]))
-    return x.to(torch.uint8) if x.dtype == torch.bool else x
-
-
-@contextmanager
-def evaluating(vae: nn.Module) -> Iterator[None]:
-    """Evaluation mode without gradients; the mode is put back afterwards.
-
-    The weights do not change inside, so those of networks in lower precision are cast once: autocast keeps its casts
-    until the outermost of its blocks ends.
-    """
-    training = vae.training
-    vae.eval()
-    try:
-        with torch.no_grad(), torch.autocast(next(vae.parameters()).device.type, enabled=False):
-            yield
-    finally:
-        vae.train(training)
+        self.likelihood.fit_scaling(rows)
+        self.latent_prior.fit_scaling(rows)

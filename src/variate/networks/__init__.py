@@ -1,4 +1,4 @@
-"""Networks: what lies between data, latents and the parameters of distributions."""
+"""Networks: from data to the parameters of q(z|x), and from latents to the parameters of p(x|z)."""
 
 from variate.networks.activations import ACTIVATIONS, Activate
 from variate.networks.conv import ConvDecoder, ConvEncoder

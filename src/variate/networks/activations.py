@@ -1,4 +1,4 @@
-"""What stands between two layers."""
+"""Activation functions by name. A new one is a line in the table."""
 
 from collections.abc import Callable
 
@@ -7,7 +7,7 @@ from torch import nn
 from variate.config.recipe import Activation
 
 Activate = Callable[[], nn.Module]
-"""Makes an activation."""
+"""Makes an activation module."""
 
 ACTIVATIONS: dict[Activation, Activate] = {
     "silu": nn.SiLU,

@@ -1,10 +1,10 @@
 """A residual convolutional pair for images of any height, width and number of channels.
 
 The encoder divides the sides by a patch of 2 or 4 pixels, then halves them, rounding up, until the longer one is at
-most `COARSEST`, and doubles the channels each time up to `MOST_CHANNELS`; the decoder goes back through the same list
-of sizes, so odd and non-square images need no padding. There are no blocks at full resolution, where they cost most:
-the decoder's last convolution says all pixels of a patch at a time. Channels are powers of two, for which processors
-have fast kernels (96 channels were measured at a tenth of the speed of 128).
+most `COARSEST`, and doubles the channels each time up to `MAX_CHANNELS`; the decoder goes back through the same list of
+sizes, so odd and non-square images need no padding. There are no blocks at full resolution, where they cost most: the
+decoder's last convolution computes all pixels of a patch at once. Channels are powers of two, for which processors have
+fast kernels (96 channels were measured at a tenth of the speed of 128).
 
     encoder  (C, H, W) -> conv, patch -> [blocks, conv, halve] x stages -> blocks -> flatten -> linear -> outputs
     decoder  z -> linear -> unflatten -> blocks -> [conv, double, blocks] x stages -> conv, shuffle -> (P, C, H, W)
@@ -26,22 +26,22 @@ from variate.networks.activations import Activate
 from variate.networks.mlp import SMALL_START, Residual
 
 LARGE = 48
-"""From this longer side on, a patch has 4 pixels a side; below, 2."""
+"""Images whose longer side has at least this many pixels have patches of 4 x 4 pixels; smaller ones, of 2 x 2."""
 COARSEST = 4
 """The longer side of the coarsest feature map is at most this."""
-MOST_CHANNELS = 128
+MAX_CHANNELS = 128
 """Channels stop doubling here."""
 GROUP = 8
-"""Channels a normalisation group, at least: a group of one would normalise a map of one pixel to nothing."""
+"""Least channels per normalisation group: a group of one would normalise a map of one pixel to zero."""
 
 
 def patch(height: int, width: int) -> int:
-    """Pixels a side that the first convolution makes one of."""
+    """Side of a patch in pixels; the first convolution makes one place of each patch."""
     return 4 if max(height, width) >= LARGE else 2
 
 
 def sizes(height: int, width: int) -> list[tuple[int, int]]:
-    """Heights and widths of the feature maps, finest first; the finest has a place for each patch."""
+    """Heights and widths of the feature maps, finest first; the finest has one place per patch."""
     side = patch(height, width)
     pyramid = [(math.ceil(height / side), math.ceil(width / side))]
     while max(pyramid[-1]) > COARSEST:
@@ -51,7 +51,7 @@ def sizes(height: int, width: int) -> list[tuple[int, int]]:
 
 def channels(width: int, stages: int) -> list[int]:
     """Channels of the feature maps, finest first."""
-    return [min(width * 2**stage, max(width, MOST_CHANNELS)) for stage in range(stages)]
+    return [min(width * 2**stage, max(width, MAX_CHANNELS)) for stage in range(stages)]
 
 
 def block(width: int, activation: Activate = nn.SiLU) -> Residual:
@@ -63,7 +63,7 @@ def block(width: int, activation: Activate = nn.SiLU) -> Residual:
 
 
 def blocks(width: int, depth: int, activation: Activate) -> list[Residual]:
-    """The blocks of a stage."""
+    """The residual blocks of a stage."""
     return [block(width, activation) for _ in range(depth)]
 
 
@@ -94,9 +94,9 @@ class ConvEncoder(nn.Module):
 
     Args:
         in_shape: (channels, height, width).
-        num_outputs: Numbers a row.
+        num_outputs: Outputs per row.
         width: Channels of the finest feature map.
-        depth: Residual blocks a stage.
+        depth: Residual blocks per stage.
         activation: Makes the activations.
     """
 
@@ -130,9 +130,9 @@ class ConvDecoder(nn.Module):
 
     Args:
         latent: Number of latent dimensions.
-        out_shape: (parameters a pixel and channel, channels, height, width).
+        out_shape: (parameters per pixel and channel, channels, height, width).
         width: Channels of the finest feature map.
-        depth: Residual blocks a stage.
+        depth: Residual blocks per stage.
         activation: Makes the activations.
     """
 

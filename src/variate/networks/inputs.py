@@ -1,7 +1,7 @@
-"""What the encoder's network sees of a row: the data's own numbers brought to order one.
+"""What the encoder's network sees of a row: the data's own numbers scaled to order one.
 
-The model eats data as they are, so the scaling is part of it: buffers, set from the training rows and saved with the
-weights. It changes no density (q(z|x) conditions on x), so it needs no Jacobian.
+Rows reach the model as they are, so the scaling is part of the model: buffers, set from the training rows and saved with
+the weights. It changes no density, since q(z|x) conditions on x, so it needs no Jacobian.
 """
 
 from abc import ABC, abstractmethod
@@ -34,8 +34,8 @@ class Standardize(Inputs):
 
     Args:
         shape: Shape of one row.
-        floor: Added to each standard deviation, as a part of the spread of all the numbers together, so that
-            nearly constant pixels are not blown up.
+        floor: Added to each standard deviation, as a fraction of the spread of all numbers together, so that nearly
+            constant pixels are not divided by almost zero.
     """
 
     offset: Tensor
@@ -52,7 +52,7 @@ class Standardize(Inputs):
         return ((x - self.offset) / self.unit).to(self.unit.dtype)
 
     def fit_scaling(self, rows: Tensor) -> None:
-        """Takes the mean and the standard deviation of the training rows; constants keep unit 1."""
+        """Sets offset and unit to the mean and the standard deviation of the training rows; constants get unit 1."""
         mean, std = moments(rows)
         unit = std + self.floor * (std.square() + (mean - mean.mean()).square()).mean().sqrt()
         self.offset.copy_(mean)

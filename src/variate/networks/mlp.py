@@ -34,12 +34,12 @@ class MLP(nn.Module):
 
         h = W_0 x,    h <- h + W_l a(norm(h)),    out = W a(h)
 
-    The output layer starts small, so that a new network says nearly the same of every row.
+    The output layer starts small, so that an untrained network gives nearly the same output for every row.
 
     Args:
         in_shape: Shape of one input row.
         out_shape: Shape of one output row.
-        width: Units a hidden layer.
+        width: Units per hidden layer.
         depth: Hidden layers; with 0 the map is affine.
         activation: Makes the activations, a.
     """

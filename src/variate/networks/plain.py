@@ -1,4 +1,4 @@
-"""A multilayer perceptron as in the papers of the years before residual connections."""
+"""A multilayer perceptron without residual connections, as in the papers of the years before them."""
 
 import math
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from variate.networks.activations import Activate
 
 
 class PlainMLP(nn.Module):
-    """Rows of any shape in, rows of any shape out, through nothing but affine maps and activations.
+    """Rows of any shape in, rows of any shape out, through affine maps and activations only.
 
         h = x,    h <- a(W_l h + b_l),    out = W h + b
 
@@ -20,7 +20,7 @@ class PlainMLP(nn.Module):
     Args:
         in_shape: Shape of one input row.
         out_shape: Shape of one output row.
-        width: Units a hidden layer.
+        width: Units per hidden layer.
         depth: Hidden layers; with 0 the map is affine.
         activation: Makes the activations, a.
 
@@ -41,7 +41,7 @@ class PlainMLP(nn.Module):
         sizes = [math.prod(in_shape), *[width] * depth, math.prod(out_shape)]
         layers: list[nn.Module] = []
         for inputs, outputs in pairwise(sizes):
-            layers += [started(nn.Linear(inputs, outputs)), activation()]
+            layers += [initialised(nn.Linear(inputs, outputs)), activation()]
         self.layers = nn.Sequential(*layers[:-1])
 
     def forward(self, x: Float[Tensor, "rows ..."]) -> Float[Tensor, "rows ..."]:
@@ -49,8 +49,8 @@ class PlainMLP(nn.Module):
         return self.layers(x.flatten(1)).reshape(len(x), *self.out_shape)
 
 
-def started(linear: nn.Linear) -> nn.Linear:
-    """The layer with its starting weights."""
+def initialised(linear: nn.Linear) -> nn.Linear:
+    """The layer with its initial weights."""
     nn.init.xavier_uniform_(linear.weight)
     nn.init.zeros_(linear.bias)
     return linear

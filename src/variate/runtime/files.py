@@ -1,9 +1,9 @@
-"""Files that are whole or absent, and tensors whose bytes are checked.
+"""Files that are whole or absent, and tensor files with a checksum.
 
-A write goes to a temporary file beside its target, is flushed to the disk and renamed over it, so that a reader, or a
-run killed half way, sees the old content or the new, never a part. Tensor files are safetensors: opening one runs no
-code, and its header's sizes are checked against the file's length before memory is taken. The header also holds the
-SHA-256 of the content, so that a file cut short or damaged is told from a good one.
+A file is written under a temporary name beside its target, flushed to the disk and renamed over the target. So a reader, or
+a run that is killed half way, sees the old content or the new, never a part. Tensor files are safetensors: opening one
+runs no code, and the sizes in its header are checked against the file's length before memory is taken. The header also
+holds the SHA-256 of the content, by which a damaged or truncated file is recognised.
 """
 
 import hashlib
@@ -48,8 +48,8 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[s
     """Writes tensors and strings as one safetensors file, with a checksum of both.
 
     Args:
-        path: Target; its directories are made.
-        tensors: By name; copied to the CPU.
+        path: Target; missing directories are created.
+        tensors: Tensors by name.
         metadata: Strings for the header.
     """
     plain = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
@@ -66,17 +66,17 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
         InputError: If the file is absent, is no such file, or is damaged.
     """
     if not path.is_file():
-        raise InputError(f"no file {str(path)!r}: expected a .safetensors file that variate wrote")
+        raise InputError(str(path), "a .safetensors file that variate wrote", "no file")
     try:
         content = path.read_bytes()  # in one opening, so that a file that is replaced meanwhile is not read in parts
         metadata = _metadata(content)
         tensors = load(content)
     except (SafetensorError, OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-        raise InputError(f"{str(path)!r} is no safetensors file, or was cut short or damaged ({error})") from None
+        raise InputError(str(path), "a whole safetensors file", f"one that is damaged or of another type ({error})") from None
     if "sha256" not in metadata:
-        raise InputError(f"{str(path)!r} was not written by variate: its header holds no checksum")
+        raise InputError(str(path), "a file that variate wrote", "one without a checksum in its header")
     if metadata.pop("sha256") != checksum(tensors, metadata):
-        raise InputError(f"{str(path)!r} is damaged: its content does not match its checksum; copy or train it again")
+        raise InputError(str(path), "content that matches its checksum", "damaged content", "copy or train it again")
     return tensors, metadata
 
 

@@ -14,11 +14,11 @@ def progress(what: str, total: int, show: bool) -> Iterator[Callable[[int], None
 
     Args:
         what: The work, in a word or two.
-        total: Its size.
+        total: The amount of work.
         show: Whether to show anything.
 
     Yields:
-        A function that is told of each piece that is done.
+        A function to call with the amount of work done since the last call.
     """
     bar = Progress(console=Console(stderr=True), disable=not (show and sys.stderr.isatty()), transient=True)
     with bar:

@@ -1,23 +1,20 @@
-"""Randomness: torch's global generators used without being disturbed, and draws that depend on their position only.
+"""Random numbers as a function of a seed and a position, without torch's global generators.
 
-Draws inside the library come from the global generators, as torch.distributions' do. Each public function that takes a
-seed sets them for its own time and puts them back, so that the user's own draws are as if it had not been called.
-
-Of a batch that several ranks share out, each draws for all rows and keeps its own, so that the draws are those of one
-process.
-
-What is computed in chunks must not depend on them, so there each row draws from a generator of its own.
+Every draw of the library comes from a generator made for it: one per training step, one per row where results must not
+depend on chunks. So a resumed run needs no saved generator, two runs in two threads do not disturb each other, and the
+user's own generators are never touched. The one exception is `seeded`: modules initialise their weights, and foreign
+distributions draw, from torch's global generators.
 """
 
 import hashlib
+import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 import torch
 from torch import Tensor
 
-from variate.errors import InputError
-from variate.runtime import distributed as ranks
+from variate.errors import at_least
 
 
 def mix(seed: int, *position: str | int) -> int:
@@ -26,80 +23,102 @@ def mix(seed: int, *position: str | int) -> int:
     return int.from_bytes(digest.digest(), "little") >> 1
 
 
-def reseed(seed: int) -> None:
-    """Seeds the generators of the CPU and of every GPU in use.
+def generator(seed: int, device: torch.device | str = "cpu") -> torch.Generator:
+    """A generator of its own with this seed."""
+    return torch.Generator(device).manual_seed(seed)
 
-    `torch.manual_seed` would do, but it looks for every kind of accelerator, which costs as much as a small training
-    step.
-    """
-    torch.default_generator.manual_seed(seed)
-    if torch.cuda.is_initialized():
-        for generator in torch.cuda.default_generators:
-            generator.manual_seed(seed)
+
+_global_generators = threading.RLock()
 
 
 @contextmanager
-def seeded(seed: int | None) -> Iterator[None]:
-    """Seeds the generators inside the block and puts them back after it; with None, does nothing."""
-    if seed is None:
-        yield
-        return
-    with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
-        reseed(seed)
+def seeded(seed: int) -> Iterator[None]:
+    """Seeds torch's global generators inside the block and restores them afterwards; one thread at a time.
+
+    For code that can draw from nothing else: the initialisation of modules, and distributions that are not ours.
+    """
+    devices = range(torch.cuda.device_count()) if torch.cuda.is_initialized() else ()
+    with _global_generators, torch.random.fork_rng(devices=devices):
+        torch.manual_seed(seed)
         yield
 
 
-def normal(shape: tuple[int, ...], like: Tensor, rows: int) -> Tensor:
-    """Standard normal numbers from torch's global generator.
+class Key:
+    """The random numbers of one batch.
+
+    Several processes may share a batch: process r of W has rows r, r + W, r + 2 W, ... Each draws the numbers of the
+    whole batch from the same generator and keeps those of its own rows, so that the numbers of a row do not depend on
+    how many processes there are.
 
     Args:
-        shape: Of the result.
-        like: Has their dtype and device.
-        rows: The axis of the rows, along which ranks share out a batch.
+        source: Where the numbers come from; its device is that of the numbers.
+        num_rows: Rows of the whole batch.
+        rank: Number of this process, r.
+        world: Number of processes, W.
     """
-    return ranks.own_part(torch.randn(ranks.whole(shape, rows), dtype=like.dtype, device=like.device), rows)
 
+    def __init__(self, source: torch.Generator, num_rows: int, rank: int = 0, world: int = 1) -> None:
+        self.source, self.num_rows, self.rank, self.world = source, num_rows, rank, world
 
-def uniform(shape: tuple[int, ...], device: torch.device, rows: int) -> Tensor:
-    """Uniform numbers in [0, 1) from torch's global generator, of the default dtype; `rows` as in `normal`."""
-    return ranks.own_part(torch.rand(ranks.whole(shape, rows), device=device), rows)
+    def normal(self, shape: tuple[int, ...], dtype: torch.dtype | None = None, axis: int = 0) -> Tensor:
+        """Standard normal numbers.
+
+        Args:
+            shape: Shape of the result, with this process's rows on one axis.
+            dtype: Type of the numbers.
+            axis: The axis of the rows.
+        """
+        whole = self._whole(shape, axis)
+        return self._own(torch.randn(whole, dtype=dtype, device=self.source.device, generator=self.source), axis)
+
+    def uniform(self, shape: tuple[int, ...], dtype: torch.dtype | None = None, axis: int = 0) -> Tensor:
+        """Uniform numbers in [0, 1); arguments as for `normal`."""
+        whole = self._whole(shape, axis)
+        return self._own(torch.rand(whole, dtype=dtype, device=self.source.device, generator=self.source), axis)
+
+    def _whole(self, shape: tuple[int, ...], axis: int) -> tuple[int, ...]:
+        """The shape with the rows of the whole batch."""
+        sizes = list(shape)
+        if sizes[axis] != len(range(self.rank, self.num_rows, self.world)):
+            raise AssertionError(f"axis {axis} of {tuple(shape)} is not process {self.rank}'s share of {self.num_rows}")
+        sizes[axis] = self.num_rows
+        return tuple(sizes)
+
+    def _own(self, numbers: Tensor, axis: int) -> Tensor:
+        """Those of this process's rows."""
+        if self.world == 1:
+            return numbers
+        return numbers.movedim(axis, 0)[self.rank :: self.world].movedim(0, axis)
 
 
 class RowStreams:
-    """A generator for each row: what a row draws depends on the seed, its number, and what it drew before.
+    """A generator per row: what a row draws depends on the seed, its number, and what it drew before.
 
-    The numbers are drawn on the CPU, so they are the same on every device. A stream is the same only if it is asked for
-    in pieces of the same sizes.
+    The numbers are drawn on the CPU, so they are the same on every device. A stream repeats only if it is drawn in
+    pieces of the same sizes.
 
     Args:
-        seed: Seeds all of them.
-        rows: The rows' numbers.
-        purpose: Streams of different purposes are independent.
+        seed: Seed of all streams.
+        rows: Numbers of the rows.
+        purpose: Streams for different purposes are independent.
     """
 
     def __init__(self, seed: int, rows: Iterable[int], purpose: str) -> None:
-        self.generators = [torch.Generator().manual_seed(mix(seed, purpose, int(row))) for row in rows]
+        self.generators = [generator(mix(seed, purpose, int(row))) for row in rows]
 
-    def normal(self, draws: int, size: int, like: Tensor) -> Tensor:
-        """Standard normal numbers, (draws, rows, size), of the dtype and on the device of `like`."""
-        own = [torch.randn(draws, size, dtype=like.dtype, generator=g) for g in self.generators]
-        return torch.stack(own, dim=1).to(like.device)
-
-    def uniform(self, draws: int, like: Tensor) -> Tensor:
-        """Uniform numbers in [0, 1), (draws, rows), of the dtype and on the device of `like`."""
-        own = [torch.rand(draws, dtype=like.dtype, generator=g) for g in self.generators]
+    def normal(self, draws: int, shape: tuple[int, ...], like: Tensor) -> Tensor:
+        """Standard normal numbers, (draws, rows, *shape), with the dtype and the device of `like`."""
+        own = [torch.randn(draws, *shape, dtype=like.dtype, generator=g) for g in self.generators]
         return torch.stack(own, dim=1).to(like.device)
 
 
-def some_rows(total: int, wanted: int | None, seed: int) -> Tensor:
-    """Numbers of the rows to work on, rising: all, or as many as wanted, chosen by the seed without replacement.
+def some_rows(total: int, num_rows: int | None, seed: int) -> Tensor:
+    """Rising numbers of the rows to work on: all, or `num_rows` of them chosen by the seed without replacement.
 
     Raises:
-        InputError: If fewer than one row is wanted.
+        InputError: If `num_rows` is less than 1.
     """
-    if wanted is not None and wanted < 1:
-        raise InputError(f"num_rows must be at least 1, got {wanted}")
-    if wanted is None or wanted >= total:
+    at_least(1, num_rows=num_rows)
+    if num_rows is None or num_rows >= total:
         return torch.arange(total)
-    generator = torch.Generator().manual_seed(mix(seed, "rows"))
-    return torch.randperm(total, generator=generator)[:wanted].sort().values
+    return torch.randperm(total, generator=generator(mix(seed, "rows")))[:num_rows].sort().values

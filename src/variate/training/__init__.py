@@ -1,6 +1,7 @@
-"""Training: the loop and what it stands on."""
+"""Training: `fit`, and what it is made of."""
 
-from variate.training.loop import History, fit, saved_recipe
 from variate.training.nonfinite import NonFiniteError
+from variate.training.state import saved_recipe
+from variate.training.trainer import History, fit
 
 __all__ = ["History", "NonFiniteError", "fit", "saved_recipe"]

@@ -1,18 +1,20 @@
-"""What a model costs, in multiplications a row, counted from one pass."""
+"""What a model costs, in multiplications per row, counted from one pass."""
 
+import torch
 from torch import Tensor, nn
 
-from variate.models.vae import VAE, evaluating
+from variate.data.dataset import Dataset
+from variate.models.base import Model, evaluating
 
 
-def multiplications(vae: VAE, row: Tensor) -> int:
+def multiplications(model: Model, row: Dataset) -> int:
     """Products of weights and activations in one pass of a row through encoder and decoder.
 
     A training step does about three times as many: once forward, twice back.
 
     Args:
-        vae: The model.
-        row: Any one row as it is, (1, *event).
+        model: The model.
+        row: Any one row.
     """
     total = 0
 
@@ -23,10 +25,11 @@ def multiplications(vae: VAE, row: Tensor) -> int:
         total += weight.numel() * max(1, places)
 
     kinds = (nn.Linear, nn.Conv2d)
-    hooks = [m.register_forward_hook(count) for m in vae.modules() if isinstance(m, kinds)]
+    hooks = [m.register_forward_hook(count) for m in model.modules() if isinstance(m, kinds)]
+    noise = [torch.zeros(1, 1, *group.noise_shape, dtype=model.dtype, device=model.device) for group in model.groups]
     try:
-        with evaluating(vae):
-            vae.likelihood(vae.posterior(row.to(vae.device)).mean)
+        with evaluating(model):
+            model.infer(row.all().to(model.device), noise)
     finally:
         for hook in hooks:
             hook.remove()

@@ -2,43 +2,52 @@
 
 from collections.abc import Iterator
 
-from torch import Tensor
-
 from variate.config.recipe import TrainingOptions
-from variate.evaluation.diagnostics.latents import active_units
-from variate.models.vae import VAE
+from variate.data.dataset import Dataset
+from variate.errors import Option, Sentence
+from variate.models.base import Model
+from variate.statistics import active
+from variate.training.validation import posterior_means
 
 
 def warnings(
-    vae: VAE, rows: Tensor, num_rows: int, options: TrainingOptions, steps: int, stopped: str
-) -> Iterator[str]:
-    """One sentence for each thing that wants attention.
+    model: Model, data: Dataset, num_rows: int, options: TrainingOptions, steps: int, stopped: str
+) -> Iterator[Sentence]:
+    """One sentence for each thing that needs attention.
 
     Args:
-        vae: The trained model.
-        rows: Rows to judge it by, as they are.
-        num_rows: Training rows in all.
-        options: Of the run.
-        steps: Taken.
+        model: The trained model.
+        data: Rows in memory to judge it by.
+        num_rows: Number of training rows in all.
+        options: Options of the run.
+        steps: Number of steps taken.
         stopped: Why the run ended: "finished", "early" or "interrupted".
     """
-    active = active_units(vae, rows)
-    if not active.all():
-        dead = (~active).nonzero().flatten().tolist()
-        yield (
-            f"{len(dead)} of {len(active)} latents are collapsed (they do not vary with x): "
-            f"{', '.join(map(str, dead[:8]))}{' ...' if len(dead) > 8 else ''}; latent={max(1, int(active.sum()))} is "
-            "enough for this data and likelihood, or use kl_warmup or free_bits to make more of them carry something"
+    varies = active(posterior_means(model, data))
+    if not varies.all():
+        dead = (~varies).nonzero().flatten().tolist()
+        yield Sentence(
+            f"{len(dead)} of {len(varies)} latents are collapsed (they do not vary with x): "
+            f"{', '.join(map(str, dead[:8]))}{' ...' if len(dead) > 8 else ''}; ",
+            Option("latent", max(1, int(varies.sum()))),
+            " is enough for this data and likelihood, or use ",
+            Option("kl_warmup"),
+            " or ",
+            Option("free_bits"),
+            " to make more of them carry something",
         )
     warmup = options.kl_warmup * num_rows / (options.batch_size or num_rows)
     if stopped != "interrupted" and steps < warmup:
-        yield (
+        yield Sentence(
             f"the run ended after {steps} steps, within its KL warm-up of {warmup:.0f}: the weight of the rate never "
-            f"reached beta={options.beta}; train for more epochs or lower kl_warmup"
+            f"reached {options.beta}; train for more ",
+            Option("epochs"),
+            " or lower ",
+            Option("kl_warmup"),
         )
-    floored = vae.decoder.likelihood.floored()
+    floored = model.likelihood.floored()
     if floored is not None and floored.any():
-        yield (
+        yield Sentence(
             f"sigma is at its floor in {int(floored.sum())} of {floored.numel()} dimensions, so the likelihood there "
             "is set by the floor and not by the data: such a dimension is constant or a copy of another; drop it"
         )

@@ -1,4 +1,4 @@
-"""What a run shows and writes down while it goes: a progress bar and metrics.jsonl."""
+"""What a run shows and writes while it trains: a progress bar and metrics.jsonl."""
 
 import json
 import math
@@ -16,11 +16,11 @@ from variate.training.state import Record
 
 METRICS = Path("metrics.jsonl")
 PLAIN_SECONDS = 5.0
-"""Without a terminal, a line at most this often."""
+"""Without a terminal, a line is printed at most this often."""
 
 
 class Metrics:
-    """The metrics file of a run: a JSON object a line.
+    """The metrics file of a run: one JSON object per line.
 
     Args:
         run: The run directory; None writes nothing.
@@ -40,12 +40,12 @@ class Metrics:
 
 
 class Display:
-    """Progress on standard error: a bar on a terminal, now and then a line elsewhere, nothing where not wanted.
+    """Progress on standard error: a bar on a terminal, otherwise a line now and then, or nothing.
 
     Args:
-        steps: Of the whole run.
+        steps: Number of steps of the whole run.
         rows_per_step: Batch size.
-        dimensions: Numbers a row, to show bits/dim; 0 for densities, which have none.
+        dimensions: Numbers per row, to show bits/dim; 0 for densities, which have no bits/dim.
         show: Whether to show anything.
     """
 

@@ -12,30 +12,33 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from variate.models.vae import VAE
+from variate.models.base import Model
 from variate.objectives import Scored
-from variate.runtime import distributed as ranks
+from variate.runtime.distributed import Processes
 
 
 class NonFiniteError(ArithmeticError):
-    """A loss or gradient was NaN or infinite; the optimiser's step was not taken. All ranks raise the same."""
+    """A loss or gradient was NaN or infinite; the optimiser's step was not taken. All processes raise the same error."""
 
-    everywhere = True
+    same_on_all_processes = True
 
 
-def explain(vae: VAE, score: Callable[[], Scored], index: Tensor, step: int) -> NonFiniteError:
+def explain(
+    model: Model, score: Callable[[], Scored], index: Tensor, step: int, processes: Processes
+) -> NonFiniteError:
     """Runs the failing step again and says where it went wrong.
 
     Args:
-        vae: The model, with the weights from before the step.
+        model: The model, with the weights from before the step.
         score: Scores the step's batch with the step's own draws.
         index: Numbers of the batch's rows in the training data, (B,).
         step: The step's number.
+        processes: The processes of the run.
 
     Returns:
-        The error to raise: of several ranks, that of the first that finds the cause among its own rows.
+        The error to raise: of several processes, that of the first that finds the cause among its own rows.
     """
-    found = ranks.gathered(_cause(vae, score, index))
+    found = processes.gather(_cause(model, score, index))
     what, layer = next((f for f in found if f.is_certain), found[0])[:2]
     where = f", first in layer {layer}" if layer else ""
     return NonFiniteError(
@@ -52,11 +55,11 @@ class Cause(NamedTuple):
     is_certain: bool = True
 
 
-def _cause(vae: VAE, score: Callable[[], Scored], index: Tensor) -> Cause:
-    bad_weights = [name for name, weight in vae.named_parameters() if not weight.isfinite().all()]
+def _cause(model: Model, score: Callable[[], Scored], index: Tensor) -> Cause:
+    bad_weights = [name for name, weight in model.named_parameters() if not weight.isfinite().all()]
     if bad_weights:
         return Cause(f"the weights {bad_weights[0]!r} are not finite already", "")
-    with _first_nonfinite_output(vae) as layers:
+    with _first_nonfinite_output(model) as layers:
         scored = score()
     layer = layers[0] if layers else ""
     for term in ("distortion", "rate"):
@@ -65,7 +68,7 @@ def _cause(vae: VAE, score: Callable[[], Scored], index: Tensor) -> Cause:
             return Cause(f"the {term} of row {_first(index, finite)} is not finite", layer)
     if not scored.objective.isfinite().all():
         return Cause(f"the objective of row {_first(index, scored.objective.isfinite())} is not finite", layer)
-    row, layer = _nonfinite_gradient(vae, scored, index)
+    row, layer = _nonfinite_gradient(model, scored, index)
     return Cause(f"the loss is finite but the gradient of row {row} is not", layer, isinstance(row, int))
 
 
@@ -74,7 +77,7 @@ def _first(index: Tensor, finite: Tensor) -> int:
 
 
 @contextmanager
-def _first_nonfinite_output(vae: nn.Module) -> Iterator[list[str]]:
+def _first_nonfinite_output(model: nn.Module) -> Iterator[list[str]]:
     """Collects the names of the layers whose output is not finite, in the order in which they run."""
     found: list[str] = []
 
@@ -85,7 +88,7 @@ def _first_nonfinite_output(vae: nn.Module) -> Iterator[list[str]]:
 
         return hook
 
-    leaves = [(name, m) for name, m in vae.named_modules() if not list(m.children())]
+    leaves = [(name, m) for name, m in model.named_modules() if not list(m.children())]
     handles = [module.register_forward_hook(watch(name, type(module).__name__)) for name, module in leaves]
     try:
         yield found
@@ -94,9 +97,9 @@ def _first_nonfinite_output(vae: nn.Module) -> Iterator[list[str]]:
             handle.remove()
 
 
-def _nonfinite_gradient(vae: nn.Module, scored: Scored, index: Tensor) -> tuple[int | str, str]:
+def _nonfinite_gradient(model: nn.Module, scored: Scored, index: Tensor) -> tuple[int | str, str]:
     """The first row with a non-finite gradient, and the layer it appears in first on the way back."""
-    names, weights = zip(*vae.named_parameters(), strict=True)
+    names, weights = zip(*model.named_parameters(), strict=True)
     for row, objective in zip(index.tolist(), scored.objective, strict=True):
         gradients = torch.autograd.grad(objective, weights, retain_graph=True, allow_unused=True)
         bad = [n for n, g in zip(names, gradients, strict=True) if g is not None and not g.isfinite().all()]

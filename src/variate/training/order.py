@@ -1,25 +1,16 @@
-"""Randomness as a function of the seed and the position, so that nothing needs to be remembered to go on.
-
-Each step draws from generators seeded by (seed, "step", number), each epoch's order from (seed, "order", epoch): a
-resumed run, and a look back at one step, see the same numbers as the first time.
-"""
+"""Which rows each step gets, as a function of the seed and the step's number: a resumed run needs no saved position."""
 
 import torch
 from torch import Tensor
 
-from variate.runtime.random import mix, uniform
-
-
-def draw_bits(grey: Tensor, levels: int) -> Tensor:
-    """Bits that are 1 with probability grey / (levels - 1), drawn from torch's global generator, in grey's dtype."""
-    return (uniform(grey.shape, grey.device, 0) * (levels - 1) < grey).to(grey.dtype)
+from variate.runtime.random import generator, mix
 
 
 class Order:
-    """An endless stream of row numbers, in which each stretch of N is a new permutation of all N rows.
+    """An endless sequence of row numbers in which each N consecutive numbers are a new permutation of all N rows.
 
-    Batch i is the stretch [i B, (i + 1) B), across the joint of two epochs where need be: every row is seen exactly
-    once an epoch and every batch has B rows, whatever N and B are.
+    Batch i has positions i B to (i + 1) B - 1, across the border of two epochs if necessary: every row is seen exactly
+    once per epoch and every batch has B rows, whatever N and B are.
 
     Args:
         num_rows: N.
@@ -34,9 +25,9 @@ class Order:
     def permutation(self, epoch: int) -> Tensor:
         """The order of the rows in an epoch, (N,)."""
         if epoch not in self._cache:
-            generator = torch.Generator().manual_seed(mix(self.seed, "order", epoch))
+            source = generator(mix(self.seed, "order", epoch))
             self._cache = {k: v for k, v in self._cache.items() if k == epoch - 1}
-            self._cache[epoch] = torch.randperm(self.num_rows, generator=generator)
+            self._cache[epoch] = torch.randperm(self.num_rows, generator=source)
         return self._cache[epoch]
 
     def batch(self, step: int) -> Tensor:
@@ -48,12 +39,12 @@ class Order:
 
 
 class PooledOrder:
-    """The same for rows on disk, which are read quickly only where they lie together.
+    """The same for rows on disk, which are read quickly only if they lie together.
 
-    In each epoch the blocks of consecutive rows are permuted, and each S of them make a pool. The rows of a block are
-    permuted, and the pool is dealt out, one row of each block in turn: of S blocks of one size, position i of the pool
-    comes from the (i mod S)-th. So where R divides S and B, each of R readers that take every R-th row of each batch
-    reads blocks that no other reads. Takes memory for the blocks and for two pools, and none for the rows.
+    In each epoch the blocks of consecutive rows are permuted, and every S of them make a pool. The rows within a block
+    are permuted, and the pool is dealt out, one row of each block in turn: with S blocks of one size, position i of the
+    pool comes from block i mod S. So if R divides S and B, each of R readers that take every R-th row of each batch reads
+    blocks that no other reader reads. The order takes memory for the blocks and for two pools, and none for the rows.
 
     Args:
         bounds: Number of the first row of each block, and N, (blocks + 1,).
@@ -88,19 +79,19 @@ class PooledOrder:
             self._pools[epoch, number] = self._dealt(blocks, self._generator("pool", epoch, number))
         return self._pools[epoch, number]
 
-    def _dealt(self, blocks: Tensor, generator: torch.Generator) -> Tensor:
+    def _dealt(self, blocks: Tensor, source: torch.Generator) -> Tensor:
         """The rows of some blocks, permuted within each, then one of each block in turn."""
         start = self.bounds[blocks]
         size = self.bounds[blocks + 1] - start
         slot = torch.arange(len(blocks)).repeat_interleave(size)
         within = torch.arange(len(slot)) - (size.cumsum(0) - size)[slot]
         rows = start[slot] + within
-        shuffled = torch.randperm(len(rows), generator=generator)
+        shuffled = torch.randperm(len(rows), generator=source)
         shuffled = shuffled[slot[shuffled].argsort(stable=True)]
         return rows[shuffled][within.argsort(stable=True)]
 
     def _generator(self, what: str, *position: int) -> torch.Generator:
-        return torch.Generator().manual_seed(mix(self.seed, what, *position))
+        return generator(mix(self.seed, what, *position))
 
     def stretch(self, epoch: int, start: int, stop: int) -> Tensor:
         """The rows at the positions from start on and below stop of an epoch."""

@@ -3,10 +3,10 @@
 import math
 from collections.abc import Callable
 
-from variate.errors import InputError, did_you_mean
+from variate.errors import unknown
 
 PIECES = 8
-"""Of Burda's schedule, piece i = 0 .. 7 of 3^i parts of the whole."""
+"""Number of pieces of Burda's schedule; piece i = 0 .. 7 has 3^i parts of the whole."""
 
 
 def cosine(step: int, steps: int, rise: int) -> float:
@@ -35,7 +35,9 @@ def burda(step: int, steps: int, rise: int) -> float:
 
 
 SCHEDULES: dict[str, Callable[[int, int, int], float]] = {"cosine": cosine, "constant": constant, "burda": burda}
-"""The part of the peak rate at a step, of so many, after those of the rise."""
+"""The fraction of the peak rate at a step, given the number of steps and the steps of the rise.
+
+A new schedule is a function here, a line in this table and its name in `variate.config.recipe.Schedule`."""
 
 
 def learning_rate(step: int, steps: int, peak: float, warmup: float, schedule: str = "cosine") -> float:
@@ -43,16 +45,16 @@ def learning_rate(step: int, steps: int, peak: float, warmup: float, schedule: s
 
     Args:
         step: From 0.
-        steps: Of the whole run.
+        steps: Number of steps of the whole run.
         peak: The highest rate.
-        warmup: Part of the run over which it rises, in [0, 1).
-        schedule: How it goes on.
+        warmup: Fraction of the run over which it rises, in [0, 1).
+        schedule: How it continues.
 
     Raises:
         InputError: If there is no such schedule.
     """
     if schedule not in SCHEDULES:
-        raise InputError(f"schedule {schedule!r} is unknown{did_you_mean(schedule, SCHEDULES)}")
+        raise unknown("schedule", schedule, SCHEDULES)
     rise = round(warmup * steps)
     if step < rise:
         return peak * (step + 1) / rise
@@ -65,5 +67,5 @@ def rate_weight(step: int, warmup_steps: int, beta: float) -> float:
 
 
 def average_decay(step: int, decay: float) -> float:
-    """Decay of the moving average at a step: shorter at the start, so that the first weights are soon forgotten."""
+    """Decay of the moving average at a step: smaller at the start, so that the first weights are soon forgotten."""
     return min(decay, (1 + step) / (10 + step))

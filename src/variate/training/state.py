@@ -1,8 +1,8 @@
 """All that a run is at one moment, and its checkpoint.
 
-The draws and the order of the rows are functions of the step (`variate.training.order`), so the step number stands for
-them. What is left: the weights, their moving average, the optimiser's moments, the best so far, and the sums since the
-last check. A checkpoint is one tensor file, written whole or not at all.
+The draws and the order of the rows are functions of the step (`variate.training.order`, `variate.runtime.random`), so the
+step number stands for them. What is left: the weights, their moving average, the optimiser's moments, the best weights so
+far, and the sums since the last validation. A checkpoint is one tensor file, written whole or not at all.
 """
 
 import dataclasses
@@ -17,18 +17,13 @@ from torch import Tensor
 
 from variate.config.recipe import Recipe, TrainingOptions
 from variate.errors import InputError
-from variate.models.vae import VAE
-from variate.runtime import distributed as ranks
+from variate.models.base import Model
 from variate.runtime import files
-from variate.training import schedule
-from variate.training.adam import Adam
+from variate.runtime.distributed import Processes
 from variate.training.weights import Weights
 
 Record = dict[str, Any]
 """One line of metrics: numbers, and the list of collapsed latents."""
-
-FRESHNESS = 0.01
-"""The moving average, whose memory is 1 / (1 - decay) steps, takes in the weights once in this part of it."""
 
 CHECKPOINT = Path("checkpoint", "state.safetensors")
 
@@ -38,10 +33,10 @@ class Progress:
     """The numbers of a run's state.
 
     Attributes:
-        step: Steps taken.
+        step: Number of steps taken.
         best_elbo: Highest mean validation ELBO so far, in nats.
-        best_step: When it was reached.
-        checks_since_best: Validations since then.
+        best_step: The step at which it was reached.
+        checks_since_best: Number of validations since then.
         records: Lines of metrics written.
     """
 
@@ -56,41 +51,21 @@ class State:
     """A run in memory.
 
     Args:
-        vae: The model in training; its weights are the raw ones.
+        model: The model in training; its weights are the raw ones.
         options: Complete.
+        processes: The processes of the run.
     """
 
-    def __init__(self, vae: VAE, options: TrainingOptions) -> None:
-        self.vae, self.decay = vae, options.ema
-        self.weights = Weights(vae, averaged=options.ema > 0)
+    def __init__(self, model: Model, options: TrainingOptions, processes: Processes) -> None:
+        self.model, self.processes = model, processes
+        self.weights = Weights(model, options.ema)
         self.average = self.weights.average
-        self.optimizer = Adam(self.weights.vector)
-        self.best = self._best()
-        self.totals = torch.zeros(4, dtype=torch.float64, device=vae.device)
+        self.best = self._average_weights()
+        self.totals = torch.zeros(4, dtype=torch.float64, device=model.device)
         self.progress = Progress()
 
-    def _best(self) -> dict[str, Tensor]:
+    def _average_weights(self) -> dict[str, Tensor]:
         return {name: tensor.clone() for name, tensor in self.average.state_dict().items()}
-
-    def move(self, lr: float, divisor: Tensor | None = None, held: Tensor | None = None) -> None:
-        """Takes the optimiser's step, and moves the average weights towards the new ones.
-
-        Args:
-            lr: Learning rate.
-            divisor: What the gradient is divided by first.
-            held: 1 where the weights are to stay as they are.
-        """
-        self.optimizer.step(self.weights.gradient, lr, divisor, held)
-        self._update_average()
-        self.weights.publish()
-        self.progress.step += 1
-
-    def _update_average(self) -> None:
-        step, decay = self.progress.step, self.decay
-        every = max(1, round(FRESHNESS / (1 - decay)))
-        if decay and (step + 1) % every == 0:
-            weight = 1 - schedule.average_decay(step, decay) ** every
-            self.weights.average_vector.lerp_(self.weights.vector, weight)
 
     def keep_best(self, elbo: float) -> bool:
         """Remembers the average weights if this validation ELBO, in nats, is the highest so far."""
@@ -99,17 +74,17 @@ class State:
             progress.checks_since_best += 1
             return False
         progress.best_elbo, progress.best_step, progress.checks_since_best = elbo, progress.step, 0
-        self.best = self._best()
+        self.best = self._average_weights()
         return True
 
     def keep_last(self) -> None:
         """Remembers the average weights as they are now, where there is nothing to judge them by."""
         self.progress.best_step = self.progress.step
-        self.best = self._best()
+        self.best = self._average_weights()
 
     def gather_totals(self) -> None:
-        """Makes the sums since the last check those of whole batches, on every rank."""
-        self.totals.copy_(ranks.total(self.totals) / ranks.world())
+        """Makes the sums since the last validation those of whole batches, on every process."""
+        self.totals.copy_(self.processes.mean(self.totals))
 
     def save(self, run: Path, identity: str) -> None:
         """Writes the checkpoint of a run directory.
@@ -121,34 +96,60 @@ class State:
         tensors = {f"model.{k}": v for k, v in self.weights.state_dict().items()}
         tensors |= {f"average.{k}": v for k, v in self.average.state_dict().items()}
         tensors |= {f"best.{k}": v for k, v in self.best.items()}
-        tensors |= {f"optimizer.{k}": v for k, v in self.optimizer.moments.items()}
+        tensors |= {f"optimizer.{k}": v for k, v in self.weights.moments.items()}
         tensors["totals"] = self.totals
         progress = json.dumps(dataclasses.asdict(self.progress))
         files.write_tensors(run / CHECKPOINT, tensors, {"progress": progress, "identity": identity})
 
-    @staticmethod
-    def identity(run: Path) -> str:
-        """What the checkpoint of a run directory says it is of."""
-        return files.read_tensors(run / CHECKPOINT)[1].get("identity", "")
+    def save_best(self, path: Path) -> None:
+        """Writes the best model so far, usable as it is."""
+        current = self._average_weights()
+        self.average.load_state_dict(self.best)
+        self.average.recipe = self.model.recipe
+        self.average.save(path)
+        self.average.load_state_dict(current)
 
     def restore(self, run: Path, identity: str) -> None:
-        """Puts back what `save` wrote.
+        """Restores what `save` wrote.
 
         Raises:
             InputError: If there is no whole checkpoint, or it is of another run.
         """
-        tensors, metadata = ranks.first(lambda: files.read_tensors(run / CHECKPOINT))
+        tensors, metadata = self.processes.on_main(lambda: files.read_tensors(run / CHECKPOINT))
         if not same_run(metadata.get("identity", ""), identity):
-            raise InputError(f"the checkpoint in {str(run)!r} is of other data or options: resume with the same ones")
+            raise InputError(
+                "resume", f"the data and options of the checkpoint in {str(run)!r}", "others", "resume with the same ones"
+            )
         if "optimizer.steps" not in tensors:
-            raise InputError(f"the checkpoint in {str(run)!r} is of an earlier version of variate: start a new run")
+            raise InputError(
+                "resume", "a checkpoint of this version of variate", f"an older one in {str(run)!r}", "start a new run"
+            )
         part = {p: {k.removeprefix(p): v for k, v in tensors.items() if k.startswith(p)} for p in PARTS}
         self.weights.load_state_dict(part["model."])
         self.average.load_state_dict(part["average."])
-        self.best = {k: v.to(self.vae.device) for k, v in part["best."].items()}
+        self.best = {k: v.to(self.model.device) for k, v in part["best."].items()}
         self.totals.copy_(tensors["totals"])
-        self.optimizer.load(part["optimizer."])
+        for name, tensor in self.weights.moments.items():
+            tensor.copy_(part["optimizer."][name])
         self.progress = Progress(**json.loads(metadata["progress"]))
+
+
+def saved_identity(run: Path) -> str:
+    """What the checkpoint of a run directory says it is of.
+
+    Raises:
+        InputError: If there is no whole checkpoint.
+    """
+    return files.read_tensors(run / CHECKPOINT)[1].get("identity", "")
+
+
+def saved_recipe(run: Path) -> Recipe:
+    """The recipe of the run whose checkpoint is in this directory.
+
+    Raises:
+        InputError: If there is no whole checkpoint there, or the run had no recipe.
+    """
+    return Recipe.from_json(saved_identity(run))
 
 
 PARTS = ("model.", "average.", "best.", "optimizer.")
@@ -160,11 +161,11 @@ def same_run(one: str, other: str) -> bool:
     An option missing from one is at its default.
     """
     try:
-        return one == other or _of_any_machine(one) == _of_any_machine(other)
+        return one == other or _without_threads(one) == _without_threads(other)
     except InputError:
         return False
 
 
-def _of_any_machine(identity: str) -> Recipe:
+def _without_threads(identity: str) -> Recipe:
     recipe = Recipe.from_json(identity)
     return dataclasses.replace(recipe, training=dataclasses.replace(recipe.training, threads=None))

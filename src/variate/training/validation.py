@@ -1,30 +1,66 @@
-"""Looking at held-out rows, of which each of several ranks takes its part."""
+"""The model on held-out rows while it trains: each of several processes takes its share of every batch."""
 
 import torch
 from torch import Tensor
 
-from variate.models.vae import VAE, evaluating
-from variate.objectives import Terms, draw
-from variate.runtime import distributed as ranks
-from variate.runtime.random import seeded
+from variate.data.dataset import Dataset
+from variate.models.base import Model, evaluating
+from variate.objectives import Terms, terms
+from variate.runtime.distributed import Processes
+from variate.runtime.random import Key, generator, mix
 
 
-def validate(vae: VAE, rows: Tensor, seed: int, batch_size: int = 1024) -> dict[str, float]:
-    """Mean terms over held-out rows, in nats, with one posterior draw a row and the same draws at every call."""
-    sums = torch.zeros(len(Terms._fields), dtype=torch.float64, device=rows.device)
-    with seeded(seed), evaluating(vae):
-        for batch in rows.split(batch_size):
-            with ranks.sharing(len(batch)):
-                part = ranks.own_part(batch)
-                if len(part):
-                    sums += torch.stack(draw(vae, part, 1).terms()).double().sum(1)
-    return dict(zip(Terms._fields, (ranks.total(sums) / len(rows)).tolist(), strict=True))
+def validate(model: Model, data: Dataset, seed: int, processes: Processes, batch_size: int = 1024) -> dict[str, float]:
+    """Mean terms over held-out rows, in nats, with one posterior draw per row and the same draws at every call."""
+    source = generator(seed, model.device)
+    sums = torch.zeros(len(Terms._fields), dtype=torch.float64, device=model.device)
+    with evaluating(model):
+        for batch in data.batches(batch_size):
+            key = Key(source, batch.num_rows, processes.rank, processes.world)
+            own = batch.select(slice(processes.rank, None, processes.world)).to(model.device)
+            noise = model.posterior_noise(key, 1, own.num_rows)
+            if own.num_rows:
+                sums += torch.stack(terms(model.infer(own, noise))).double().sum(1)
+    return dict(zip(Terms._fields, (processes.total(sums) / len(data)).tolist(), strict=True))
 
 
-def spread(vae: VAE, rows: Tensor) -> Tensor:
-    """Var_x(E[z_i|x]) of each latent over rows, (d,), float64, each rank looking at its part."""
-    with ranks.sharing(len(rows)):
-        part = ranks.own_part(rows)
-    means = vae.embed(part).mean.double() if len(part) else torch.zeros(0, vae.latent, dtype=torch.float64)
-    center = ranks.total(means.sum(0)) / len(rows)
-    return ranks.total((means - center).square().sum(0)) / len(rows)
+def posterior_means(model: Model, data: Dataset, batch_size: int = 1024) -> Tensor:
+    """Posterior means of all groups' latents side by side, (N, latents), float64, on the CPU."""
+    found = [torch.zeros(0, model.num_latents, dtype=torch.float64)]
+    with evaluating(model):
+        for batch in data.batches(batch_size):
+            latents = model.mean_path(batch.to(model.device))
+            found.append(torch.cat([z.squeeze(0).flatten(1) for z in latents], 1).cpu().double())
+    return torch.cat(found)
+
+
+def spread(model: Model, data: Dataset, processes: Processes) -> Tensor:
+    """Var_x(E[z_i|x]) of each latent over rows, (latents,), float64."""
+    own = data.select(torch.arange(processes.rank, len(data), processes.world).numpy()) if processes.world > 1 else data
+    means = posterior_means(model, own)
+    center = processes.total(means.sum(0)) / len(data)
+    return processes.total((means - center).square().sum(0)) / len(data)
+
+
+def freeze_scale(model: Model, data: Dataset, batch_size: int = 1024) -> None:
+    """Sets an optimal sigma to its training-set value; leaves every other likelihood as it is.
+
+    While training, the optimal sigma of a batch is its root mean squared residual (MATHS 3), which couples the rows.
+    Before anything is evaluated it becomes a number: the root mean squared residual over the training rows.
+
+    Args:
+        model: The model, changed in place.
+        data: Training rows in memory.
+        batch_size: Rows at a time.
+    """
+    if not model.likelihood.needs_freezing:
+        return
+    source = generator(mix(0, "calibrate"), model.device)
+    with evaluating(model):
+        sums = []
+        for batch in data.batches(batch_size):
+            rows = batch.to(model.device)
+            noise = model.posterior_noise(Key(source, rows.num_rows), 1, rows.num_rows)
+            p_x = model.decode(model.infer(rows, noise).latents, rows.context)
+            sums.append(model.likelihood.squared_residuals(p_x.mean.squeeze(0), rows.x).sum())
+        model.likelihood.freeze(torch.stack(sums).sum() / (len(data) * batch.x[0].numel()))

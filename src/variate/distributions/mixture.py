@@ -1,0 +1,66 @@
+r"""A mixture of Gaussians, sum_k w_k N(z | m_k, A_k A_k^T).
+
+    log p(z) = log sum_k exp(log w_k + log N(z | m_k, A_k A_k^T))
+
+A draw takes d + 1 standard normal numbers: Phi of the first chooses the component by the cumulative weights, the others
+are the noise of that component's draw.
+"""
+
+import torch
+from torch import Tensor
+
+from variate.distributions.conditional import Conditional
+from variate.distributions.gaussian import Gaussian
+
+
+class GaussianMixture(Conditional):
+    """A mixture of K Gaussians over d dimensions.
+
+    Args:
+        logits: Unnormalised log-weights, (K,).
+        components: Gaussians with batch shape (K,).
+    """
+
+    def __init__(self, logits: Tensor, components: Gaussian) -> None:
+        self.logits, self.components = logits, components
+
+    @property
+    def log_weights(self) -> Tensor:
+        """log w_k, (K,)."""
+        return torch.log_softmax(self.logits, -1)
+
+    @property
+    def mean(self) -> Tensor:
+        """The mean, (d,)."""
+        return self.log_weights.exp() @ self.components.mean
+
+    @property
+    def variance(self) -> Tensor:
+        """Variances of the marginals, (d,)."""
+        second = self.components.variance + (self.components.mean - self.mean).square()
+        return self.log_weights.exp() @ second
+
+    def from_noise(self, noise: Tensor) -> Tensor:
+        """Draws, (*lead, d), of noise (*lead, d + 1); differentiable in the means and scales, not in the weights."""
+        chosen, eps = noise[..., 0], noise[..., 1:]
+        cumulative = self.log_weights.exp().cumsum(-1)
+        component = torch.searchsorted(cumulative, torch.special.ndtr(chosen).contiguous())
+        component = component.clamp(max=len(self.logits) - 1)
+        return self.components[component.flatten()].from_noise(eps.flatten(0, -2)).reshape(eps.shape)
+
+    def log_prob(self, z: Tensor, noise: Tensor | None = None) -> Tensor:
+        """Log-density, (*lead), in nats."""
+        return torch.logsumexp(self.components.log_prob(z.unsqueeze(-2)) + self.log_weights, -1)
+
+    def marginal_log_prob(self, z: Tensor) -> Tensor:
+        """Log-densities of the marginals, log sum_k w_k N(z_i | m_ki, v_ki), (*lead, d), in nats."""
+        components = self.components.marginal_log_prob(z.unsqueeze(-2))
+        return (self.log_weights.unsqueeze(-1) + components).logsumexp(-2)
+
+    def detached(self) -> "GaussianMixture":
+        """The same distribution, constant under differentiation."""
+        return GaussianMixture(self.logits.detach(), self.components.detached())
+
+    def tempered(self, temperature: float) -> "GaussianMixture":
+        """The mixture with the standard deviations of its components multiplied by t."""
+        return GaussianMixture(self.logits, self.components.tempered(temperature))

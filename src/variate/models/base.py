@@ -1,0 +1,438 @@
+r"""What a model is: latents in groups, each conditional on those above it, and a likelihood of the row below them all.
+
+With groups g = 1 .. G from the top down, a row x and a context c,
+
+    p(x, z | c) = p(x | z, c)  prod_g p(z_g | z_<g, c)        q(z | x, c) = prod_g q(z_g | z_<g, x, c)
+
+A plain variational autoencoder has one group, a ladder has many. A model says how one group follows from those above it
+(`prior`, `posterior`, `extend`) and what the likelihood's parameters are at the end (`outputs`). Inference, densities,
+generation and decoding are derived from that once, here; objectives, bounds, diagnostics, scores and the codec are
+written against them.
+
+Noise is passed in, so that everything here is a function of its arguments. Leading axes are (L, N): L draws per row, N
+rows.
+"""
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NamedTuple, Self
+
+import torch
+from torch import Tensor, nn
+
+from variate.config.recipe import FORMAT, Recipe
+from variate.data.batch import Batch
+from variate.data.dataset import Dataset
+from variate.distributions.conditional import Conditional
+from variate.distributions.rows import RowDistribution
+from variate.errors import InputError, at_least
+from variate.likelihoods.base import Likelihood
+from variate.models.capabilities import Moments, offers
+from variate.models.checked import Data, as_dataset
+from variate.runtime import files
+from variate.runtime.random import Key, generator
+
+Features = Any
+"""What a model's encoder says of a batch; only the model knows what it is."""
+State = Any
+"""What a model's top-down pass knows so far; only the model knows what it is."""
+
+LogProb = Callable[[Tensor, Tensor, Tensor | None], Tensor]
+"""log p(x|z), (*batch), from the likelihood's parameters, rows and a mask: `Likelihood.log_prob`, perhaps compiled."""
+
+
+class Group(NamedTuple):
+    """One group of latents.
+
+    Attributes:
+        shape: Shape of the latents of one row.
+        noise_shape: Shape of the noise that a draw from the posterior is made of.
+        prior_noise_shape: Shape of the noise that a draw from the prior is made of.
+    """
+
+    shape: tuple[int, ...]
+    noise_shape: tuple[int, ...]
+    prior_noise_shape: tuple[int, ...]
+
+    @classmethod
+    def gaussian(cls, *shape: int) -> "Group":
+        """A group whose draws take as many numbers as it has latents."""
+        return cls(shape, shape, shape)
+
+
+class Draws(NamedTuple):
+    """Draws from q(z|x), and all that is known of them. The densities are computed when they are asked for.
+
+    Attributes:
+        latents: Of each group, (L, N, *group.shape).
+        noise: What they were made of, (L, N, *group.noise_shape).
+        q: The posterior of each group given the draws above it.
+        p: The prior of each group given the draws above it.
+        log_px: log p(x_observed | z, c), (L, N), in nats.
+    """
+
+    latents: tuple[Tensor, ...]
+    noise: tuple[Tensor, ...]
+    q: tuple[Conditional, ...]
+    p: tuple[Conditional, ...]
+    log_px: Tensor
+
+    @property
+    def log_qz(self) -> Tensor:
+        """log q(z_g | z_<g, x, c) of each group, (groups, L, N), in nats."""
+        terms = [q.log_prob(z, noise) for q, z, noise in zip(self.q, self.latents, self.noise, strict=True)]
+        return torch.stack([term.expand_as(self.log_px) for term in terms])
+
+    @property
+    def log_pz(self) -> Tensor:
+        """log p(z_g | z_<g, c) of each group, (groups, L, N), in nats."""
+        terms = [p.log_prob(z) for p, z in zip(self.p, self.latents, strict=True)]
+        return torch.stack([term.expand_as(self.log_px) for term in terms])
+
+    @property
+    def kl(self) -> tuple[Tensor | None, ...]:
+        """KL(q || p) of each group in closed form, broadcasting with (L, N), in nats; None where there is none."""
+        return tuple(q.kl(p) for q, p in zip(self.q, self.p, strict=True))
+
+    @property
+    def kl_elements(self) -> tuple[Tensor | None, ...]:
+        """The same per latent, broadcasting with (L, N, *group.shape); None where it is no sum over latents."""
+        return tuple(q.kl_elements(p) for q, p in zip(self.q, self.p, strict=True))
+
+    @property
+    def log_ratio(self) -> Tensor:
+        """log q(z|x, c) - log p(z|c) over all groups, (L, N), in nats: the rate of each draw."""
+        return (self.log_qz - self.log_pz).sum(0)
+
+    @property
+    def log_weights(self) -> Tensor:
+        """log p(x, z|c) - log q(z|x, c), (L, N), in nats."""
+        return self.log_px + (self.log_pz - self.log_qz).sum(0)
+
+
+class Joint(NamedTuple):
+    """The two parts of log p(x, z | c), in nats: log p(x_observed | z, c), (L, N), and log p(z | c) over all groups."""
+
+    log_px: Tensor
+    log_pz: Tensor
+
+
+class Embedding(NamedTuple):
+    """Mean and standard deviation of the posterior of the top group, each (N, *shape)."""
+
+    mean: Tensor
+    std: Tensor
+
+
+class Network(nn.Module):
+    """A network that may run in a lower precision than what surrounds it.
+
+    Args:
+        inner: The network.
+    """
+
+    def __init__(self, inner: nn.Module) -> None:
+        super().__init__()
+        self.inner = inner
+        self.precision: torch.dtype | None = None
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The network's output, in the network's precision."""
+        if self.precision is None:
+            return self.inner(x)
+        with torch.autocast(x.device.type, self.precision):
+            return self.inner(x)
+
+
+class Model(nn.Module, ABC):
+    """Groups of latents and a likelihood of the row that they generate.
+
+    Args:
+        groups: The groups of latents, from the top down.
+        recipe: How the model was built; a model with one can be loaded from its file alone.
+
+    Attributes:
+        takes_context: Whether `prior`, `posterior` and `outputs` look at the context.
+    """
+
+    takes_context = False
+
+    def __init__(self, groups: Sequence[Group], recipe: Recipe | None = None) -> None:
+        super().__init__()
+        self.groups, self.recipe = tuple(groups), recipe
+
+    @property
+    @abstractmethod
+    def likelihood(self) -> Likelihood:
+        """The family of p(x|z, c)."""
+
+    @abstractmethod
+    def encode(self, batch: Batch) -> Features:
+        """What the posteriors need to know of the rows: the bottom-up pass, once per row."""
+
+    @abstractmethod
+    def start(self, context: Tensor | None, lead: tuple[int, int]) -> State:
+        """The top-down state before the first group, for lead = (L, N)."""
+
+    @abstractmethod
+    def prior(self, g: int, state: State) -> Conditional:
+        """p(z_g | z_<g, c)."""
+
+    @abstractmethod
+    def posterior(self, g: int, state: State, features: Features) -> Conditional:
+        """q(z_g | z_<g, x, c)."""
+
+    @abstractmethod
+    def extend(self, g: int, state: State, z: Tensor) -> State:
+        """The state once z_g is known, (L, N, *groups[g].shape)."""
+
+    @abstractmethod
+    def outputs(self, state: State) -> Tensor:
+        """The likelihood's parameters once all latents are known, (L, N, *likelihood.out_shape)."""
+
+    def fit_scaling(self, rows: Tensor) -> None:
+        """Sets what the training rows, (N, *event), decide before training: scalings and starting biases."""
+        self.likelihood.fit_scaling(rows)
+
+    # What follows is derived from the above.
+
+    def infer(
+        self,
+        batch: Batch,
+        noise: Sequence[Tensor],
+        *,
+        features: Features = None,
+        proposal: Sequence[Conditional] | None = None,
+        log_prob: LogProb | None = None,
+    ) -> Draws:
+        """Draws z ~ q(z|x, c), differentiably, and scores the rows under each draw.
+
+        Args:
+            batch: Rows on the model's device, checked before.
+            noise: Standard normal numbers for each group, (L, N, *group.noise_shape).
+            features: What `encode` gave for these rows, if it was called before.
+            proposal: Draw from these conditionals, one per group, instead of the model's posteriors.
+            log_prob: What computes log p(x|z); by default the likelihood's own `log_prob`.
+        """
+        if features is None and proposal is None:
+            features = self.encode(batch)
+        state = self.start(batch.context, (noise[0].shape[0], noise[0].shape[1]))
+        latents, q, p = [], [], []
+        for g, own in enumerate(noise):
+            p.append(self.prior(g, state))
+            q.append(self.posterior(g, state, features) if proposal is None else proposal[g])
+            latents.append(q[-1].from_noise(own))
+            state = self.extend(g, state, latents[-1])
+        log_px = (log_prob or self.likelihood.log_prob)(self.outputs(state), batch.x, batch.mask)
+        return Draws(tuple(latents), tuple(noise), tuple(q), tuple(p), log_px)
+
+    def log_joint(self, latents: Sequence[Tensor], batch: Batch, log_prob: LogProb | None = None) -> Joint:
+        """log p(x|z, c) and log p(z|c), differentiable in the latents, (L, N, *group.shape) each."""
+        state = self.start(batch.context, (latents[0].shape[0], latents[0].shape[1]))
+        log_pz = []
+        for g, z in enumerate(latents):
+            log_pz.append(self.prior(g, state).log_prob(z))
+            state = self.extend(g, state, z)
+        log_px = (log_prob or self.likelihood.log_prob)(self.outputs(state), batch.x, batch.mask)
+        return Joint(log_px, sum(log_pz[1:], log_pz[0]))
+
+    def complete(
+        self,
+        noise: Sequence[Tensor],
+        context: Tensor | None = None,
+        *,
+        prefix: Sequence[Tensor] = (),
+        temperature: float = 1.0,
+    ) -> tuple[Tensor, ...]:
+        """Draws latents from the prior, of all groups or of those below a given prefix.
+
+        Args:
+            noise: Standard normal numbers for each group, (L, N, *group.prior_noise_shape); those of the prefix's
+                groups are not used.
+            context: What to condition on, (N, *c).
+            prefix: Latents of the first groups, (L, N, *group.shape).
+            temperature: Factor on the standard deviations of the priors.
+        """
+        state = self.start(context, (noise[0].shape[0], noise[0].shape[1]))
+        latents = []
+        for g, own in enumerate(noise):
+            z = prefix[g] if g < len(prefix) else self.prior(g, state).tempered(temperature).from_noise(own)
+            latents.append(z)
+            state = self.extend(g, state, z)
+        return tuple(latents)
+
+    def decode(self, latents: Sequence[Tensor], context: Tensor | None = None) -> RowDistribution:
+        """p(x | z, c), with batch shape (L, N)."""
+        state = self.start(context, (latents[0].shape[0], latents[0].shape[1]))
+        for g, z in enumerate(latents):
+            state = self.extend(g, state, z)
+        return self.likelihood(self.outputs(state))
+
+    # Noise, and what people do with a model.
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return next(self.parameters()).device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The type of the latents: float64 for a model of that type, else float32, whatever the networks run in."""
+        return torch.float64 if any(p.dtype == torch.float64 for p in self.parameters()) else torch.float32
+
+    @property
+    def num_latents(self) -> int:
+        """Latents of all groups together."""
+        return sum(math.prod(group.shape) for group in self.groups)
+
+    @property
+    def event_shape(self) -> tuple[int, ...]:
+        """Shape of one row."""
+        return tuple(self.likelihood.event_shape)
+
+    def posterior_noise(self, key: Key, num_samples: int, num_rows: int) -> tuple[Tensor, ...]:
+        """Noise for `infer`: num_samples draws for each of the rows that this process has of a batch."""
+        shapes = [(num_samples, num_rows, *group.noise_shape) for group in self.groups]
+        return tuple(key.normal(shape, self.dtype, axis=1) for shape in shapes)
+
+    def prior_noise(self, key: Key, num_samples: int, num_rows: int) -> tuple[Tensor, ...]:
+        """Noise for `complete`, likewise."""
+        shapes = [(num_samples, num_rows, *group.prior_noise_shape) for group in self.groups]
+        return tuple(key.normal(shape, self.dtype, axis=1) for shape in shapes)
+
+    def dataset(self, data: Data, name: str = "x") -> Dataset:
+        """Data that this is a model of, in memory, with any bits that are drawn anew at each access drawn once.
+
+        Args:
+            data: An array of rows as they are, (N, *event); a data set, of which a sample is taken if it stays on disk;
+                or its parts, of which the test part is taken.
+            name: What errors call the data.
+
+        Raises:
+            InputError: If there is no row, or the shape, a value or the kind of data is not what the model takes.
+        """
+        return as_dataset(data, self.likelihood, self.takes_context, name)
+
+    def embed(self, data: Data, batch_size: int = 1024) -> Embedding:
+        """Mean and standard deviation of the top group's posterior for each row: deterministic.
+
+        Args:
+            data: Rows, (N, *event).
+            batch_size: Rows at a time.
+
+        Returns:
+            Both (N, *shape), on the CPU.
+
+        Raises:
+            InputError: If the rows are not what the model takes, or the posterior has no moments.
+        """
+
+        def moments(batch: Batch) -> Tensor:
+            q = self.posterior(0, self.start(batch.context, (1, batch.num_rows)), self.encode(batch))
+            found = offers(q, Moments)
+            if found is None:
+                raise InputError("model", "a posterior with mean and variance", type(q).__name__)
+            return torch.stack([found.mean, found.variance.sqrt()])
+
+        mean, std = torch.cat(list(self._batches(moments, self.dataset(data), batch_size)), dim=1)
+        return Embedding(mean, std)
+
+    def reconstruct(self, data: Data, batch_size: int = 1024) -> Tensor:
+        """E[x|z] at the posterior mean of each row: deterministic, (N, *event), on the CPU."""
+
+        def decoded(batch: Batch) -> Tensor:
+            return self.decode(self.mean_path(batch), batch.context).mean.squeeze(0)
+
+        return torch.cat(list(self._batches(decoded, self.dataset(data), batch_size)))
+
+    def mean_path(self, batch: Batch) -> tuple[Tensor, ...]:
+        """The latents that noise of zeros gives, (1, N, *group.shape): of Gaussian posteriors the means, deterministic."""
+        noise = [torch.zeros(1, batch.num_rows, *g.noise_shape, dtype=self.dtype) for g in self.groups]
+        features, state = self.encode(batch), self.start(batch.context, (1, batch.num_rows))
+        latents = []
+        for g, own in enumerate(noise):
+            latents.append(self.posterior(g, state, features).from_noise(own.to(batch.x.device)))
+            state = self.extend(g, state, latents[-1])
+        return tuple(latents)
+
+    def sample(
+        self,
+        n: int,
+        *,
+        temperature: float = 1.0,
+        mean: bool = False,
+        context: Tensor | None = None,
+        seed: int | None = None,
+        batch_size: int = 1024,
+    ) -> Tensor:
+        """New rows: z ~ p(z|c), then x ~ p(x|z, c).
+
+        Args:
+            n: How many.
+            temperature: Factor on the standard deviations of the priors.
+            mean: Give E[x|z] instead of a draw from p(x|z).
+            context: What to condition on, (n, *c), for a model that takes a context.
+            seed: Seed of the draws; by default they differ from call to call.
+            batch_size: Rows at a time.
+
+        Returns:
+            Rows, (n, *event), on the CPU.
+        """
+        at_least(1, n=n, batch_size=batch_size)
+        if not temperature >= 0:
+            raise InputError("temperature", "at least 0", temperature)
+        source = generator(torch.seed() if seed is None else seed)
+        noise = self.prior_noise(Key(source, n), 1, n)
+        draws = source if self.device.type == "cpu" else generator(source.initial_seed(), self.device)
+        found = []
+        with evaluating(self):
+            for rows in torch.arange(n).split(batch_size):
+                own = None if context is None else context[rows].to(self.device)
+                latents = self.complete([e[:, rows].to(self.device) for e in noise], own, temperature=temperature)
+                p_x = self.decode(latents, own)
+                found.append((p_x.mean if mean else p_x.sample(generator=draws)).squeeze(0).cpu())
+        return torch.cat(found)
+
+    def _batches(self, function: Callable[[Batch], Tensor], data: Dataset, batch_size: int) -> Iterator[Tensor]:
+        """The function of each batch, without gradients, on the CPU."""
+        at_least(1, batch_size=batch_size)
+        with evaluating(self):
+            for batch in data.batches(batch_size):
+                yield function(batch.to(self.device)).cpu()
+
+    def set_precision(self, precision: torch.dtype | None) -> None:
+        """Runs the networks in this type by autocast; None runs them in their own."""
+        for module in self.modules():
+            if isinstance(module, Network):
+                module.precision = precision
+
+    def use_recipe(self, **changes: Any) -> Self:  # noqa: ANN401  fields of Recipe
+        """Changes fields of the recipe, if the model has one."""
+        if self.recipe is not None:
+            self.recipe = replace(self.recipe, **changes)
+        return self
+
+    def save(self, path: str | Path) -> None:
+        """Writes the weights, the scalings and the recipe to one safetensors file, whole or not at all."""
+        metadata = {"format": str(FORMAT), "recipe": self.recipe.to_json() if self.recipe else ""}
+        files.write_tensors(Path(path), self.state_dict(), metadata)
+
+
+@contextmanager
+def evaluating(model: nn.Module) -> Iterator[None]:
+    """Evaluation mode without gradients; the mode is restored afterwards.
+
+    The weights do not change inside, so those of networks in lower precision are cast once: autocast keeps its casts
+    until the outermost of its blocks ends.
+    """
+    training = model.training
+    model.eval()
+    try:
+        with torch.no_grad(), torch.autocast(next(model.parameters()).device.type, enabled=False):
+            yield
+    finally:
+        model.train(training)

@@ -1,0 +1,139 @@
+"""What only some models can do, as small protocols, and the one way to ask for them."""
+
+from collections.abc import Sequence
+from typing import Any, Protocol, Self, TypeVar, runtime_checkable
+
+import torch
+from torch import Tensor
+
+from variate.distributions.conditional import Conditional
+
+C = TypeVar("C")
+
+
+@runtime_checkable
+class Moments(Protocol):
+    """A conditional with a mean and variances."""
+
+    @property
+    def mean(self) -> Tensor:
+        """The mean, (*batch, *shape)."""
+
+    @property
+    def variance(self) -> Tensor:
+        """Variances of the marginals, (*batch, *shape)."""
+
+
+@runtime_checkable
+class Marginals(Protocol):
+    """A conditional whose marginals have known densities."""
+
+    def marginal_log_prob(self, z: Tensor) -> Tensor:
+        """Log-densities of the marginals, (*lead, *shape), in nats."""
+
+
+@runtime_checkable
+class Bounded(Protocol):
+    """A conditional that may not have all of R^d as its support."""
+
+    def contains(self, z: Tensor) -> Tensor:
+        """Whether each place is in the support, (*lead)."""
+
+
+@runtime_checkable
+class PerRow(Protocol):
+    """A conditional with parameters of its own for each row."""
+
+    @property
+    def batch_shape(self) -> torch.Size:
+        """The shape of the batch; its first axis is that of the rows."""
+
+    def __getitem__(self, rows: Tensor) -> Conditional:
+        """The distributions of some rows."""
+
+
+@runtime_checkable
+class Convertible(Protocol):
+    """A conditional whose parameters can be moved to another device or type."""
+
+    def to(self, *target: Any) -> Conditional:  # noqa: ANN401  as torch's
+        """The same distribution, with targets as `Tensor.to` takes them."""
+
+
+@runtime_checkable
+class Pairwise(Protocol):
+    """A conditional per row that scores places under the distributions of all rows at once."""
+
+    @staticmethod
+    def cat(parts: Sequence[Any]) -> Any:  # noqa: ANN401  of the type that offers it
+        """One conditional of the rows of several."""
+
+    def to(self, *target: Any) -> Any:  # noqa: ANN401  of the type that offers it
+        """The same distribution, with targets as `Tensor.to` takes them."""
+
+    def log_prob(self, z: Tensor, noise: Tensor | None = None) -> Tensor:
+        """Log-density of each row's place under the row's own distribution, in nats."""
+
+    def from_noise(self, noise: Tensor) -> Tensor:
+        """Draws made of standard normal noise."""
+
+    def pairwise_log_prob(self, z: Tensor) -> Tensor:
+        """The log-density of each of M places under the distributions of each of N rows, (M, N), in nats."""
+
+
+@runtime_checkable
+class Precisions(Protocol):
+    """A conditional with a mean, variances and the diagonal of the inverse covariance."""
+
+    @property
+    def mean(self) -> Tensor:
+        """The mean, (*batch, *shape)."""
+
+    @property
+    def variance(self) -> Tensor:
+        """Variances of the marginals, (*batch, *shape)."""
+
+    @property
+    def log_precision(self) -> Tensor:
+        """Log of the diagonal of the inverse covariance, (*batch, *shape)."""
+
+
+@runtime_checkable
+class Adjustable(Protocol):
+    """A conditional of a family with free parameters, in coordinates in which it is standard itself.
+
+    Attributes:
+        is_factorized: Whether the latents are independent.
+    """
+
+    is_factorized: bool
+
+    @property
+    def log_factor_shape(self) -> tuple[int, ...]:
+        """Shape of the family's free log-scales."""
+
+    @property
+    def mean(self) -> Tensor:
+        """The mean, (*batch, d)."""
+
+    @property
+    def batch_shape(self) -> torch.Size:
+        """The shape of the batch."""
+
+    def detached(self) -> Self:
+        """The same distribution, constant under differentiation."""
+
+    def as_full(self) -> "Adjustable":
+        """The same distribution in the family with any covariance."""
+
+    def adjusted(self, delta: Tensor, log_factor: Tensor, below: Tensor | None = None) -> Conditional:
+        """The member of the family with these parameters; see `Gaussian.adjusted`."""
+
+    @staticmethod
+    def cat(parts: Sequence[Any]) -> Any:  # noqa: ANN401  of the type that offers it
+        """One conditional of the rows of several."""
+
+
+def offers(conditional: Conditional, capability: type[C]) -> C | None:
+    """The conditional as something with a capability; None if it does not have it."""
+    return conditional if isinstance(conditional, capability) else None

@@ -1,0 +1,81 @@
+"""From a file to a model. Runs no code from the file."""
+
+from pathlib import Path
+from typing import TypeVar
+
+import torch
+from torch import Tensor
+
+from variate.config.recipe import FORMAT, Recipe
+from variate.errors import InputError
+from variate.models.base import Model
+from variate.models.build import from_recipe
+from variate.models.vae import VAE
+from variate.runtime import files
+from variate.runtime.random import seeded
+
+MODEL_FILE = "model.safetensors"
+"""The name of the model in a run directory."""
+
+M = TypeVar("M", bound=Model)
+
+
+def load(path: str | Path, into: M | None = None) -> M | VAE:
+    """The model in a file that `Model.save` wrote.
+
+    Args:
+        path: The model file, or a run directory that holds one.
+        into: A model with parts of one's own that takes the weights; without it the file's recipe builds the model.
+
+    Returns:
+        The model, in evaluation mode, on the CPU.
+
+    Raises:
+        InputError: If the file is absent, damaged, of a newer version, or does not fit.
+    """
+    path = Path(path)
+    if path.is_dir():
+        path = path / MODEL_FILE
+    tensors, metadata = files.read_tensors(path)
+    check_format(path, metadata)
+    if into is None and not metadata["recipe"]:
+        raise InputError(
+            str(path),
+            "a model with a recipe",
+            "one with parts of its own",
+            "build it and pass it as load(path, into=model)",
+        )
+    with seeded(0):  # the weights drawn here are replaced: the user's generator must not notice
+        model = into if into is not None else from_recipe(Recipe.from_json(metadata["recipe"]))
+    if any(tensors[name].dtype == torch.float64 for name, _ in model.named_parameters() if name in tensors):
+        model.double()
+    try:
+        model.load_state_dict(renamed(tensors, model.state_dict()))
+    except RuntimeError as error:
+        reason = str(error).splitlines()[-1].strip()
+        raise InputError(str(path), "weights that fit the model", reason) from None
+    return model.eval()
+
+
+def renamed(tensors: dict[str, Tensor], expected: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors under the names that the model has for them.
+
+    A prior that is a module from elsewhere (a flow) was saved as `latent_prior.NAME` before it had a wrapper.
+    """
+    moved = {name.replace("latent_prior.", "latent_prior.distribution.", 1): name for name in tensors}
+    return {new if new in expected and old not in expected else old: tensors[old] for new, old in moved.items()}
+
+
+def check_format(path: Path, metadata: dict[str, str]) -> None:
+    """Refuses files of a newer version, and files that hold no model.
+
+    Raises:
+        InputError: If it is such a file.
+    """
+    version = metadata.get("format", "")
+    if not version.isdecimal() or "recipe" not in metadata:
+        raise InputError(str(path), "a model of variate", "a file without a format and a recipe")
+    if int(version) > FORMAT:
+        raise InputError(
+            str(path), f"a format up to {FORMAT}", f"format {version}", "upgrade with `pip install -U variate`"
+        )

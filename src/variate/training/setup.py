@@ -1,0 +1,140 @@
+"""What a run is: rows and options checked, completed and brought to the device, the same on every process."""
+
+import copy
+import dataclasses
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+
+from variate.config.defaults import choose_training
+from variate.config.recipe import TrainingOptions
+from variate.data.dataset import Dataset, Splits
+from variate.errors import InputError, at_least, did_you_mean, unknown
+from variate.models.base import Model
+from variate.models.checked import Data, check, drawn, from_rows
+from variate.objectives import OBJECTIVES, objective
+from variate.runtime.distributed import Processes
+from variate.training.batches import Batches, ResidentBatches, StreamedBatches
+from variate.training.cost import multiplications
+from variate.training.hardware import settle
+from variate.training.schedule import SCHEDULES
+
+PROBES = 16
+"""Rows by which processes tell whether they were given the same data."""
+
+
+class Job(NamedTuple):
+    """What is to be done, complete.
+
+    Attributes:
+        train: Training rows.
+        some: Training rows in memory: all, or a sample of those on disk.
+        validation: Rows held out, in memory.
+        options: Without any auto.
+        steps: Number of steps of the whole run.
+        identity: What a checkpoint must be of to be resumed.
+    """
+
+    train: Dataset
+    some: Dataset
+    validation: Dataset | None
+    options: TrainingOptions
+    steps: int
+    identity: str
+
+
+def prepare(
+    model: Model,
+    data: Data,
+    validation: Data | None,
+    options: TrainingOptions,
+    overrides: dict[str, Any],
+    processes: Processes,
+) -> Job:
+    """Checks rows and options, fills in what is open and moves the model to the device.
+
+    Raises:
+        InputError: If rows or options cannot be used.
+    """
+    train = training_rows(model, data)
+    some = train.sample()
+    if not some.transforms:
+        check(some, model.likelihood, model.takes_context, "train")
+    held_out = data.validation if isinstance(data, Splits) and validation is None else validation
+    held_out = model.dataset(held_out, "validation") if held_out is not None and len(held_out) else None
+    cost = multiplications(model, drawn(some.select(np.arange(1)), 0))
+    options = complete(options, overrides, len(train), cost)
+    steps = max(1, round((options.epochs or 1) * len(train) / (options.batch_size or 1)))
+    options = settle(options, model, steps, cost, processes.world)
+    processes.check_shareable(options.batch_size or 1, model.modules())
+    processes.take_gpu(options.device)
+    model.to(options.device)
+    model.set_precision(torch.bfloat16 if options.precision == "bfloat16" else None)
+    model.use_recipe(training=options)
+    portable = dataclasses.replace(options, threads=None)  # threads are the machine's, and not the run's
+    identity = model.recipe.to_json() if model.recipe else f"{portable} {(len(train), *train.shape)}"
+    return Job(train, some, held_out, options, steps, identity)
+
+
+def training_rows(model: Model, data: Data) -> Dataset:
+    """The training rows of what was passed as data; they may stay on disk."""
+    if isinstance(data, Splits):
+        data = data.train
+    found = data if isinstance(data, Dataset) else from_rows(data, model.likelihood, "train")
+    if not len(found):
+        raise InputError("train", "at least one row", "none")
+    return found
+
+
+def batches_of(model: Model, job: Job, processes: Processes) -> Batches:
+    """What gives the rows of each step."""
+    size, seed = job.options.batch_size or 1, job.options.seed
+    if job.train.in_memory:
+        return ResidentBatches(job.train, size, seed, processes, model.device)
+    likelihood = copy.deepcopy(model.likelihood).cpu()
+    return StreamedBatches(job.train, size, seed, processes, model.device, likelihood)
+
+
+def start_equal(model: Model, job: Job, processes: Processes) -> None:
+    """Gives all processes the same weights.
+
+    Raises:
+        InputError: If they were given different rows or options.
+    """
+    if processes.world == 1:
+        return
+    rows = job.some.all().x
+    probe = rows[:: max(1, len(rows) // PROBES)].numpy().tobytes()
+    held_out = None if job.validation is None else (len(job.validation), *job.validation.shape)
+    if len(set(processes.gather((job.identity, tuple(rows.shape), held_out, probe)))) > 1:
+        raise InputError(
+            "train", "the same rows and options for all processes", "different ones", "give each process all of the rows"
+        )
+    processes.copy_from_main(model.state_dict().values())
+
+
+def complete(options: TrainingOptions, overrides: dict[str, Any], num_rows: int, cost: int) -> TrainingOptions:
+    """The options with the overrides and without open fields, checked.
+
+    Raises:
+        InputError: If a field is unknown or its value cannot be used.
+    """
+    known = {f.name for f in dataclasses.fields(TrainingOptions)}
+    for name in overrides:
+        if name not in known:
+            raise InputError(name, "a field of TrainingOptions", "an unknown name", did_you_mean(name, known))
+    options = choose_training(num_rows, dataclasses.replace(options, **overrides), cost)
+    if not 1 <= (options.batch_size or 0) <= num_rows:
+        raise InputError("batch_size", f"1 to {num_rows}, the number of training rows", options.batch_size)
+    at_least(1, epochs=options.epochs)
+    if not (options.lr or 0) > 0:
+        raise InputError("lr", "a positive number", options.lr)
+    for option, known_names in (("bound", OBJECTIVES), ("schedule", SCHEDULES)):
+        if getattr(options, option) not in known_names:
+            raise unknown(option, getattr(options, option), known_names)
+    for option in ("ema", "lr_warmup"):
+        if not 0 <= getattr(options, option) < 1:
+            raise InputError(option, "at least 0 and less than 1", getattr(options, option))
+    objective(options)
+    return options

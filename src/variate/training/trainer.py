@@ -1,0 +1,378 @@
+"""`fit`: the training loop and the training step.
+
+A run is a sequence of steps. Each takes a batch of rows, draws z ~ q(z|x), scores the objective, and moves the weights
+along its gradient. Every so often the moving average of the weights is validated and the best one is kept; every so often
+the whole state is written, so that a run can be killed at any moment and resumed bit for bit.
+
+The rows of a step and all its random numbers are functions of the seed and the step's number. The loss is the mean negative
+objective in nats per *dimension*, so that learning rate and clipping mean the same for rows of any length.
+
+A step whose loss or gradient is not finite leaves the weights as they are and ends the run. On a CPU that is checked
+before the weights move. On a GPU a check would wait for the device, so the device itself stops the weights from the first
+bad step on, and the host looks every `LOOK_EVERY` steps.
+"""
+
+import math
+import signal
+import threading
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from variate.config.recipe import TrainingOptions
+from variate.data.batch import Batch
+from variate.errors import VariateWarning
+from variate.likelihoods.fused import fused
+from variate.models.base import LogProb, Model
+from variate.models.checked import Data, drawn
+from variate.models.load import MODEL_FILE
+from variate.objectives import Scored, Step, Terms, objective
+from variate.runtime import distributed
+from variate.runtime.compile import compiled
+from variate.runtime.device import threads
+from variate.runtime.distributed import Processes
+from variate.runtime.random import Key, generator, mix
+from variate.statistics import ACTIVE
+from variate.training import health, schedule
+from variate.training.monitor import Display, Metrics
+from variate.training.nonfinite import NonFiniteError, explain
+from variate.training.setup import Job, batches_of, prepare, start_equal
+from variate.training.state import Record, State
+from variate.training.validation import freeze_scale, spread, validate
+
+CHECK_STEPS = 100
+"""Validations are at least this many steps apart, and at least an epoch."""
+JUDGED_ROWS = 5_000
+"""Rows that the final check of the model's health takes."""
+LOOK_EVERY = 50
+"""On a GPU the host looks for a non-finite step every so many steps."""
+
+
+class History(NamedTuple):
+    """How a run went.
+
+    Attributes:
+        records: One dict per validation: step, epoch, the mean terms in nats per row, and which latents are collapsed.
+        best_step: Step of the weights that were kept.
+        best_elbo: Their mean validation ELBO, in nats; without validation rows, -inf.
+        stopped: "finished", "early" (no better for `patience` validations) or "interrupted".
+        options: The training options, complete.
+        warnings: What needs attention, one sentence each.
+    """
+
+    records: list[Record]
+    best_step: int
+    best_elbo: float
+    stopped: str
+    options: TrainingOptions
+    warnings: list[str]
+
+
+def fit(
+    model: Model,
+    data: Data,
+    validation: Data | None = None,
+    options: TrainingOptions | None = None,
+    *,
+    run: str | Path | None = None,
+    resume: bool = False,
+    show_progress: bool = False,
+    checkpoint_seconds: float = 30.0,
+    **overrides: Any,  # noqa: ANN401  fields of TrainingOptions, checked by name
+) -> History:
+    """Trains the model in place; it ends with the best weights.
+
+    The weights kept are a moving average, the one with the highest mean ELBO on the validation rows (the last one where
+    there are none). No global random generator is used.
+
+    Args:
+        model: The model, its scalings set (`build` does, or `fit_scaling`).
+        data: Training rows as they are, (N, *event); a data set, which may stay on disk; or splits, whose training and
+            validation parts are taken.
+        validation: Rows held out, (M, *event), for data that are no splits.
+        options: Training options; open ones are chosen.
+        run: Directory for model.safetensors, metrics.jsonl and the checkpoint; None writes nothing.
+        resume: Continue from the run directory's checkpoint.
+        show_progress: Show progress on standard error.
+        checkpoint_seconds: Least time between checkpoints.
+        **overrides: Fields of `TrainingOptions`, such as epochs=20.
+
+    Returns:
+        The history of the run.
+
+    Raises:
+        InputError: If rows or options cannot be used.
+        NonFiniteError: If a loss or gradient is not finite; the optimiser's step is not taken.
+        LostProcessError: If another process of a run by torchrun ended.
+    """
+    processes = distributed.join()
+    options = options or TrainingOptions()
+    job = processes.on_all(lambda: prepare(model, data, validation, options, overrides, processes))
+    start_equal(model, job, processes)
+    directory = Path(run) if run is not None else None
+    with processes.connection_errors(), threads(job.options.threads), _interruptible(processes) as interrupted:
+        trainer = Trainer(model, job, processes)
+        try:
+            if resume and directory:
+                trainer.state.restore(directory, job.identity)
+            stopped = trainer.train(directory, interrupted, show_progress, checkpoint_seconds)
+        finally:
+            trainer.close()
+        found = trainer.finish(stopped)
+    if directory and processes.is_main:
+        model.save(directory / MODEL_FILE)
+    processes.gather(None)  # no process continues before the model is written
+    for sentence in found * processes.is_main:
+        warnings.warn(sentence, VariateWarning, stacklevel=2)
+    progress = trainer.state.progress
+    return History(progress.records, progress.best_step, progress.best_elbo, stopped, job.options, found)
+
+
+class Loss(nn.Module):
+    """What a step minimises, as a module, so that what wraps modules (several processes) can wrap it.
+
+    Args:
+        model: The model.
+        options: Complete.
+        processes: The processes of the run.
+    """
+
+    def __init__(self, model: Model, options: TrainingOptions, processes: Processes) -> None:
+        super().__init__()
+        self.model, self.objective, self.options, self.processes = model, objective(options), options, processes
+        self.dimensions = math.prod(model.event_shape)
+        self.log_prob: LogProb | None = None
+        self.compute: Callable[..., tuple[Tensor, Tensor]] = self.of
+
+    def score(self, batch: Batch, noise: tuple[Tensor, ...], beta: Tensor) -> Scored:
+        """The objective and its terms for each row of a batch."""
+        step = Step(
+            self.model, batch, noise, beta, self.options.free_bits, self.log_prob, mean_over_processes=self.processes.mean
+        )
+        return self.objective(step)
+
+    def of(self, batch: Batch, noise: tuple[Tensor, ...], beta: Tensor) -> tuple[Tensor, Tensor]:
+        """The loss, and the means of objective, ELBO, distortion and rate in nats, (4,), float64."""
+        scored = self.score(batch, noise, beta)
+        per_row = scored.objective if batch.weight is None else batch.weight * scored.objective
+        loss = -per_row.mean() / self.dimensions
+        if self.processes.world > 1:  # not finite on one process, not finite in the mean: all stop at the same step
+            loss = loss * torch.where(loss.detach().isfinite(), 1.0, torch.nan)
+        return loss, torch.stack([scored.objective.detach(), *(t.detach() for t in scored.terms)]).double().mean(1)
+
+    def forward(self, batch: Batch, noise: tuple[Tensor, ...], beta: Tensor) -> tuple[Tensor, Tensor]:
+        """What `of` gives, perhaps compiled."""
+        return self.compute(batch, noise, beta)
+
+    def compile_as(self, how: str) -> None:
+        """Compiles the whole loss ("on"), the likelihood with its gradient ("likelihood"), or nothing ("off")."""
+        if how == "on":
+            self.compute = compiled(lambda batch, noise, beta: self.of(batch, noise, beta), large=True)
+        elif how == "likelihood":
+            self.log_prob = fused(self.model.likelihood)
+
+
+class Trainer:
+    """A run: its rows, its state, and its step.
+
+    Args:
+        model: The model, changed in place.
+        job: What is to be done.
+        processes: The processes of the run.
+    """
+
+    def __init__(self, model: Model, job: Job, processes: Processes) -> None:
+        model.train()
+        self.model, self.job, self.options, self.processes = model, job, job.options, processes
+        self.batches, self.state = batches_of(model, job, processes), State(model, job.options, processes)
+        self.warmup_steps = round(self.options.kl_warmup * len(job.train) / self.batches.batch_size)
+        self.source, self.dtype = generator(0, model.device), model.dtype
+        self.beta = torch.zeros((), device=model.device)
+        self.failed = torch.full((), -1, dtype=torch.int64, device=model.device)
+        self.judged = job.some.select(np.arange(min(JUDGED_ROWS, len(job.some))))
+        self.loss = Loss(model, self.options, processes)
+        self.rehearse()
+        self.loss.compile_as(self.options.compile)
+        self.call = processes.parallel(self.loss)
+
+    def rehearse(self) -> None:
+        """Scores a row once, so that an objective that does not fit the model is refused before anything is written."""
+        batch = drawn(self.judged.select(np.arange(1)), 0).all().to(self.model.device)
+        with torch.no_grad():
+            noise = self.model.posterior_noise(Key(self.source, 1), self.options.samples, 1)
+            Loss(self.model, self.options, Processes()).score(batch, noise, self.beta)
+
+    # The step.
+
+    def rows_and_noise(self, step: int) -> tuple[Batch, tuple[Tensor, ...]]:
+        """The rows of a step, with their transforms applied, and the noise of their posterior draws."""
+        self.source.manual_seed(mix(self.options.seed, "step", step))
+        key = Key(self.source, self.batches.batch_size, self.processes.rank, self.processes.world)
+        batch = self.batches.batch(step)
+        for transform in self.job.train.transforms:
+            batch = transform(batch, key)
+        shape = (self.options.samples, batch.num_rows)
+        noise = tuple(key.normal((*shape, *group.noise_shape), self.dtype, axis=1) for group in self.model.groups)
+        return batch, noise
+
+    def step(self) -> None:
+        """Takes the next step: rows and noise, loss, gradient, check, move.
+
+        Raises:
+            NonFiniteError: If the loss or a gradient is not finite; the weights are as before the step.
+        """
+        state, options, number = self.state, self.options, self.state.progress.step
+        batch, noise = self.rows_and_noise(number)
+        self.beta.fill_(schedule.rate_weight(number, self.warmup_steps, options.beta))
+        loss, totals = self.call(batch, noise, self.beta)
+        loss.backward()
+        norm = state.weights.gather()
+        self.check_finite(loss.detach(), norm, number)
+        if options.clip:
+            state.weights.gradient.div_((norm / options.clip).clamp(min=1))
+        lr = schedule.learning_rate(number, self.job.steps, options.lr or 0.0, options.lr_warmup, options.schedule)
+        state.weights.move(number, lr)
+        state.totals += totals
+        state.progress.step += 1
+
+    def check_finite(self, loss: Tensor, norm: Tensor, step: int) -> None:
+        """Keeps a non-finite loss or gradient from the weights.
+
+        On a GPU, where looking would wait for the device, the device holds the weights from the first bad step on.
+        """
+        if loss.device.type == "cpu":
+            if not math.isfinite(float(loss) + float(norm)):
+                raise self.explain(step)
+            return
+        bad = ~(loss + norm).isfinite()
+        self.failed = torch.where(bad & (self.failed < 0), step, self.failed)
+        self.state.weights.hold(self.failed >= 0)
+        if step % LOOK_EVERY == 0:
+            self.look()
+
+    def look(self) -> None:
+        """Raises if a step so far was not finite."""
+        step = int(self.failed)
+        if step >= 0:
+            raise self.explain(step)
+
+    def explain(self, step: int) -> NonFiniteError:
+        """Runs a failed step again and says where it went wrong."""
+        batch, noise = self.rows_and_noise(step)
+        self.loss.log_prob = None
+        score = lambda: self.loss.score(batch, noise, self.beta)  # noqa: E731
+        return explain(self.model, score, self.batches.index(step), step, self.processes)
+
+    # The loop.
+
+    def train(
+        self, directory: Path | None, interrupted: threading.Event, show_progress: bool, checkpoint_seconds: float
+    ) -> str:
+        """Steps, validations and checkpoints until the end. Returns why it ended."""
+        now, processes = self.state.progress, self.processes
+        check_every = max(CHECK_STEPS, math.ceil(len(self.job.train) / self.batches.batch_size))
+        if directory and not now.step:
+            self.save(directory)
+        metrics = Metrics(directory if processes.is_main else None, now.records)
+        saved, patience = time.monotonic(), self.options.patience or math.inf
+        dimensions = self.loss.dimensions if self.model.likelihood.is_mass else 0
+        display = Display(self.job.steps, self.batches.batch_size, dimensions, show_progress and processes.is_main)
+        (stop,) = processes.vote(0, interrupted.is_set())
+        with display.running():
+            while now.step < self.job.steps and now.checks_since_best < patience and not stop:
+                self.step()
+                display.step(now.step)
+                if now.step % check_every == 0 or now.step == self.job.steps:
+                    record = self.validate()
+                    metrics.write(record)
+                    display.check(record)
+                late = time.monotonic() - saved >= checkpoint_seconds
+                stop, due = processes.vote(now.step, interrupted.is_set(), late)
+                if directory and due:
+                    self.save(directory)
+                    saved = time.monotonic()
+        if directory:
+            self.save(directory)
+        if stop:
+            return "interrupted"
+        return "finished" if now.step >= self.job.steps else "early"
+
+    def validate(self) -> Record:
+        """Validates the average weights, keeps them if they are the best, and reports the means since the last time."""
+        self.look()
+        state, progress, job = self.state, self.state.progress, self.job
+        steps = progress.step - (progress.records[-1]["step"] if progress.records else 0)
+        state.gather_totals()
+        mean_objective, *means = (state.totals / steps).tolist()
+        state.totals.zero_()
+        record = {
+            "step": progress.step,
+            "epoch": progress.step * self.batches.batch_size / len(job.train),
+            "train_objective": mean_objective,
+            **{f"train_{name}": value for name, value in zip(Terms._fields, means, strict=True)},
+        }
+        if job.validation is None:
+            state.keep_last()
+        else:
+            freeze_scale(state.average, self.judged)
+            means = validate(state.average, job.validation, mix(self.options.seed, "validation"), self.processes)
+            record |= {f"validation_{name}": value for name, value in means.items()}
+            collapsed = spread(state.average, job.validation, self.processes) <= ACTIVE
+            record["collapsed"] = collapsed.nonzero().flatten().tolist()
+            state.keep_best(means["elbo"])
+        progress.records.append(record)
+        return record
+
+    def save(self, directory: Path) -> None:
+        """Writes the checkpoint, and beside it the best model so far; all processes call it, the first writes."""
+        self.state.gather_totals()
+        if self.processes.is_main:
+            self.state.save(directory, self.job.identity)
+            self.state.save_best(directory / MODEL_FILE)
+
+    def close(self) -> None:
+        """Gives the weights memory of their own again, and ends what reads the rows."""
+        self.state.weights.release()
+        self.batches.close()
+
+    def finish(self, stopped: str) -> list[str]:
+        """Gives the model its best weights, ready for use, and says what is wrong with it."""
+        state, job = self.state, self.job
+        self.model.load_state_dict(state.best if state.progress.records else state.average.state_dict())
+        self.model.set_precision(None)
+        self.model.eval()
+        freeze_scale(self.model, job.some)
+        judged = drawn(self.judged, mix(self.options.seed, "health"))
+        return list(health.warnings(self.model, judged, len(job.train), self.options, state.progress.step, stopped))
+
+
+@contextmanager
+def _interruptible(processes: Processes) -> Iterator[threading.Event]:
+    """Sets an event at the first Ctrl-C or SIGTERM instead of raising; a second one raises as usual.
+
+    With several processes the second one does not raise: torchrun passes on what the terminal has sent already, and kills
+    a process that does not end.
+    """
+    event = threading.Event()
+    before: dict[int, Any] = {}
+
+    def stop(number: int, _frame: FrameType | None) -> None:
+        event.set()
+        if processes.world == 1:
+            signal.signal(number, before[number])
+
+    if threading.current_thread() is threading.main_thread():
+        before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield event
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
