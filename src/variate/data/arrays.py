@@ -38,20 +38,19 @@ def from_arrays(
     Raises:
         InputError: If layout, values or shapes cannot be used.
     """
-    observed = None if mask is None else checked_mask(mask, np.shape(x), "mask")
-    values = laid_out(np.asarray(x), name)
-    observed = None if observed is None else laid_out(observed, "mask")
-    values, found, notes = told(values, observed, schema, name)
+    observed = None if mask is None else laid_out(checked_mask(mask, np.shape(x), "mask"), "mask")
+    values, found, notes = told(laid_out(np.asarray(x), name), observed, schema, name)
+    data = Dataset(InMemory(np.ascontiguousarray(values)), found, _stored(observed), name=name, notes=notes)
+    if context is None:
+        if context_mask is not None:
+            raise InputError("context", "an array, since context_mask is one", "None", "give the context too")
+        return data
     gaps = None if context_mask is None else checked_mask(context_mask, np.shape(context), "context_mask")
-    given = None if context is None else checked_context(np.asarray(context), gaps)
-    parts = {"mask": observed, "context": given, "context_mask": gaps}
-    return Dataset(
-        InMemory(np.ascontiguousarray(values)),
-        found,
-        **{part: InMemory(np.ascontiguousarray(array)) for part, array in parts.items() if array is not None},
-        name=name,
-        notes=notes,
-    )
+    return data.replace(context=_stored(checked_context(np.asarray(context), gaps)), context_mask=_stored(gaps))
+
+
+def _stored(array: np.ndarray | None) -> InMemory | None:
+    return None if array is None else InMemory(np.ascontiguousarray(array))
 
 
 def told(
@@ -66,11 +65,12 @@ def told(
     if schema is not None and values.shape[1:] != schema.shape:
         raise InputError(name, f"rows of {sides(schema.shape)}", f"rows of {sides(values.shape[1:])}")
     if schema is not None and schema.kind == "table":
-        cast, found, notes = coded_rows(full, schema, name), schema, ()
+        cast, found = coded_rows(full, schema, name), schema
+        notes: tuple[str, ...] = ()
     else:
-        kind = kinds.tell(full, image=full.ndim == 4) if schema is None else schema.kind
-        notes = kinds.notes(full, kind, asked=schema is not None)
-        cast = kinds.cast(full, kind, name)
+        kind = kinds.tell_kind(full, image=full.ndim == 4) if schema is None else schema.kind
+        notes = kinds.kind_notes(full, kind, asked=schema is not None)
+        cast = kinds.cast_to(full, kind, name)
         found = schema or Schema(kind, full.shape[1:], levels=PIXEL_LEVELS if kind == "pixels" else 0)
         if found.kind == "pixels" and cast.max() >= found.levels:
             raise InputError(name, f"levels 0 to {found.levels - 1}", f"a pixel of {cast.max()}", "scale the pixels")
@@ -103,7 +103,7 @@ def checked_context(context: np.ndarray, mask: np.ndarray | None) -> np.ndarray:
     Raises:
         InputError: If it holds other things than finite numbers.
     """
-    kinds.refuse_no_numbers(context, "context")
+    kinds.require_numbers(context, "context")
     if mask is not None:
         context = np.where(mask, context, context.dtype.type(0))
     return kinds.as_numbers(context, "context")

@@ -1,8 +1,8 @@
 """Rows with everything that belongs to them, behind one interface for memory, memory map and stream.
 
-A `Dataset` is a handful of storages of the same length. `take` gives rows by number and is deterministic. What is
-random (bits drawn from grey levels, augmentation) is a transform: the training step applies it to a batch on its device.
-torch is imported only where a batch is made, so that reading and splitting data need no torch.
+A `Dataset` is a few storages of the same length. `take` gives rows by number and is deterministic. What is random (bits
+drawn from grey levels, augmentation) is a transform, which the training step applies to a batch on its device. torch is
+imported only where a batch is made, so that reading and splitting data need no torch.
 """
 
 import dataclasses
@@ -174,3 +174,11 @@ class Splits:
     def notes(self) -> tuple[str, ...]:
         """What was assumed, changed or left out, one sentence each."""
         return self.train.notes
+
+
+def __getattr__(name: str) -> object:  # its former place, for a while
+    if name == "from_arrays":
+        from variate.data import arrays
+
+        return arrays.from_arrays
+    raise AttributeError(name)

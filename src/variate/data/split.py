@@ -1,153 +1,168 @@
-"""Rows parted into training, validation and test by one seeded permutation."""
+"""Rows split into training, validation and test parts by one seeded permutation.
+
+Of rows in memory, every row is in one of the parts. Of rows on disk, validation and test are read into memory, so they
+are at most 65,536 rows and a GiB each, and train stays on disk. Each part keeps the order of the source.
+"""
 
 import hashlib
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
 
 from variate.config.recipe import DataOptions
-from variate.data.rows import Rows, Splits
-from variate.data.storage.stream import HELD_OUT_BYTES, SAMPLE_BYTES, Rest, Streamed, spread
-from variate.data.transforms import ROWS, TEST, binarized, draw, refuse_unless_pixels
-from variate.errors import InputError
+from variate.data.dataset import Dataset, Splits
+from variate.data.source import Source
+from variate.data.storage.base import HELD_OUT_BYTES, SAMPLE_BYTES, Storage, spread
+from variate.data.transforms import ROWS, TEST, DrawBits, binarized, bits_schema, with_bits
+from variate.errors import InputError, Option, Sentence
+
+FINGERPRINT_ROWS = 1024
+"""Rows on disk that are hashed."""
 
 
-def split(rows: Rows | Streamed, options: DataOptions = DataOptions()) -> Splits:  # noqa: B008  frozen
-    """Parts the rows; an official test set stays the test part, and only validation is split off.
+def split(data: Source | Dataset, options: DataOptions = DataOptions()) -> Splits:  # noqa: B008  frozen
+    """Splits the rows; an official test set stays the test part, and only validation is split off.
 
-    Of a stream, validation and test are read into memory, and are therefore at most 65,536 rows and a GiB each; train
-    stays on disk.
-
-    Each part keeps the order of the source. With `options.binarize`, validation and test are bits drawn once, and so is
-    train unless it is to be redrawn.
+    With `options.binarize`, validation and test are bits drawn once. So is train, unless it is redrawn: it then holds
+    grey levels and has the transform `DrawBits`.
 
     Args:
-        rows: What `read` gave.
+        data: What `read` gave, or a dataset.
         options: `validation`, `test`, `split_seed` and `binarize` are used.
 
     Raises:
-        InputError: If a part would be empty, a fraction is no fraction, or the rows cannot be binarized.
+        InputError: If a part would be empty, a fraction is none, or the rows cannot be binarized.
     """
-    if isinstance(rows, Streamed):
-        return split_stream(rows, options)
-    fixed = with_bits(rows, options)
-    redraw = options.binarize == "dynamic" and rows.schema.kind == "pixels"
-    train, validation, test = indices(rows, options)
-    return Splits(
-        train=(rows if redraw else fixed).values[train],
-        validation=fixed.values[validation],
-        test=fixed.values[test] if fixed.test is None else fixed.test,
-        schema=fixed.schema,
-        notes=fixed.notes,
-        name=fixed.name,
-        fingerprint=fingerprint(fixed),
-        redraw=redraw,
-    )
+    source = data if isinstance(data, Source) else Source(data)
+    if source.data.transforms:  # grey levels whose bits are still to be drawn
+        grey = replace(source.schema, kind="pixels")
+        source, options = source.replace(schema=grey, transforms=()), replace(options, binarize="dynamic")
+    return _split_in_memory(source, options) if source.in_memory else _split_on_disk(source, options)
 
 
-def with_bits(rows: Rows, options: DataOptions) -> Rows:
-    """The rows as bits if that is asked for and `read` has not drawn them already for a model of bits."""
+def _split_in_memory(source: Source, options: DataOptions) -> Splits:
+    fixed = _binarized_if_asked(source, options)
+    redraw = options.binarize == "dynamic" and source.schema.kind == "pixels"
+    train, validation, test = _indices(source, options)
+    held_out = fixed.data.select(test) if fixed.test is None else fixed.test
+    rows = _redrawn(source.data) if redraw else fixed.data
+    return Splits(rows.select(train), fixed.data.select(validation), held_out, fingerprint(fixed))
+
+
+def _binarized_if_asked(source: Source, options: DataOptions) -> Source:
+    """The rows as bits, if that is asked for and `read` has not drawn them already for a model of bits."""
     if options.binarize == "off":
-        return rows
-    if rows.schema.kind == "binary" and rows.schema.levels:
-        late = "The bits were drawn once, when the data were read as the model's, so training does not redraw them."
-        return replace(rows, notes=(*rows.notes, late)) if options.binarize == "dynamic" else rows
-    return binarized(rows, options.split_seed)
+        return source
+    if source.schema.kind == "binary" and source.schema.levels:
+        note = "The bits were drawn once, when the data were read for the model, so training does not redraw them."
+        return source.replace(notes=(*source.notes, note)) if options.binarize == "dynamic" else source
+    return binarized(source, options.split_seed)
 
 
-def split_stream(data: Streamed, options: DataOptions) -> Splits:
-    """Parts a stream, in memory that does not grow with it beyond some 50 MB, which the choice of rows may take."""
-    grey = data.grey or refuse_fixed_bits(data, options)
-    most = data.rows.limit(HELD_OUT_BYTES)
-    sizes = [min(most, size) for size in sizes_of(len(data.rows), True, options, data.name)]
-    generator = np.random.default_rng(options.split_seed)
-    chosen = generator.choice(len(data.rows), sum(sizes), replace=False)
-    held_out = [data.rows.take(np.sort(part)) for part in np.split(chosen, sizes[:1])]
-    if grey:
-        levels, streams = data.schema.levels, (ROWS, TEST)
-        generators = [np.random.default_rng([options.split_seed, stream]) for stream in streams]
-        held_out = [draw(part, levels, own) for part, own in zip(held_out, generators, strict=True)]
-    return Splits(
-        train=Rest(data.rows, np.sort(chosen)),
-        validation=held_out[0],
-        test=held_out[1],
-        schema=replace(data.schema, kind="binary") if grey else data.schema,
-        notes=data.notes,
-        name=data.name,
-        fingerprint=stream_fingerprint(data),
-        redraw=grey,
-    )
+def _redrawn(grey: Dataset) -> Dataset:
+    """Grey levels whose bits are drawn anew in each batch."""
+    return grey.replace(schema=bits_schema(grey.schema, grey.name), transforms=(DrawBits(grey.schema.levels),))
 
 
-def refuse_fixed_bits(data: Streamed, options: DataOptions) -> bool:
-    """Whether bits are to be drawn from grey levels, which for a stream must be anew at each access."""
-    if options.binarize == "off":
-        return False
-    refuse_unless_pixels(data.schema, data.name)
+def _split_on_disk(source: Source, options: DataOptions) -> Splits:
+    """Splits rows on disk, in memory that does not grow with them beyond some 50 MB for the choice of rows."""
+    redraw = options.binarize != "off"
+    data = _redrawn(source.data) if redraw else source.data
     if options.binarize == "fixed":
         raise InputError(
-            f"--binarize fixed draws all bits once, which for {data.name} would take too much memory; use --binarize "
-            "dynamic, or --stream off"
+            "binarize",
+            "'off' or 'dynamic' for rows that stay on disk",
+            f"'fixed' for {source.name}: all of its bits, drawn once, would take too much memory",
+            Sentence("use ", Option("binarize", "dynamic"), " or ", Option("stream", "off")),
         )
-    return True
+    most = data.x.limit(HELD_OUT_BYTES)
+    sizes = [min(most, size) for size in _sizes(source, options)]
+    generator = np.random.default_rng(options.split_seed)
+    chosen = generator.choice(len(data), sum(sizes), replace=False)
+    validation, test = (data.select(np.sort(part)) for part in np.split(chosen, sizes[:1]))
+    if redraw:
+        validation = with_bits(validation, data.schema, options.split_seed, ROWS)
+        test = with_bits(test, data.schema, options.split_seed, TEST)
+    return Splits(data.without(np.sort(chosen)), validation, test, fingerprint(source))
 
 
-def indices(rows: Rows, options: DataOptions) -> tuple[np.ndarray, ...]:
-    """Which rows are train, validation and test (empty where the source has a test set of its own)."""
-    count = len(rows.values)
-    validation, test = sizes_of(count, rows.test is None, options, rows.name)
+def _indices(source: Source, options: DataOptions) -> tuple[np.ndarray, ...]:
+    """Which rows are train, validation and test (none where the source has a test set of its own)."""
+    count = len(source.data)
+    validation, test = _sizes(source, options)
     train = count - validation - test
     order = np.random.default_rng(options.split_seed).permutation(count)
     cuts = np.split(order, [train, train + validation])
     return tuple(np.sort(cut) for cut in cuts)
 
 
-def sizes_of(count: int, parts_test: bool, options: DataOptions, name: str) -> tuple[int, int]:
+def _sizes(source: Source, options: DataOptions) -> tuple[int, int]:
     """How many rows are held out for validation and for test.
 
     Raises:
-        InputError: If that leaves none to train on.
+        InputError: If that leaves no rows to train on.
     """
-    validation = part(count, options.validation, "validation")
-    test = part(count, options.test, "test") if parts_test else 0
+    count = len(source.data)
+    validation = _part_size(count, options.validation, "validation")
+    test = _part_size(count, options.test, "test") if source.test is None else 0
     if count - validation - test < 1:
         raise InputError(
-            f"{name} has {count:,} rows, of which {validation:,} would be for validation and {test:,} for test, "
-            "which leaves none to train on; give more rows, or lower --validation and --test"
+            source.name,
+            f"more than {validation + test:,} rows: {validation:,} for validation, {test:,} for test, others to train",
+            f"{count:,} rows",
+            Sentence("give more rows, or lower ", Option("validation"), " and ", Option("test")),
         )
     return validation, test
 
 
-def part(count: int, fraction: float, name: str) -> int:
-    """How many of the rows a fraction is: rounded, and at least one."""
+def _part_size(count: int, fraction: float, name: str) -> int:
+    """Number of rows of a fraction: rounded, and at least 1."""
     if not 0 < fraction < 1:
-        raise InputError(f"{name} is the part of the rows held out, more than 0 and less than 1, not {fraction}")
+        raise InputError(name, "the fraction of the rows to hold out, more than 0 and less than 1", fraction)
     return max(1, round(count * fraction))
 
 
-def fingerprint(rows: Rows | Streamed) -> str:
-    """The first 12 hexadecimal digits of the SHA-256 over type, shape and bytes of all rows."""
-    if isinstance(rows, Streamed):
-        return stream_fingerprint(rows)
+def held_out_rows(source: Source, seed: int) -> Dataset:
+    """All rows as a held-out part, to evaluate a model on other data than its own.
+
+    Rows in memory are all given, those of an official test set last. Rows on disk are read into memory, at most as many
+    as `split` holds out, spread evenly; bits are drawn once where grey levels were read for a model of bits.
+
+    Args:
+        source: What `read` gave.
+        seed: Of the bits.
+    """
+    if source.in_memory:
+        return source.all_rows()
+    rows = source.data.select(spread(len(source.data), source.x.limit(HELD_OUT_BYTES)))
+    return with_bits(rows, rows.schema, seed, ROWS) if rows.transforms else rows
+
+
+def fingerprint(source: Source) -> str:
+    """The first 12 hexadecimal digits of a SHA-256 over the data.
+
+    Of rows in memory, it is over type, shape and bytes of everything. Of rows on disk, it is over type and shape, the
+    sizes of the files, and 1,024 rows spread evenly: that is cheap, and does not notice a change of other rows that
+    keeps the sizes. Of bits drawn once, it is over the bits.
+    """
     digest = hashlib.sha256()
-    for values in (rows.values, rows.test):
-        if values is not None:
+    parts = [source.x, *([] if source.test is None else [source.test.x])]
+    parts += [storage for name, storage in source.data.storages().items() if name != "x"]
+    for storage in parts:
+        if storage.in_memory:
+            values = storage.all()
             digest.update(f"{values.dtype.str}{values.shape}".encode())
             digest.update(np.ascontiguousarray(values).data)
+        else:
+            digest.update(f"stream {storage.dtype.str}{(len(storage), *storage.shape)}{source.sizes}".encode())
+            for values in _some_rows(storage):
+                digest.update(np.ascontiguousarray(values).data)
     return digest.hexdigest()[:12]
 
 
-FINGERPRINT_ROWS = 1024
-
-
-def stream_fingerprint(data: Streamed) -> str:
-    """The same for a stream: over type and shape, the sizes of the files, and 1,024 rows spread evenly.
-
-    It is cheap, and does not notice a change of other rows that keeps the sizes.
-    """
-    rows = data.rows
-    digest = hashlib.sha256(f"stream {rows.dtype.str}{(len(rows), *rows.shape)}{data.sizes}".encode())
-    index = spread(len(rows), FINGERPRINT_ROWS)
-    for some in np.array_split(index, -(-len(index) // rows.limit(SAMPLE_BYTES))):
-        digest.update(np.ascontiguousarray(rows.take(some)).data)
-    return digest.hexdigest()[:12]
+def _some_rows(storage: Storage) -> Iterator[np.ndarray]:
+    """The rows that are hashed, in pieces of bounded size."""
+    index = spread(len(storage), FINGERPRINT_ROWS)
+    for piece in np.array_split(index, -(-len(index) // storage.limit(SAMPLE_BYTES))):
+        yield storage.take(piece)

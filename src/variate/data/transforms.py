@@ -1,30 +1,38 @@
-"""Grey levels made bits: a level v of L becomes 1 with probability v / (L - 1).
+"""Transforms: what training does to each batch. And grey levels made bits, anew in each batch or once.
 
-The draw compares v with u uniform on {0, .., L-2}: P(u < v) = v / (L - 1) exactly, in integers, so black stays 0 and
-white stays 1. A row's bits depend on the seed and its place in the source, never on how the rows are parted.
+A grey level v of L becomes 1 with probability v / (L - 1).
+
+`draw_bits` draws once: it compares v with u, uniform on {0, .., L-2}, so P(u < v) = v / (L - 1) exactly, in integers,
+and black stays 0 and white stays 1. The bits of a row depend on the seed and on its position in the source, and not on
+how the rows are split. `DrawBits` is the transform that draws anew in each batch.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from jaxtyping import UInt8
 
 from variate.config.recipe import Schema
-from variate.data.rows import Rows
+from variate.data.dataset import Dataset
+from variate.data.source import Source
+from variate.data.storage.in_memory import InMemory
 from variate.data.wording import MEANINGS
-from variate.errors import InputError
+from variate.errors import InputError, Option, Sentence
 
 if TYPE_CHECKING:
     from variate.data.batch import Batch
     from variate.runtime.random import Key
 
+ROWS, TEST = 1, 2
+"""Streams of the seed: the bits of the rows and of an official test set (or held-out rows) are independent."""
+
 
 class Transform(Protocol):
-    """What training does to each batch of its rows, on their device."""
+    """What training does to each batch, on the batch's device."""
 
     def __call__(self, batch: "Batch", key: "Key") -> "Batch":
-        """The batch changed, with random numbers from the key."""
+        """The batch changed, with the random numbers of `key`."""
 
     def expected(self, batch: "Batch") -> "Batch":
         """What the transform gives on average: scalings are set from it."""
@@ -32,7 +40,7 @@ class Transform(Protocol):
 
 @dataclass(frozen=True)
 class DrawBits:
-    """Bits that are 1 with probability grey / (levels - 1), in grey's dtype.
+    """Draws bits from grey levels: 1 with probability grey / (levels - 1), in the dtype of the grey levels.
 
     Attributes:
         levels: Number of grey levels, L.
@@ -46,22 +54,18 @@ class DrawBits:
         return batch._replace(x=(key.uniform(grey.shape) * (self.levels - 1) < grey).to(grey.dtype))
 
     def expected(self, batch: "Batch") -> "Batch":
-        """The probabilities of 1."""
+        """The batch with the probability of 1 in place of each grey level."""
         return batch._replace(x=batch.x / (self.levels - 1))
 
 
-ROWS, TEST = 1, 2
-"""Streams of the seed: the rows and an official test set are drawn independently."""
-
-
-def draw(
+def draw_bits(
     grey: UInt8[np.ndarray, "N *event"], levels: int, generator: np.random.Generator
 ) -> UInt8[np.ndarray, "N *event"]:
     """Draws every bit once.
 
     Args:
         grey: Values 0 .. levels - 1.
-        levels: L, at least 2.
+        levels: Number of grey levels, L, at least 2.
         generator: Source of the draws.
 
     Returns:
@@ -71,31 +75,54 @@ def draw(
     return (threshold < grey).view(np.uint8)
 
 
-def binarized(rows: Rows, seed: int) -> Rows:
-    """The rows as bits, drawn once.
+def with_bits(grey: Dataset, schema: Schema, seed: int, stream: int) -> Dataset:
+    """Grey levels in memory as bits, drawn once.
 
     Args:
-        rows: Pixels.
+        grey: Grey levels, with any schema or transform.
+        schema: What a row is once its bits are drawn; its `levels` are the number of grey levels.
+        seed: The same seed gives the same bits.
+        stream: `ROWS` or `TEST`: rows with different streams get independent bits.
+    """
+    bits = draw_bits(grey.x.all(), schema.levels, np.random.default_rng([seed, stream]))
+    return grey.replace(x=InMemory(bits), schema=schema, transforms=())
+
+
+def binarized(source: Source, seed: int) -> Source:
+    """Pixels in memory as bits, drawn once.
+
+    Args:
+        source: Pixels.
         seed: The same seed gives the same bits.
 
     Returns:
-        Rows of kind "binary", whose `schema.levels` still says how many grey levels there were.
+        A source of kind "binary", whose `schema.levels` still says how many grey levels there were.
 
     Raises:
         InputError: If the rows are not pixels.
     """
-    schema, test = rows.schema, rows.test
-    refuse_unless_pixels(schema, rows.name)
-    values = draw(rows.values, schema.levels, np.random.default_rng([seed, ROWS]))
-    if test is not None:
-        test = draw(test, schema.levels, np.random.default_rng([seed, TEST]))
-    return replace(rows, values=values, test=test, schema=replace(schema, kind="binary"))
+    schema = bits_schema(source.schema, source.name)
+    data = with_bits(source.data, schema, seed, ROWS)
+    test = None if source.test is None else with_bits(source.test, schema, seed, TEST)
+    return Source(data, test, source.sizes)
 
 
-def refuse_unless_pixels(schema: Schema, name: str) -> None:
-    """Only grey levels can be made bits."""
+def bits_schema(schema: Schema, name: str) -> Schema:
+    """The schema of bits drawn from grey levels.
+
+    Args:
+        schema: Of the grey levels.
+        name: What to call the data.
+
+    Raises:
+        InputError: If these are not pixels.
+    """
     if schema.kind != "pixels":
+        off, pixels = Option("binarize", "off"), Option("kind", "pixels")
         raise InputError(
-            f"binarize turns grey levels into bits, and {name} holds {MEANINGS[schema.kind]}; leave it off, "
-            "or pass --kind pixels if these are whole numbers 0 to 255"
+            "binarize",
+            "pixels, whose grey levels become bits",
+            f"{name}, which holds {MEANINGS[schema.kind]}",
+            Sentence("use ", off, ", or ", pixels, " if these are whole numbers 0 to 255"),
         )
+    return Schema("binary", schema.shape, schema.levels)

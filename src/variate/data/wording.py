@@ -1,11 +1,11 @@
-"""How numbers, shapes and names are put in the sentences for people."""
+"""How numbers, shapes and names are written in messages."""
 
 from collections.abc import Sequence
 
 from variate.config.recipe import Kind
 
 FIRST = 5
-"""How many names a sentence lists before it says "and N more"."""
+"""Number of names that a sentence lists before it says "and N more"."""
 
 MEANINGS: dict[Kind, str] = {
     "binary": "binary (only 0 and 1)",
@@ -21,14 +21,14 @@ def plural(number: int, noun: str) -> str:
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
-def listing(names: Sequence[str], first: int = FIRST) -> str:
+def list_names(names: Sequence[str], first: int = FIRST) -> str:
     """`a, b, c and 4 more`."""
     shown = ", ".join(names[:first])
     return f"{shown} and {len(names) - first:,} more" if len(names) > first else shown
 
 
 def printable(name: str) -> str:
-    """A file's name without the control characters that a terminal would obey."""
+    """A file's name without control characters, which a terminal would act on."""
     return "".join(letter if letter.isprintable() else "?" for letter in name)
 
 

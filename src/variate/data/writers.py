@@ -1,4 +1,7 @@
-"""Numbers written where a person asked for them: Parquet, CSV or npy, by the file's ending."""
+"""Rows and arrays written to a file: Parquet, CSV or npy, by the file's ending.
+
+A file is written completely or not at all.
+"""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -6,28 +9,37 @@ from pathlib import Path
 import numpy as np
 
 from variate.config.recipe import Schema
-from variate.errors import InputError
+from variate.errors import InputError, Option, Sentence
 from variate.runtime import files
 
-TABLES = (".parquet", ".csv", ".npy")
+TABLE_ENDINGS = (".parquet", ".csv", ".npy")
+
+
+TABLES = TABLE_ENDINGS  # its former name, for a while
 
 
 def new_path(out: str, endings: tuple[str, ...], overwrite: bool) -> Path:
-    """The path to write to, checked before any work is done.
+    """The path to write to, to be checked before any work is done.
+
+    Args:
+        out: The path.
+        endings: The endings that it may have.
+        overwrite: Whether a file that exists may be overwritten.
 
     Raises:
-        InputError: If the ending is not one of these, or the file is there and may not be overwritten.
+        InputError: If it has another ending, or the file exists and may not be overwritten.
     """
     path = Path(out)
     if path.suffix.lower() not in endings:
-        raise InputError(f"--out must end in {' or '.join(endings)}, got {out!r}")
+        raise InputError("out", f"a name that ends in {' or '.join(endings)}", repr(out))
     if path.exists() and not overwrite:
-        raise InputError(f"--out {out!r} exists already: choose another name, or pass --overwrite")
+        remedy = Sentence("choose another name, or use ", Option("overwrite", True))
+        raise InputError("out", "the name of a new file", f"{out!r}, which exists", remedy)
     return path
 
 
-def columns(rows: np.ndarray, schema: Schema) -> dict[str, np.ndarray]:
-    """Rows as named columns: a table's own, with its categories as text, or x0, x1, ... of anything else."""
+def named_columns(rows: np.ndarray, schema: Schema) -> dict[str, np.ndarray]:
+    """Rows as named columns: those of a table, with its categories as text; x0, x1, ... for other data."""
     flat = rows.reshape(len(rows), -1)
     if not schema.columns:
         return {f"x{i}": flat[:, i] for i in range(flat.shape[1])}
@@ -42,23 +54,24 @@ def columns(rows: np.ndarray, schema: Schema) -> dict[str, np.ndarray]:
 
 
 def write_table(path: Path, table: Mapping[str, np.ndarray]) -> None:
-    """Writes equally long columns, whole or not at all; an npy file holds them side by side as one array.
+    """Writes columns of the same length; an npy file holds them side by side as one array.
 
     Raises:
-        InputError: If an npy file is to hold a column of text.
+        InputError: If an npy file would have to hold a column of text.
     """
     if path.suffix.lower() == ".npy" and any(values.dtype.kind in "US" for values in table.values()):
-        raise InputError(f"--out {str(path)!r}: categories are text, which npy cannot hold: use .parquet or .csv")
+        expected = "a file that can hold text, since categories are text"
+        raise InputError("out", expected, repr(str(path)), "use .parquet or .csv")
     write_pieces(path, [table], len(next(iter(table.values()))))
 
 
 def write_pieces(path: Path, pieces: Iterable[Mapping[str, np.ndarray]], rows: int) -> None:
-    """Writes a table piece by piece, whole or not at all.
+    """Writes a table piece by piece.
 
     Args:
         path: The file.
-        pieces: The table's rows, some at a time, all with the same columns; of numbers for an npy file.
-        rows: How many there are in all.
+        pieces: Rows of the table, all with the same columns; numbers for an npy file.
+        rows: Number of rows of all pieces together.
     """
     with files.replacing(path) as part:
         if path.suffix.lower() == ".npy":
@@ -89,6 +102,9 @@ def _write_array_pieces(part: Path, pieces: Iterable[np.ndarray], rows: int) -> 
 
 
 def write_array(path: Path, array: np.ndarray) -> None:
-    """Writes one array as npy, whole or not at all."""
+    """Writes one array as npy."""
     with files.replacing(path) as part, part.open("wb") as file:
         np.save(file, array, allow_pickle=False)
+
+
+columns = named_columns  # its former name, for a while

@@ -1,4 +1,4 @@
-"""Whether an array fits in this machine, asked before any memory is taken for it."""
+"""Whether data fit in the memory of this machine, checked before any memory is used for them."""
 
 import os
 
@@ -9,7 +9,7 @@ GIB = 2**30
 
 
 def physical() -> int | None:
-    """Bytes of memory in this machine, or None where the system does not tell."""
+    """Bytes of memory of this machine, or None where the system does not say."""
     try:
         return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     except (AttributeError, OSError, ValueError):
@@ -17,7 +17,7 @@ def physical() -> int | None:
 
 
 def require(size: int, source: str) -> None:
-    """Refuses data that this machine cannot hold, whether they are large or a small file only claims to be.
+    """Refuses data that this machine cannot hold, whether they are large or a file only claims that they are.
 
     Args:
         size: Bytes that reading `source` would take.
@@ -29,13 +29,15 @@ def require(size: int, source: str) -> None:
     limit = physical()
     if limit is not None and size > limit:
         raise InputError(
-            f"{source} needs {size / GIB:,.1f} GiB in memory and this machine has {limit / GIB:,.1f} GiB; "
-            "give fewer rows, or smaller ones, or .npy or Parquet files, which are streamed"
+            source,
+            f"data that fit in the {limit / GIB:,.1f} GiB of memory of this machine",
+            f"data of {size / GIB:,.1f} GiB",
+            "give fewer rows, or smaller ones, or .npy or Parquet files, which are streamed",
         )
 
 
 def streams(switch: Switch, size: int) -> bool:
-    """Whether rows stay on disk: as was asked, or else where they would take more than half of the memory.
+    """Whether rows stay on disk: as the user chose, or else if they would take more than half of the memory.
 
     Args:
         switch: `DataOptions.stream`.

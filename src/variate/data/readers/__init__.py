@@ -1,1 +1,1 @@
-"""One file for each format that data come in."""
+"""Readers: one module per file format. `variate.data.readers.sources` says how to add one."""

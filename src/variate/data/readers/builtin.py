@@ -1,7 +1,8 @@
-"""Data sets with a name: `digits` from scikit-learn, and `fashion-mnist` from a local copy or its authors' repository.
+"""Built-in data sets: `digits` from scikit-learn, `fashion-mnist` from a local copy or its authors' repository.
 
-Every copy of Fashion-MNIST is checked by the SHA-256 of its pixels: files are packed differently (Debian's gzip headers
-are not the authors'), and MNIST's have the same names.
+Fashion-MNIST is looked for in the folder that VARIATE_DATA names, in the cache, and where packages put data sets; else
+it is downloaded into the cache. Every copy is checked by the SHA-256 of its pixels and not of its files, because these
+are compressed differently (Debian's gzip headers are not the authors'), and MNIST's files have the same names.
 """
 
 import hashlib
@@ -17,8 +18,8 @@ import numpy as np
 
 from variate.config.recipe import DataOptions, Schema
 from variate.data.readers import idx
-from variate.data.readers.arrays import from_array
-from variate.data.rows import Rows
+from variate.data.readers.array_sources import array_source
+from variate.data.source import Source
 from variate.errors import InputError
 
 DIGITS_LEVELS = 17
@@ -30,84 +31,87 @@ PINS = {
 }
 """SHA-256 of each part's pixels."""
 LARGEST_DOWNLOAD = 2**25
-"""Bytes; the larger file has 26 million."""
+"""Bytes; the larger of the two files has 26 million."""
 PREFIXES = (sys.prefix, "/usr/local", "/usr")
-"""Where packages put data sets, below share/datasets."""
+"""Where packages put data sets: in share/datasets below one of these."""
 TIMEOUT = 30
-"""Seconds without an answer."""
+"""Seconds without an answer from the server."""
 
 
-def read_digits(options: DataOptions, schema: Schema | None) -> Rows:
+def read_digits(options: DataOptions, schema: Schema | None) -> Source:
     """scikit-learn's 1,797 handwritten digits, grey 8x8 with 17 levels."""
     from sklearn.datasets import load_digits
 
     images = load_digits().images.astype(np.uint8)
-    return from_array(images, options, schema, name="digits", levels=DIGITS_LEVELS)
+    return array_source(images, options, schema, name="digits", levels=DIGITS_LEVELS)
 
 
-def read_fashion(options: DataOptions, schema: Schema | None) -> Rows:
+def read_fashion(options: DataOptions, schema: Schema | None) -> Source:
     """Zalando's 60,000 + 10,000 articles of clothing, grey 28x28, 8-bit."""
     train, test = next(filter(None, map(load_from, places())), None) or download()
-    return from_array(train, options, schema, name=FASHION, test=test)
+    return array_source(train, options, schema, name=FASHION, test=test)
 
 
-BUILTIN: dict[str, Callable[[DataOptions, Schema | None], Rows]] = {"digits": read_digits, FASHION: read_fashion}
+BUILTIN: dict[str, Callable[[DataOptions, Schema | None], Source]] = {"digits": read_digits, FASHION: read_fashion}
 
 
-def cache() -> Path:
+def cache_folder() -> Path:
     """Where downloads are kept."""
     base = os.environ.get("XDG_CACHE_HOME")
     return (Path(base) if base else Path.home() / ".cache") / "variate" / FASHION
 
 
 def places() -> Iterator[Path]:
-    """Folders in which a copy may lie, the first wins."""
+    """Folders that may hold a copy; the first that does is used."""
     named = os.environ.get("VARIATE_DATA")
     if named:
         yield Path(named).expanduser() / FASHION
         yield Path(named).expanduser()
-    yield cache()
+    yield cache_folder()
     for prefix in PREFIXES:
         yield Path(prefix) / "share" / "datasets" / FASHION
 
 
 def load_from(folder: Path) -> tuple[np.ndarray, np.ndarray] | None:
-    """Both parts, if the folder has whole copies of them."""
-    files = [idx.images_in(folder, part) for part in PINS]
+    """Both parts, if the folder has complete copies of them."""
+    files = [idx.idx_file(folder, part) for part in PINS]
     parts = [load_pinned(file, pin) for file, pin in zip(files, PINS.values(), strict=True) if file is not None]
     train, test = parts if len(parts) == 2 else (None, None)
     return None if train is None or test is None else (train, test)
 
 
 def load_pinned(file: Path, pin: str) -> np.ndarray | None:
-    """The images of a file, if they are the pinned ones."""
+    """The images of a file, if they have this SHA-256."""
     try:
-        values = idx.load(file)
-    except (InputError, OSError):  # a damaged copy is passed over as any other that is not the pinned one
+        values = idx.read_idx_array(file)
+    except (InputError, OSError):  # a damaged copy is ignored, like any that is not the right one
         return None
     return values if hashlib.sha256(values.data).hexdigest() == pin else None
 
 
 def download() -> tuple[np.ndarray, np.ndarray]:
-    """Fetches both parts into the cache.
+    """Downloads both parts into the cache.
 
     Raises:
-        InputError: If they cannot be had, with the three ways to have them.
+        InputError: If that fails, with the three ways to get them.
     """
-    folder = cache()
+    folder = cache_folder()
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        train, test = (fetch(f"{part}{idx.ENDINGS[0]}", pin, folder) for part, pin in PINS.items())
+        train, test = (_fetch(f"{part}{idx.IDX_ENDINGS[0]}", pin, folder) for part, pin in PINS.items())
     except (OSError, HTTPException) as error:
         raise InputError(
-            f"{FASHION} is not on this machine and could not be downloaded from {UPSTREAM} ({error}); set VARIATE_DATA "
-            "to the folder that holds it, or `apt-get install dataset-fashion-mnist`, or connect to the network"
+            FASHION,
+            "a copy on this machine, or a download",
+            f"no copy, and a download from {UPSTREAM} that failed ({error})",
+            "set VARIATE_DATA to the folder that holds it, or `apt-get install dataset-fashion-mnist`, or connect to "
+            "the network",
         ) from None
     return train, test
 
 
-def fetch(name: str, pin: str, folder: Path) -> np.ndarray:
-    """Fetches one file; it gets its name in the folder only once it is whole and checked."""
+def _fetch(name: str, pin: str, folder: Path) -> np.ndarray:
+    """Downloads one file; it gets its name in the folder only when it is complete and checked."""
     with urllib.request.urlopen(UPSTREAM + name, timeout=TIMEOUT) as answer:
         data = answer.read(LARGEST_DOWNLOAD)
     with tempfile.TemporaryDirectory(dir=folder) as temporary:
@@ -115,6 +119,7 @@ def fetch(name: str, pin: str, folder: Path) -> np.ndarray:
         file.write_bytes(data)
         values = load_pinned(file, pin)
         if values is None:
-            raise InputError(f"what came from {UPSTREAM}{name} is not {FASHION}: its checksum differs; try again later")
+            got = "a file with another checksum"
+            raise InputError(f"{UPSTREAM}{name}", f"a file of {FASHION}", got, "try again later")
         file.replace(folder / name)
     return values

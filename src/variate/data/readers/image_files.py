@@ -1,6 +1,13 @@
-"""Image files one at a time: what a header says, and pixels in their place; the one file that knows Pillow.
+"""One image file: its header, and its pixels as a row. The only module that uses Pillow.
 
-A file that cannot be read gives a `Broken` rather than an exception, so that one of thousands does not end the reading.
+    grey of 16 bits          rounded to 8 bits
+    pixels of 32 bits        refused: the header does not say their range
+    EXIF orientation         turned upright
+    colours under alpha 0    nobody sees them; set to 0
+    alpha, if not wanted     laid over black
+    an animation             its first frame
+
+A file that cannot be read gives a `BrokenImage` and no exception, so that one of thousands does not end the reading.
 """
 
 import os
@@ -13,18 +20,19 @@ from typing import Literal, NamedTuple, TypeVar
 import numpy as np
 from PIL import Image, ImageFile, UnidentifiedImageError
 
-from variate.data.readers.listing import Entry
+from variate.data.readers.image_listing import ImageEntry
 
 LARGE = 128 * 128
-"""Pixels from which threads pay: decoding lets go of the interpreter's lock, the Python around it fights for it."""
+"""Pixels per image from which threads are faster: decoding releases the interpreter's lock, the Python around it does
+not."""
 Colors = Literal["L", "RGB", "RGBA"]
 Size = tuple[int, int]
-"""Height, width."""
+"""Height and width."""
 
 CHANNELS: dict[Colors, int] = {"L": 1, "RGB": 3, "RGBA": 4}
 GREY_MODES = ("1", "L", "LA", "La", "I;16", "I;16L", "I;16B", "I;16N")
 DEEP_MODES = ("I", "F")
-"""32-bit modes, whose range no header tells."""
+"""Modes of 32 bits."""
 ORIENTATION = 0x0112
 """EXIF's tag for how the camera was held."""
 TURNS = {
@@ -39,8 +47,16 @@ TURNS = {
 SIDEWAYS = (5, 6, 7, 8)
 
 
-class Header(NamedTuple):
-    """What a file says before its pixels are decoded; `size` is after it was turned upright."""
+class ImageHeader(NamedTuple):
+    """What is known of an image before its pixels are decoded.
+
+    Attributes:
+        size: Height and width once it is turned upright.
+        colors: The narrowest mode that its pixel format needs.
+        orientation: EXIF's orientation, 1 to 8.
+        deep: Whether it is 16-bit grey.
+        animated: Whether it has several frames.
+    """
 
     size: Size
     colors: Colors
@@ -49,26 +65,32 @@ class Header(NamedTuple):
     animated: bool
 
 
-class Seen(NamedTuple):
-    """What decoding showed: pixels with colour, pixels not opaque, colours where alpha is 0."""
+class PixelFacts(NamedTuple):
+    """What the decoded pixels of an image show.
+
+    Attributes:
+        color: Whether some pixel has a colour.
+        alpha: Whether some pixel is not opaque.
+        hidden: Whether there were colours where alpha is 0.
+    """
 
     color: bool
     alpha: bool
     hidden: bool
 
 
-class Broken(NamedTuple):
-    """A file that could not be read as an image, and why."""
+class BrokenImage(NamedTuple):
+    """A file that cannot be read as an image, and why."""
 
     name: str
     reason: str
 
 
-class Good(NamedTuple):
+class ReadableImage(NamedTuple):
     """A file whose header could be read."""
 
-    entry: Entry
-    header: Header
+    entry: ImageEntry
+    header: ImageHeader
 
 
 T = TypeVar("T")
@@ -76,55 +98,55 @@ R = TypeVar("R")
 
 
 @contextmanager
-def quiet() -> Iterator[None]:
-    """Decoders' warnings are not for people; that about too many pixels is a reason to leave the file out."""
+def quiet_decoders() -> Iterator[None]:
+    """Ignores the decoders' warnings, except that about too many pixels, which becomes an error for its file."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         warnings.simplefilter("error", Image.DecompressionBombWarning)
         yield
 
 
-def mapped(function: Callable[[T], R], items: Sequence[T], threads: bool) -> list[R]:
-    """Maps in order; over threads where the images are `LARGE`."""
+def map_images(function: Callable[[T], R], items: Sequence[T], threads: bool) -> list[R]:
+    """The function of each item, in order."""
     if not threads:
         return list(map(function, items))
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         return list(pool.map(function, items))
 
 
-def read_header(entry: Entry) -> Good | Broken:
-    """Reads one header."""
+def read_image_header(entry: ImageEntry) -> ReadableImage | BrokenImage:
+    """Reads the header of one file."""
     try:
         with entry.open() as stream, Image.open(stream) as image:
-            return Good(entry, header_of(image))
-    except Exception as error:  # a broken file raises nearly anything from its decoder
-        return Broken(entry.name, reason(error))
+            return ReadableImage(entry, _header_of(image))
+    except Exception as error:  # decoders raise nearly anything on a broken file
+        return BrokenImage(entry.name, _reason(error))
 
 
-def header_of(image: ImageFile.ImageFile) -> Header:
-    """What the header says.
+def _header_of(image: ImageFile.ImageFile) -> ImageHeader:
+    """The header of an open image.
 
     Raises:
         ValueError: If the pixels are 32-bit.
     """
     if image.mode in DEEP_MODES:
         raise ValueError("32-bit pixels; save 8 bits a channel")
-    turn = orientation(image)
+    turn = _orientation(image)
     width, height = image.size
     colors: Colors = "RGBA" if image.has_transparency_data else "L" if image.mode in GREY_MODES else "RGB"
     size = (width, height) if turn in SIDEWAYS else (height, width)
-    return Header(size, colors, turn, image.mode.startswith("I;16"), getattr(image, "is_animated", False))
+    return ImageHeader(size, colors, turn, image.mode.startswith("I;16"), getattr(image, "is_animated", False))
 
 
-def orientation(image: ImageFile.ImageFile) -> int:
-    """EXIF's orientation; of a PNG only where it precedes the pixels, since Pillow decodes them to look further."""
+def _orientation(image: ImageFile.ImageFile) -> int:
+    """EXIF's orientation; of a PNG only if it precedes the pixels, because Pillow would decode them to look further."""
     if image.format == "PNG" and "exif" not in image.info:
         return 1
     return int(image.getexif().get(ORIENTATION, 1))
 
 
-def reason(error: Exception) -> str:
-    """Why a file could not be read, in a few words."""
+def _reason(error: Exception) -> str:
+    """Why a file cannot be read, in a few words."""
     if isinstance(error, UnidentifiedImageError):
         return "not an image"
     if isinstance(error, (Image.DecompressionBombError, Image.DecompressionBombWarning)):
@@ -133,28 +155,28 @@ def reason(error: Exception) -> str:
     return "truncated" if "truncated" in words.lower() else words
 
 
-def place(row: np.ndarray, file: Good, mode: Colors) -> Seen | Broken:
-    """Decodes one file into its row, (C, H, W)."""
+def decode_into(row: np.ndarray, file: ReadableImage, mode: Colors) -> PixelFacts | BrokenImage:
+    """Decodes one file into its row, (C, H, W), resized to it."""
     try:
         with file.entry.open() as stream, Image.open(stream) as image:
-            pixels = upright(image, file.header, mode)
+            pixels = _upright(image, file.header, mode)
         height, width = row.shape[1:]
         if pixels.size != (width, height):
             pixels = pixels.resize((width, height), Image.Resampling.LANCZOS)
         array = np.atleast_3d(np.asarray(pixels))
-    except Exception as error:  # a broken file raises nearly anything from its decoder
-        return Broken(file.entry.name, reason(error))
+    except Exception as error:  # decoders raise nearly anything on a broken file
+        return BrokenImage(file.entry.name, _reason(error))
     row[...] = array.transpose(2, 0, 1)
-    return look(row, file.header)
+    return _clean(row, file.header)
 
 
-def upright(image: Image.Image, header: Header, mode: Colors) -> Image.Image:
-    """The picture in a mode, turned upright."""
-    pixels = colored(eight_bit(image), header, mode)
+def _upright(image: Image.Image, header: ImageHeader, mode: Colors) -> Image.Image:
+    """The image in a mode, turned upright."""
+    pixels = _in_mode(_eight_bit(image), header, mode)
     return pixels.transpose(TURNS[header.orientation]) if header.orientation in TURNS else pixels
 
 
-def eight_bit(image: Image.Image) -> Image.Image:
+def _eight_bit(image: Image.Image) -> Image.Image:
     """Rounds 16-bit grey to 8 bits."""
     if not image.mode.startswith("I;16"):
         return image
@@ -162,16 +184,16 @@ def eight_bit(image: Image.Image) -> Image.Image:
     return Image.fromarray(((deep * 255 + 32767) // 65535).astype(np.uint8))
 
 
-def colored(image: Image.Image, header: Header, mode: Colors) -> Image.Image:
-    """The picture in a mode; where that has no alpha, over black, as colours under alpha 0 are set to black too."""
+def _in_mode(image: Image.Image, header: ImageHeader, mode: Colors) -> Image.Image:
+    """The image in a mode; without alpha it is laid over black, since colours under alpha 0 become black too."""
     if header.colors != "RGBA" or mode == "RGBA":
         return image.convert(mode)
     black = Image.new("RGBA", image.size, (0, 0, 0, 255))
     return Image.alpha_composite(black, image.convert("RGBA")).convert("RGB").convert(mode)
 
 
-def look(row: np.ndarray, header: Header) -> Seen:
-    """What a decoded row shows; colours under alpha 0, which nobody sees, are set to 0."""
+def _clean(row: np.ndarray, header: ImageHeader) -> PixelFacts:
+    """Sets colours under alpha 0 to 0, and says what the row shows."""
     alpha = hidden = False
     if len(row) == 4 and header.colors == "RGBA":
         shown = row[3] > 0
@@ -179,4 +201,4 @@ def look(row: np.ndarray, header: Header) -> Seen:
         row[:3] *= shown
         alpha = bool(row[3].min() < 255)
     color = len(row) > 1 and header.colors != "L" and bool((row[:2] != row[1:3]).any())
-    return Seen(color, alpha, hidden)
+    return PixelFacts(color, alpha, hidden)

@@ -1,73 +1,92 @@
 """A folder or .zip of images as pixels, (N, C, H, W) uint8.
 
-Two passes. The first reads headers only, so that sizes that differ are told before anything is decoded and the memory
-is known; the second decodes each file straight into its place. The colour mode is the narrowest that loses nothing:
+There are two passes. The first reads headers only, so that images of different sizes are reported before any is
+decoded, and the memory needed is known; the second decodes each file straight into its row. The colour mode is the
+narrowest that loses nothing:
 
     L < RGB < RGBA
 
-Headers bound it from above; whether any pixel has colour, or is not opaque, is seen while decoding.
+The headers bound it from above; decoding shows whether any pixel has a colour or is not opaque.
 """
 
 import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 
 from variate.config.recipe import DataOptions, Schema
-from variate.data.readers.arrays import conform
+from variate.data.dataset import Dataset
+from variate.data.readers.array_sources import conform
 from variate.data.readers.image_files import (
     CHANNELS,
     LARGE,
-    Broken,
+    BrokenImage,
     Colors,
-    Good,
-    Seen,
+    PixelFacts,
+    ReadableImage,
     Size,
-    mapped,
-    place,
-    quiet,
-    read_header,
+    decode_into,
+    map_images,
+    quiet_decoders,
+    read_image_header,
 )
-from variate.data.readers.listing import Entry, Listing, endings, refuse_none
-from variate.data.rows import Rows
-from variate.data.schema.kinds import every
-from variate.data.wording import MEANINGS, listing, plural, printable, sides
-from variate.errors import InputError
+from variate.data.readers.image_listing import (
+    ImageEntry,
+    ImageListing,
+    file_types,
+    images_in_folder,
+    images_in_zip,
+    require_images,
+)
+from variate.data.schema.kinds import WHITE, every
+from variate.data.source import Source
+from variate.data.storage.in_memory import InMemory
+from variate.data.wording import MEANINGS, list_names, plural, printable, sides
+from variate.errors import InputError, Option, Sentence
 from variate.runtime import memory
 
 
-def read_images(found: Listing, name: str, options: DataOptions, schema: Schema | None) -> Rows:
-    """Reads every image of a folder or .zip.
+def read_image_folder(path: Path, options: DataOptions, schema: Schema | None) -> Source:
+    """Reads a folder of images, with its sub-folders."""
+    return read_images(images_in_folder(path), path.resolve().name, options, schema)
+
+
+def read_image_zip(path: Path, options: DataOptions, schema: Schema | None) -> Source:
+    """Reads a .zip of images."""
+    with images_in_zip(path) as found:
+        return read_images(found, path.name, options, schema)
+
+
+def read_images(found: ImageListing, name: str, options: DataOptions, schema: Schema | None) -> Source:
+    """Reads every image of a listing.
 
     Args:
         found: The files.
         name: What to call the source.
         options: `size`, `mode` and `kind` are used.
-        schema: Of a model: images must be of its size, and of its colours or fewer.
+        schema: Of a model: images must be of its size, and have its colours or fewer.
 
     Raises:
         InputError: If there is no readable image, sizes differ, or a model cannot take them.
     """
-    refuse_none(found, name)
-    with quiet():
-        good, broken = survey(found.entries, name)
-        mode = target_mode(good, name, options, schema)
-        size = target_size(good, name, options, schema)
-        memory.require(len(good) * CHANNELS[mode] * size[0] * size[1], name)
-        values, seen, good, late = decode(good, mode, size, name)
-    kept = kept_mode(seen, mode, name, options, schema)
-    told = (*left_out(found, broken + late), *conversions(good, size, options, seen))
-    return typed(Rows(narrowed(values, mode, kept), pixels(kept, size), told, name), options, schema)
+    require_images(found, name)
+    with quiet_decoders():
+        readable, broken = _read_headers(found.entries, name)
+        mode = _mode_to_decode(readable, name, options, schema)
+        size = _target_size(readable, name, options, schema)
+        memory.require(len(readable) * CHANNELS[mode] * size[0] * size[1], name)
+        values, facts, readable, late = _decode(readable, mode, size, name)
+    kept = _mode_to_keep(facts, mode, name, options, schema)
+    if kept != mode:
+        values = np.ascontiguousarray(values[:, : CHANNELS[kept]])
+    notes = (*_omissions(found, broken + late), *_conversions(readable, size, options, facts))
+    pixels = Schema("pixels", (CHANNELS[kept], *size), levels=256)
+    return _as_kind(Source(Dataset(InMemory(values), pixels, name=name, notes=notes)), options, schema)
 
 
-def pixels(mode: Colors, size: Size) -> Schema:
-    """The schema of 8-bit images."""
-    return Schema("pixels", (CHANNELS[mode], *size), levels=256)
-
-
-def typed(rows: Rows, options: DataOptions, schema: Schema | None) -> Rows:
+def _as_kind(source: Source, options: DataOptions, schema: Schema | None) -> Source:
     """The images as the kind that was asked for or that a model takes: pixels, or bits if all are black or white.
 
     Raises:
@@ -75,160 +94,159 @@ def typed(rows: Rows, options: DataOptions, schema: Schema | None) -> Rows:
     """
     kind = schema.kind if schema is not None else options.kind or "pixels"
     if kind not in ("pixels", "binary"):
-        raise InputError(
-            f"{rows.name} holds images, whose values are pixels, not {MEANINGS[kind]}; save an array (.npy) for that"
-        )
+        got = "images, whose values are pixels"
+        raise InputError(source.name, MEANINGS[kind], got, "save an array (.npy) of these values")
     if kind == "binary" and not (schema is not None and schema.levels):
-        rows = black_and_white(rows)
-    return rows if schema is None else conform(rows, schema, options.split_seed)
+        source = _black_and_white(source)
+    return source if schema is None else conform(source, schema, options.split_seed)
 
 
-def black_and_white(rows: Rows) -> Rows:
+def _black_and_white(source: Source) -> Source:
     """Levels 0 and 255 as bits."""
-    if not every(rows.values, lambda v: (v == 0) | (v == 255)):
-        raise InputError(
-            f"{rows.name} was to be read as bits, but has grey levels between black and white; "
-            "draw bits from them with --binarize fixed or dynamic"
-        )
-    return replace(rows, values=rows.values // 255, schema=replace(rows.schema, kind="binary", levels=0))
+    values = source.x.all()
+    if not every(values, lambda v: (v == 0) | (v == WHITE)):
+        how = (Option("binarize", "fixed"), " or ", Option("binarize", "dynamic"))
+        got = "grey levels between black and white"
+        raise InputError(source.name, "bits: only black and white", got, Sentence("draw bits from them with ", *how))
+    return source.replace(x=InMemory(values // WHITE), schema=Schema("binary", source.schema.shape))
 
 
-def survey(entries: Sequence[Entry], name: str) -> tuple[list[Good], list[Broken]]:
-    """Reads all headers.
+def _read_headers(entries: Sequence[ImageEntry], name: str) -> tuple[list[ReadableImage], list[BrokenImage]]:
+    """The headers of all files.
 
     Raises:
         InputError: If none can be read.
     """
-    results = [read_header(entry) for entry in entries]
-    good = [result for result in results if isinstance(result, Good)]
-    broken = [result for result in results if isinstance(result, Broken)]
-    refuse_all_broken(good, broken, name)
-    return good, broken
+    results = [read_image_header(entry) for entry in entries]
+    readable = [result for result in results if isinstance(result, ReadableImage)]
+    broken = [result for result in results if isinstance(result, BrokenImage)]
+    _refuse_all_broken(readable, broken, name)
+    return readable, broken
 
 
-def refuse_all_broken(good: Sequence[Good], broken: Sequence[Broken], name: str) -> None:
-    """Nothing is left to learn from."""
-    if not good:
-        raise InputError(f"none of {plural(len(broken), 'image file')} in {name} could be read: {blame(broken)}")
+def _refuse_all_broken(readable: Sequence[ReadableImage], broken: Sequence[BrokenImage], name: str) -> None:
+    if not readable:
+        got = f"none in {plural(len(broken), 'image file')}: {_reasons(broken)}"
+        raise InputError(name, "at least one image that can be read", got, "give files that Pillow can read")
 
 
-def blame(broken: Sequence[Broken]) -> str:
+def _reasons(broken: Sequence[BrokenImage]) -> str:
     """`a.png (truncated), b.jpg (not an image)`."""
-    return listing([f"{printable(file.name)} ({file.reason})" for file in broken])
+    return list_names([f"{printable(file.name)} ({file.reason})" for file in broken])
 
 
-def target_size(good: Sequence[Good], name: str, options: DataOptions, schema: Schema | None) -> Size:
+def _target_size(readable: Sequence[ReadableImage], name: str, options: DataOptions, schema: Schema | None) -> Size:
     """The height and width of every row.
 
     Raises:
         InputError: If sizes differ and none was asked for, or the model's is another.
     """
-    sizes = Counter(file.header.size for file in good)
+    sizes = Counter(file.header.size for file in readable)
+    resize = Sentence("resize them with ", Option("size", _advised_size(sizes, schema)))
     if options.size is None and len(sizes) > 1:
-        raise InputError(
-            f"the images of {name} are of {len(sizes)} sizes (height x width): {census(sizes)}; "
-            f"resize them with --size {advised(sizes, schema)}"
-        )
+        got = f"images of {len(sizes)} sizes (height x width): {size_counts(sizes)}"
+        raise InputError(name, "images of one size", got, resize)
     size = options.size or next(iter(sizes))
     if min(size) < 1:
-        raise InputError(f"size is a height and a width in pixels, each at least 1, not {size}")
+        raise InputError("size", "a height and a width in pixels, each at least 1", size)
     if schema is not None and size != schema.shape[1:]:
-        raise InputError(
-            f"the images of {name} are {sides(size)}, but a row of the model is {sides(schema.shape)}"
-            + (f"; resize them with --size {advised(sizes, schema)}" if schema.is_image else "")
-        )
+        expected = f"a row of the model, {sides(schema.shape)}"
+        raise InputError(name, expected, f"images of {sides(size)}", resize if schema.is_image else "")
     return size
 
 
-def census(sizes: Counter[Size]) -> str:
+def size_counts(sizes: Counter[Size]) -> str:
     """`64x64 (120), 32x32 (3)`, the most frequent first."""
-    return listing([f"{sides(size)} ({number:,})" for size, number in sizes.most_common()])
+    return list_names([f"{sides(size)} ({number:,})" for size, number in sizes.most_common()])
 
 
-def advised(sizes: Counter[Size], schema: Schema | None) -> str:
+def _advised_size(sizes: Counter[Size], schema: Schema | None) -> Size:
     """The size to resize to: the model's, else the most frequent."""
     height, width = schema.shape[1:] if schema is not None and schema.is_image else sizes.most_common(1)[0][0]
-    return f"{height} {width}"
+    return height, width
 
 
-def target_mode(good: Sequence[Good], name: str, options: DataOptions, schema: Schema | None) -> Colors:
-    """The mode to decode to: what is asked for, else the widest that headers and model have."""
-    wanted = schema_mode(schema, name)
+def _mode_to_decode(
+    readable: Sequence[ReadableImage], name: str, options: DataOptions, schema: Schema | None
+) -> Colors:
+    """The mode to decode to: the one that was asked for, else the widest of the headers and the model."""
+    wanted = _model_mode(schema, name)
     if options.mode != "auto":
         if wanted not in (None, options.mode):
-            raise InputError(f"mode {options.mode} was asked for, but the model takes {wanted} images; leave it off")
+            remedy = Sentence("leave out ", Option("mode"))
+            raise InputError("mode", f"{wanted}, which the model takes", options.mode, remedy)
         return options.mode
-    modes: set[Colors] = {file.header.colors for file in good} | ({wanted} if wanted else set())
+    modes: set[Colors] = {file.header.colors for file in readable} | ({wanted} if wanted else set())
     return max(modes, key=CHANNELS.__getitem__)
 
 
-def schema_mode(schema: Schema | None, name: str) -> Colors | None:
-    """The mode that a model's number of channels is."""
+def _model_mode(schema: Schema | None, name: str) -> Colors | None:
+    """The mode with a model's number of channels."""
     if schema is None:
         return None
     modes = [mode for mode, channels in CHANNELS.items() if schema.is_image and channels == schema.shape[0]]
     if not modes:
-        raise InputError(f"{name} holds images, but a row of the model is {sides(schema.shape)} ({schema.kind})")
+        expected = f"a row of the model, {sides(schema.shape)} ({schema.kind})"
+        raise InputError(name, expected, "images", "give data like those that the model was trained on")
     return modes[0]
 
 
-def decode(
-    good: Sequence[Good], mode: Colors, size: Size, name: str
-) -> tuple[np.ndarray, list[Seen], list[Good], list[Broken]]:
-    """Decodes every file into its place; what turns out broken is left out."""
-    values = np.empty((len(good), CHANNELS[mode], *size), np.uint8)
-    large = max(math.prod(file.header.size) for file in good) >= LARGE
-    results = mapped(lambda task: place(values[task[0]], task[1], mode), list(enumerate(good)), threads=large)
-    broken = [result for result in results if isinstance(result, Broken)]
+def _decode(
+    readable: Sequence[ReadableImage], mode: Colors, size: Size, name: str
+) -> tuple[np.ndarray, list[PixelFacts], list[ReadableImage], list[BrokenImage]]:
+    """Decodes every file into its row; files that turn out to be broken are left out."""
+    values = np.empty((len(readable), CHANNELS[mode], *size), np.uint8)
+    large = max(math.prod(file.header.size) for file in readable) >= LARGE
+    tasks = list(enumerate(readable))
+    results = map_images(lambda task: decode_into(values[task[0]], task[1], mode), tasks, threads=large)
+    broken = [result for result in results if isinstance(result, BrokenImage)]
     if broken:
-        kept = [index for index, result in enumerate(results) if isinstance(result, Seen)]
-        good = [good[index] for index in kept]
-        refuse_all_broken(good, broken, name)
+        kept = [index for index, result in enumerate(results) if isinstance(result, PixelFacts)]
+        readable = [readable[index] for index in kept]
+        _refuse_all_broken(readable, broken, name)
         values = values[kept]
-    return values, [result for result in results if isinstance(result, Seen)], list(good), broken
+    return values, [result for result in results if isinstance(result, PixelFacts)], list(readable), broken
 
 
-def kept_mode(seen: Sequence[Seen], mode: Colors, name: str, options: DataOptions, schema: Schema | None) -> Colors:
-    """The mode of the rows: what was asked for, else a model's, else the narrowest that loses nothing.
+def _mode_to_keep(
+    facts: Sequence[PixelFacts], mode: Colors, name: str, options: DataOptions, schema: Schema | None
+) -> Colors:
+    """The mode of the rows: the one that was asked for, else a model's, else the narrowest that loses nothing.
 
     Raises:
-        InputError: If a model's has no room for the images' colours or alpha.
+        InputError: If a model's would lose the images' colours or alpha.
     """
     if options.mode != "auto":
         return mode
-    narrowest: Colors = "RGBA" if any(s.alpha for s in seen) else "RGB" if any(s.color for s in seen) else "L"
-    wanted = schema_mode(schema, name) or narrowest
+    narrowest: Colors = "RGBA" if any(f.alpha for f in facts) else "RGB" if any(f.color for f in facts) else "L"
+    wanted = _model_mode(schema, name) or narrowest
     if CHANNELS[narrowest] > CHANNELS[wanted]:
-        raise InputError(
-            f"the images of {name} are {narrowest}, but the model takes {wanted}; convert them with --mode {wanted}"
-        )
+        remedy = Sentence("convert them with ", Option("mode", wanted))
+        raise InputError(name, f"{wanted} images, which the model takes", f"{narrowest} images", remedy)
     return wanted
 
 
-def narrowed(values: np.ndarray, mode: Colors, kept: Colors) -> np.ndarray:
-    """Drops the channels that hold nothing."""
-    return values if mode == kept else np.ascontiguousarray(values[:, : CHANNELS[kept]])
-
-
-def left_out(found: Listing, broken: Sequence[Broken]) -> Iterator[str]:
-    """What was not read."""
+def _omissions(found: ImageListing, broken: Sequence[BrokenImage]) -> Iterator[str]:
+    """Notes on what was not read."""
     if broken:
-        yield f"Left out, since they could not be read as images: {plural(len(broken), 'file')}: {blame(broken)}."
+        yield f"Left out, because they cannot be read as images: {plural(len(broken), 'file')}: {_reasons(broken)}."
     if found.others:
-        yield f"Left out, since their endings are none of images: {endings(found.others)}."
+        yield f"Left out, because their endings are not those of images: {file_types(found.others)}."
 
 
-def conversions(good: Sequence[Good], size: Size, options: DataOptions, seen: Sequence[Seen]) -> Iterator[str]:
-    """What was changed in the images that were read."""
-    headers = [file.header for file in good]
+def _conversions(
+    readable: Sequence[ReadableImage], size: Size, options: DataOptions, facts: Sequence[PixelFacts]
+) -> Iterator[str]:
+    """Notes on what was changed in the images."""
+    headers = [file.header for file in readable]
     resized = [header.size for header in headers if header.size != size]
-    bent = sum(height * size[1] != width * size[0] for height, width in resized)
+    distorted = sum(height * size[1] != width * size[0] for height, width in resized)
     flat = options.mode in ("L", "RGB")
-    told = {
-        f"Resized to {sides(size)}{f' ({bent:,} changed their proportions)' if bent else ''}": len(resized),
-        "Colours under full transparency, which nobody sees, were set to 0": sum(s.hidden for s in seen),
-        "Laid over black, since their alpha channel was not wanted": sum(flat and h.colors == "RGBA" for h in headers),
+    counts = {
+        f"Resized to {sides(size)}{f' ({distorted:,} changed their proportions)' if distorted else ''}": len(resized),
+        "Colours of fully transparent pixels, which nobody sees, set to 0": sum(f.hidden for f in facts),
+        "Laid over black, to remove the alpha channel": sum(flat and h.colors == "RGBA" for h in headers),
         "Rounded to 8 bits from 16-bit grey levels": sum(header.deep for header in headers),
-        "Animated, of which the first frame was taken": sum(header.animated for header in headers),
+        "Only the first frame of an animation read": sum(header.animated for header in headers),
     }
-    return (f"{what}: {plural(number, 'image')}." for what, number in told.items() if number)
+    return (f"{what}: {plural(number, 'image')}." for what, number in counts.items() if number)

@@ -1,15 +1,17 @@
-"""NumPy's files, .npy and .npz.
+"""NumPy's files: .npy, folders of .npy, and .npz.
 
-A header is read first and its size held against the file's and the machine's, so that a broken or hostile one takes no
-memory. Nothing is unpickled.
+A header is read first, and its size is checked against that of the file and of the machine's memory, so that a broken
+or hostile file takes no memory. Nothing is unpickled.
+
+An .npz archive of several arrays gives the one that is named as in `TRAIN_KEYS`, with an official test set named as in
+`TEST_KEYS`; FILE.npz:NAME gives the array NAME.
 """
 
 import io
 import math
 import zipfile
 import zlib
-from collections.abc import Collection
-from dataclasses import replace
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import IO, NamedTuple
 
@@ -17,23 +19,22 @@ import numpy as np
 from numpy.lib import format as npy_format
 
 from variate.config.recipe import DataOptions, Schema
-from variate.data.readers.arrays import from_array, streamed
-from variate.data.readers.shards import ARRAYS, shards
-from variate.data.rows import Rows
-from variate.data.storage.stream import Streamed
-from variate.data.wording import listing
-from variate.errors import InputError, did_you_mean
+from variate.data.readers.array_sources import array_source, mapped_source
+from variate.data.readers.shards import NPY_SUFFIXES, shards
+from variate.data.source import Source
+from variate.data.wording import list_names
+from variate.errors import InputError, unknown
 from variate.runtime import memory
 
 TRAIN_KEYS = ("x", "data", "images", "train", "x_train")
-"""Names that an .npz archive of several arrays may give to its rows, the first found wins."""
+"""Names of the rows in an .npz archive of several arrays; the first that is there is taken."""
 TEST_KEYS = ("test", "x_test")
-"""Names that it may give to its official test set."""
-HEADERS = {(1, 0): npy_format.read_array_header_1_0, (2, 0): npy_format.read_array_header_2_0}
+"""Names of its official test set."""
+HEADER_READERS = {(1, 0): npy_format.read_array_header_1_0, (2, 0): npy_format.read_array_header_2_0}
 
 
-class Header(NamedTuple):
-    """What the first bytes say."""
+class NpyHeader(NamedTuple):
+    """Shape and type of an array in a file."""
 
     shape: tuple[int, ...]
     dtype: np.dtype
@@ -44,101 +45,123 @@ class Header(NamedTuple):
         return math.prod(self.shape) * self.dtype.itemsize
 
 
-def read_npy(path: Path, options: DataOptions, schema: Schema | None) -> Rows | Streamed:
-    """Reads an .npy file as rows, or a folder of them as the rows of one after the other."""
-    files, told = shards(path, ARRAYS)
-    found = [header_of(file) for file in files]
-    for file, other in zip(files, found, strict=True):
-        refuse_other(file, other, files[0], found[0])
-    files = [file for file, header in zip(files, found, strict=True) if header.shape[:1] != (0,)] or files[:1]
-    if memory.streams(options.stream, sum(header.size for header in found)):
+def read_npy(path: Path, options: DataOptions, schema: Schema | None) -> Source:
+    """Reads an .npy file, or a folder of them one after the other."""
+    files, notes = shards(path, NPY_SUFFIXES)
+    headers = [_header_of(file) for file in files]
+    _require_alike(files, headers)
+    files = [file for file, header in zip(files, headers, strict=True) if header.shape[:1] != (0,)] or files[:1]
+    size = sum(header.size for header in headers)
+    if memory.streams(options.stream, size):
         sizes = tuple(file.stat().st_size for file in files)
-        rows: Rows | Streamed = streamed([mapped(file) for file in files], options, schema, path.name, sizes)
+        source = mapped_source([_map_file(file) for file in files], options, schema, path.name, sizes)
     else:
-        memory.require(sum(header.size for header in found), path.name)
-        parts = [read_file(file) for file in files]
-        rows = from_array(parts[0] if len(parts) == 1 else np.concatenate(parts), options, schema, name=path.name)
-    return replace(rows, notes=(*told, *rows.notes))
+        memory.require(size, path.name)
+        parts = [_read_file(file) for file in files]
+        values = parts[0] if len(parts) == 1 else np.concatenate(parts)
+        source = array_source(values, options, schema, name=path.name)
+    return source.replace(notes=(*notes, *source.notes))
 
 
-def header_of(file: Path) -> Header:
-    """The header of an .npy file."""
+def _header_of(file: Path) -> NpyHeader:
     with file.open("rb") as stream:
-        return read_header(stream, file.stat().st_size, file.name)
+        return read_npy_header(stream, file.stat().st_size, file.name)
 
 
-def read_file(file: Path) -> np.ndarray:
-    """The array of an .npy file, in memory."""
+def _read_file(file: Path) -> np.ndarray:
     with file.open("rb") as stream:
-        return read_stream(stream, file.stat().st_size, file.name)
+        return read_npy_array(stream, file.stat().st_size, file.name)
 
 
-def mapped(file: Path) -> np.ndarray:
-    """The array of an .npy file whose header is in order, where it is; its rows must lie in one piece each."""
-    values = np.load(file, mmap_mode="r", allow_pickle=False) if 0 not in header_of(file).shape else read_file(file)
+def _map_file(file: Path) -> np.ndarray:
+    """The memory-mapped array of an .npy file whose header was checked; each row must lie in one piece."""
+    values = np.load(file, mmap_mode="r", allow_pickle=False) if 0 not in _header_of(file).shape else _read_file(file)
     if values.ndim > 1 and not values.flags.c_contiguous:
         raise InputError(
-            f"{file.name} is stored column by column, so its rows cannot be streamed; save its numpy.ascontiguousarray"
+            file.name,
+            "an array stored row by row, which can be streamed",
+            "one stored column by column",
+            "save its numpy.ascontiguousarray",
         )
     return values
 
 
-def refuse_other(file: Path, found: Header, first: Path, expected: Header) -> None:
-    """Shards are rows of one array."""
-    for what, ours, theirs in (
-        ("rows of shape", expected.shape[1:], found.shape[1:]),
-        ("values of type", expected.dtype, found.dtype),
-    ):
-        if ours != theirs:
-            raise InputError(f"{file.name} holds {what} {theirs}, but {first.name} {ours}; shards must be alike")
+def _require_alike(files: Sequence[Path], headers: Sequence[NpyHeader]) -> None:
+    """Refuses files whose rows are not of the shape and type of those of the first file."""
+    first = headers[0]
+    for file, header in zip(files, headers, strict=True):
+        for what, ours, theirs in (
+            ("rows of shape", first.shape[1:], header.shape[1:]),
+            ("values of type", first.dtype, header.dtype),
+        ):
+            if ours != theirs:
+                remedy = "save all files of the folder alike"
+                raise InputError(file.name, f"{what} {ours}, as in {files[0].name}", f"{what} {theirs}", remedy)
 
 
-def read_npz(path: Path, key: str | None, options: DataOptions, schema: Schema | None) -> Rows:
-    """Reads an array of an .npz archive as rows, with its official test set if it has one.
+def archive_and_key(path: Path) -> tuple[Path, str | None]:
+    """The file of FILE.npz:NAME and NAME; of any other path the path, and None."""
+    archive, colon, key = str(path).rpartition(":")
+    if colon and archive.lower().endswith(".npz") and not path.exists():
+        return Path(archive), key
+    return path, None
+
+
+def is_npz(path: Path) -> bool:
+    """Whether a path is an .npz file or FILE.npz:NAME."""
+    return archive_and_key(path)[0].suffix.lower() == ".npz"
+
+
+def read_npz(path: Path, options: DataOptions, schema: Schema | None) -> Source:
+    """Reads an array of an .npz archive, with its official test set if it has one.
 
     Args:
-        path: The archive.
-        key: Which array; else the one named as `TRAIN_KEYS`, or the only one.
+        path: The archive, or FILE.npz:NAME.
         options: How the data are read.
-        schema: Of a model, where the rows are for one.
+        schema: Of a model, if the rows are read for one.
     """
+    file, key = archive_and_key(path)
     try:
-        with zipfile.ZipFile(path) as archive:
+        with zipfile.ZipFile(file) as archive:
             keys = {name.removesuffix(".npy") for name in archive.namelist()}
-            rows, test = chosen(keys, key, path.name)
-            values = read_member(archive, rows, path)
-            held = None if test is None else read_member(archive, test, path)
+            rows, test = _chosen_keys(keys, key, file.name)
+            values = _read_member(archive, rows, file)
+            held_out = None if test is None else _read_member(archive, test, file)
     except zipfile.BadZipFile as error:
-        raise InputError(f"{path} is no whole .npz archive ({error}); save it again with numpy.savez") from None
-    return from_array(values, options, schema, name=path.name if key is None else f"{path.name}:{key}", test=held)
+        got = f"a damaged one ({error})"
+        raise InputError(str(file), "a complete .npz archive", got, "save it again with numpy.savez") from None
+    name = file.name if key is None else f"{file.name}:{key}"
+    return array_source(values, options, schema, name=name, test=held_out)
 
 
-def chosen(keys: Collection[str], key: str | None, name: str) -> tuple[str, str | None]:
-    """Which array holds the rows and which, if any, the test set."""
+def _chosen_keys(keys: Collection[str], key: str | None, name: str) -> tuple[str, str | None]:
+    """The names of the rows and, if there is one, of the test set."""
     if key is not None:
         if key not in keys:
-            raise InputError(f"{name} has no array {key!r}{did_you_mean(key, keys)}")
+            raise unknown(f"array of {name}", key, keys)
         return key, None
     if not keys:
-        raise InputError(f"{name} holds no arrays; save some with numpy.savez")
+        raise InputError(name, "an archive of arrays", "one without arrays", "save some with numpy.savez")
     rows = [known for known in TRAIN_KEYS if known in keys] or (list(keys) if len(keys) == 1 else [])
     if not rows:
         raise InputError(
-            f"{name} holds {len(keys)} arrays, {listing(sorted(keys), 10)}, and none is named as rows are "
-            f"({', '.join(TRAIN_KEYS)}); pick one with {name}:NAME"
+            name,
+            f"one array, or an array with one of the names {', '.join(TRAIN_KEYS)}",
+            f"{len(keys)} arrays: {list_names(sorted(keys), 10)}",
+            f"choose one with {name}:NAME",
         )
     return rows[0], next((known for known in TEST_KEYS if known in keys), None)
 
 
-def read_member(archive: zipfile.ZipFile, key: str, path: Path) -> np.ndarray:
+def _read_member(archive: zipfile.ZipFile, key: str, path: Path) -> np.ndarray:
     """One array of an open archive."""
     name = f"{key}.npy" if f"{key}.npy" in archive.namelist() else key
     with archive.open(name) as stream:
-        return read_stream(stream, archive.getinfo(name).file_size, f"{path.name}:{key}")
+        return read_npy_array(stream, archive.getinfo(name).file_size, f"{path.name}:{key}")
 
 
-def read_header(stream: IO[bytes] | io.BufferedIOBase, length: int, name: str) -> Header:
-    """Reads the first bytes.
+def read_npy_header(stream: IO[bytes] | io.BufferedIOBase, length: int, name: str) -> NpyHeader:
+    """Reads the header of an array in NumPy's format.
 
     Args:
         stream: At its beginning.
@@ -149,20 +172,22 @@ def read_header(stream: IO[bytes] | io.BufferedIOBase, length: int, name: str) -
         InputError: If the array is cut short, holds Python objects, or is in no format of NumPy's.
     """
     try:
-        shape, _, dtype = HEADERS[npy_format.read_magic(stream)](stream)
+        shape, _, dtype = HEADER_READERS[npy_format.read_magic(stream)](stream)
     except (ValueError, KeyError, EOFError):
-        raise InputError(f"{name} does not begin as an array of numpy.save does; save it again") from None
+        got = "a file that does not begin as one"
+        raise InputError(name, "an array as numpy.save writes it", got, "save it again") from None
     if dtype.hasobject:
-        raise InputError(f"{name} holds Python objects, which are never unpickled; save an array of numbers")
-    header = Header(shape, dtype)
+        got = "Python objects, which are never unpickled"
+        raise InputError(name, "an array of numbers", got, "save an array of numbers")
+    header = NpyHeader(shape, dtype)
     if stream.tell() + header.size > length:
-        expected = f"its header says {header.size:,} bytes of numbers"
-        raise InputError(f"{name} is cut short: {expected}, {length:,} bytes came")
+        got = f"a file that is cut short to {length:,} bytes"
+        raise InputError(name, f"{header.size:,} bytes of numbers, as its header says", got, "save it again")
     return header
 
 
-def read_stream(stream: IO[bytes] | io.BufferedIOBase, length: int, name: str) -> np.ndarray:
-    """One array in NumPy's format.
+def read_npy_array(stream: IO[bytes] | io.BufferedIOBase, length: int, name: str) -> np.ndarray:
+    """One array in NumPy's format, in memory.
 
     Args:
         stream: At its beginning, and seekable.
@@ -172,9 +197,9 @@ def read_stream(stream: IO[bytes] | io.BufferedIOBase, length: int, name: str) -
     Raises:
         InputError: If its header cannot be true, or the array is damaged.
     """
-    memory.require(read_header(stream, length, name).size, name)
+    memory.require(read_npy_header(stream, length, name).size, name)
     stream.seek(0)
     try:
         return npy_format.read_array(stream, allow_pickle=False)
     except (ValueError, EOFError, zlib.error, zipfile.BadZipFile) as error:
-        raise InputError(f"{name} is damaged ({error}); save it again") from None
+        raise InputError(name, "a complete array", f"a damaged one ({error})", "save it again") from None

@@ -1,151 +1,146 @@
-"""From what a person names to rows: which reader a source is for.
+"""Which reader a source is read by.
 
-Pillow and pyarrow are loaded only for the sources that need them.
+A source is the name of a built-in data set or a path. The first entry of `READERS` that takes the path reads it.
+
+To add a reader for a format, write one module and add one line here:
+
+1. `readers/NAME.py` with `read_NAME(path, options, schema) -> Source`. It reads the path (`variate.data.source.Source`
+   says what comes out), takes `schema` as what a model expects, and raises `InputError` about content that cannot be
+   used. Arrays go through `array_sources.array_source`, tables through `tables.table_source`; these tell the kinds, and
+   fit the rows to a model.
+2. A line of `READERS`: what the reader takes (`has_suffix`, or any test of a path), where the function is, which of the
+   options it uses, and how to call the format in a message. The module is imported only when it is needed, so it may
+   import what is slow to load.
+
+A built-in data set is a function in `builtin.py` and an entry of its table `BUILTIN`.
 """
 
+import importlib
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from variate.config.recipe import DataOptions, Schema
-from variate.data.readers import idx
+from variate.data.readers import idx, npy
 from variate.data.readers.builtin import BUILTIN
-from variate.data.readers.npy import read_npy, read_npz
-from variate.data.readers.shards import TABLES, kind_of
-from variate.data.rows import Rows
-from variate.data.storage.stream import Streamed
-from variate.errors import InputError, did_you_mean
+from variate.data.readers.shards import NPY_SUFFIXES, PARQUET_SUFFIXES, is_file_or_shards
+from variate.data.source import Source
+from variate.errors import InputError, Option, Sentence, did_you_mean
 
-UNDERSTOOD = (
-    f"a built-in data set ({', '.join(BUILTIN)}), a folder or .zip of images, an array (.npy, .npz), "
-    "MNIST's format (idx, plain or .gz), a table (.csv, .tsv, .parquet), or a folder of .npy or .parquet files"
-)
-IMAGE_OPTIONS = ("size", "mode")
-TABLE_OPTIONS = ("columns", "drop")
+ReadFunction = Callable[[Path, DataOptions, Schema | None], Source]
+
+NEEDED = {
+    "size": "a folder or .zip of images",
+    "mode": "a folder or .zip of images",
+    "columns": "a table",
+    "drop": "a table",
+    "stream": ".npy or .parquet files, or a folder of them",
+}
+"""Options that only some readers use, and what they are for."""
+IMAGE_OPTIONS, TABLE_OPTIONS = ("size", "mode"), ("columns", "drop")
 
 
 class Reader(NamedTuple):
-    """A function that reads, and the options that it has no use for."""
+    """One line of the table of readers.
 
-    read: Callable[[Path, DataOptions, Schema | None], Rows | Streamed]
-    unused: tuple[str, ...] = (*IMAGE_OPTIONS, *TABLE_OPTIONS)
-    streams: bool = False
+    Attributes:
+        takes: Whether the reader is for a path that exists.
+        home: The module in `variate.data.readers` and the function that reads, as MODULE.FUNCTION.
+        uses: Names of the options in `NEEDED` that it uses.
+        format: What it reads, for a message; empty where another line says it.
+    """
+
+    takes: Callable[[Path], bool]
+    home: str
+    uses: tuple[str, ...] = ()
+    format: str = ""
+
+    def load(self) -> ReadFunction:
+        """The function that reads."""
+        module, function = self.home.split(".")
+        found: Any = getattr(importlib.import_module(f"variate.data.readers.{module}"), function)
+        return found
 
 
-READERS = {
-    ".npy": Reader(read_npy, streams=True),
-    ".zip": Reader(lambda *given: read_image_zip(*given), TABLE_OPTIONS),
-    **dict.fromkeys((".csv", ".tsv"), Reader(lambda *given: read_csv_file(*given), IMAGE_OPTIONS)),
-    **dict.fromkeys(TABLES, Reader(lambda *given: read_parquet_files(*given), IMAGE_OPTIONS, streams=True)),
-}
-"""By a file's ending, or that of the files of a folder."""
+def has_suffix(*suffixes: str) -> Callable[[Path], bool]:
+    """A test of a path: whether it is a file with one of these endings."""
+    return lambda path: path.suffix.lower() in suffixes and not path.is_dir()
+
+
+NPY, PARQUET = (partial(is_file_or_shards, suffixes=suffixes) for suffixes in (NPY_SUFFIXES, PARQUET_SUFFIXES))
+
+READERS = (
+    Reader(idx.is_idx_folder, "idx.read_idx_folder"),
+    Reader(NPY, "npy.read_npy", ("stream",), ".npy (an array), or a folder of them"),
+    Reader(npy.is_npz, "npy.read_npz", (), ".npz (arrays)"),
+    Reader(PARQUET, "parquet.read_parquet", (*TABLE_OPTIONS, "stream"), ".parquet (a table), or a folder of them"),
+    Reader(has_suffix(".csv", ".tsv"), "csv_files.read_csv", TABLE_OPTIONS, ".csv or .tsv (a table)"),
+    Reader(has_suffix(".zip"), "images.read_image_zip", IMAGE_OPTIONS, ".zip (images)"),
+    Reader(Path.is_dir, "images.read_image_folder", IMAGE_OPTIONS, "a folder of images"),
+    Reader(idx.is_idx, "idx.read_idx", (), "MNIST's format (idx, plain or .gz)"),
+)
+"""The readers; the first that takes a path reads it."""
+
+
+def understood() -> str:
+    """What `read` can read, in words."""
+    formats = [reader.format for reader in READERS if reader.format]
+    return f"a built-in data set ({', '.join(BUILTIN)}), or a file or folder: {'; '.join(formats)}"
 
 
 def read(
     source: str,
     options: DataOptions = DataOptions(),  # noqa: B008  frozen
     schema: Schema | None = None,
-) -> Rows | Streamed:
-    """Reads data, or looks through them where they are to stay on disk (`options.stream`).
+) -> Source:
+    """Reads data, or checks them where they stay on disk (`options.stream`).
 
     Args:
-        source: A built-in data set's name, or a path. `FILE.npz:NAME` picks one array of an archive.
+        source: A built-in data set's name, or a path. `FILE.npz:NAME` is one array of an archive.
         options: How they are read.
-        schema: Of a model. Then the data are read as what it takes: columns by name, categories by its codes, bits
-            drawn where it is a model of bits; kinds are its own, whatever `options` say.
+        schema: Of a model. The data are then read as what it takes: columns by name, categories by its codes, bits
+            drawn where it is a model of bits. Kinds are the model's, whatever `options` say.
 
     Raises:
-        InputError: If the source is not understood, or its content cannot be read as asked.
+        InputError: If the source is not understood, or its content cannot be read in the way asked for.
     """
     try:
-        path, key = located(source)
-        reader = reader_of(source, path, key)
-        if schema is None:
-            refuse_unused(source, options, reader)
-        return reader.read(path, options, schema)
+        if source in BUILTIN:
+            _require_used(source, options, schema, uses=())
+            return BUILTIN[source](options, schema)
+        path = Path(source).expanduser()
+        reader = _reader_of(source, path)
+        _require_used(source, options, schema, reader.uses)
+        return reader.load()(path, options, schema)
     except OSError as error:
-        raise InputError(f"{source} cannot be read ({error.strerror or error})") from None
+        raise InputError(source, "a file or folder that can be read", error.strerror or str(error)) from None
 
 
-def located(source: str) -> tuple[Path, str | None]:
-    """The path, and the array in it if the source names one."""
-    if not source:
-        raise InputError(f"the source is empty; give {UNDERSTOOD}")
-    path = Path(source).expanduser()
-    archive, colon, key = source.rpartition(":")
-    if colon and archive.lower().endswith(".npz") and not path.exists():
-        return Path(archive).expanduser(), key
-    return path, None
-
-
-def reader_of(source: str, path: Path, key: str | None) -> Reader:
-    """The reader for a source.
+def _reader_of(source: str, path: Path) -> Reader:
+    """The reader for a path.
 
     Raises:
         InputError: If there is none.
     """
-    if source in BUILTIN:
-        return Reader(lambda _, options, schema: BUILTIN[source](options, schema))
-    if path.is_dir():
-        return folder_reader(path)
-    if not path.exists():
-        hint = did_you_mean(source, BUILTIN)
-        raise InputError(f"the source {source!r} is no file, no folder and no built-in data set{hint}")
-    if path.suffix.lower() == ".npz":
-        return Reader(lambda path, options, schema: read_npz(path, key, options, schema))
-    reader = READERS.get(path.suffix.lower())
-    if reader is None and idx.is_idx(path):
-        return Reader(idx.read_idx)
-    if reader is None:
-        raise InputError(f"{source} is of no type that is understood; give {UNDERSTOOD}")
-    return reader
+    if not source:
+        raise InputError("source", understood(), "an empty text", "to read this folder, give '.'")
+    if not npy.archive_and_key(path)[0].exists():
+        known = f"a built-in data set ({', '.join(BUILTIN)}), or a file or folder that exists"
+        raise InputError("source", known, repr(source), did_you_mean(source, BUILTIN))
+    found = next((reader for reader in READERS if reader.takes(path)), None)
+    if found is None:
+        raise InputError(source, understood(), "a file of another type", "convert it to one of these")
+    return found
 
 
-def folder_reader(path: Path) -> Reader:
-    """The reader for a folder: of idx files, of shards, or of images."""
-    if idx.images_in(path, idx.TRAIN):
-        return Reader(idx.read_folder)
-    endings = kind_of(path)
-    return READERS[endings[0]] if endings else Reader(read_image_folder, TABLE_OPTIONS)
-
-
-def read_image_folder(path: Path, options: DataOptions, schema: Schema | None) -> Rows:
-    """Reads a folder of images."""
-    from variate.data.readers import images, listing
-
-    return images.read_images(listing.in_folder(path), path.resolve().name, options, schema)
-
-
-def read_image_zip(path: Path, options: DataOptions, schema: Schema | None) -> Rows:
-    """Reads a .zip of images."""
-    from variate.data.readers import images, listing
-
-    with listing.in_zip(path) as found:
-        return images.read_images(found, path.name, options, schema)
-
-
-def read_csv_file(path: Path, options: DataOptions, schema: Schema | None) -> Rows:
-    """Reads a table of text."""
-    from variate.data.readers import tables
-
-    return tables.read_table(path, options, schema)
-
-
-def read_parquet_files(path: Path, options: DataOptions, schema: Schema | None) -> Rows | Streamed:
-    """Reads a table in Parquet."""
-    from variate.data.readers import table_stream
-
-    return table_stream.read_parquet(path, options, schema)
-
-
-def refuse_unused(source: str, options: DataOptions, reader: Reader) -> None:
-    """An option that a source has no use for is refused rather than ignored."""
-    for name in reader.unused:
-        if getattr(options, name) != getattr(DataOptions(), name):
-            what = "image files" if name in IMAGE_OPTIONS else "tables"
-            raise InputError(f"--{name} is for {what}, and {source} is none; leave it out")
-    if options.stream == "on" and not reader.streams:
-        raise InputError(
-            f"--stream on is for .npy and .parquet files and folders of them, and {source} is none; leave it out, or "
-            "save the data as one of these"
-        )
+def _require_used(source: str, options: DataOptions, schema: Schema | None, uses: tuple[str, ...]) -> None:
+    """Refuses an option that would have no effect; a model's own options are not checked."""
+    if schema is not None:
+        return
+    for name, needed in NEEDED.items():
+        value = getattr(options, name)
+        is_given = value == "on" if name == "stream" else value != getattr(DataOptions(), name)
+        if is_given and name not in uses:
+            remedy = Sentence("leave out ", Option(name))
+            raise InputError(name, f"{needed} to use it on", source, remedy)

@@ -10,7 +10,7 @@ A shape that can be read in two ways is refused, and the message says how to mak
 
 import numpy as np
 
-from variate.data.schema.kinds import refuse_no_numbers
+from variate.data.schema.kinds import require_numbers
 from variate.errors import InputError
 
 CHANNELS = range(1, 5)
@@ -27,7 +27,7 @@ def laid_out(values: np.ndarray, name: str) -> np.ndarray:
     Raises:
         InputError: If it holds no rows or no numbers, or its shape has no meaning or two.
     """
-    refuse_no_numbers(values, name)
+    require_numbers(values, name)
     if 0 in values.shape:
         raise InputError(name, "at least one row with at least one value", f"an empty array of shape {values.shape}")
     if values.ndim == 2:

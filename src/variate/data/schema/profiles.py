@@ -1,7 +1,8 @@
-"""What must be known of a column to tell what it is: small, and joined piece by piece to that of the whole column.
+"""Profiles of columns: what must be known of a column to tell its kind.
 
-The joined profile equals that of the whole to the last digit, so a table read in pieces has the very columns that it
-has in memory: sums are of whole numbers, without rounding, and are taken only where they decide something.
+A profile is small, and the profiles of two pieces of a column join to that of the whole, equal to the last digit. So a
+table that is read in pieces gets the same columns as one in memory: sums are of whole numbers, without rounding, and
+are used only where all numbers of the column are whole and none is negative.
 """
 
 from collections.abc import Iterator
@@ -10,21 +11,23 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float64
 
+from variate.data.schema.kinds import is_bits, is_whole
+
 FEW = 20
 """Whole numbers with at most this many different values may be codes."""
 PIECE = 2**20
-"""Numbers summed together."""
+"""How many numbers are summed at a time."""
 NARROW = 2**21
-"""A piece of numbers below this has a sum of squares below 2^62, which is exact in 64 bits."""
+"""A piece of numbers below this has a sum of squares below 2^62, which 64 bits hold exactly."""
 
 
-class Raw(NamedTuple):
-    """A column as the file has it.
+class RawColumn(NamedTuple):
+    """A column as it is in the file.
 
     Attributes:
         name: Its name.
-        numbers: Its values; of text the positions in `words`.
-        words: Of text the different values, in any order; of numbers None.
+        numbers: Its values; for text, positions in `words`.
+        words: For text, the different values in any order; for numbers, None.
     """
 
     name: str
@@ -33,17 +36,17 @@ class Raw(NamedTuple):
 
 
 class Profile(NamedTuple):
-    """What a column, or a piece of it, is like.
+    """Summary of a column, or of a piece of it.
 
     Attributes:
         name: Its name.
-        rows: How many values there are.
-        words: Of text the different values; of numbers None.
+        rows: Number of values.
+        words: For text, the different values; for numbers, None.
         different: The different numbers, where they are few or were asked for; else None.
         bits: Whether there are only 0 and 1.
         whole: Whether there are only whole numbers.
         low: The smallest number.
-        total: Sum of the numbers, where they are whole and none is negative.
+        total: Sum of the numbers, where they are whole and none is negative; else 0.
         squares: Sum of their squares, likewise.
         ends: The first and the last number.
         steps: The smallest and the largest difference between neighbours.
@@ -67,12 +70,12 @@ class Profile(NamedTuple):
         return self.rows * self.squares - self.total**2 >= self.rows * self.total
 
 
-def profile(raw: Raw, every: bool = False) -> Profile:
+def profile(raw: RawColumn, every: bool = False) -> Profile:
     """The profile of a column.
 
     Args:
         raw: At least one row of it.
-        every: Remember every different number, however many there are.
+        every: Keep every different number, however many there are.
     """
     if raw.words is not None:
         return Profile(raw.name, len(raw.numbers), words=frozenset(raw.words))
@@ -82,19 +85,19 @@ def profile(raw: Raw, every: bool = False) -> Profile:
     return Profile(
         raw.name,
         len(values),
-        different=different(values, every),
+        different=_different(values, every),
         bits=is_bits(values),
         whole=whole,
         low=low,
-        total=sum(sums(values, 1)) if whole and low >= 0 else 0,
-        squares=sum(sums(values, 2)) if whole and low >= 0 else 0,
+        total=sum(exact_sums(values, 1)) if whole and low >= 0 else 0,
+        squares=sum(exact_sums(values, 2)) if whole and low >= 0 else 0,
         ends=(float(values[0]), float(values[-1])),
         steps=(float(steps.min()), float(steps.max())) if len(steps) else (np.inf, -np.inf),
     )
 
 
-def joined(one: Profile, other: Profile, every: bool = False) -> Profile:
-    """The profile of a column of which two pieces are known, the second after the first."""
+def joined_profile(one: Profile, other: Profile, every: bool = False) -> Profile:
+    """The profile of a column from those of two pieces, the second after the first."""
     rows = one.rows + other.rows
     if one.words is not None and other.words is not None:
         return one._replace(rows=rows, words=one.words | other.words)
@@ -114,29 +117,19 @@ def joined(one: Profile, other: Profile, every: bool = False) -> Profile:
     )
 
 
-def different(values: Float64[np.ndarray, " N"], every: bool) -> frozenset[float] | None:
-    """The different numbers; None where they are more than `FEW` and not all are wanted."""
+def _different(values: Float64[np.ndarray, " N"], every: bool) -> frozenset[float] | None:
+    """The different numbers; None where there are more than `FEW` and not all are asked for."""
     if not every and len(np.unique(values[:PIECE])) > FEW:
         return None
     found = np.unique(values)
     return frozenset(found.tolist()) if every or len(found) <= FEW else None
 
 
-def sums(values: Float64[np.ndarray, " N"], power: int) -> Iterator[int]:
-    """Sums of the pieces of whole numbers from 0, or of their squares, exact."""
+def exact_sums(values: Float64[np.ndarray, " N"], power: int) -> Iterator[int]:
+    """Exact sums of pieces of whole numbers from 0 (power 1), or of their squares (power 2)."""
     for start in range(0, len(values), PIECE):
         piece = values[start : start + PIECE]
         if piece.max() < NARROW:
             yield int((piece.astype(np.int64) ** power).sum())
         else:
             yield sum(int(value) ** power for value in piece.tolist())
-
-
-def is_bits(values: Float64[np.ndarray, " N"]) -> bool:
-    """Whether there are only 0 and 1."""
-    return bool(((values == 0) | (values == 1)).all())
-
-
-def is_whole(values: Float64[np.ndarray, " N"]) -> bool:
-    """Whether there are only whole numbers."""
-    return bool((values == np.rint(values)).all())

@@ -1,1 +1,1 @@
-"""Rows that stay on disk."""
+"""Where rows are: in memory, in memory-mapped arrays, in Parquet files, behind one interface."""

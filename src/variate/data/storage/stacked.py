@@ -1,4 +1,4 @@
-"""Arrays below one another as one array, none of which is ever in memory as a whole."""
+"""Several arrays, one after the other, used as one array without being in memory as a whole."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -8,14 +8,16 @@ from typing import Any
 import numpy as np
 
 CHUNK = 2**20
-"""Numbers looked at together, so that a check takes little memory and ends at the first misfit."""
+"""How many numbers are checked at a time: a check then takes little memory and stops early."""
 
 
 class Stacked:
-    """The rows of several arrays, one array after the other: as much of NumPy's array as telling its kind needs.
+    """The rows of several arrays, one array after the other.
+
+    It has as much of NumPy's interface as telling the kind of an array needs.
 
     Args:
-        parts: Arrays, usually memory-mapped, of one type and of one shape but for the number of rows, (n, *event).
+        parts: Arrays (n, *event), usually memory-mapped, all of one type and one shape of rows.
     """
 
     def __init__(self, parts: Sequence[np.ndarray]) -> None:
@@ -37,18 +39,18 @@ class Stacked:
         return np.concatenate(pieces).astype(self.dtype, copy=False)
 
     def take(self, index: np.ndarray) -> np.ndarray:
-        """The rows of these numbers, in memory, in this order, in a native type."""
+        """The rows with these numbers, in memory, in this order, in a native type."""
         found = np.empty((len(index), *self.shape[1:]), self.dtype)
         for number, own in grouped(index, self.starts):
             found[own] = self.parts[number][index[own] - self.starts[number]]
         return found
 
     def min(self, axis: int | None = None) -> Any:  # noqa: ANN401  as NumPy's
-        """The smallest value, or with axis 0 that of each element of a row."""
+        """The smallest value, or with axis 0 the smallest of each element of a row."""
         return self._range[0] if axis == 0 else self._range[0].min()
 
     def max(self, axis: int | None = None) -> Any:  # noqa: ANN401
-        """The largest value, or with axis 0 that of each element of a row."""
+        """The largest value, or with axis 0 the largest of each element of a row."""
         return self._range[1] if axis == 0 else self._range[1].max()
 
     @cached_property
@@ -62,21 +64,24 @@ class Stacked:
 
 
 Numbers = np.ndarray | Stacked
-"""What can be looked at piece by piece."""
+"""Numbers that can be read chunk by chunk."""
 
 
 def chunks(values: Numbers) -> Iterator[np.ndarray]:
-    """The rows in pieces of about `CHUNK` numbers."""
+    """The rows in order, in chunks of about `CHUNK` numbers."""
     step = max(1, CHUNK // max(1, math.prod(values.shape[1:])))
     return (values[start : start + step] for start in range(0, len(values), step))
 
 
 def grouped(index: np.ndarray, starts: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
-    """Which part each row is in: numbers of parts, and the places of their rows in the index, by rising row.
+    """Groups rows by the part that they are in.
 
     Args:
-        index: Numbers of rows.
-        starts: Number of the first row of each part, and of all rows.
+        index: Row numbers.
+        starts: Number of the first row of each part, and the number of all rows.
+
+    Yields:
+        The number of a part, and the positions of its rows in `index`, by rising row number.
     """
     order = np.argsort(index, kind="stable")
     owners = np.searchsorted(starts, index[order], side="right") - 1
@@ -85,5 +90,5 @@ def grouped(index: np.ndarray, starts: np.ndarray) -> Iterator[tuple[int, np.nda
 
 
 def native(dtype: np.dtype) -> np.dtype:
-    """The number type of this machine for one that may be another's, or too wide for torch."""
+    """The number type of this machine for one of another byte order, or one too wide for torch."""
     return np.dtype(np.float64) if dtype == np.longdouble else dtype.newbyteorder("=")

@@ -1,0 +1,85 @@
+"""What reading gives: rows as they were found, not yet split."""
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from variate.config.recipe import Schema
+from variate.data.dataset import Dataset
+from variate.data.storage.base import Storage
+from variate.data.storage.in_memory import InMemory
+from variate.errors import InputError
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """Data as they were read.
+
+    Attributes:
+        data: The rows, in memory or on disk. Rows on disk have the transform `DrawBits` where they are grey levels that
+            were read for a model of bits; those in memory are then bits already, drawn once.
+        test: The official test set, in memory, where the source has one.
+        sizes: Bytes of each file of rows on disk, which count towards their fingerprint.
+    """
+
+    data: Dataset
+    test: Dataset | None = None
+    sizes: tuple[int, ...] = ()
+
+    @property
+    def x(self) -> Storage:
+        """The rows."""
+        return self.data.x
+
+    @property
+    def schema(self) -> Schema:
+        """What one row is."""
+        return self.data.schema
+
+    @property
+    def name(self) -> str:
+        """What to call the data."""
+        return self.data.name
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was assumed, changed or left out, one sentence each."""
+        return self.data.notes
+
+    @property
+    def in_memory(self) -> bool:
+        """Whether the rows are in memory."""
+        return self.data.in_memory
+
+    def __len__(self) -> int:
+        """Number of rows, with those of the official test set."""
+        return len(self.data) + (0 if self.test is None else len(self.test))
+
+    def replace(self, **changes: Any) -> "Source":  # noqa: ANN401  any field of a dataset
+        """The same with some fields of the rows and of the test set changed."""
+        test = None if self.test is None else self.test.replace(**changes)
+        return dataclasses.replace(self, data=self.data.replace(**changes), test=test)
+
+    def all_rows(self) -> Dataset:
+        """All rows in their order, those of an official test set last.
+
+        Raises:
+            InputError: If bits still have to be drawn from grey levels on disk: the rows then have no fixed values.
+        """
+        if self.data.transforms:
+            raise InputError(
+                self.name,
+                "bits",
+                "grey levels on disk, from which bits are only drawn where the rows are in memory",
+                "give bits, or fewer rows",
+            )
+        return self.data if self.test is None else concatenated(self.data, self.test)
+
+
+def concatenated(one: Dataset, other: Dataset) -> Dataset:
+    """The rows of two datasets in memory with the same parts, one after the other."""
+    others = other.storages()
+    parts = {part: np.concatenate([own.all(), others[part].all()]) for part, own in one.storages().items()}
+    return one.replace(**{part: InMemory(array) for part, array in parts.items()})
