@@ -1,4 +1,10 @@
-"""The command line: a typed dataclass for each command, over the library."""
+"""The command line: a thin face of the library. Each command is a dataclass in a file of its own.
+
+A command reads its options, calls runs, tasks and reports, and prints what they return; it computes nothing. Messages
+of the library name options as in Python; `flags` says them as flags. A new command is a dataclass here and a line in
+`variate.cli.main.COMMANDS`. Help must come at once, so that these modules import torch, numpy and whatever needs them
+inside `__call__`.
+"""
 
 from variate.cli.main import COMMANDS, main
 

@@ -1,124 +1,100 @@
-"""Training: data to a run directory with a model, its numbers and its pictures."""
+"""`variate train`: from data to a run directory with a model, its numbers and its pictures."""
 
-import dataclasses
-import sys
-import warnings
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
-from variate.cli.evaluate import show_table
-from variate.cli.speech import say
-from variate.cli.use import SHOWN_ROWS
-from variate.cli.writing import write_pairs, write_rows
-from variate.config.defaults import Choice, choose
+import tyro
+
+from variate.cli.flags import as_flag
+from variate.cli.output import say, warn
 from variate.config.recipe import DataOptions, ModelOptions, Recipe, TrainingOptions
-from variate.data import Splits, Stream, describe, in_memory, read, split
-from variate.errors import InputError, VariateWarning
-from variate.runs.directory import absolute, checked_recipe, new_directory, resumed_directory
-from variate.runs.opening import run_in
-from variate.runtime import distributed as ranks
+from variate.errors import Option, Sentence
+from variate.runtime.distributed import is_main_process
 
 if TYPE_CHECKING:
-    from variate.models.vae import VAE
+    from variate.runs import Run
     from variate.training import History
 
-SAMPLES = 64
-"""Images in a picture of samples."""
+RECONSTRUCTIONS, SAMPLES = 48, 64
+"""Number of images in the pictures."""
 
 
-def train(
-    source: str,
-    out: str | None,
-    resume: bool,
-    data: DataOptions,
-    model: ModelOptions,
-    training: TrainingOptions,
-) -> None:
-    """Reads, chooses, trains, evaluates, and shows pictures, the last two on the first of several ranks only."""
-    ranks.join()
-    run = ranks.first(lambda: resumed_directory(source, out) if resume else new_directory(source, out))
-    old = ranks.first(lambda: checked_recipe(run, source, data, model, training)) if resume else None
-    parts = ranks.together(lambda: split_data(source, old.data if old else data))
-    if len(set(ranks.gathered(parts.fingerprint))) > 1:
-        raise InputError(f"{source!r} is not the same data for all processes: give every machine the same files")
-    if old and old.fingerprint != parts.fingerprint:
-        raise InputError(f"{source!r} is not the data that {str(run)!r} was trained on: they have changed since")
-    if old:
-        chosen = Choice(old, (f"likelihood {old.model.likelihood} and network {old.model.network} as in {run}",))
-    else:
-        data = dataclasses.replace(data, stream="on" if isinstance(parts.train, Stream) else "off")
-        name = ranks.first(lambda: absolute(source))
-        chosen = choose(parts.schema, len(parts.train), name, parts.fingerprint, data, model, training)
-    say(f"{describe(parts)}; {summary(*chosen)}")
-    for note in parts.notes:
-        say(f"  {note}")
-    vae, history = trained(chosen.recipe, parts, run, resume)
-    say(ending(history.stopped, history.best_step, run))
-    if history.stopped == "interrupted":
-        raise KeyboardInterrupt
-    if not ranks.leads():
-        return
-    show(vae, parts, run)
-    for sentence in history.warnings:
-        print(f"variate: warning: {sentence}", file=sys.stderr)  # noqa: T201
-    say(f"next: variate sample {run} | variate embed {run} | variate evaluate {run} | variate doctor {run}")
+@dataclass(frozen=True)
+class Train:
+    """Train a model on images or a table, and show what it learned.
+
+    DATA is digits, fashion-mnist, a folder or zip of images, a .csv, .tsv or .parquet table, an .npy or .npz array, a
+    folder of .npy or .parquet files, or MNIST-format idx files. Everything else has a default that suits the data.
+    """
+
+    source: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="DATA", name="data")]
+    """The data: a name or a path."""
+    out: str | None = None
+    """Directory of the run; by default the next free one of runs/DATA, runs/DATA-2, ..."""
+    resume: bool = False
+    """Resume a run that was interrupted or killed: the one in --out, or the latest on these data."""
+    data: DataOptions = field(default_factory=DataOptions)
+    model: ModelOptions = field(default_factory=ModelOptions)
+    training: TrainingOptions = field(default_factory=TrainingOptions)
+
+    def __call__(self) -> None:
+        """Plans, trains, evaluates and writes pictures; of several processes, only the main one does the last two."""
+        from variate.data import describe
+        from variate.runs.training import plan, train
+
+        planned = plan(self.source, self.out, self.resume, self.data, self.model, self.training)
+        say(f"{describe(planned.splits)}; {'; '.join(planned.reasons)}; {size(planned.recipe)}")
+        for note in planned.splits.notes:
+            say(Sentence("  ", note))
+        run, history = train(planned, show_progress=True)
+        say(ending(history, run.path))
+        if history.stopped == "interrupted":
+            raise KeyboardInterrupt
+        if not is_main_process():
+            return
+        close(run)
+        for sentence in history.warnings:
+            warn(sentence)
+        path = run.path
+        say(f"next: variate sample {path} | variate embed {path} | variate evaluate {path} | variate doctor {path}")
 
 
-def trained(recipe: Recipe, parts: Splits, run: Path, resume: bool) -> tuple["VAE", "History"]:
-    """Builds the model of a recipe and trains it."""
-    import torch
-
-    from variate.models.build import from_recipe, prepare
-    from variate.runtime.random import seeded
-    from variate.training import fit
-
-    levels = parts.schema.levels if parts.redraw else 0
-    with seeded(recipe.training.seed):
-        vae = from_recipe(recipe)
-        prepare(vae, torch.from_numpy(in_memory(parts.train)), levels)
-    options = recipe.training
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", VariateWarning)  # they are part of the history, and shown at the end
-        history = fit(vae, parts.train, parts.validation, options, run=run, resume=resume, levels=levels, progress=True)
-    return vae, history
-
-
-def ending(stopped: str, best_step: int, run: Path) -> str:
-    """One sentence on how training ended."""
-    kept = f"kept the weights of step {best_step:,}"
-    if stopped == "interrupted":
-        return f"interrupted: {kept}; go on with --resume --out {run}"
-    return f"{'stopped early' if stopped == 'early' else 'finished'}: {kept}, the best on the validation part"
-
-
-def split_data(source: str, options: DataOptions) -> Splits:
-    """The data, read and parted."""
-    return split(read(source, options), options)
-
-
-def summary(recipe: Recipe, reasons: tuple[str, ...]) -> str:
-    """What the model is, and why."""
+def size(recipe: Recipe) -> str:
+    """How large the model is."""
     model = recipe.model
     units = "channels" if model.network == "conv" else "units"
-    size = f"{model.depth} x {model.width} {units}, {model.latent} latents, {model.posterior} posterior"
-    return f"{'; '.join(reasons)}; {size}"
+    return f"{model.depth} x {model.width} {units}, {model.latent} latents, {model.posterior} posterior"
 
 
-def show(vae: "VAE", parts: Splits, run: Path) -> None:
-    """Evaluates on the test part, and writes samples and, of images, reconstructions into the run directory."""
-    from variate.evaluation.evaluate import evaluate as measure
+def ending(history: "History", run: Path) -> Sentence:
+    """How training ended."""
+    kept = f"kept the weights of step {history.best_step:,}"
+    if history.stopped == "interrupted":
+        go_on = (Option("resume", True), " ", Option("out", str(run)))
+        return Sentence(f"interrupted: {kept}; go on with ", *go_on)
+    how = "stopped early" if history.stopped == "early" else "finished"
+    return Sentence(f"{how}: {kept}, the best on the validation part")
 
-    if vae.recipe is None:
-        raise AssertionError("a model that was built from a recipe has one")
-    recipe = vae.recipe
-    precision = run_in(vae, "auto")
-    show_table(measure(vae, parts.test), f"test part of {parts.name}", recipe.training, precision)
-    written = [run / "model.safetensors", run / "metrics.jsonl"]
-    if recipe.schema.is_image:
-        rows = parts.test[:SHOWN_ROWS]
-        written.append(run / "reconstructions.png")
-        write_pairs(written[-1], rows, vae.reconstruct(rows).numpy(), recipe)
-    drawn = vae.sample(SAMPLES, mean=recipe.schema.is_image, seed=recipe.training.seed).numpy()
-    written.append(run / ("samples.png" if recipe.schema.is_image else "samples.csv"))
-    write_rows(written[-1], drawn, recipe)
-    say(f"wrote {', '.join(str(path) for path in written)}")
+
+def close(run: "Run") -> None:
+    """Evaluates on the test part, and writes samples and, for images, reconstructions into the run directory."""
+    from variate.evaluation.evaluate import evaluate
+    from variate.reports.evaluation import evaluation_report
+    from variate.reports.rows import write_reconstructions, write_rows
+    from variate.reports.terminal import show
+    from variate.runs.run import METRICS_FILE
+    from variate.tasks.reconstruct import reconstruct
+    from variate.tasks.sample import sample
+
+    schema, seed = run.recipe.schema, run.recipe.training.seed
+    precision, held_out = run.use_precision(), run.held_out()
+    show(evaluation_report(evaluate(run.model, held_out.data), run, held_out, seed=0, precision=precision), as_flag)
+    written = [run.model_file, run.path / METRICS_FILE]
+    if schema.is_image:
+        written.append(run.path / "reconstructions.png")
+        pairs = reconstruct(run, n=RECONSTRUCTIONS)
+        write_reconstructions(written[-1], pairs.originals, pairs.decoded, schema)
+    written.append(run.path / ("samples.png" if schema.is_image else "samples.csv"))
+    write_rows(written[-1], sample(run, SAMPLES, seed=seed).rows, schema)
+    say(f"wrote {', '.join(map(str, written))}")

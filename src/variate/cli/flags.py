@@ -1,0 +1,37 @@
+"""Python's names of options, said as flags: the library speaks Python, a user of the command line reads flags."""
+
+import dataclasses
+
+from variate.config.recipe import DataOptions, ModelOptions, TrainingOptions
+from variate.errors import Option, spoken
+
+OF_COMMANDS = frozenset(
+    {"out", "resume", "overwrite", "samples", "ais", "rows", "number", "temperature", "noise", "std"},
+)
+"""Options of commands, besides those of training, that have a flag of their own name."""
+
+OF_TRAINING = frozenset(
+    option.name for group in (DataOptions, ModelOptions, TrainingOptions) for option in dataclasses.fields(group)
+)
+"""Options of `variate train` that have a flag of their own name."""
+
+OTHER_NAMES = {"num_samples": "samples", "annealed_rows": "ais", "num_rows": "rows", "n": "number"}
+"""Parameters in Python whose flags have another name."""
+
+POSITIONAL = {"model": "MODEL", "data": "DATA", "source": "DATA", "x": "DATA"}
+"""Parameters in Python that are given by position: the words that the help has for them."""
+
+
+def as_flag(option: Option) -> str:
+    """`--drop id`, `DATA`, or the Python name if there is no such flag."""
+    if option.name in POSITIONAL:
+        return option.as_flag(POSITIONAL[option.name])
+    name = OTHER_NAMES.get(option.name, option.name)
+    if name not in OF_COMMANDS | OF_TRAINING:
+        return option.in_python
+    return option.as_flag(f"--{name.replace('_', '-')}")
+
+
+def with_flags(text: str) -> str:
+    """A text of the library with its options said as flags."""
+    return spoken(text, as_flag)

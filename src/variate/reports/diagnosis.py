@@ -1,0 +1,87 @@
+"""A diagnosis as a report: findings first, then everything that was measured."""
+
+from typing import Any
+
+from variate.doctor import Diagnosis, Examination, costs
+from variate.reports.facts import run_facts
+from variate.reports.report import COST, NATS, Findings, Quantities, Quantity, Remarks, Report, Section
+from variate.runs import HeldOut, Run
+from variate.statistics import bits_per_dim
+
+SHOWN_LATENTS = 10
+"""Number of latents whose rate is shown, the largest first."""
+
+
+def diagnosis_report(found: Diagnosis, run: Run, held_out: HeldOut, *, seed: int, precision: str) -> Report:
+    """The report of a diagnosis.
+
+    Args:
+        found: The diagnosis.
+        run: The run of the model.
+        held_out: The rows that it was examined on.
+        seed: The seed that it was made with.
+        precision: The precision of the networks.
+    """
+    seen, is_mass = found.examination, run.model.likelihood.is_mass
+    bits = f", {bits_per_dim(-seen.test.value, seen.dimensions):.3f} bits/dim" if is_mass else ""
+    measured = tuple(Quantity(name, cost, NATS, COST) for name, cost in costs(seen))
+    sections: list[Section] = [
+        *([] if seen.overfitting else [Remarks((UNTRAINED,))]),
+        *findings(found),
+        Quantities(measured, "what was measured, nats per row"),
+        Remarks(rates(seen), "where the rate goes"),
+    ]
+    return Report(
+        f"{held_out.part}: ELBO {seen.test.value:,.2f} ± {seen.test.stderr:.2f} nats per row{bits}",
+        sections,
+        run_facts(run, held_out)
+        | {"dimensions": seen.dimensions, "seed": seed, "precision": precision, "is_mass": is_mass},
+        details(seen),
+    )
+
+
+UNTRAINED = "the training rows are not available: over-fitting and under-training were not examined"
+
+
+def findings(found: Diagnosis) -> list[Section]:
+    """The alarms, and then the smaller findings."""
+    alarms = tuple(found.alarms)
+    smaller = tuple(finding for finding in found.findings if not finding.alarm)
+    count = f"{len(alarms)} alarm{'s' if len(alarms) > 1 else ''}, the costliest first" if alarms else "no alarm"
+    more = [Findings(smaller, "smaller findings", len(alarms) + 1)] if smaller else []
+    return [Findings(alarms, count), *more]
+
+
+def rates(seen: Examination) -> tuple[str, ...]:
+    """How the rate is spent."""
+    cut = seen.surgery
+    limit = ", its ceiling: more rows would raise it" if cut.saturated else ""
+    said = [
+        f"of the rate of {cut.mean_rate.value:.2f}, {cut.mean_information.value:.2f} says which row it was "
+        f"(at most log {len(cut.rate):,} = {cut.ceiling:.2f}{limit}), {cut.mean_hole.value:.2f} is prior hole"
+    ]
+    if seen.rates is not None:
+        order = seen.rates.argsort(descending=True).tolist()
+        shown = ", ".join(f"{seen.rates[i]:.2f} ({i})" for i in order[:SHOWN_LATENTS])
+        rest = sum(seen.rates[i].item() for i in order[SHOWN_LATENTS:])
+        more = f", {rest:.2f} in the other {len(order) - SHOWN_LATENTS}" if len(order) > SHOWN_LATENTS else ""
+        said.append(f"rate by latent: {shown}{more}")
+    return tuple(said)
+
+
+def details(seen: Examination) -> dict[str, Any]:
+    """The numbers behind the report, as JSON values."""
+    cut = seen.surgery
+    return {
+        "elbo": {"value": seen.test.value, "stderr": seen.test.stderr},
+        "rate": {
+            "mean": cut.mean_rate.value,
+            "information": cut.mean_information.value,
+            "ceiling": cut.ceiling,
+            "prior_hole": cut.mean_hole.value,
+        },
+        "rate_by_latent": None if seen.rates is None else seen.rates.tolist(),
+        "active": seen.active.tolist(),
+        "collapsed_since_epoch": seen.collapsed_since,
+        "epochs": seen.epochs,
+    }

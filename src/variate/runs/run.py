@@ -1,0 +1,253 @@
+"""A run directory opened as an object."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeGuard
+
+from variate.config.recipe import FORMAT, Precision, Recipe
+from variate.data import Dataset, Source, Splits, fingerprint, held_out_rows, read, split
+from variate.errors import InputError, Option, Sentence
+from variate.runs.directory import absolute
+
+if TYPE_CHECKING:
+    from variate.models.base import Model
+
+MODEL_FILE, METRICS_FILE = "model.safetensors", "metrics.jsonl"
+EVALUATION_FILE, DIAGNOSIS_FILE = "evaluation.json", "diagnosis.json"
+
+
+class HeldOut(NamedTuple):
+    """Rows to judge a model by.
+
+    Attributes:
+        data: The rows, in memory.
+        part: What they are, in words.
+        source: Name or path of the data.
+        fingerprint: Fingerprint of the data that they are from.
+    """
+
+    data: Dataset
+    part: str
+    source: str
+    fingerprint: str
+
+
+class Examined(NamedTuple):
+    """What a diagnosis needs of the data.
+
+    Attributes:
+        held_out: The rows to judge the model by, and what they are.
+        data: These rows as the test part of the model's own data, or alone if its own data are not available.
+    """
+
+    held_out: HeldOut
+    data: Splits | Dataset
+
+
+class Run:
+    """A trained model with its data, its history and what was measured of it.
+
+    Opening one reads nothing. Each part is read on its first use, the recipe and the data without torch.
+
+    Args:
+        path: A run directory, or a model file; the run is then the directory that the file is in.
+        model: The model, if it is in memory.
+        splits: The data as they were split for its training, if they are in memory.
+
+    Attributes:
+        name: The path as it was given.
+        path: The run directory.
+        model_file: The file of the model.
+    """
+
+    def __init__(self, path: str | Path, *, model: "Model | None" = None, splits: Splits | None = None) -> None:
+        self.name = str(path)
+        is_directory = model is not None or Path(path).is_dir()
+        self.path = Path(path) if is_directory else Path(path).parent
+        self.model_file = self.path / MODEL_FILE if is_directory else Path(path)
+        self._splits = splits
+        if model is not None:
+            self.model = model
+
+    @cached_property
+    def model(self) -> "Model":
+        """The model, in evaluation mode, on the CPU.
+
+        Raises:
+            InputError: If its file is absent, damaged, or not a model with a recipe.
+        """
+        from variate.models.load import load
+
+        return load(self.model_file)
+
+    @cached_property
+    def recipe(self) -> Recipe:
+        """How the model was built and trained, and on what.
+
+        Raises:
+            InputError: As for `model`.
+        """
+        text = "" if "model" in vars(self) else _saved_recipe(self.model_file)
+        if text:
+            return Recipe.from_json(text)
+        if self.model.recipe is None:
+            raise InputError(self.name, "a model with a recipe", "one without")
+        return self.model.recipe
+
+    def splits(self) -> Splits:
+        """The model's own data, split as they were for training.
+
+        Raises:
+            InputError: If they cannot be read, or have changed since.
+        """
+        if self._splits is None:
+            splits = split(self._read(self.recipe.source), self.recipe.data)
+            if splits.fingerprint != self.recipe.fingerprint:
+                raise InputError(
+                    self.recipe.source,
+                    "the data that the model was trained on",
+                    "data that have changed since, so that no part of them is known to be held out",
+                    Sentence("give the rows to use as ", Option("data")),
+                )
+            self._splits = splits
+        return self._splits
+
+    def held_out(self, data: str | None = None) -> HeldOut:
+        """Rows to judge the model by.
+
+        Args:
+            data: Name or path of other data, all rows of which are taken (of data larger than memory, some, spread
+                evenly); by default the test part of the model's own data.
+
+        Raises:
+            InputError: If the data cannot be used.
+        """
+        if not self.is_other(data):
+            own = self.splits()
+            return HeldOut(own.test, f"test part of {own.name}", self.recipe.source, own.fingerprint)
+        source = self._read(data)
+        rows = held_out_rows(source, self.recipe.data.split_seed)
+        part = data
+        if len(rows) < len(source):
+            part = f"{len(rows):,} of the {len(source):,} rows of {data}, spread evenly"
+        return HeldOut(rows, part, absolute(data), fingerprint(source))
+
+    def examined(self, data: str | None = None) -> Examined:
+        """What a diagnosis needs: rows to judge the model by and, if they are available, those that it was trained on.
+
+        Args:
+            data: As for `held_out`.
+
+        Raises:
+            InputError: If the data cannot be used; the model's own only if no other data were named.
+        """
+        held_out = self.held_out(data)
+        if not self.is_other(data):
+            return Examined(held_out, self.splits())
+        try:
+            return Examined(held_out, replace(self.splits(), test=held_out.data))
+        except InputError:
+            return Examined(held_out, held_out.data)
+
+    def all_rows(self, data: str | None = None) -> Dataset:
+        """All rows in the order of their source, those of an official test set last; large data stay on disk.
+
+        Args:
+            data: Name or path of the data; by default the model's own.
+
+        Raises:
+            InputError: If the data cannot be used, or are grey levels on disk and the model is of bits.
+        """
+        return self._read(self.recipe.source if data is None else data).all_rows()
+
+    def is_other(self, data: str | None) -> TypeGuard[str]:
+        """Whether this names data other than those that the model was trained on."""
+        return data is not None and absolute(data) != self.recipe.source
+
+    def _read(self, data: str) -> Source:
+        """Data as the model takes them; whether other data than its own stay on disk depends on their own size."""
+        own = self.recipe.data
+        return read(data, replace(own, stream="auto") if self.is_other(data) else own, schema=self.recipe.schema)
+
+    def use_precision(self, precision: Precision = "auto") -> str:
+        """Sets the precision of the model's networks.
+
+        Args:
+            precision: "auto" takes the one that the model was trained in, if the machine is fast at it.
+
+        Returns:
+            The precision, "float32" or "bfloat16".
+        """
+        import torch
+
+        from variate.runtime.device import fast_bfloat16
+
+        if precision == "auto":
+            as_trained = self.recipe.training.precision == "bfloat16" and fast_bfloat16(self.model.device.type)
+            precision = "bfloat16" if as_trained else "float32"
+        self.model.set_precision(torch.bfloat16 if precision == "bfloat16" else None)
+        return precision
+
+    @property
+    def history(self) -> list[dict[str, Any]]:
+        """What training measured at each validation: the records of metrics.jsonl, none if there is no such file."""
+        path = self.path / METRICS_FILE
+        return [_parsed(path, line) for line in path.read_text(encoding="utf-8").splitlines()] if path.is_file() else []
+
+    @property
+    def evaluation(self) -> dict[str, Any] | None:
+        """The last evaluation, as `save_evaluation` wrote it; None if there is none."""
+        return _record(self.path / EVALUATION_FILE)
+
+    @property
+    def diagnosis(self) -> dict[str, Any] | None:
+        """The last diagnosis, as `save_diagnosis` wrote it; None if there is none."""
+        return _record(self.path / DIAGNOSIS_FILE)
+
+    def save_evaluation(self, record: Mapping[str, Any], path: Path | None = None) -> Path:
+        """Writes an evaluation, as JSON values, to evaluation.json or another file. Returns the file."""
+        return _write_record(path or self.path / EVALUATION_FILE, record)
+
+    def save_diagnosis(self, record: Mapping[str, Any]) -> Path:
+        """Writes a diagnosis, as JSON values, to diagnosis.json. Returns the file."""
+        return _write_record(self.path / DIAGNOSIS_FILE, record)
+
+
+def _saved_recipe(path: Path) -> str:
+    """The recipe in the header of a model file, as JSON, read without torch.
+
+    Returns:
+        The recipe; "" for a file that is anything but a model of this version with a recipe. Loading it says why.
+    """
+    try:
+        with path.open("rb") as file:
+            length = int.from_bytes(file.read(8), "little")
+            content = file.read(length) if length <= path.stat().st_size else b""
+        entries = json.loads(json.loads(content)["__metadata__"]["variate"])
+        return entries["recipe"] if entries["format"] == str(FORMAT) else ""
+    except (OSError, ValueError, TypeError, KeyError, RecursionError):
+        return ""
+
+
+def _record(path: Path) -> dict[str, Any] | None:
+    return _parsed(path, path.read_text(encoding="utf-8")) if path.is_file() else None
+
+
+def _parsed(path: Path, text: str) -> dict[str, Any]:
+    try:
+        found = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise InputError(str(path), "JSON", f"something else ({error})") from None
+    if not isinstance(found, dict):
+        raise InputError(str(path), "a JSON object", type(found).__name__)
+    return found
+
+
+def _write_record(path: Path, record: Mapping[str, Any]) -> Path:
+    from variate.runtime import files
+
+    files.write_text(path, json.dumps(record, indent=2, allow_nan=False) + "\n")
+    return path

@@ -1,0 +1,117 @@
+"""A run from its data to its trained model: planned without torch, so that what cannot work is refused at once."""
+
+import dataclasses
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from variate.config.defaults import Choice, choose
+from variate.config.recipe import DataOptions, ModelOptions, Recipe, TrainingOptions
+from variate.data import Splits, read, split
+from variate.errors import InputError, VariateWarning
+from variate.runs.directory import absolute, new_directory, resumed_directory, resumed_recipe
+from variate.runs.run import Run
+from variate.runtime import distributed
+
+if TYPE_CHECKING:
+    from variate.training import History
+
+
+class Plan(NamedTuple):
+    """What a run is going to do.
+
+    Attributes:
+        path: The run directory.
+        recipe: The data, the model and its training, with nothing left open.
+        reasons: Why the recipe is what it is, one sentence each.
+        splits: The data.
+        resume: Whether the run is resumed.
+    """
+
+    path: Path
+    recipe: Recipe
+    reasons: tuple[str, ...]
+    splits: Splits
+    resume: bool
+
+
+class Trained(NamedTuple):
+    """A run that was trained, and how its training went."""
+
+    run: Run
+    history: "History"
+
+
+def plan(
+    source: str,
+    out: str | None = None,
+    resume: bool = False,
+    data: DataOptions | None = None,
+    model: ModelOptions | None = None,
+    training: TrainingOptions | None = None,
+) -> Plan:
+    """Reads and splits the data, and decides all that was left open. Of several processes, all must call it.
+
+    Args:
+        source: Name or path of the data.
+        out: The run directory; by default the next free one of runs/DATA, runs/DATA-2, ...
+        resume: Resume the run in `out`, or the latest on these data.
+        data: How the data are read.
+        model: What the model is.
+        training: How it is trained.
+
+    Raises:
+        InputError: If the data, the directory or an option cannot be used.
+    """
+    data, model, training = data or DataOptions(), model or ModelOptions(), training or TrainingOptions()
+    processes = distributed.join()
+    path = processes.on_main(lambda: resumed_directory(source, out) if resume else new_directory(source, out))
+    old = processes.on_main(lambda: resumed_recipe(path, source, data, model, training)) if resume else None
+    splits = processes.on_all(lambda: _split(source, old.data if old else data))
+    if len(set(processes.gather(splits.fingerprint))) > 1:
+        raise InputError("data", "the same files on every machine", f"different contents of {source!r}")
+    if old and old.fingerprint != splits.fingerprint:
+        changed = f"{source!r}, whose contents have changed since"
+        raise InputError("data", f"the data that {str(path)!r} was trained on", changed)
+    if old:
+        chosen = Choice(old, (f"likelihood {old.model.likelihood} and network {old.model.network} as in {path}",))
+    else:
+        as_read = dataclasses.replace(data, stream="off" if splits.train.in_memory else "on")
+        name = processes.on_main(lambda: absolute(source))
+        chosen = choose(splits.schema, len(splits.train), name, splits.fingerprint, as_read, model, training)
+    return Plan(path, chosen.recipe, chosen.reasons, splits, resume)
+
+
+def _split(source: str, options: DataOptions) -> Splits:
+    return split(read(source, options), options)
+
+
+def train(planned: Plan, show_progress: bool = False) -> Trained:
+    """Builds the model and trains it. Of several processes, all must call it.
+
+    Args:
+        planned: What to do.
+        show_progress: Show progress on standard error, on a terminal.
+
+    Returns:
+        The run, its model and its data in memory; the history holds any warnings.
+    """
+    from variate.models.build import fit_scaling, from_recipe
+    from variate.runtime.random import seeded
+    from variate.training import fit
+
+    recipe, splits = planned.recipe, planned.splits
+    with seeded(recipe.training.seed):
+        model = from_recipe(recipe)
+        fit_scaling(model, splits.train)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", VariateWarning)  # the history holds them
+        history = fit(
+            model,
+            splits,
+            options=recipe.training,
+            run=planned.path,
+            resume=planned.resume,
+            show_progress=show_progress,
+        )
+    return Trained(Run(planned.path, model=model, splits=splits), history)
