@@ -71,6 +71,13 @@ def test_the_full_recipe_leaves_no_default_untested():
             assert getattr(part, field.name) != field.default, field.name
 
 
+def refused(text):
+    with pytest.raises(InputError) as error:
+        Recipe.from_json(text)
+    assert error.value.argument == "the recipe"
+    return error.value
+
+
 def test_every_field_comes_back():
     assert Recipe.from_json(FULL.to_json()) == FULL
 
@@ -94,8 +101,7 @@ def test_every_name_comes_back_and_an_unknown_one_does_not(owner, name, value):
     assert Recipe.from_json(changed.to_json()) == changed
     plain = json.loads(FULL.to_json())
     plain[owner][name] = f"{value}x"
-    with pytest.raises(InputError, match=name):
-        Recipe.from_json(json.dumps(plain))
+    assert f"{owner}.{name}" in refused(json.dumps(plain)).got
 
 
 def test_defaults_come_back():
@@ -160,8 +166,9 @@ def damaged(path, value):
     ],
 )
 def test_unknown_fields_and_other_types_are_refused(path, value):
-    with pytest.raises(InputError, match="does not fit this version of variate"):
-        Recipe.from_json(damaged(path, value))
+    error = refused(damaged(path, value))
+    assert "upgrade" in error.remedy
+    assert path[-1] in error.got
 
 
 def test_whole_numbers_pass_as_floats():
@@ -170,8 +177,7 @@ def test_whole_numbers_pass_as_floats():
 
 @pytest.mark.parametrize("text", ["", "{", "hello", "[]", "3", "null", '"text"', "{}"])
 def test_what_is_no_recipe_is_refused(text):
-    with pytest.raises(InputError, match="the recipe"):
-        Recipe.from_json(text)
+    refused(text)
 
 
 def test_digest_is_stable_from_run_to_run():

@@ -1,9 +1,8 @@
-"""The recipe: one description of the data, the model and its training, behind the API, the command line and the file.
+"""The recipe describes the data, the model and its training, for the API, the command line and the model file.
 
-Every name that a user can type stands here, as a `Literal`, and nowhere else is a name compared outside the table
-that turns it into an object (`variate.models.build`). `None` and `"auto"` mean: chosen from the data's shape and size; the
-recipe that is saved with a model holds what was chosen. This module imports no torch and no numpy, so `variate --help`
-is quick.
+Every name that a user can type is listed here as a `Literal`; only the tables of `variate.models.build`, which turn
+names into objects, refer to them again. `None` and `"auto"` mean: chosen from the data's shape and size. The recipe in
+a model file holds what was chosen. This module imports no torch and no numpy, so that `variate --help` is fast.
 """
 
 import dataclasses
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
     from cattrs import Converter
 
 FORMAT = 1
-"""Version of the model file; a file with a higher one was written by a newer variate."""
+"""Version of the model file; a file with a higher version was written by a newer variate."""
 
 Kind = Literal["binary", "pixels", "real", "counts", "table"]
 ColumnKind = Literal["real", "binary", "counts", "categorical"]
@@ -50,7 +49,7 @@ Binarize = Literal["off", "fixed", "dynamic"]
 
 @dataclass(frozen=True)
 class Column:
-    """One column of a table: its name, what its values are, and the categories it may take."""
+    """One column of a table: its name, the kind of its values, and its categories in the order of their codes."""
 
     name: str
     kind: ColumnKind
@@ -59,12 +58,13 @@ class Column:
 
 @dataclass(frozen=True)
 class Schema:
-    """What one row is.
+    """What one row of the data is.
 
     Attributes:
-        kind: What its numbers are.
+        kind: The kind of its numbers.
         shape: Event shape: (channels, height, width) for images, (columns,) for tables.
-        levels: For pixels, and for bits drawn from them, how many integer values a pixel has (256 for 8 bits); else 0.
+        levels: For pixels, and for bits drawn from pixels, the number of values that a pixel can have (256 for 8 bits);
+            else 0.
         columns: For tables, the columns in order.
     """
 
@@ -75,7 +75,7 @@ class Schema:
 
     @property
     def size(self) -> int:
-        """How many numbers a row holds, D."""
+        """Number of elements of a row, D."""
         size = 1
         for side in self.shape:
             size *= side
@@ -83,7 +83,7 @@ class Schema:
 
     @property
     def is_image(self) -> bool:
-        """Whether a row is a picture, (channels, height, width)."""
+        """Whether a row is an image, (channels, height, width)."""
         return len(self.shape) == 3
 
 
@@ -92,55 +92,55 @@ class DataOptions:
     """How the data are read."""
 
     kind: Kind | None = None
-    """What the numbers are; told from dtype and values where not given."""
+    """What the numbers are; by default told from their type and values."""
     columns: tuple[tuple[str, ColumnKind], ...] = ()
-    """Table columns whose kind is not what it looks like, as NAME KIND pairs."""
+    """Kinds of table columns, as NAME KIND pairs, where they are not what the values look like."""
     drop: tuple[str, ...] = ()
     """Table columns to leave out."""
     size: tuple[int, int] | None = None
-    """Resize every image file to this HEIGHT WIDTH."""
+    """Resize all image files to this HEIGHT WIDTH."""
     mode: Mode = "auto"
-    """Colour channels of image files; auto keeps what the images have."""
+    """Colour channels of image files; auto keeps those that the images have."""
     binarize: Binarize = "off"
-    """Turn grey levels into bits: drawn once (fixed), or anew at each access (dynamic)."""
+    """Turn grey levels into bits, drawn once (fixed) or anew in each batch (dynamic)."""
     validation: float = 0.1
-    """Part of the rows held out to choose the best weights; more than 0, less than 1."""
+    """Fraction of the rows held out to choose the best weights; more than 0, less than 1."""
     test: float = 0.1
-    """Part of the rows that training never sees; data with a test set of their own keep it."""
+    """Fraction of the rows held out from training for evaluation; an official test set is used as it is."""
     split_seed: int = 0
-    """Which rows are held out."""
+    """Seed that decides which rows are held out."""
     stream: Switch = "auto"
-    """Read rows from disk as they are needed; auto: where they would take more than half of the memory."""
+    """Read rows from disk as they are needed; auto: if they would take more than half of the memory."""
 
 
 @dataclass(frozen=True)
 class ModelOptions:
-    """What the model is: posterior x likelihood x prior x networks."""
+    """What the model is: posterior, likelihood, prior and networks."""
 
     latent: int | None = None
     """Number of latent dimensions; by default 16 for 8x8 pixels, 32 for 28x28."""
     posterior: Posterior = "diagonal"
     """Shape of the covariance of q(z|x)."""
     likelihood: Likelihood = "auto"
-    """p(x|z); auto takes the one that suits the data."""
+    """p(x|z); auto chooses the one that suits the data."""
     scale: Scale = "auto"
-    """Where the decoder's sigma comes from: fixed, one shared, one a dimension, conditional on z, or optimal."""
+    """The decoder's sigma: fixed, one shared, one per dimension, conditional on z, or optimal (its closed form)."""
     sigma: float | None = None
-    """The value of a fixed scale, in the data's units (pixels: grey levels)."""
+    """Value of a fixed scale, in the data's units (for pixels: grey levels)."""
     mixtures: int | None = None
-    """Components of a discretized logistic."""
+    """Number of components of a discretized logistic."""
     prior: Prior = "normal"
     """p(z): N(0, I), a learned Gaussian mixture, or a VampPrior."""
     components: int = 64
-    """Components of a mixture or VampPrior."""
+    """Number of components of a mixture or VampPrior."""
     network: Network = "auto"
-    """Encoder and decoder: a residual MLP, a residual convolutional pair for images, or a plain MLP."""
+    """Encoder and decoder: residual MLPs (mlp), residual convolutional networks for images (conv), or MLPs (plain)."""
     width: int | None = None
-    """Units a hidden layer (channels of the first stage for conv)."""
+    """Units per hidden layer (for conv, channels of the first stage)."""
     depth: int | None = None
-    """Hidden layers of an MLP (residual blocks a stage for conv)."""
+    """Number of hidden layers (for conv, residual blocks per stage)."""
     activation: Activation = "silu"
-    """The function between the layers of both networks."""
+    """Activation function of both networks."""
 
 
 @dataclass(frozen=True)
@@ -148,51 +148,51 @@ class TrainingOptions:
     """How the model is trained."""
 
     epochs: int | None = None
-    """Passes over the training rows; by default as many as a few minutes of two cores allow."""
+    """Passes over the training rows; by default as many as take a few minutes on two cores."""
     batch_size: int | None = None
-    """Rows a step."""
+    """Rows per step."""
     lr: float | None = None
     """Peak learning rate of Adam."""
     lr_warmup: float = 0.02
-    """Part of the steps over which the learning rate rises to its peak; it then follows the schedule."""
+    """Fraction of the steps in which the learning rate rises to its peak, before it follows the schedule."""
     schedule: Schedule = "cosine"
-    """From the peak: falls to 0 as a cosine, stays, or falls tenfold in the eight steps of Burda et al. (2016)."""
+    """Learning rate after its peak: a cosine to 0, constant, or a tenth in the eight steps of Burda et al. (2016)."""
     clip: float | None = None
-    """Largest norm of the gradient of the loss in nats a dimension; 0 does not clip."""
+    """Largest norm of the gradient of the loss in nats per dimension; 0 does not clip."""
     ema: float = 0.999
-    """Decay of the moving average of the weights, which is what is kept; 0 keeps the raw weights."""
+    """Decay of the moving average of the weights, which is the model that is kept; 0 keeps the weights themselves."""
     patience: int = 20
     """Stop after this many validations (an epoch or 100 steps apart) without a better ELBO; 0 never stops early."""
     bound: Bound = "elbo"
     """What is maximised: the ELBO, the importance-weighted bound, or that with doubly reparametrised gradients."""
     samples: int = 1
-    """Posterior draws a row, L (K for the importance-weighted bounds)."""
+    """Posterior samples per row, L (K for the importance-weighted bounds)."""
     beta: float = 1.0
-    """Weight of the rate; other than 1, the objective is not a bound on log p(x)."""
+    """Weight of the rate; with other values than 1, the objective is not a bound on log p(x)."""
     free_bits: float = 0.0
-    """Nats of rate a latent that are not penalised."""
+    """Nats of rate per latent dimension that are not penalised."""
     kl_warmup: float = 0.0
-    """Epochs over which the weight of the rate rises from 0 to beta."""
+    """Epochs in which the weight of the rate rises from 0 to beta."""
     precision: Precision = "auto"
-    """Of the networks; log-densities are always float32 or better."""
+    """Precision of the networks; log-densities are always float32 or better."""
     compile: Compile = "auto"
-    """torch.compile of the whole loss, or only of the likelihood; auto where it saves more than it costs."""
+    """Use torch.compile for the whole loss (on) or the likelihood only; auto: if it saves more time than it takes."""
     device: str = "auto"
     """cpu, cuda, or auto."""
     threads: int | None = None
-    """CPU threads; torch's own choice where not given."""
+    """Number of CPU threads; by default torch chooses it."""
     seed: int = 0
-    """Seeds the weights, the order of the rows and every draw."""
+    """Seed of the weights, of the order of the rows and of all samples."""
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """All that is needed to build a model again and to know where it came from.
+    """Everything that is needed to build a model again and to know where it came from.
 
     Attributes:
-        schema: What a row is.
+        schema: What one row is.
         source: Name or path of the data.
-        fingerprint: Hash of all rows as read.
+        fingerprint: Hash of the rows as they were read.
         data: How they were read.
         model: What the model is.
         training: How it is trained.
@@ -214,12 +214,12 @@ class Recipe:
         """Reads what `to_json` wrote.
 
         Raises:
-            InputError: If the text is no recipe, or holds an option or a name that this version does not know.
+            InputError: If the text is not a recipe, or holds an option or a name that this version does not know.
         """
         try:
             return structure(json.loads(text), cls)
         except json.JSONDecodeError as error:
-            raise InputError(f"the recipe is not JSON ({error})") from None
+            raise InputError("the recipe", "a JSON object", f"text that is not JSON ({error})") from None
 
     @property
     def digest(self) -> str:
@@ -231,7 +231,7 @@ T = TypeVar("T")
 
 
 def structure(value: Any, kind: type[T]) -> T:  # noqa: ANN401  any JSON value
-    """Turns plain JSON values into one of the dataclasses above, with every name and type checked.
+    """Makes one of the dataclasses above from plain JSON values, and checks every name and type.
 
     Raises:
         InputError: If a field is missing, unknown, or of another type.
@@ -244,13 +244,15 @@ def structure(value: Any, kind: type[T]) -> T:  # noqa: ANN401  any JSON value
     converter.register_structure_hook_func(_is_tuple, lambda items, hint: _tuple(items, hint, converter))
     try:
         return converter.structure(value, kind)
-    except Exception as error:  # cattrs raises groups of whatever the constructors raised
+    except Exception as error:  # cattrs raises groups of whatever its constructors raise
         reasons = "; ".join(cattrs.transform_error(error))
-        raise InputError(f"the recipe does not fit this version of variate: {reasons}") from None
+        expected = "fields and values that this version of variate knows"
+        remedy = "upgrade variate, or use a model that this version saved"
+        raise InputError("the recipe", expected, reasons, remedy) from None
 
 
 def _exactly(value: Any, kind: type[Any]) -> Any:  # noqa: ANN401
-    """The value if it is of this type; cattrs alone would make one of it, 3 of 3.7 and True of "no"."""
+    """The value, if it is of this type; cattrs alone would convert it: 3.7 to 3, and "no" to True."""
     if type(value) is not kind and not (kind is float and type(value) is int):
         raise TypeError(f"expected {kind.__name__}, got {value!r}")
     return kind(value)
@@ -261,7 +263,7 @@ def _is_tuple(hint: Any) -> bool:  # noqa: ANN401
 
 
 def _tuple(items: Any, hint: Any, converter: "Converter") -> tuple[Any, ...]:  # noqa: ANN401
-    """A tuple of a JSON list, its length that of the hint; cattrs alone would take a text apart into letters."""
+    """A JSON list as a tuple of the length of the hint; cattrs alone would split a text into letters."""
     if not isinstance(items, list):
         raise TypeError(f"expected a list, got {items!r}")
     kinds = get_args(hint)
