@@ -32,7 +32,7 @@ def _parts(data: Source | Dataset | Splits) -> dict[str, Dataset]:
         return {"train": data.train, "validation": data.validation, "test": data.test}
     if isinstance(data, Dataset):
         return {"rows": data}
-    return {"rows": data.data} | ({} if data.test is None else {"official test": data.test})
+    return {"rows": data.dataset} | ({} if data.test is None else {"official test": data.test})
 
 
 def _rows(schema: Schema, count: int) -> str:

@@ -18,49 +18,49 @@ class Source:
     """Data as they were read.
 
     Attributes:
-        data: The rows, in memory or on disk. Rows on disk have the transform `DrawBits` where they are grey levels that
+        dataset: The rows, in memory or on disk. Rows on disk have the transform `DrawBits` where they are grey levels that
             were read for a model of bits; those in memory are then bits already, drawn once.
         test: The official test set, in memory, where the source has one.
         sizes: Bytes of each file of rows on disk, which count towards their fingerprint.
     """
 
-    data: Dataset
+    dataset: Dataset
     test: Dataset | None = None
     sizes: tuple[int, ...] = ()
 
     @property
     def x(self) -> Storage:
         """The rows."""
-        return self.data.x
+        return self.dataset.x
 
     @property
     def schema(self) -> Schema:
         """What one row is."""
-        return self.data.schema
+        return self.dataset.schema
 
     @property
     def name(self) -> str:
         """What to call the data."""
-        return self.data.name
+        return self.dataset.name
 
     @property
     def notes(self) -> tuple[str, ...]:
         """What was assumed, changed or left out, one sentence each."""
-        return self.data.notes
+        return self.dataset.notes
 
     @property
     def in_memory(self) -> bool:
         """Whether the rows are in memory."""
-        return self.data.in_memory
+        return self.dataset.in_memory
 
     def __len__(self) -> int:
         """Number of rows, with those of the official test set."""
-        return len(self.data) + (0 if self.test is None else len(self.test))
+        return len(self.dataset) + (0 if self.test is None else len(self.test))
 
     def replace(self, **changes: Any) -> "Source":  # noqa: ANN401  any field of a dataset
         """The same with some fields of the rows and of the test set changed."""
         test = None if self.test is None else self.test.replace(**changes)
-        return dataclasses.replace(self, data=self.data.replace(**changes), test=test)
+        return dataclasses.replace(self, dataset=self.dataset.replace(**changes), test=test)
 
     def all_rows(self) -> Dataset:
         """All rows in their order, those of an official test set last.
@@ -68,14 +68,14 @@ class Source:
         Raises:
             InputError: If bits still have to be drawn from grey levels on disk: the rows then have no fixed values.
         """
-        if self.data.transforms:
+        if self.dataset.transforms:
             raise InputError(
                 self.name,
                 "bits",
                 "grey levels on disk, from which bits are only drawn where the rows are in memory",
                 "give bits, or fewer rows",
             )
-        return self.data if self.test is None else concatenated(self.data, self.test)
+        return self.dataset if self.test is None else concatenated(self.dataset, self.test)
 
 
 def concatenated(one: Dataset, other: Dataset) -> Dataset:

@@ -35,7 +35,7 @@ def split(data: Source | Dataset, options: DataOptions = DataOptions()) -> Split
         InputError: If a part would be empty, a fraction is none, or the rows cannot be binarized.
     """
     source = data if isinstance(data, Source) else Source(data)
-    if source.data.transforms:  # grey levels whose bits are still to be drawn
+    if source.dataset.transforms:  # grey levels whose bits are still to be drawn
         grey = replace(source.schema, kind="pixels")
         source, options = source.replace(schema=grey, transforms=()), replace(options, binarize="dynamic")
     return _split_in_memory(source, options) if source.in_memory else _split_on_disk(source, options)
@@ -45,9 +45,9 @@ def _split_in_memory(source: Source, options: DataOptions) -> Splits:
     fixed = _binarized_if_asked(source, options)
     redraw = options.binarize == "dynamic" and source.schema.kind == "pixels"
     train, validation, test = _indices(source, options)
-    held_out = fixed.data.select(test) if fixed.test is None else fixed.test
-    rows = _redrawn(source.data) if redraw else fixed.data
-    return Splits(rows.select(train), fixed.data.select(validation), held_out, fingerprint(fixed))
+    held_out = fixed.dataset.select(test) if fixed.test is None else fixed.test
+    rows = _redrawn(source.dataset) if redraw else fixed.dataset
+    return Splits(rows.select(train), fixed.dataset.select(validation), held_out, fingerprint(fixed))
 
 
 def _binarized_if_asked(source: Source, options: DataOptions) -> Source:
@@ -68,7 +68,7 @@ def _redrawn(grey: Dataset) -> Dataset:
 def _split_on_disk(source: Source, options: DataOptions) -> Splits:
     """Splits rows on disk, in memory that does not grow with them beyond some 50 MB for the choice of rows."""
     redraw = options.binarize != "off"
-    data = _redrawn(source.data) if redraw else source.data
+    data = _redrawn(source.dataset) if redraw else source.dataset
     if options.binarize == "fixed":
         raise InputError(
             "binarize",
@@ -89,7 +89,7 @@ def _split_on_disk(source: Source, options: DataOptions) -> Splits:
 
 def _indices(source: Source, options: DataOptions) -> tuple[np.ndarray, ...]:
     """Which rows are train, validation and test (none where the source has a test set of its own)."""
-    count = len(source.data)
+    count = len(source.dataset)
     validation, test = _sizes(source, options)
     train = count - validation - test
     order = np.random.default_rng(options.split_seed).permutation(count)
@@ -103,7 +103,7 @@ def _sizes(source: Source, options: DataOptions) -> tuple[int, int]:
     Raises:
         InputError: If that leaves no rows to train on.
     """
-    count = len(source.data)
+    count = len(source.dataset)
     validation = _part_size(count, options.validation, "validation")
     test = _part_size(count, options.test, "test") if source.test is None else 0
     if count - validation - test < 1:
@@ -135,7 +135,7 @@ def held_out_rows(source: Source, seed: int) -> Dataset:
     """
     if source.in_memory:
         return source.all_rows()
-    rows = source.data.select(spread(len(source.data), source.x.limit(HELD_OUT_BYTES)))
+    rows = source.dataset.select(spread(len(source.dataset), source.x.limit(HELD_OUT_BYTES)))
     return with_bits(rows, rows.schema, seed, ROWS) if rows.transforms else rows
 
 
@@ -148,7 +148,7 @@ def fingerprint(source: Source) -> str:
     """
     digest = hashlib.sha256()
     parts = [source.x, *([] if source.test is None else [source.test.x])]
-    parts += [storage for name, storage in source.data.storages().items() if name != "x"]
+    parts += [storage for name, storage in source.dataset.storages().items() if name != "x"]
     for storage in parts:
         if storage.in_memory:
             values = storage.all()

@@ -102,7 +102,7 @@ def binarized(source: Source, seed: int) -> Source:
         InputError: If the rows are not pixels.
     """
     schema = bits_schema(source.schema, source.name)
-    data = with_bits(source.data, schema, seed, ROWS)
+    data = with_bits(source.dataset, schema, seed, ROWS)
     test = None if source.test is None else with_bits(source.test, schema, seed, TEST)
     return Source(data, test, source.sizes)
 
