@@ -18,9 +18,9 @@ class Source:
     """Data as they were read.
 
     Attributes:
-        dataset: The rows, in memory or on disk. Rows on disk have the transform `DrawBits` where they are grey levels that
-            were read for a model of bits; those in memory are then bits already, drawn once.
-        test: The official test set, in memory, where the source has one.
+        dataset: The rows, in memory or on disk. Where grey levels were read for a model of bits, rows in memory are bits
+            already, drawn once, and rows on disk are grey levels with the transform `DrawBits`.
+        test: The official test set, in memory, if the source has one.
         sizes: Bytes of each file of rows on disk, which count towards their fingerprint.
     """
 
@@ -57,8 +57,8 @@ class Source:
         """Number of rows, with those of the official test set."""
         return len(self.dataset) + (0 if self.test is None else len(self.test))
 
-    def replace(self, **changes: Any) -> "Source":  # noqa: ANN401  any field of a dataset
-        """The same with some fields of the rows and of the test set changed."""
+    def replace(self, **changes: Any) -> "Source":  # noqa: ANN401  any field of a dataset that is no storage
+        """The same with some fields, such as the schema, changed for the rows and for the test set."""
         test = None if self.test is None else self.test.replace(**changes)
         return dataclasses.replace(self, dataset=self.dataset.replace(**changes), test=test)
 

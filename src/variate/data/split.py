@@ -35,9 +35,10 @@ def split(data: Source | Dataset, options: DataOptions = DataOptions()) -> Split
         InputError: If a part would be empty, a fraction is none, or the rows cannot be binarized.
     """
     source = data if isinstance(data, Source) else Source(data)
-    if source.dataset.transforms:  # grey levels whose bits are still to be drawn
+    transforms = tuple(step for step in source.dataset.transforms if not isinstance(step, DrawBits))
+    if transforms != source.dataset.transforms:  # grey levels whose bits are still to be drawn
         grey = replace(source.schema, kind="pixels")
-        source, options = source.replace(schema=grey, transforms=()), replace(options, binarize="dynamic")
+        source, options = source.replace(schema=grey, transforms=transforms), replace(options, binarize="dynamic")
     return _split_in_memory(source, options) if source.in_memory else _split_on_disk(source, options)
 
 
@@ -47,7 +48,7 @@ def _split_in_memory(source: Source, options: DataOptions) -> Splits:
     train, validation, test = _indices(source, options)
     held_out = fixed.dataset.select(test) if fixed.test is None else fixed.test
     rows = _redrawn(source.dataset) if redraw else fixed.dataset
-    return Splits(rows.select(train), fixed.dataset.select(validation), held_out, fingerprint(fixed))
+    return _parts(rows.select(train), fixed.dataset.select(validation), held_out, fingerprint(fixed))
 
 
 def _binarized_if_asked(source: Source, options: DataOptions) -> Source:
@@ -62,7 +63,8 @@ def _binarized_if_asked(source: Source, options: DataOptions) -> Source:
 
 def _redrawn(grey: Dataset) -> Dataset:
     """Grey levels whose bits are drawn anew in each batch."""
-    return grey.replace(schema=bits_schema(grey.schema, grey.name), transforms=(DrawBits(grey.schema.levels),))
+    transforms = (DrawBits(grey.schema.levels), *grey.transforms)
+    return grey.replace(schema=bits_schema(grey.schema, grey.name), transforms=transforms)
 
 
 def _split_on_disk(source: Source, options: DataOptions) -> Splits:
@@ -84,7 +86,12 @@ def _split_on_disk(source: Source, options: DataOptions) -> Splits:
     if redraw:
         validation = with_bits(validation, data.schema, options.split_seed, ROWS)
         test = with_bits(test, data.schema, options.split_seed, TEST)
-    return Splits(data.without(np.sort(chosen)), validation, test, fingerprint(source))
+    return _parts(data.without(np.sort(chosen)), validation, test, fingerprint(source))
+
+
+def _parts(train: Dataset, validation: Dataset, test: Dataset, digest: str) -> Splits:
+    """The parts; only training rows are transformed."""
+    return Splits(train, validation.replace(transforms=()), test.replace(transforms=()), digest)
 
 
 def _indices(source: Source, options: DataOptions) -> tuple[np.ndarray, ...]:

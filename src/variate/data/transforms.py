@@ -85,7 +85,8 @@ def with_bits(grey: Dataset, schema: Schema, seed: int, stream: int) -> Dataset:
         stream: `ROWS` or `TEST`: rows with different streams get independent bits.
     """
     bits = draw_bits(grey.x.all(), schema.levels, np.random.default_rng([seed, stream]))
-    return grey.replace(x=InMemory(bits), schema=schema, transforms=())
+    others = tuple(step for step in grey.transforms if not isinstance(step, DrawBits))
+    return grey.replace(x=InMemory(bits), schema=schema, transforms=others)
 
 
 def binarized(source: Source, seed: int) -> Source:

@@ -108,7 +108,8 @@ def _black_and_white(source: Source) -> Source:
         how = (Option("binarize", "fixed"), " or ", Option("binarize", "dynamic"))
         got = "grey levels between black and white"
         raise InputError(source.name, "bits: only black and white", got, Sentence("draw bits from them with ", *how))
-    return source.replace(x=InMemory(values // WHITE), schema=Schema("binary", source.schema.shape))
+    schema = Schema("binary", source.schema.shape)
+    return Source(source.dataset.replace(x=InMemory(values // WHITE), schema=schema))
 
 
 def _read_headers(entries: Sequence[ImageEntry], name: str) -> tuple[list[ReadableImage], list[BrokenImage]]:
