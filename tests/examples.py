@@ -2,8 +2,7 @@
 
 import numpy as np
 
-from variate import Column, Schema
-from variate.data import Rows
+from variate import Column, Dataset, Schema, from_arrays
 
 COLUMNS = (
     Column("a", "real"),
@@ -17,7 +16,7 @@ def rng():
     return np.random.default_rng(0)
 
 
-def table(n=30) -> Rows:
+def table(n=30) -> Dataset:
     """Rows with a column of each kind."""
     columns = [rng().normal(size=n), rng().integers(0, 3, n), rng().poisson(4, n), rng().integers(0, 2, n)]
-    return Rows(np.stack(columns, 1).astype(np.float64), Schema("table", (4,), columns=COLUMNS))
+    return from_arrays(np.stack(columns, 1).astype(np.float64), schema=Schema("table", (4,), columns=COLUMNS))

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from variate import VAE, Decoder, Encoder, likelihoods
+from variate.distributions.conditional import Conditional
 from variate.models import posteriors, priors
 from variate.networks import MLP, Standardize
 
@@ -49,8 +50,8 @@ class LinearGaussian:
             return 0.5 * (precision.diagonal().log().sum() + log_det)
         return 0.5 * (self.latent * (precision.trace() / self.latent).log() + log_det)
 
-    def vae(self, family: str, prior: nn.Module | torch.distributions.Distribution | None = None) -> VAE:
-        """The VAE whose decoder is this model and whose encoder is the best of its family."""
+    def vae(self, family: str, prior: nn.Module | Conditional | torch.distributions.Distribution | None = None) -> VAE:
+        """The VAE whose decoder is this model and whose encoder is the best member of a posterior family."""
         d = self.latent
         gain = torch.linalg.solve(self.M, self.W.T)
         tril = torch.linalg.cholesky(self.S)
