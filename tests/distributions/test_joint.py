@@ -1,17 +1,24 @@
+import pytest
 import torch
-from torch.distributions import Independent, Normal, Poisson
 
-from variate.distributions.categorical import Categorical
+from variate.distributions.categorical import CategoricalElements
+from variate.distributions.counts import PoissonElements
 from variate.distributions.joint import Joint
+from variate.distributions.normal import NormalElements
+from variate.distributions.rows import Independent
 
 ORDER = [torch.tensor([3, 0]), torch.tensor([1]), torch.tensor([2])]
 
 
+def normals(loc):
+    return Independent(NormalElements(loc, torch.ones_like(loc)), 1)
+
+
 def parts(batch=(2, 5)):
     return [
-        Independent(Normal(torch.randn(*batch, 2), 1.0), 1),
-        Independent(Poisson(torch.rand(*batch, 1) + 1), 1),
-        Categorical(torch.randn(*batch, 4, 1), 1),
+        normals(torch.randn(*batch, 2)),
+        Independent(PoissonElements((torch.rand(*batch, 1) + 1).log()), 1),
+        Independent(CategoricalElements(torch.randn(*batch, 4, 1), -2), 1),
     ]
 
 
@@ -24,7 +31,34 @@ def test_log_probability_is_the_sum_of_the_parts():
     expected = each[0].log_prob(x[:, [3, 0]]) + each[1].log_prob(x[:, [1]]) + each[2].log_prob(x[:, [2]])
     p = Joint(each, ORDER)
     torch.testing.assert_close(p.log_prob(x), expected)
-    assert (p.batch_shape, p.event_shape) == ((2, 5), (4,))
+    torch.testing.assert_close(p.log_prob_elements(x).sum(-1), expected)
+    torch.testing.assert_close(p.log_prob_elements(x)[..., [1]], each[1].log_prob_elements(x[:, [1]]))
+    assert (p.batch_shape, p.event_shape, p.num_factors) == ((2, 5), (4,), 1)
+
+
+def test_a_mask_gives_the_marginal_of_the_observed_columns():
+    p, x = Joint(parts(), ORDER), rows()
+    mask = torch.rand(5, 4) < 0.5
+    expected = torch.where(mask, p.log_prob_elements(x), 0).sum(-1)
+    torch.testing.assert_close(p.log_prob(torch.where(mask, x, torch.nan), mask), expected)
+
+
+def test_the_factor_gives_each_column_its_own_family():
+    each, x = parts(), rows()
+    factor = Joint(each, ORDER).factor(0)
+    own = [part.factor(0) for part in each]
+    assert factor.shape == (2, 5, 4)
+    assert not factor.is_discrete
+    assert Joint(each[1:], [torch.tensor([1]), torch.tensor([0])]).factor(0).is_discrete
+    torch.testing.assert_close(factor.log_prob(x), Joint(each, ORDER).log_prob_elements(x))
+    u = torch.rand(5, 4)
+    for method in ("log_prob", "cdf", "cdf_below", "quantile", "contains"):
+        argument = u if method == "quantile" else x
+        found = getattr(factor, method)(argument)
+        for part, columns in zip(own, ORDER, strict=True):
+            expected = getattr(part, method)(argument[:, columns])
+            assert torch.equal(found[..., columns], expected.expand(*found.shape[:-1], len(columns)))
+    assert factor.sample((7,)).shape == (7, 2, 5, 4)
 
 
 def test_means_and_draws_stand_in_the_columns_order():
@@ -39,27 +73,23 @@ def test_means_and_draws_stand_in_the_columns_order():
     assert p.log_prob(draws).isfinite().all()
 
 
-def test_draws_carry_gradients_only_if_all_parts_do():
-    loc = torch.zeros(2, requires_grad=True)
-    normals = [Independent(Normal(loc, 1.0), 1), Independent(Normal(torch.zeros(1), 1.0), 1)]
-    p = Joint(normals, [torch.tensor([2, 0]), torch.tensor([1])])
-    assert p.has_rsample
-    assert torch.equal(torch.autograd.grad(p.rsample().sum(), loc)[0], torch.ones(2))
-    assert not Joint(parts(), ORDER).has_rsample
-
-
 def test_one_column_outside_its_support_is_minus_infinity():
-    each = [Independent(Normal(torch.zeros(1), 1.0), 1), Categorical(torch.zeros(4, 1), 1)]
+    each = [normals(torch.zeros(1)), Independent(CategoricalElements(torch.zeros(4, 1), -2), 1)]
     p = Joint(each, [torch.tensor([0]), torch.tensor([1])])
     assert p.log_prob(torch.tensor([0.0, 7.0])) == -torch.inf
-
-
-def test_expand_repeats_the_batch():
-    p, x = Joint(parts((5,)), ORDER), rows()
-    torch.testing.assert_close(p.expand((3, 5)).log_prob(x), p.log_prob(x).expand(3, 5))
+    assert p.log_prob_elements(torch.tensor([0.0, 7.0])).isneginf().tolist() == [False, True]
 
 
 def test_variance_of_numeric_parts():
     p = Joint(parts()[:2], [torch.tensor([2, 0]), torch.tensor([1])])
     torch.testing.assert_close(p.variance[..., 1], p.mean[..., 1])
     torch.testing.assert_close(p.variance[..., 0], torch.ones(2, 5))
+    with pytest.raises(NotImplementedError):
+        _ = Joint(parts(), ORDER).variance
+
+
+def test_the_widest_dtype_of_the_parts():
+    single = normals(torch.randn(5, 2, dtype=torch.float32))
+    p = Joint([single, *parts((5,))[1:]], ORDER)
+    assert p.dtype == torch.float64
+    assert p.mean.dtype == torch.float64

@@ -1,8 +1,6 @@
-import pytest
 import torch
 
-from variate.distributions import support
-from variate.distributions.support import is_count, is_level, sum_event
+from variate.distributions.support import insert_axis, is_bit, is_count, is_level, sum_event
 
 NAN, INF = float("nan"), float("inf")
 
@@ -28,20 +26,15 @@ def test_an_event_with_an_element_outside_has_probability_zero():
     assert torch.equal(sum_event(log_p, inside, 1), torch.tensor([[-4.0, -INF, -4.0]] * 2))
     assert torch.equal(sum_event(log_p, inside, 2), torch.tensor([-INF, -INF]))
     assert sum_event(log_p, inside, 0)[0, 1].tolist() == [-1.0, -1.0, -INF, -1.0]
+    assert torch.equal(sum_event(log_p, None, 1), sum_event(log_p, torch.ones(3, 4, dtype=torch.bool), 1))
 
 
-@pytest.mark.parametrize("value", [torch.tensor([0, 3, 2]), torch.tensor([0.0, 3.0, 2.0])])
-def test_trusted_values_are_scored_the_same_and_not_tested(value):
-    def never(_):
-        raise AssertionError("tested")
+def test_bits_are_0_and_1_in_every_dtype():
+    assert is_bit(torch.tensor([0.0, 1.0, 0.5, -1.0, 2.0, NAN, INF])).tolist() == [True, True] + [False] * 5
+    assert is_bit(torch.tensor([0, 1, 2], dtype=torch.uint8)).tolist() == [True, True, False]
 
-    with support.trusting():
-        x, inside = support.settled(value, never)
-    assert torch.equal(x, value)
-    assert inside is None
-    log_p = torch.tensor([-1.0, -2.0, -3.0])
-    assert support.sum_event(log_p, None, 1) == support.sum_event(log_p, torch.ones(3, dtype=torch.bool), 1) == -6
-    x, inside = support.settled(torch.tensor([0, 9]), lambda x: x < 4)
-    assert x.tolist() == [0, 0]
-    assert inside is not None
-    assert inside.tolist() == [True, False]
+
+def test_an_axis_is_inserted_from_the_end():
+    assert insert_axis(torch.zeros(2, 5, 3), -2).shape == (2, 5, 1, 3)
+    assert insert_axis(torch.zeros(3), -2).shape == (1, 3)
+    assert insert_axis(torch.zeros(()), -3).shape == (1, 1, 1)

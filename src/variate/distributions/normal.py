@@ -47,7 +47,12 @@ class NormalElements(Elementwise):
             return torch.normal(self.loc.expand(shape), self.scale.expand(shape), generator=generator)
 
     def _cdf(self, x: Tensor) -> Tensor:
-        return torch.special.ndtr((x - self.loc.double()) / self.scale.double())
+        return standard_normal_cdf((x - self.loc.double()) / self.scale.double())
 
     def _quantile(self, u: Tensor) -> Tensor:
         return self.loc.double() + self.scale.double() * torch.special.ndtri(u)
+
+
+def standard_normal_cdf(z: Tensor) -> Tensor:
+    """Phi(z) = erfc(-z / sqrt 2) / 2: unlike (1 + erf(z / sqrt 2)) / 2 it keeps its digits in the lower tail."""
+    return 0.5 * torch.special.erfc(-z / math.sqrt(2))
