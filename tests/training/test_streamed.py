@@ -13,13 +13,13 @@ import torch
 
 import variate
 from variate import DataOptions, InputError, ModelOptions
-from variate.data import Streamed
+from variate.likelihoods import Gaussian
 from variate.runtime import files
-from variate.training import loop
-from variate.training.feed import Feed
+from variate.runtime.distributed import Processes
+from variate.training import trainer
+from variate.training.batches import PREFETCHED, ResidentBatches, StreamedBatches
 from variate.training.order import PooledOrder
 from variate.training.state import CHECKPOINT
-from variate.training.streamed import AHEAD, StreamedFeed
 
 pytestmark = pytest.mark.filterwarnings("ignore::variate.VariateWarning")
 ON = DataOptions(stream="on")
@@ -44,37 +44,41 @@ def parts(rows, tmp_path):
     return variate.split(variate.read(str(tmp_path / "x.npy"), ON), ON)
 
 
-def feed(stream, check=torch.from_numpy, batch_size=7):
-    return StreamedFeed(stream, torch.from_numpy(stream.some()), batch_size, 3, check)
+def everything(data):
+    """All rows of a data set that stays on disk."""
+    return data.select(np.arange(len(data)))
+
+
+def streamed(data, check=None, batch_size=7):
+    found = StreamedBatches(data, batch_size, 3, Processes(), torch.device("cpu"), Gaussian((5,)))
+    found.check = check or found.check
+    return found
 
 
 def test_batches_are_the_rows_of_the_order(parts):
-    order = PooledOrder(torch.from_numpy(parts.train.bounds), parts.train.at_once, 7, 3)
-    found = feed(parts.train)
+    order = PooledOrder(torch.from_numpy(parts.train.x.bounds), parts.train.x.at_once, 7, 3)
+    found = streamed(parts.train)
     for step in (0, 1, 2, 1, 500, 501, 0):  # as after a restart, and when a step is looked at again
         assert torch.equal(found.index(step), order.batch(step))
-        assert torch.equal(found.batch(step), torch.from_numpy(parts.train.take(order.batch(step).numpy())))
-    assert (len(found), found.batch_size) == (len(parts.train), 7)
-    assert found.some(4).shape == (4, 5)
+        batch = found.batch(step)
+        assert torch.equal(batch.rows, order.batch(step))
+        assert torch.equal(batch.x, parts.train.take(order.batch(step).numpy()).x)
+    assert (found.num_rows, found.batch_size) == (len(parts.train), 7)
     found.close()
 
 
 def test_batches_are_gathered_ahead_by_a_thread_that_ends(parts):
     threads = []
 
-    def check(rows):
-        threads.append(threading.current_thread())
-        return torch.from_numpy(rows)
-
-    found = feed(parts.train, check)
+    found = streamed(parts.train, lambda *_: threads.append(threading.current_thread()))
     found.batch(0)
     deadline = time.monotonic() + 20
-    while len(threads) < AHEAD and time.monotonic() < deadline:
+    while len(threads) < PREFETCHED and time.monotonic() < deadline:
         time.sleep(0.005)
-    assert len(threads) == AHEAD
+    assert len(threads) == PREFETCHED
     found.batch(1)
     found.close()
-    assert len(threads) <= AHEAD + 1
+    assert len(threads) <= PREFETCHED + 1
     assert threading.main_thread() not in threads
     assert len(set(threads)) == 1
     assert not threads[0].is_alive()
@@ -83,53 +87,52 @@ def test_batches_are_gathered_ahead_by_a_thread_that_ends(parts):
 def test_what_goes_wrong_is_raised_in_the_step_that_wants_it(parts):
     number = iter(range(100))
 
-    def check(rows):
+    def check(*_):
         if next(number) == 2:
-            raise InputError("row 17 is bad")
-        return torch.from_numpy(rows)
+            raise InputError("row 17", "a good one", "a bad one")
 
-    found = feed(parts.train, check)
+    found = streamed(parts.train, check)
     found.batch(0)
     found.batch(1)
-    with pytest.raises(InputError, match="row 17 is bad"):
+    with pytest.raises(InputError) as raised:
         found.batch(2)
-    assert len(found.batch(3)) == 7
+    assert raised.value.argument == "row 17"
+    assert found.batch(3).num_rows == 7
     found.close()
 
 
 def test_rows_that_went_bad_after_they_were_looked_through_stop_the_run(parts, tmp_path):
     vae = variate.build(parts, SMALL)
     values = np.lib.format.open_memmap(tmp_path / "x.npy", mode="r+")
-    rest = parts.train.take(np.arange(len(parts.train)))
-    values[np.flatnonzero((values == rest[-1]).all(1)), 3] = np.nan
+    last = parts.train.take(np.array([len(parts.train) - 1])).x.numpy()
+    values[np.flatnonzero((values == last).all(1)), 3] = np.nan
     values.flush()
-    with pytest.raises(InputError, match="x must be finite, got NaN or Inf in 1 rows"):
+    with pytest.raises(InputError) as raised:
         variate.fit(vae, parts.train, parts.validation, **SHORT)
+    assert (raised.value.argument, raised.value.expected) == ("train", "finite numbers")
     assert not any(thread.name.startswith("rows") for thread in threading.enumerate())
 
 
 def test_a_stream_trains_as_the_same_rows_in_memory_in_the_same_order(parts, monkeypatch):
-    streamed, resident = variate.build(parts, SMALL), variate.build(parts, SMALL)
-    first = variate.fit(streamed, parts.train, parts.validation, **SHORT)
+    on_disk, resident = variate.build(parts, SMALL), variate.build(parts, SMALL)
+    first = variate.fit(on_disk, parts, **SHORT)
 
-    def pooled(_vae, job):
-        rest = Feed(job.rows, 100, job.options.seed)
-        rest.order = PooledOrder(torch.from_numpy(parts.train.bounds), 64, 100, job.options.seed)
+    def pooled(model, job, processes):
+        rest = ResidentBatches(job.train, 100, job.options.seed, processes, model.device)
+        rest.order = PooledOrder(torch.from_numpy(parts.train.x.bounds), 64, 100, job.options.seed)
         return rest
 
-    monkeypatch.setattr(loop, "feed_of", pooled)
-    train = parts.train.take(np.arange(len(parts.train)))
-    again = variate.fit(resident, train, parts.validation, **SHORT)
+    monkeypatch.setattr(trainer, "batches_of", pooled)
+    again = variate.fit(resident, everything(parts.train), parts.validation, **SHORT)
     assert again == first
     assert first.records[-1]["validation_elbo"] > first.records[0]["validation_elbo"]
-    for name, tensor in streamed.state_dict().items():
+    for name, tensor in on_disk.state_dict().items():
         assert torch.equal(tensor, resident.state_dict()[name]), name
 
 
 def test_a_model_is_scaled_by_a_sample(rows, parts, tmp_path):
     data = variate.read(str(tmp_path / "x.npy"), ON)
-    assert isinstance(data, Streamed)
-    for built, expected in [(data, rows), (parts, parts.train.take(np.arange(len(parts.train))))]:
+    for built, expected in [(data, rows), (parts, everything(parts.train).all().x.numpy())]:
         inputs = variate.build(built, SMALL).encoder.inputs  # of few rows, the sample is all
         np.testing.assert_allclose(inputs.offset, expected.mean(0), rtol=1e-4, atol=1e-5)
         np.testing.assert_allclose(inputs.unit, expected.std(0), rtol=1e-4)
@@ -141,17 +144,9 @@ def test_bits_of_a_stream_are_drawn_anew(tmp_path):
     options = DataOptions(stream="on", binarize="dynamic")
     parts = variate.split(variate.read(str(tmp_path / "x.npy"), options), options)
     vae = variate.build(parts, SMALL)
-    history = variate.fit(vae, parts.train, parts.validation, levels=256, **SHORT | {"epochs": 20})
+    history = variate.fit(vae, parts, **SHORT | {"epochs": 20})
     assert math.isfinite(history.best_elbo)
     assert history.records[-1]["validation_elbo"] > history.records[0]["validation_elbo"]
-
-
-def test_the_doctor_takes_a_sample(parts, monkeypatch):
-    seen = []
-    monkeypatch.setattr("variate.doctor.examine", lambda patient, *_: seen.append(patient) or 1 / 0)
-    with pytest.raises(ZeroDivisionError):
-        variate.diagnose(variate.build(parts, SMALL), parts.test, parts.train, parts.validation)
-    assert torch.equal(seen[0].train, torch.from_numpy(parts.train.some()))
 
 
 def train(path, out, resume=False, seconds=30.0):
@@ -160,7 +155,7 @@ def train(path, out, resume=False, seconds=30.0):
     data = variate.split(variate.read(str(path), on), on)
     vae = variate.build(data, ModelOptions(latent=2, width=16, depth=1))
     options = {"epochs": 30, "batch_size": 100, "precision": "float32", "compile": "off", "threads": 1}
-    variate.fit(vae, data.train, data.validation, run=out, resume=resume, checkpoint_seconds=seconds, **options)
+    variate.fit(vae, data, run=out, resume=resume, checkpoint_seconds=seconds, **options)
 
 
 RUN = "import sys, variate; from variate import DataOptions, ModelOptions\n" + inspect.getsource(train)
@@ -203,7 +198,7 @@ def test_killed_and_resumed_streamed_run_equals_an_uninterrupted_one_bit_for_bit
 LIMITED = textwrap.dedent(
     """
     import resource, sys
-    import torch, variate, variate.models.build, variate.data, variate.training
+    import numpy, torch, variate, variate.models.build, variate.data, variate.training
     from variate import DataOptions, ModelOptions
     fitting = dict(epochs=1, precision="float32", compile="off", threads=1)
     few = torch.randn(50, 2)
@@ -217,7 +212,7 @@ LIMITED = textwrap.dedent(
     options = DataOptions(stream="on")
     data = variate.split(variate.read(sys.argv[1], options), options)
     vae = variate.build(data, ModelOptions(latent=2, width=16, depth=1))
-    variate.fit(vae, data.train, data.validation[:500], batch_size=2_000, **fitting)
+    variate.fit(vae, data.train, data.validation.select(numpy.arange(500)), batch_size=2_000, **fitting)
     """
 )
 

@@ -18,7 +18,7 @@ Shapes: batch_shape is the shape of `loc` without its last axis; the last axis h
 import math
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
-from typing import Any, Self
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -68,7 +68,7 @@ class Gaussian(Conditional):
         """Diagonal of the covariance, (*batch, d)."""
 
     @abstractmethod
-    def mapped(self, function: Callable[[Tensor], Tensor]) -> Self:
+    def mapped(self, function: Callable[[Tensor], Tensor]) -> "Gaussian":
         """The Gaussian whose parameters are the function of these; it must keep their axes but the first."""
 
     @abstractmethod
@@ -100,15 +100,15 @@ class Gaussian(Conditional):
         """Log of the diagonal of the inverse covariance, (*batch, d)."""
         return -self.variance.log()
 
-    def __getitem__(self, rows: Tensor) -> Self:
+    def __getitem__(self, rows: Tensor) -> "Gaussian":
         """The distributions of some rows of the first batch axis."""
         return self.mapped(lambda parameter: parameter[rows])
 
-    def detached(self) -> Self:
+    def detached(self) -> "Gaussian":
         """The same distribution, constant under differentiation."""
         return self.mapped(Tensor.detach)
 
-    def to(self, *target: Any) -> Self:  # noqa: ANN401  as torch's
+    def to(self, *target: Any) -> "Gaussian":  # noqa: ANN401  as torch's
         """The same distribution with its parameters on another device or of another type, as `Tensor.to` takes them."""
         return self.mapped(lambda parameter: parameter.to(*target))
 
@@ -290,7 +290,7 @@ class _Factorized(Gaussian):
         """The terms of KL(self || N(0, I)) per latent, in nats, (*batch, d) (MATHS 7)."""
         return 0.5 * (scale_excess(self.log_scale) + self.loc.square())
 
-    def mapped(self, function: Callable[[Tensor], Tensor]) -> Self:
+    def mapped(self, function: Callable[[Tensor], Tensor]) -> "Gaussian":
         """The Gaussian whose mean and log-scale are the function of these."""
         return type(self)(function(self.loc), function(self.log_scale))
 

@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -267,10 +267,14 @@ class Model(nn.Module, ABC):
 
     def decode(self, latents: Sequence[Tensor], context: Tensor | None = None) -> RowDistribution:
         """p(x | z, c), with batch shape (L, N)."""
+        return self.likelihood(self.outputs_at(latents, context))
+
+    def outputs_at(self, latents: Sequence[Tensor], context: Tensor | None = None) -> Tensor:
+        """The likelihood's parameters for latents (L, N, *group.shape), (L, N, *likelihood.out_shape)."""
         state = self.start(context, (latents[0].shape[0], latents[0].shape[1]))
         for g, z in enumerate(latents):
             state = self.extend(g, state, z)
-        return self.likelihood(self.outputs(state))
+        return self.outputs(state)
 
     # Noise, and what people do with a model.
 
@@ -410,11 +414,10 @@ class Model(nn.Module, ABC):
             if isinstance(module, Network):
                 module.precision = precision
 
-    def use_recipe(self, **changes: Any) -> Self:  # noqa: ANN401  fields of Recipe
+    def use_recipe(self, **changes: Any) -> None:  # noqa: ANN401  fields of Recipe
         """Changes fields of the recipe, if the model has one."""
         if self.recipe is not None:
             self.recipe = replace(self.recipe, **changes)
-        return self
 
     def save(self, path: str | Path) -> None:
         """Writes the weights, the scalings and the recipe to one safetensors file, whole or not at all."""

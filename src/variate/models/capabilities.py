@@ -1,7 +1,7 @@
 """What only some models can do, as small protocols, and the one way to ask for them."""
 
 from collections.abc import Sequence
-from typing import Any, Protocol, Self, TypeVar, runtime_checkable
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -120,7 +120,7 @@ class Adjustable(Protocol):
     def batch_shape(self) -> torch.Size:
         """The shape of the batch."""
 
-    def detached(self) -> Self:
+    def detached(self) -> "Adjustable":
         """The same distribution, constant under differentiation."""
 
     def as_full(self) -> "Adjustable":
@@ -135,5 +135,5 @@ class Adjustable(Protocol):
 
 
 def offers(conditional: Conditional, capability: type[C]) -> C | None:
-    """The conditional as something with a capability; None if it does not have it."""
+    """The conditional as something with a capability (a protocol above); None if it does not have it."""
     return conditional if isinstance(conditional, capability) else None

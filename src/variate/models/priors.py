@@ -158,7 +158,7 @@ class Foreign(Conditional):
         """Draws, (L, N, d): those of a row are a function of the row's noise."""
         drawn = []
         for row in noise.unbind(1):
-            with seeded(mix(0, "foreign", row.double().sum().item().hex())):
+            with seeded(mix(0, "foreign", float(row.double().sum()).hex())):
                 drawn.append(self.distribution.sample(torch.Size((len(row),))))
         return torch.stack(drawn, 1).to(noise)
 

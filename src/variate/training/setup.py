@@ -61,8 +61,7 @@ def prepare(
     some = train.sample()
     if not some.transforms:
         check(some, model.likelihood, model.takes_context, "train")
-    held_out = data.validation if isinstance(data, Splits) and validation is None else validation
-    held_out = model.dataset(held_out, "validation") if held_out is not None and len(held_out) else None
+    held_out = held_out_rows(model, data, validation)
     cost = multiplications(model, drawn(some.select(np.arange(1)), 0))
     options = complete(options, overrides, len(train), cost)
     steps = max(1, round((options.epochs or 1) * len(train) / (options.batch_size or 1)))
@@ -85,6 +84,15 @@ def training_rows(model: Model, data: Data) -> Dataset:
     if not len(found):
         raise InputError("train", "at least one row", "none")
     return found
+
+
+def held_out_rows(model: Model, data: Data, validation: Data | None) -> Dataset | None:
+    """The validation rows, in memory: those given, or the validation part of splits; None if there are none."""
+    if validation is None:
+        validation = data.validation if isinstance(data, Splits) else None
+    if validation is None or (not isinstance(validation, Splits) and not len(validation)):
+        return None
+    return model.dataset(validation, "validation")
 
 
 def batches_of(model: Model, job: Job, processes: Processes) -> Batches:

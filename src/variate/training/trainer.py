@@ -311,13 +311,13 @@ class Trainer:
         state, progress, job = self.state, self.state.progress, self.job
         steps = progress.step - (progress.records[-1]["step"] if progress.records else 0)
         state.gather_totals()
-        mean_objective, *means = (state.totals / steps).tolist()
+        mean_objective, *mean_terms = (state.totals / steps).tolist()
         state.totals.zero_()
         record = {
             "step": progress.step,
             "epoch": progress.step * self.batches.batch_size / len(job.train),
             "train_objective": mean_objective,
-            **{f"train_{name}": value for name, value in zip(Terms._fields, means, strict=True)},
+            **{f"train_{name}": value for name, value in zip(Terms._fields, mean_terms, strict=True)},
         }
         if job.validation is None:
             state.keep_last()

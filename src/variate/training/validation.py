@@ -61,6 +61,6 @@ def freeze_scale(model: Model, data: Dataset, batch_size: int = 1024) -> None:
         for batch in data.batches(batch_size):
             rows = batch.to(model.device)
             noise = model.posterior_noise(Key(source, rows.num_rows), 1, rows.num_rows)
-            p_x = model.decode(model.infer(rows, noise).latents, rows.context)
-            sums.append(model.likelihood.squared_residuals(p_x.mean.squeeze(0), rows.x).sum())
+            outputs = model.outputs_at(model.infer(rows, noise).latents, rows.context)
+            sums.append(model.likelihood.squared_residuals(outputs, rows.x).sum())
         model.likelihood.freeze(torch.stack(sums).sum() / (len(data) * batch.x[0].numel()))
