@@ -1,5 +1,7 @@
 """What every likelihood keeps, whatever its data."""
 
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -8,6 +10,7 @@ from variate import likelihoods
 from variate.config.recipe import Column
 from variate.errors import InputError
 from variate.likelihoods import checks
+from variate.likelihoods.scale import Scale
 
 N = 40
 COLUMNS = (
@@ -87,8 +90,6 @@ def test_batches_are_those_of_the_outputs(case):
     draws = p_x.sample((3,))
     assert draws.shape == (3, 2, N, *likelihood.event_shape)
     assert p_x.log_prob(draws).isfinite().all()
-    wider = p_x.expand((4, 2, N))
-    torch.testing.assert_close(wider.log_prob(rows), log_p.expand(4, 2, N))
 
 
 @pytest.mark.parametrize("name", [name for name in CASES if not name.startswith("columns")])
@@ -156,11 +157,147 @@ def test_extreme_outputs_give_finite_values_and_gradients(case):
         assert torch.autograd.grad(log_p.sum(), outputs)[0].isfinite().all()
 
 
-def test_floors_are_reported_an_element(case):
+def test_floors_are_reported_per_element(case):
     likelihood, rows, _ = case
     likelihood.fit_scaling(rows)
     floored = likelihood.floored()
     assert floored is None or (floored.shape == likelihood.event_shape and not floored.any())
+
+
+def test_the_hot_path_gives_the_same_log_probabilities(case):
+    likelihood, rows, _ = case
+    likelihood.fit_scaling(rows)
+    outputs = torch.randn(2, N, *likelihood.out_shape)
+    assert torch.equal(likelihood.log_prob(outputs, rows), likelihood(outputs).log_prob(rows))
+
+
+def test_elements_sum_to_rows_and_masks_to_marginals(case):
+    likelihood, rows, _ = case
+    likelihood.fit_scaling(rows)
+    outputs = torch.randn(2, N, *likelihood.out_shape)
+    p_x = likelihood(outputs)
+    elements = p_x.log_prob_elements(rows)
+    assert elements.shape == (2, N, *likelihood.event_shape)
+    torch.testing.assert_close(elements.flatten(2).sum(-1), p_x.log_prob(rows))
+    torch.testing.assert_close(p_x.factor(0).log_prob(rows), elements)
+    mask = torch.rand(rows.shape) < 0.5
+    expected = torch.where(mask, elements, 0).flatten(2).sum(-1)
+    torch.testing.assert_close(likelihood.log_prob(outputs, rows, mask), expected)
+    torch.testing.assert_close(p_x.log_prob(rows, mask), expected)
+
+
+def test_what_is_not_observed_reaches_neither_value_nor_gradient(case):
+    likelihood, rows, _ = case
+    likelihood.fit_scaling(rows)
+    mask = torch.rand(rows.shape) < 0.5
+    hidden = torch.where(mask, rows.double(), torch.nan)
+    found = []
+    for x in (rows, hidden):
+        outputs = torch.linspace(-1, 1, 2 * N * math.prod(likelihood.out_shape))
+        outputs = outputs.reshape(2, N, *likelihood.out_shape).requires_grad_()
+        log_p = likelihood.log_prob(outputs, x, mask)
+        found.append((log_p.detach(), *torch.autograd.grad(log_p.sum(), (outputs, *likelihood.parameters()))))
+    for plain, with_nan in zip(*found, strict=True):
+        assert with_nan.isfinite().all()
+        torch.testing.assert_close(with_nan, plain, rtol=1e-12, atol=1e-12)
+
+
+def test_the_distribution_functions_go_with_the_draws(case):
+    likelihood, rows, _ = case
+    likelihood.fit_scaling(rows)
+    p_x = likelihood(0.1 * torch.randn(N, *likelihood.out_shape))
+    elements = p_x.factor(0)
+    draws = p_x.sample((5,), torch.Generator().manual_seed(0))
+    below, through = elements.cdf_below(draws), elements.cdf(draws)
+    assert elements.contains(draws).all()
+    assert (below <= through).all()
+    assert abs((below + through).mean() / 2 - 0.5) < 5 / (12 * draws.numel()) ** 0.5
+    middle = elements.quantile((below + through) / 2)
+    torch.testing.assert_close(middle, draws.double(), rtol=1e-6, atol=1e-6)
+
+
+def test_every_scale_is_multiplied_by_a_factor(case):
+    likelihood, rows, _ = case
+    likelihood.fit_scaling(rows)
+    outputs = torch.randn(N, *likelihood.out_shape)
+    before = {name: tensor.clone() for name, tensor in likelihood.state_dict().items()}
+    expected = likelihood(outputs).log_prob(rows)
+    log_factor = math.log(2)
+    rescaled = likelihood.rescaled(log_factor)
+    has_scale = any(isinstance(module, Scale) for module in likelihood.modules())
+    assert (rescaled is not None) == has_scale
+    assert torch.equal(likelihood(outputs).log_prob(rows), expected), "the likelihood itself is not changed"
+    assert all(torch.equal(before[name], tensor) for name, tensor in likelihood.state_dict().items())
+    if rescaled is None:
+        return
+    assert not torch.allclose(rescaled(outputs).log_prob(rows), expected)
+    torch.testing.assert_close(likelihood.rescaled(0.0).log_prob(outputs, rows), expected)
+    torch.testing.assert_close(rescaled.rescaled(-log_factor).log_prob(outputs, rows), expected)
+    tensor = likelihood.rescaled(torch.tensor(log_factor))
+    torch.testing.assert_close(tensor.log_prob(outputs, rows), rescaled.log_prob(outputs, rows))
+
+
+def test_only_an_optimal_scale_is_frozen(case):
+    likelihood, rows, _ = case
+    likelihood.fit_scaling(rows)
+    before = {name: tensor.clone() for name, tensor in likelihood.state_dict().items()}
+    likelihood.freeze(torch.tensor(4.0))
+    same = all(torch.equal(before[name], tensor) for name, tensor in likelihood.state_dict().items())
+    assert same != likelihood.needs_freezing
+    assert likelihood.couples_rows == likelihood.needs_freezing
+
+
+def test_squared_residuals_are_those_of_the_mean(case):
+    likelihood, rows, _ = case
+    likelihood.fit_scaling(rows)
+    outputs = torch.randn(2, N, *likelihood.out_shape)
+    unit = getattr(likelihood, "unit", torch.ones(()))
+    expected = ((rows - likelihood(outputs).mean) / unit).square()
+    torch.testing.assert_close(likelihood.squared_residuals(outputs, rows), expected)
+
+
+def test_names_are_not_quantities_and_pixels_have_a_range():
+    assert not likelihoods.Categorical(EVENT, 4, nominal=True).is_quantity().any()
+    assert likelihoods.Categorical(EVENT, 4).is_quantity().all()
+    assert likelihoods.Columns(COLUMNS).is_quantity().tolist() == [True, False, True, True, True, False]
+    ranges = {
+        likelihoods.Bernoulli(EVENT): 1.0,
+        likelihoods.DiscretizedLogistic(EVENT): 255.0,
+        likelihoods.QuantizedGaussian(EVENT, 16): 15.0,
+        likelihoods.Categorical(EVENT, 4): 3.0,
+        likelihoods.Categorical(EVENT, 1): 1.0,
+        likelihoods.Categorical(EVENT, 4, nominal=True): None,
+        likelihoods.Gaussian(EVENT): None,
+        likelihoods.Poisson(EVENT): None,
+        likelihoods.Columns(COLUMNS): None,
+    }
+    assert all(likelihood.value_range == expected for likelihood, expected in ranges.items())
+
+
+STATES = {
+    "bernoulli": ["mean_logit"],
+    "categorical": ["log_frequency"],
+    "poisson": ["offset"],
+    "negative-binomial dimension": ["log_dispersion", "offset", "initial_log_dispersion"],
+    "negative-binomial conditional": ["offset", "initial_log_dispersion"],
+    "gaussian fixed": ["offset", "unit", "scale.log_scale"],
+    "gaussian dimension": ["offset", "unit", "scale.raw"],
+    "gaussian conditional": ["offset", "unit"],
+    "gaussian optimal": ["offset", "unit", "scale.log_scale"],
+    "student-t dimension": ["raw_df", "offset", "unit", "scale.raw"],
+    "quantized-gaussian shared": ["start", "scale.raw"],
+    "discretized-logistic conditional x3": ["start"],
+    "columns": [
+        *("parts.0.offset", "parts.0.unit", "parts.0.scale.raw", "parts.1.mean_logit"),
+        *("parts.2.log_dispersion", "parts.2.offset", "parts.2.initial_log_dispersion"),
+        *("parts.3.log_frequency", "parts.4.log_frequency"),
+    ],
+}
+
+
+@pytest.mark.parametrize("name", STATES)
+def test_names_in_model_files_stay(name):
+    assert list(CASES[name][0]().state_dict()) == STATES[name]
 
 
 def test_outputs_of_another_shape_are_our_own_mistake(case):
@@ -176,31 +313,29 @@ SIGNED = torch.tensor([[-3.0, 2.0]])
 
 
 @pytest.mark.parametrize(
-    ("likelihood", "rows", "message"),
+    ("likelihood", "rows", "expected", "got", "instead"),
     [
-        (
-            likelihoods.Bernoulli((2,)),
-            GREY,
-            r"bits, but x holds integers from 0 to 255 \(uint8\).*discretized-log.*--binar",
-        ),
-        (likelihoods.Bernoulli((2,)), UNIT, r"holds real numbers from 0 to 0.5, such as 0.5.*gaussian"),
-        (
-            likelihoods.DiscretizedLogistic((2,)),
-            UNIT,
-            r"integers 0 to 255, but x holds real.*gaussian.*undo the scaling",
-        ),
-        (likelihoods.DiscretizedLogistic((2,), 16), GREY, r"integers 0 to 15, but x holds integers from 0 to 255"),
-        (likelihoods.QuantizedGaussian((2,)), SIGNED, r"quantized-gaussian is a likelihood of the integers 0 to 255"),
-        (likelihoods.Categorical((2,), 4), GREY, r"codes 0 to 3.*negative-binomial"),
-        (likelihoods.Gaussian((2,)), GREY, r"gaussian is a density of real.*discretized-logistic \(pixels\).*float"),
-        (likelihoods.StudentT((2,)), SIGNED * np.nan, r"student-t is a density of real numbers, but x holds NaN"),
-        (likelihoods.Poisson((2,)), SIGNED, r"poisson is a likelihood of counts.*integers from -3 to 2.*gaussian"),
-        (likelihoods.NegativeBinomial((2,)), UNIT, r"negative-binomial is a likelihood of counts"),
+        (likelihoods.Bernoulli((2,)), GREY, "bits", "integers from 0 to 255 (uint8)", "discretized-logistic"),
+        (likelihoods.Bernoulli((2,)), UNIT, "bits", "real numbers from 0 to 0.5, such as 0.5", "gaussian"),
+        (likelihoods.Bernoulli((2,)), GREY, "'bernoulli'", "255", "binarize='dynamic'"),
+        (likelihoods.DiscretizedLogistic((2,)), UNIT, "0 to 255", "real numbers", "gaussian"),
+        (likelihoods.DiscretizedLogistic((2,), 16), GREY, "0 to 15", "integers from 0 to 255", "undo the scaling"),
+        (likelihoods.QuantizedGaussian((2,)), SIGNED, "'quantized-gaussian'", "integers from -3 to 2", "gaussian"),
+        (likelihoods.Categorical((2,), 4), GREY, "codes from 0 to 3", "255", "negative-binomial"),
+        (likelihoods.Gaussian((2,)), GREY, "real numbers for likelihood 'gaussian'", "uint8", "discretized-logistic"),
+        (likelihoods.Gaussian((2,)), GREY, "real numbers", "integers", "float"),
+        (likelihoods.StudentT((2,)), SIGNED * np.nan, "'student-t'", "NaN or Inf", "remove"),
+        (likelihoods.Poisson((2,)), SIGNED, "counts", "integers from -3 to 2", "gaussian"),
+        (likelihoods.NegativeBinomial((2,)), UNIT, "'negative-binomial'", "0.5", "student-t"),
     ],
 )
-def test_other_data_are_refused_and_the_right_likelihood_named(likelihood, rows, message):
-    with pytest.raises(InputError, match=message):
+def test_other_data_are_rejected_and_the_right_likelihood_named(likelihood, rows, expected, got, instead):
+    with pytest.raises(InputError) as error:
         likelihood.check(rows)
+    assert error.value.argument == "x"
+    assert expected in error.value.expected
+    assert got in error.value.got
+    assert instead in error.value.remedy
 
 
 def test_bits_are_also_pixels_counts_and_reals():
@@ -230,8 +365,9 @@ def test_a_single_bad_value_is_found_wherever_it_lies(likelihood, at_a_time, mon
     for row in range(7):
         rows = torch.ones(7, 2)
         rows[row, 1] = torch.nan
-        with pytest.raises(InputError, match="NaN or Inf"):
+        with pytest.raises(InputError) as error:
             likelihood.check(rows)
+        assert error.value.got == "NaN or Inf"
 
 
 def test_what_checking_takes_does_not_grow_with_the_rows(monkeypatch):

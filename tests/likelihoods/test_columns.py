@@ -1,3 +1,5 @@
+import math
+
 import pytest
 import torch
 from scipy import special, stats
@@ -69,8 +71,17 @@ def test_it_is_a_mass_if_every_column_is():
 
 def test_the_column_at_fault_is_named(x):
     x[3, 2] = 1.5
-    with pytest.raises(InputError, match=r"column 'visits': negative-binomial is a likelihood of counts"):
+    with pytest.raises(InputError) as error:
         Columns(COLUMNS).check(x)
+    assert error.value.argument == "column 'visits'"
+    assert "counts" in error.value.expected
+    assert "1.5" in error.value.got
+    assert "columns=[('visits', 'real')]" in error.value.remedy
+    x[3, 0] = torch.nan
+    with pytest.raises(InputError) as error:
+        Columns(COLUMNS).check(x)
+    assert (error.value.argument, error.value.got) == ("column 'age'", "NaN or Inf")
+    assert "real" not in error.value.remedy
 
 
 def test_floors_stand_in_the_columns_order(x):
@@ -82,9 +93,30 @@ def test_floors_stand_in_the_columns_order(x):
 
 
 def test_unknown_names_are_refused():
-    with pytest.raises(InputError, match="real 'normal' is unknown"):
-        Columns(COLUMNS, real="normal")
-    with pytest.raises(InputError, match="did you mean 'poisson'"):
+    for options, argument, got in (
+        ({"real": "normal"}, "real", "'normal'"),
+        ({"counts": "poison"}, "counts", "'poison'"),
+        ({"scale": "optimal"}, "scale", "'optimal'"),
+        ({"scale": "fixed"}, "scale", "'fixed'"),
+    ):
+        with pytest.raises(InputError) as error:
+            Columns(COLUMNS, **options)
+        assert (error.value.argument, error.value.got) == (argument, got)
+    with pytest.raises(InputError) as error:
         Columns(COLUMNS, counts="poison")
-    with pytest.raises(InputError, match="at least one column"):
+    assert error.value.remedy == "did you mean 'poisson'?"
+    with pytest.raises(InputError) as error:
         Columns(())
+    assert error.value.argument == "columns"
+
+
+def test_scales_of_real_columns_alone_are_multiplied(x):
+    likelihood = Columns(COLUMNS)
+    likelihood.fit_scaling(x)
+    outputs = torch.randn(N, *likelihood.out_shape)
+    wider, p_x = likelihood.rescaled(math.log(2))(outputs), likelihood(outputs)
+    torch.testing.assert_close(wider.factor(0).parts[0].variance, 4 * p_x.factor(0).parts[0].variance)
+    elements, expected = wider.log_prob_elements(x), p_x.log_prob_elements(x)
+    assert torch.equal(elements[:, [1, 2, 3, 5]], expected[:, [1, 2, 3, 5]])
+    assert not torch.allclose(elements[:, [0, 4]], expected[:, [0, 4]])
+    assert Columns(COLUMNS[1:3]).rescaled(0.5) is None

@@ -25,7 +25,7 @@ def test_gaussian_density_is_scipys_in_the_datas_units(mode):
     p_x = likelihood(outputs)
     torch.testing.assert_close(p_x.log_prob(x), torch.from_numpy(oracle.logpdf(x.numpy()).sum(-1)))
     torch.testing.assert_close(p_x.mean, torch.from_numpy(oracle.mean()))
-    torch.testing.assert_close(p_x.stddev, torch.from_numpy(oracle.std()).expand(N, 3))
+    torch.testing.assert_close(p_x.variance.sqrt(), torch.from_numpy(oracle.std()).expand(N, 3))
 
 
 def test_student_t_density_is_scipys_in_the_datas_units():
@@ -67,8 +67,8 @@ def test_optimal_sigma_couples_rows_in_training_and_is_frozen_in_evaluation():
     x = rows()
     likelihood = Gaussian((3,), "optimal")
     likelihood.fit_scaling(x)
-    assert likelihood.is_optimal
-    assert not Gaussian((3,)).is_optimal
+    assert likelihood.needs_freezing
+    assert not Gaussian((3,)).needs_freezing
     outputs = torch.randn(N, *likelihood.out_shape)
     residual = (x - likelihood(outputs).mean) / likelihood.unit
     mean_squared = residual.square().mean()
@@ -78,13 +78,15 @@ def test_optimal_sigma_couples_rows_in_training_and_is_frozen_in_evaluation():
     likelihood.eval()
     torch.testing.assert_close(likelihood(outputs).log_prob(x), in_training)
     torch.testing.assert_close(likelihood(outputs[:5]).log_prob(x[:5]), in_training[:5])
-    with pytest.raises(AssertionError, match="optimal"):
-        Gaussian((3,)).freeze(mean_squared)
+    torch.testing.assert_close(likelihood.squared_residuals(outputs, x).mean(), mean_squared)
+    torch.testing.assert_close(likelihood.scale(None).exp(), mean_squared.sqrt())
 
 
-def test_student_t_refuses_an_optimal_scale():
-    with pytest.raises(InputError, match="student-t: use 'shared'"):
+def test_student_t_rejects_an_optimal_scale():
+    with pytest.raises(InputError) as error:
         StudentT((3,), "optimal")
+    assert (error.value.argument, error.value.got) == ("scale", "'optimal'")
+    assert "scale='shared'" in error.value.remedy
 
 
 def test_elements_at_the_floor_are_named():

@@ -5,11 +5,22 @@ import torch
 from torch.autograd import gradcheck
 
 from variate.errors import InputError
-from variate.likelihoods.scale import MAX_LOG_SCALE, Conditional, Fixed, Learned, Optimal, make_scale, soft_floor
+from variate.likelihoods.scale import (
+    GRADIENT_SCALES,
+    MAX_LOG_SCALE,
+    SCALES,
+    Conditional,
+    Fixed,
+    Learned,
+    Optimal,
+    Rescaled,
+    make_scale,
+    soft_floor,
+)
 
 
 def make(mode, sigma=None, **kwargs):
-    return make_scale(mode, sigma, (2, 3), initial=1.5, floor=-3.0, **kwargs)
+    return make_scale(mode, sigma, (2, 3), initial=1.5, floor=-3.0, **{"known": SCALES} | kwargs)
 
 
 @pytest.mark.parametrize(("mode", "shape"), [("shared", (1, 1)), ("dimension", (2, 3))])
@@ -41,7 +52,8 @@ def test_fixed_scale_stays_what_it_is_in_the_datas_units():
 
 def test_optimal_scale_is_frozen_at_the_root_mean_squared_residual():
     scale = make("optimal")
-    assert scale.couples_rows
+    assert scale.is_optimal
+    assert not make("shared").is_optimal
     scale.freeze(torch.tensor(9.0), -7.0)
     torch.testing.assert_close(scale(None).exp(), torch.tensor(3.0))
     scale.freeze(torch.tensor(0.0), -7.0)
@@ -68,21 +80,36 @@ def test_a_scale_within_a_factor_of_four_of_the_floor_is_reported():
 
 
 @pytest.mark.parametrize(
-    ("mode", "sigma", "message"),
+    ("mode", "sigma", "argument", "expected", "got"),
     [
-        ("fixed", None, "scale 'fixed' and none"),
-        ("shared", 2.0, "goes with no other: got scale 'shared' and sigma 2.0"),
-        ("fixed", 0.0, "positive and finite"),
-        ("fixed", math.inf, "positive and finite"),
-        ("fixed", math.nan, "positive and finite"),
-        ("dimensions", None, "did you mean 'dimension'"),
+        ("fixed", None, "sigma", "scale='fixed'", "None"),
+        ("shared", 2.0, "sigma", "no value for scale='shared'", "2.0"),
+        ("fixed", 0.0, "sigma", "positive, finite", "0.0"),
+        ("fixed", math.inf, "sigma", "positive, finite", "inf"),
+        ("fixed", math.nan, "sigma", "positive, finite", "nan"),
+        ("dimensions", None, "scale", "dimension", "'dimensions'"),
     ],
 )
-def test_what_does_not_go_together_is_refused(mode, sigma, message):
-    with pytest.raises(InputError, match=message):
+def test_what_does_not_go_together_is_rejected(mode, sigma, argument, expected, got):
+    with pytest.raises(InputError) as error:
         make(mode, sigma)
+    assert (error.value.argument, error.value.got) == (argument, got)
+    assert expected in error.value.expected
 
 
-def test_a_refused_optimal_scale_names_shared():
-    with pytest.raises(InputError, match="no closed form for x: use 'shared'"):
-        make("optimal", refused="has no closed form for x")
+def test_a_rejected_optimal_scale_names_shared():
+    with pytest.raises(InputError) as error:
+        make("optimal", known=GRADIENT_SCALES)
+    assert (error.value.argument, error.value.got) == ("scale", "'optimal'")
+    assert "optimal" not in error.value.expected
+    assert "scale='shared'" in error.value.remedy
+
+
+@pytest.mark.parametrize("mode", ["fixed", "shared", "dimension", "conditional"])
+def test_a_rescaled_scale_is_the_scale_times_a_factor(mode):
+    scale = make(mode, 4.0 if mode == "fixed" else None)
+    raw = torch.randn(5, 2, 3) if scale.num_outputs else None
+    for log_factor in (0.7, torch.tensor(0.7)):
+        rescaled = Rescaled(scale, log_factor)
+        assert rescaled.num_outputs == scale.num_outputs
+        torch.testing.assert_close(rescaled(raw), scale(raw) + 0.7)

@@ -90,13 +90,13 @@ class Columns(Likelihood):
         """Rejects rows with a column that is not of its kind."""
         for part, columns in self.items():
             for column in columns.tolist():
-                name = self.names[column]
                 try:
                     part.check(rows[:, column : column + 1])
                 except InputError as error:
-                    remedy = Sentence(
-                        "correct its values or give its kind, such as ", Option("columns", [(name, "real")])
-                    )
+                    name, remedy = self.names[column], error.remedy
+                    if part.is_mass:
+                        real = Option("columns", [(name, "real")])
+                        remedy = Sentence("correct its values or give it another kind, such as ", real)
                     raise InputError(f"column {name!r}", error.expected, error.got, remedy) from None
 
     def fit_scaling(self, rows: Tensor) -> None:
