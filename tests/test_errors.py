@@ -1,0 +1,122 @@
+import copy
+import pickle
+import warnings
+
+import pytest
+
+from variate import InputError, VariateWarning
+from variate.errors import Option, Sentence, at_least, did_you_mean, spoken, unknown
+
+
+def flags(option):
+    """As a command line may say it."""
+    return option.as_flag("--" + option.name.replace("_", "-"))
+
+
+DROP = Sentence("leave it out with ", Option("drop", ["id", "a b"]), " or set ", Option("batch_size"))
+
+
+def test_fields_are_what_was_given():
+    error = InputError("latent", "at least 1", 0, "leave it out")
+    assert (error.argument, error.expected, error.got, error.remedy) == ("latent", "at least 1", "0", "leave it out")
+    assert str(error) == "latent: expected at least 1, got 0; leave it out"
+    assert str(InputError("latent", "at least 1", 0)) == "latent: expected at least 1, got 0"
+    assert isinstance(error, ValueError)
+    assert issubclass(VariateWarning, UserWarning)
+
+
+@pytest.mark.parametrize(
+    ("got", "text"), [(None, "None"), (0.5, "0.5"), ((3, 4), "(3, 4)"), ("two words", "two words")]
+)
+def test_what_came_may_be_any_object(got, text):
+    assert InputError("x", "another", got).got == text
+
+
+def test_an_argument_is_an_option_and_a_thing_in_words_is_none():
+    assert spoken(InputError("num_samples", "at least 1", 0).sentence, flags).startswith("--num-samples: expected")
+    named = InputError("column 'id' of a.csv", "numbers", "text").sentence
+    assert spoken(named, flags) == str(named)
+
+
+def test_a_sentence_reads_as_python_and_is_said_with_flags():
+    assert DROP == "leave it out with drop=['id', 'a b'] or set batch_size"
+    assert isinstance(DROP, str)
+    assert spoken(DROP, flags) == "leave it out with --drop id 'a b' or set --batch-size"
+    assert spoken("plain text", flags) == "plain text"
+
+
+def test_sentences_inside_sentences_keep_their_options():
+    outer = Sentence("first: ", DROP, "; then ", Option("latent", 4))
+    assert outer == f"first: {DROP}; then latent=4"
+    assert spoken(outer, flags) == f"first: {spoken(DROP, flags)}; then --latent 4"
+    error = InputError("data", "fewer columns", "many", DROP)
+    assert spoken(error.sentence, flags).endswith(spoken(DROP, flags))
+    assert str(error).endswith(DROP)
+
+
+@pytest.mark.parametrize(
+    ("value", "python", "flag"),
+    [
+        (None, "name", "--name"),
+        (True, "name=True", "--name"),
+        (False, "name=False", "--name False"),
+        (3, "name=3", "--name 3"),
+        ("mlp", "name='mlp'", "--name mlp"),
+        ("a b", "name='a b'", "--name 'a b'"),
+        (["x", "y"], "name=['x', 'y']", "--name x y"),
+        ((28, 28), "name=(28, 28)", "--name 28 28"),
+        ([("a", "counts"), ("b c", "real")], "name=[('a', 'counts'), ('b c', 'real')]", "--name a counts 'b c' real"),
+    ],
+)
+def test_values_in_python_and_on_a_command_line(value, python, flag):
+    option = Option("name", value)
+    assert option.in_python == python
+    assert option.as_flag("--name") == flag
+    assert Sentence(option) == python
+    assert spoken(Sentence(option), flags) == flag
+
+
+@pytest.mark.parametrize("copied", [lambda e: pickle.loads(pickle.dumps(e)), copy.copy, copy.deepcopy])
+def test_errors_and_sentences_go_to_other_processes_whole(copied):
+    error = copied(InputError("drop", "columns", "none", DROP))
+    assert (error.argument, error.expected, error.got, error.remedy) == ("drop", "columns", "none", DROP)
+    assert spoken(error.sentence, flags).endswith(spoken(DROP, flags))
+    sentence = copied(DROP)
+    assert sentence == DROP
+    assert spoken(sentence, flags) == spoken(DROP, flags)
+
+
+def test_at_least_names_the_first_that_is_too_small():
+    at_least(1, num_rows=1, num_samples=None, batch_size=7)
+    with pytest.raises(InputError) as error:
+        at_least(2, num_rows=2, num_samples=None, batch_size=1, seed=-3)
+    assert (error.value.argument, error.value.got) == ("batch_size", "1")
+    assert "2" in error.value.expected
+    with pytest.raises(InputError) as error:
+        at_least(0, depth=-1)
+    assert error.value.argument == "depth"
+
+
+def test_unknown_names_every_known_one_and_the_nearest():
+    error = unknown("prior", "vanp", {"vamp": 0, "normal": 1, "mixture": 2})
+    assert error.argument == "prior"
+    assert "vanp" in error.got
+    assert all(name in error.expected for name in ("mixture", "normal", "vamp"))
+    assert "'vamp'" in error.remedy
+    assert "normal" not in error.remedy
+
+
+def test_a_name_like_none_has_no_nearest():
+    assert did_you_mean("vamp", ["normal", "vamp"]).endswith("'vamp'?")
+    assert did_you_mean("zzz", ["normal", "vamp"]) == ""
+    assert unknown("prior", "zzz", ["normal"]).remedy == ""
+
+
+def test_a_warning_can_be_a_sentence():
+    with warnings.catch_warnings(record=True) as seen:
+        warnings.simplefilter("always")
+        warnings.warn(DROP, VariateWarning, stacklevel=1)
+        warnings.warn(VariateWarning(DROP), stacklevel=1)
+    for warning in seen:
+        (said,) = warning.message.args
+        assert spoken(said, flags) == spoken(DROP, flags)
