@@ -3,7 +3,7 @@ import torch
 
 from variate.distributions.categorical import CategoricalElements
 from variate.distributions.counts import PoissonElements
-from variate.distributions.joint import Joint
+from variate.distributions.joint import JointRows
 from variate.distributions.normal import NormalElements
 from variate.distributions.rows import Independent
 
@@ -29,7 +29,7 @@ def rows(n=5):
 def test_log_probability_is_the_sum_of_the_parts():
     each, x = parts(), rows()
     expected = each[0].log_prob(x[:, [3, 0]]) + each[1].log_prob(x[:, [1]]) + each[2].log_prob(x[:, [2]])
-    p = Joint(each, ORDER)
+    p = JointRows(each, ORDER)
     torch.testing.assert_close(p.log_prob(x), expected)
     torch.testing.assert_close(p.log_prob_elements(x).sum(-1), expected)
     torch.testing.assert_close(p.log_prob_elements(x)[..., [1]], each[1].log_prob_elements(x[:, [1]]))
@@ -37,7 +37,7 @@ def test_log_probability_is_the_sum_of_the_parts():
 
 
 def test_a_mask_gives_the_marginal_of_the_observed_columns():
-    p, x = Joint(parts(), ORDER), rows()
+    p, x = JointRows(parts(), ORDER), rows()
     mask = torch.rand(5, 4) < 0.5
     expected = torch.where(mask, p.log_prob_elements(x), 0).sum(-1)
     torch.testing.assert_close(p.log_prob(torch.where(mask, x, torch.nan), mask), expected)
@@ -45,12 +45,12 @@ def test_a_mask_gives_the_marginal_of_the_observed_columns():
 
 def test_the_factor_gives_each_column_its_own_family():
     each, x = parts(), rows()
-    factor = Joint(each, ORDER).factor(0)
+    factor = JointRows(each, ORDER).factor(0)
     own = [part.factor(0) for part in each]
     assert factor.shape == (2, 5, 4)
     assert not factor.is_discrete
-    assert Joint(each[1:], [torch.tensor([1]), torch.tensor([0])]).factor(0).is_discrete
-    torch.testing.assert_close(factor.log_prob(x), Joint(each, ORDER).log_prob_elements(x))
+    assert JointRows(each[1:], [torch.tensor([1]), torch.tensor([0])]).factor(0).is_discrete
+    torch.testing.assert_close(factor.log_prob(x), JointRows(each, ORDER).log_prob_elements(x))
     u = torch.rand(5, 4)
     for method in ("log_prob", "cdf", "cdf_below", "quantile", "contains"):
         argument = u if method == "quantile" else x
@@ -63,7 +63,7 @@ def test_the_factor_gives_each_column_its_own_family():
 
 def test_means_and_draws_stand_in_the_columns_order():
     each = parts()
-    p = Joint(each, ORDER)
+    p = JointRows(each, ORDER)
     torch.testing.assert_close(p.mean[..., [3, 0]], each[0].mean)
     torch.testing.assert_close(p.mean[..., [1]], each[1].mean)
     torch.testing.assert_close(p.mean[..., [2]], each[2].mean)
@@ -75,21 +75,21 @@ def test_means_and_draws_stand_in_the_columns_order():
 
 def test_one_column_outside_its_support_is_minus_infinity():
     each = [normals(torch.zeros(1)), Independent(CategoricalElements(torch.zeros(4, 1), -2), 1)]
-    p = Joint(each, [torch.tensor([0]), torch.tensor([1])])
+    p = JointRows(each, [torch.tensor([0]), torch.tensor([1])])
     assert p.log_prob(torch.tensor([0.0, 7.0])) == -torch.inf
     assert p.log_prob_elements(torch.tensor([0.0, 7.0])).isneginf().tolist() == [False, True]
 
 
 def test_variance_of_numeric_parts():
-    p = Joint(parts()[:2], [torch.tensor([2, 0]), torch.tensor([1])])
+    p = JointRows(parts()[:2], [torch.tensor([2, 0]), torch.tensor([1])])
     torch.testing.assert_close(p.variance[..., 1], p.mean[..., 1])
     torch.testing.assert_close(p.variance[..., 0], torch.ones(2, 5))
     with pytest.raises(NotImplementedError):
-        _ = Joint(parts(), ORDER).variance
+        _ = JointRows(parts(), ORDER).variance
 
 
 def test_the_widest_dtype_of_the_parts():
     single = normals(torch.randn(5, 2, dtype=torch.float32))
-    p = Joint([single, *parts((5,))[1:]], ORDER)
+    p = JointRows([single, *parts((5,))[1:]], ORDER)
     assert p.dtype == torch.float64
     assert p.mean.dtype == torch.float64

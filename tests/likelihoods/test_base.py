@@ -361,7 +361,7 @@ def test_bits_are_also_pixels_counts_and_reals():
 )
 @pytest.mark.parametrize("at_a_time", [1, 6, 1000])
 def test_a_single_bad_value_is_found_wherever_it_lies(likelihood, at_a_time, monkeypatch):
-    monkeypatch.setattr("variate.likelihoods.checks.NUMBERS_AT_A_TIME", at_a_time)
+    monkeypatch.setattr("variate.likelihoods.checks.NUMBERS_TESTED_AT_A_TIME", at_a_time)
     for row in range(7):
         rows = torch.ones(7, 2)
         rows[row, 1] = torch.nan
@@ -371,7 +371,7 @@ def test_a_single_bad_value_is_found_wherever_it_lies(likelihood, at_a_time, mon
 
 
 def test_what_checking_takes_does_not_grow_with_the_rows(monkeypatch):
-    monkeypatch.setattr("variate.likelihoods.checks.NUMBERS_AT_A_TIME", 8)
+    monkeypatch.setattr("variate.likelihoods.checks.NUMBERS_TESTED_AT_A_TIME", 8)
     asked = []
     assert checks.holds(lambda x: asked.append(len(x)) or x == x, torch.zeros(9, 2, 2))
     assert asked == [2, 2, 2, 2, 1]

@@ -9,11 +9,11 @@ from variate.likelihoods.scale import (
     GRADIENT_SCALES,
     MAX_LOG_SCALE,
     SCALES,
-    Conditional,
-    Fixed,
-    Learned,
-    Optimal,
-    Rescaled,
+    ConditionalScale,
+    FixedScale,
+    LearnedScale,
+    OptimalScale,
+    RescaledScale,
     make_scale,
     soft_floor,
 )
@@ -69,14 +69,14 @@ def test_soft_floor_is_the_identity_above_and_its_gradient_survives_below():
 
 
 def test_a_scale_within_a_factor_of_four_of_the_floor_is_reported():
-    scale = Learned((2,), 0.0, -3.0)
+    scale = LearnedScale((2,), 0.0, -3.0)
     with torch.no_grad():
         scale.raw.copy_(torch.tensor([-2.1, -1.5]))
     assert scale.floored().tolist() == [True, False]
     assert (scale(None) < -3 + math.log(4)).tolist() == [True, False]
-    assert Conditional(0.0, -3.0).floored() is None
-    assert Fixed(1.0, ()).floored() is None
-    assert Optimal().floored() is None
+    assert ConditionalScale(0.0, -3.0).floored() is None
+    assert FixedScale(1.0, ()).floored() is None
+    assert OptimalScale().floored() is None
 
 
 @pytest.mark.parametrize(
@@ -110,6 +110,6 @@ def test_a_rescaled_scale_is_the_scale_times_a_factor(mode):
     scale = make(mode, 4.0 if mode == "fixed" else None)
     raw = torch.randn(5, 2, 3) if scale.num_outputs else None
     for log_factor in (0.7, torch.tensor(0.7)):
-        rescaled = Rescaled(scale, log_factor)
+        rescaled = RescaledScale(scale, log_factor)
         assert rescaled.num_outputs == scale.num_outputs
         torch.testing.assert_close(rescaled(raw), scale(raw) + 0.7)

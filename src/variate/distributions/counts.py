@@ -2,8 +2,8 @@ r"""Poisson and negative binomial counts whose log-probabilities are accurate in
 
 The textbook forms, and torch's, subtract numbers of the size of x log x to get one of the size of log x: in float32
 they are off by 0.01 nats at counts near 10^4. Loader's saddle-point form has no such difference. With Stirling's error
-d(x) = log x! - log(sqrt(2 pi x) (x/e)^x), the deviance D(x, m) = x log(x/m) + m - x taken as x (expm1(u) - u) for
-u = log(m/x), and n = x + r,
+d(x) = log x! - log(sqrt(2 pi x) (x/e)^x), the deviance D(x, m) = x log(x/m) + m - x computed as x (expm1(u) - u)
+with u = log(m/x), and n = x + r,
 
     Poisson            log p = -d(x) - D(x, m) - log(2 pi x) / 2
     negative binomial  log p = d(n) - d(x) - d(r) - D(x, n m / (r + m)) - D(r, n r / (r + m)) + log(r / (2 pi x n)) / 2
@@ -16,7 +16,7 @@ The distribution functions are regularised incomplete gamma and beta functions, 
     Poisson            F(x) = Q(x + 1, m)
     negative binomial  F(x) = I_{1-q}(r, x + 1) = 1 - I_q(x + 1, r),
 
-of which the form with the smaller of q and 1 - q keeps its digits.
+where the second form is used for q < 1/2: 1 - q, once rounded, has lost digits of q.
 
 References:
     Fast and accurate computation of binomial probabilities (Loader, 2000)
@@ -43,7 +43,7 @@ STIRLING_FROM = 10.0
 """For x at least this large, four terms of Stirling's series give d(x) to 1e-12."""
 
 UPPER_DEVIATIONS = 10.0
-"""The search for a quantile starts below the mean plus so many standard deviations."""
+"""The search for a quantile begins with the counts up to the mean plus so many standard deviations."""
 
 
 def stirling_error(x: Tensor) -> Tensor:

@@ -25,7 +25,7 @@ class Elementwise(ABC):
 
     Args:
         shape: (*batch, *event).
-        dtype: Of the parameters; log-probabilities and draws have it too.
+        dtype: Type of the parameters, in which log-probabilities are computed.
 
     Attributes:
         is_discrete: Whether every element has a mass (on integers) instead of a density.
@@ -39,14 +39,14 @@ class Elementwise(ABC):
     @property
     @abstractmethod
     def mean(self) -> Tensor:
-        """Mean of each element, (*shape); the most probable code where codes stand for names."""
+        """Mean of each element, (*shape); the most probable code if codes stand for names."""
 
     @property
     def variance(self) -> Tensor:
         """Variance of each element, (*shape).
 
         Raises:
-            NotImplementedError: If values have no variance, as codes of names.
+            NotImplementedError: If the values are codes of names, which have no variance.
         """
         raise NotImplementedError(f"{type(self).__name__} has no variance")
 
@@ -54,7 +54,7 @@ class Elementwise(ABC):
     def log_prob(self, x: Tensor) -> Tensor:
         """Log-probabilities in nats, broadcast(shape, x.shape), of x in the support: nothing is tested.
 
-        Outside the support the result is meaningless.
+        The result is meaningless outside the support.
         """
 
     @abstractmethod
@@ -103,8 +103,8 @@ class Elementwise(ABC):
     def quantile(self, u: Tensor) -> Tensor:
         """The smallest x of the support with cdf(x) >= u, broadcast(shape, u.shape), float64.
 
-        At u = 0 that is the lower end of the support and at u = 1 the upper end, which may be infinite; NaN for u
-        outside [0, 1].
+        The lower end of the support at u = 0 and the upper end, which may be infinite, at u = 1; NaN for u outside
+        [0, 1].
         """
         u = u.to(torch.float64)
         valid = (u >= 0) & (u <= 1)

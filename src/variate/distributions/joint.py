@@ -28,7 +28,7 @@ class JointElements(Elementwise):
     def __init__(self, parts: Sequence[Elementwise], columns: Sequence[Tensor]) -> None:
         self.parts, self.columns = tuple(parts), tuple(columns)
         self.is_discrete = all(part.is_discrete for part in parts)
-        super().__init__((*parts[0].shape[:-1], width(columns)), widest(part.dtype for part in parts))
+        super().__init__((*parts[0].shape[:-1], num_columns(columns)), widest(part.dtype for part in parts))
 
     @property
     def mean(self) -> Tensor:
@@ -70,7 +70,7 @@ class JointElements(Elementwise):
         )
 
 
-class Joint(RowDistribution):
+class JointRows(RowDistribution):
     """Independent distributions, each over its own columns of the last axis.
 
     Its mean and its draws have the widest dtype of the parts'.
@@ -82,7 +82,7 @@ class Joint(RowDistribution):
 
     def __init__(self, parts: Sequence[RowDistribution], columns: Sequence[Tensor]) -> None:
         self.parts, self.columns = tuple(parts), tuple(columns)
-        super().__init__(parts[0].batch_shape, (width(columns),), widest(part.dtype for part in parts))
+        super().__init__(parts[0].batch_shape, (num_columns(columns),), widest(part.dtype for part in parts))
 
     @property
     def mean(self) -> Tensor:
@@ -121,7 +121,7 @@ def assemble(values: Sequence[Tensor], columns: Sequence[Tensor]) -> Tensor:
     return torch.cat(list(values), -1).index_select(-1, torch.cat(list(columns)).argsort())
 
 
-def width(columns: Sequence[Tensor]) -> int:
+def num_columns(columns: Sequence[Tensor]) -> int:
     """Number of columns of all parts."""
     return sum(len(own) for own in columns)
 

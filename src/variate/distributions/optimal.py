@@ -26,7 +26,7 @@ from variate.distributions.support import Shape, sum_event
 class OptimalNormal(RowDistribution):
     """N(loc, sigma^2 I) with sigma^2 = the mean squared residual over everything in one call of `log_prob`.
 
-    It has no variance, no draws and no factors: they would depend on data that it does not have.
+    It has no variance, no draws and no factors: they would depend on the rows of a call.
 
     Args:
         loc: Means, (*batch, *event).

@@ -8,16 +8,16 @@ and the outer bins are open-ended (a = -inf at k = 0, b = +inf at k = levels - 1
 mixture has K components, each with its own m and s, on an axis between batch and event. No formula below takes the
 difference of two nearly equal numbers, in its value or in its gradient.
 
-**Logistic.** One formula serves all bins, for where an edge is infinite so is the width, and 1 stands for its factors:
+**Logistic.** One formula serves all bins; at an infinite edge its factors are 1, and so is the factor of the width:
 
     P = F(b) - F(a) = F(b) F(-a) (1 - exp(a - b))
 
-With F(b) = exp(min(b, 0)) F(|b|), the exponents of its parts add up to one that may be far below zero, times a factor
-that is not; so the logarithm of a mixture's mass is the largest exponent plus the logarithm of a sum, and neither needs
-more than one logarithm a number.
+With F(b) = exp(min(b, 0)) F(|b|) and the same for F(-a), this is exp(e) f with an exponent e that may be far below zero
+and a factor f that is not. So the logarithm of a mixture's mass is the largest exponent plus the logarithm of a sum,
+and takes one logarithm per number.
 
 **Normal.** With c = (k - m) / s the bin's centre and w = 1/s its width, the bin is reflected to the upper side, where
-its edges are n = |c| - w/2 and f = |c| + w/2 (for an outer bin n is its one edge, and f = inf):
+its edges are n = |c| - w/2 and f = |c| + w/2 (an outer bin has the single edge n, and f = inf):
 
     n > 0, the mean lies outside   P = Phi(-n) (1 - exp(-t)),   t = log Phi(-n) / Phi(-f) = |c| w + log R(n) / R(f)
     n <= 0, it lies inside         P = (erf(f / sqrt 2) + erf(-n / sqrt 2)) / 2
@@ -43,8 +43,8 @@ from variate.distributions.normal import standard_normal_cdf
 from variate.distributions.support import Shape, insert_axis, is_level
 
 MAX_ABS_LOG_SCALE = 20.0
-"""Scales are clamped to exp(-20) .. exp(20) levels, far beyond what levels can tell apart: outside, the squares of
-standardised distances leave float32's range and gradients become NaN."""
+"""Scales are clamped to exp(-20) .. exp(20) levels, far beyond what makes a difference on levels: outside, the squares
+of standardised distances leave float32's range and gradients become NaN."""
 
 NARROW_BIN = 1e-3
 """A normal's bin is narrow where w^2 (1 + c^2) is below this: the series is then off by less than 3e-9 nats, while the
@@ -91,7 +91,7 @@ class Quantized(Elementwise):
 
     @classmethod
     def standard_cdf_in_tail(cls, x: Tensor) -> Tensor:
-        """F with its digits where it is close to 0, too."""
+        """F with a small relative error where it is close to 0, too."""
         return cls.standard_cdf(x)
 
     @staticmethod
@@ -149,9 +149,7 @@ class Quantized(Elementwise):
         return torch.where(x < 0, 0, torch.where(x >= self.levels - 1, 1, p))
 
     def _quantile(self, u: Tensor) -> Tensor:
-        last = torch.full(
-            torch.broadcast_shapes(self.shape, u.shape), self.levels - 1.0, dtype=u.dtype, device=u.device
-        )
+        last = u.new_full(torch.broadcast_shapes(self.shape, u.shape), self.levels - 1.0)
         return smallest_integer(self._cdf, u, last)
 
     def _to_components(self, x: Tensor) -> Tensor:
@@ -180,9 +178,8 @@ class Quantized(Elementwise):
             return loc, log_scale
         weights = self.logits.expand(self.loc.shape).movedim(self.axis, -1)
         component = draw_codes(weights, sample_shape, generator).unsqueeze(self.axis)
-        return loc.gather(self.axis, component).squeeze(self.axis), log_scale.gather(self.axis, component).squeeze(
-            self.axis
-        )
+        loc, log_scale = (parameter.gather(self.axis, component) for parameter in (loc, log_scale))
+        return loc.squeeze(self.axis), log_scale.squeeze(self.axis)
 
 
 class QuantizedLogistic(Quantized):
@@ -194,7 +191,7 @@ class QuantizedLogistic(Quantized):
         rate = torch.exp(-log_scale)
         b = (x + 0.5 - loc) * rate
         minus_a = rate - b
-        # Edges at infinity are made of x, which has no axis of draws or components.
+        # Infinite edges are computed from x, which is small: it has no axis of draws or components.
         above, below = (torch.where(edge, torch.inf, 0.0).to(rate.dtype) for edge in (x >= levels - 1, x <= 0))
         zero = torch.zeros((), dtype=rate.dtype, device=rate.device)
         b, minus_a, width = b + above, minus_a + below, rate + (above + below)
@@ -225,7 +222,7 @@ class QuantizedNormal(Quantized):
         outer = bottom | top
         narrow = (w.square() * (1 + c.square()) < NARROW_BIN) & ~outer
         distance = torch.where(bottom, -c, torch.where(top, c, c.abs()))
-        # Harmless inputs where the series is not taken, so that no 0 * inf enters a gradient.
+        # Where the series is not used its inputs are replaced, so that no 0 * inf enters a gradient.
         series = _log_mass_narrow(torch.where(narrow, c, 0), torch.where(narrow, w, 1))
         log_mass = torch.where(narrow, series, _log_mass_edges(distance, w, outer, narrow))
         return log_mass, torch.ones_like(log_mass)
@@ -259,10 +256,10 @@ def _log_mills(z: Tensor) -> Tensor:
 def _log_mass_edges(distance: Tensor, w: Tensor, outer: Tensor, narrow: Tensor) -> Tensor:
     """Log of a normal's mass on a bin from its two edges.
 
-    (torch.special.log_ndtr does not serve: in float32 its gradient is off by a third at -5000 and zero at -1e6.)
+    torch.special.log_ndtr is not used: in float32 its gradient is wrong by a third at -5000 and zero at -1e6.
 
     Args:
-        distance: From the mean to the bin's centre, in standard deviations; negative if an outer bin holds the mean.
+        distance: From the mean to the bin's centre, in standard deviations; negative if an outer bin contains the mean.
         w: The bin's width in standard deviations.
         outer: Whether the bin is open-ended on the far side.
         narrow: Where the result is not used.

@@ -14,8 +14,8 @@ of the sum is exact marginalisation,
     log p(x_o) = sum_{j in o} log p(x_j).
 
 What lies outside the support has probability zero: -inf, never NaN, and neither such a value nor an unobserved NaN
-reaches the gradient of other rows, since it is replaced before anything is computed from it. (Refusing such data is the
-job of `Likelihood.check`, once.)
+reaches the gradient of other rows, since it is replaced before anything is computed from it. `Likelihood.check` rejects
+such data once, beforehand.
 """
 
 from abc import ABC, abstractmethod
@@ -34,7 +34,7 @@ class RowDistribution(ABC):
     Args:
         batch_shape: Shape of the batch.
         event_shape: Shape of one row.
-        dtype: Of the parameters, in which log-probabilities are computed.
+        dtype: Type of the parameters, in which log-probabilities are computed.
 
     Attributes:
         num_factors: Number of elementwise factors in the product.
@@ -48,7 +48,7 @@ class RowDistribution(ABC):
     @property
     @abstractmethod
     def mean(self) -> Tensor:
-        """Mean, (*batch, *event); the most probable code where codes stand for names."""
+        """Mean, (*batch, *event); the most probable code if codes stand for names."""
 
     @property
     @abstractmethod
@@ -56,7 +56,7 @@ class RowDistribution(ABC):
         """Variance, (*batch, *event).
 
         Raises:
-            NotImplementedError: If an element has no variance, as codes of names.
+            NotImplementedError: If an element is a code of names, which has no variance.
         """
 
     @abstractmethod
@@ -79,12 +79,11 @@ class RowDistribution(ABC):
 
     @abstractmethod
     def factor(self, i: int, before: Tensor | None = None) -> Elementwise:
-        """Factor i of the product, given the elements of the factors before it.
+        """Factor i of the product, of shape (*broadcast(batch, x_batch), *elements of the factor).
 
         Args:
             i: Number of the factor, from 0.
-            before: Rows, (*x_batch, *event), of which only the elements of factors 0 .. i - 1 are read; may be None
-                for the first factor.
+            before: Rows, (*x_batch, *event); only the elements of factors 0 .. i - 1 are read. None for the first.
         """
 
     @abstractmethod

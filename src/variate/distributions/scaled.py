@@ -61,7 +61,7 @@ class ScaledElements(Elementwise):
         return self.offset.double() + self.unit.double() * self.base.quantile(u)
 
 
-class Scaled(RowDistribution):
+class ScaledRows(RowDistribution):
     """Rows offset + unit * y, for standardised rows y drawn from `base`.
 
     Args:

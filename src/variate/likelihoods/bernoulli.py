@@ -8,10 +8,10 @@ from variate.distributions.rows import Independent
 from variate.distributions.support import is_bit
 from variate.errors import Option, Sentence
 from variate.likelihoods.base import Likelihood
-from variate.likelihoods.checks import holds, require
+from variate.likelihoods.checks import holds, require_fit
 from variate.statistics import moments
 
-REMEDY = Sentence(
+_REMEDY = Sentence(
     "use ",
     Option("likelihood", "discretized-logistic"),
     " (8-bit pixels) or ",
@@ -50,7 +50,7 @@ class Bernoulli(Likelihood):
 
     def check(self, rows: Tensor) -> None:
         """Rejects everything but 0 and 1: cross-entropy on grey levels is not a likelihood."""
-        require(holds(is_bit, rows), "bits, 0 or 1, for likelihood 'bernoulli'", rows, REMEDY)
+        require_fit(holds(is_bit, rows), "bits, 0 or 1, for likelihood 'bernoulli'", rows, _REMEDY)
 
     def fit_scaling(self, rows: Tensor) -> None:
         """Sets the logits of the means, with half a one and half a zero added so that they are finite.

@@ -11,10 +11,10 @@ from variate.distributions.rows import Independent
 from variate.distributions.support import is_level
 from variate.errors import Option, Sentence, at_least
 from variate.likelihoods.base import Likelihood
-from variate.likelihoods.checks import holds, require
+from variate.likelihoods.checks import holds, require_fit
 from variate.statistics import ROWS_AT_A_TIME
 
-REMEDY = Sentence(
+_REMEDY = Sentence(
     "use ",
     Option("likelihood", "negative-binomial"),
     " (counts) or ",
@@ -61,7 +61,7 @@ class Categorical(Likelihood):
     def check(self, rows: Tensor) -> None:
         """Rejects everything but integers 0 .. levels - 1."""
         expected = f"codes from 0 to {self.levels - 1} for likelihood 'categorical'"
-        require(holds(lambda x: is_level(x, self.levels), rows), expected, rows, REMEDY)
+        require_fit(holds(lambda x: is_level(x, self.levels), rows), expected, rows, _REMEDY)
 
     def fit_scaling(self, rows: Tensor) -> None:
         """Sets the log-frequencies, with half a row of each code added so that they are finite."""

@@ -7,10 +7,10 @@ from torch import Tensor
 from variate.distributions.support import is_count
 from variate.errors import InputError, Option, Sentence
 
-NUMBERS_AT_A_TIME = 2**22
+NUMBERS_TESTED_AT_A_TIME = 2**22
 """Numbers tested at a time: the result of a test is as large as what it is given."""
 
-USE_REAL = Sentence("use ", Option("likelihood", "gaussian"), " or ", Option("likelihood", "student-t"))
+_USE_REAL = Sentence("use ", Option("likelihood", "gaussian"), " or ", Option("likelihood", "student-t"))
 """Remedy for real numbers that are not counts."""
 
 
@@ -21,11 +21,11 @@ def holds(test: Callable[[Tensor], Tensor], rows: Tensor) -> bool:
         test: Gives booleans of the shape of its argument.
         rows: The rows, (N, *event).
     """
-    step = max(1, NUMBERS_AT_A_TIME // max(1, rows[:1].numel()))
+    step = max(1, NUMBERS_TESTED_AT_A_TIME // max(1, rows[:1].numel()))
     return all(bool(test(some).all()) for some in rows.split(step))
 
 
-def require(fits: bool, expected: str, rows: Tensor, remedy: str) -> None:
+def require_fit(fits: bool, expected: str, rows: Tensor, remedy: str) -> None:
     """Rejects rows that do not fit a likelihood.
 
     Args:
@@ -38,10 +38,10 @@ def require(fits: bool, expected: str, rows: Tensor, remedy: str) -> None:
         InputError: If they do not.
     """
     if not fits:
-        raise InputError("x", expected, describe(rows), remedy)
+        raise InputError("x", expected, describe_numbers(rows), remedy)
 
 
-def describe(rows: Tensor) -> str:
+def describe_numbers(rows: Tensor) -> str:
     """What numbers there are, such as "integers from 0 to 255" or "real numbers from -1.2 to 3, such as 0.5"."""
     if rows.is_floating_point() and not holds(Tensor.isfinite, rows):
         return "NaN or Inf"
@@ -62,4 +62,4 @@ def require_counts(name: str, rows: Tensor) -> None:
     Raises:
         InputError: If an element is not one of 0, 1, 2, ...
     """
-    require(holds(is_count, rows), f"counts 0, 1, 2, ... for likelihood {name!r}", rows, USE_REAL)
+    require_fit(holds(is_count, rows), f"counts 0, 1, 2, ... for likelihood {name!r}", rows, _USE_REAL)

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from variate.config.recipe import Column
-from variate.distributions.joint import Joint
+from variate.distributions.joint import JointRows
 from variate.errors import InputError, Option, Sentence, unknown
 from variate.likelihoods.base import Likelihood
 from variate.likelihoods.bernoulli import Bernoulli
@@ -24,10 +24,10 @@ from variate.likelihoods.poisson import Poisson
 from variate.likelihoods.scale import LEARNED_SCALES
 from variate.likelihoods.student_t import StudentT
 
-Family = Callable[[tuple[int, ...]], Likelihood]
+_Family = Callable[[tuple[int, ...]], Likelihood]
 
 REAL: dict[str, Callable[[tuple[int, ...], str], Likelihood]] = {"gaussian": Gaussian, "student-t": StudentT}
-COUNTS: dict[str, Family] = {"negative-binomial": NegativeBinomial, "poisson": Poisson}
+COUNTS: dict[str, _Family] = {"negative-binomial": NegativeBinomial, "poisson": Poisson}
 
 
 class Columns(Likelihood):
@@ -56,7 +56,7 @@ class Columns(Likelihood):
         ):
             if name not in known:
                 raise unknown(argument, name, known)
-        families: dict[str, Family] = {
+        families: dict[str, _Family] = {
             "real": lambda shape: REAL[real](shape, scale),
             "binary": Bernoulli,
             "counts": COUNTS[counts],
@@ -80,11 +80,11 @@ class Columns(Likelihood):
         for i, part in enumerate(self.parts):
             yield cast(Likelihood, part), self.get_buffer(f"columns_{i}")
 
-    def distribution(self, outputs: Tensor) -> Joint:
+    def distribution(self, outputs: Tensor) -> JointRows:
         """Splits the outputs among the parts."""
         parts, columns = zip(*self.items(), strict=True)
         own = zip(parts, outputs.split(self.sizes, -1), strict=True)
-        return Joint([part(o.unflatten(-1, part.out_shape)) for part, o in own], columns)
+        return JointRows([part(o.unflatten(-1, part.out_shape)) for part, o in own], columns)
 
     def check(self, rows: Tensor) -> None:
         """Rejects rows with a column that is not of its kind."""
@@ -131,7 +131,7 @@ class Columns(Likelihood):
         return copied
 
 
-def _groups(columns: tuple[Column, ...], families: dict[str, Family]) -> list[tuple[Likelihood, list[int]]]:
+def _groups(columns: tuple[Column, ...], families: dict[str, _Family]) -> list[tuple[Likelihood, list[int]]]:
     """The likelihoods (one for the columns of each kind, one for each categorical column) and their columns."""
     of_kind = {kind: [i for i, column in enumerate(columns) if column.kind == kind] for kind in families}
     grouped = [(families[kind]((len(own),)), own) for kind, own in of_kind.items() if own]

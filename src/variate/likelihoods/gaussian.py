@@ -5,7 +5,7 @@ from torch import Tensor
 from variate.distributions.normal import NormalElements
 from variate.distributions.optimal import OptimalNormal
 from variate.distributions.rows import Independent, RowDistribution
-from variate.likelihoods.real import MIN_LOG_SCALE, Real
+from variate.likelihoods.real import MIN_REAL_LOG_SCALE, Real
 from variate.likelihoods.scale import SCALES, make_scale
 
 
@@ -21,12 +21,12 @@ class Gaussian(Real):
     """
 
     def __init__(self, event_shape: tuple[int, ...], scale: str = "dimension", sigma: float | None = None) -> None:
-        module = make_scale(scale, sigma, tuple(event_shape), initial=0.0, floor=MIN_LOG_SCALE, known=SCALES)
+        module = make_scale(scale, sigma, tuple(event_shape), initial=0.0, floor=MIN_REAL_LOG_SCALE, known=SCALES)
         super().__init__("gaussian", event_shape, module)
 
     def standardized(self, loc: Tensor, log_scale: Tensor) -> RowDistribution:
         """N(loc, sigma^2); with an optimal scale in training, sigma is the best for whatever it is evaluated on."""
         event_dims = len(self.event_shape)
         if self.training and self.scale.is_optimal:
-            return OptimalNormal(loc, event_dims, MIN_LOG_SCALE)
+            return OptimalNormal(loc, event_dims, MIN_REAL_LOG_SCALE)
         return Independent(NormalElements(loc, log_scale.exp()), event_dims)

@@ -16,17 +16,17 @@ from variate.distributions.rows import Independent
 from variate.distributions.support import is_level
 from variate.errors import Option, Sentence, at_least
 from variate.likelihoods.base import Likelihood
-from variate.likelihoods.checks import holds, require
-from variate.likelihoods.scale import GRADIENT_SCALES, Rescaled, make_scale
+from variate.likelihoods.checks import holds, require_fit
+from variate.likelihoods.scale import GRADIENT_SCALES, RescaledScale, make_scale
 
-MIN_LOG_SCALE = -3.0
+MIN_PIXEL_LOG_SCALE = -3.0
 """Floor of a log-scale in levels, s = 0.05: the bin around the location then has all but 1e-4 of the mass. A smaller
 scale could gain no more than that in nats per element, while the cost of one wrong level would grow without bound."""
 
 SURVEYED_ROWS = 10_000
 """Number of training rows from which the starting locations are computed."""
 
-REMEDY = Sentence(
+_REMEDY = Sentence(
     "use ",
     Option("likelihood", "gaussian"),
     " (real numbers) or ",
@@ -66,7 +66,7 @@ class Pixels(Likelihood):
             sigma,
             tuple(event_shape),
             initial=math.log(max(levels / 16, 0.5)),
-            floor=MIN_LOG_SCALE,
+            floor=MIN_PIXEL_LOG_SCALE,
             components=mixtures,
             known=GRADIENT_SCALES,
         )
@@ -107,13 +107,13 @@ class Pixels(Likelihood):
     def rescaled(self, log_factor: float | Tensor) -> "Pixels":
         """A copy with every scale multiplied by a factor."""
         copied = copy.deepcopy(self)
-        copied.scale = Rescaled(copied.scale, log_factor)
+        copied.scale = RescaledScale(copied.scale, log_factor)
         return copied
 
     def check(self, rows: Tensor) -> None:
         """Rejects everything but integers 0 .. levels - 1."""
         expected = f"integers from 0 to {self.levels - 1} for likelihood {self.name!r}"
-        require(holds(lambda x: is_level(x, self.levels), rows), expected, rows, REMEDY)
+        require_fit(holds(lambda x: is_level(x, self.levels), rows), expected, rows, _REMEDY)
 
     def fit_scaling(self, rows: Tensor) -> None:
         """Starts the components at the middles of K equally frequent ranges of the grey levels in the training rows.

@@ -12,18 +12,18 @@ import torch
 from torch import Tensor
 
 from variate.distributions.rows import RowDistribution
-from variate.distributions.scaled import Scaled
+from variate.distributions.scaled import ScaledRows
 from variate.errors import InputError, Option, Sentence
 from variate.likelihoods.base import Likelihood
-from variate.likelihoods.checks import describe, holds
-from variate.likelihoods.scale import Rescaled, Scale
+from variate.likelihoods.checks import describe_numbers, holds
+from variate.likelihoods.scale import RescaledScale, Scale
 from variate.statistics import moments
 
-MIN_LOG_SCALE = -7.0
+MIN_REAL_LOG_SCALE = -7.0
 """Floor of a learned log-scale: about a thousandth of the data's spread. A density grows without bound as its scale
 falls, so without a floor an element that the latents reproduce exactly would dominate training."""
 
-FOR_INTEGERS = Sentence(
+_FOR_INTEGERS = Sentence(
     "use ",
     Option("likelihood", "discretized-logistic"),
     " (pixels) or ",
@@ -55,11 +55,11 @@ class Real(Likelihood):
     def standardized(self, loc: Tensor, log_scale: Tensor) -> RowDistribution:
         """The distribution of a standardised row; `log_scale` broadcasts with `loc`."""
 
-    def distribution(self, outputs: Tensor) -> Scaled:
+    def distribution(self, outputs: Tensor) -> ScaledRows:
         """The outputs are, along the axis before the event, locations [, scales]."""
         loc, *raws = outputs.unbind(-len(self.event_shape) - 1)
         log_scale = self.scale(raws[0] if raws else None).to(loc.dtype)
-        return Scaled(self.standardized(loc, log_scale), self.offset, self.unit)
+        return ScaledRows(self.standardized(loc, log_scale), self.offset, self.unit)
 
     @property
     def couples_rows(self) -> bool:
@@ -81,21 +81,21 @@ class Real(Likelihood):
         Args:
             mean_squared_residual: Mean of `squared_residuals` over elements, rows and draws.
         """
-        self.scale.freeze(mean_squared_residual, MIN_LOG_SCALE)
+        self.scale.freeze(mean_squared_residual, MIN_REAL_LOG_SCALE)
 
     def rescaled(self, log_factor: float | Tensor) -> "Real":
         """A copy with every scale multiplied by a factor."""
         copied = copy.deepcopy(self)
-        copied.scale = Rescaled(copied.scale, log_factor)
+        copied.scale = RescaledScale(copied.scale, log_factor)
         return copied
 
     def check(self, rows: Tensor) -> None:
         """Rejects integer dtypes, which are pixels or counts, and NaN."""
         expected = f"real numbers for likelihood {self.name!r}"
         if not rows.is_floating_point():
-            raise InputError("x", expected, describe(rows), FOR_INTEGERS)
+            raise InputError("x", expected, describe_numbers(rows), _FOR_INTEGERS)
         if not holds(Tensor.isfinite, rows):
-            raise InputError("x", expected, describe(rows), "remove these rows or fill in the values")
+            raise InputError("x", expected, describe_numbers(rows), "remove these rows or fill in the values")
 
     def fit_scaling(self, rows: Tensor) -> None:
         """Sets the mean and the standard deviation of each element; the latter to 1 where an element is constant."""

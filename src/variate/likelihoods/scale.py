@@ -57,7 +57,7 @@ class Scale(nn.Module, ABC):
         """
 
 
-class Fixed(Scale):
+class FixedScale(Scale):
     """A given scale.
 
     Args:
@@ -81,7 +81,7 @@ class Fixed(Scale):
         self.log_scale.copy_(self.log_sigma - unit.log())
 
 
-class Learned(Scale):
+class LearnedScale(Scale):
     """Scales learned as parameters: one for all rows, of any shape that broadcasts with an event.
 
     Args:
@@ -104,7 +104,7 @@ class Learned(Scale):
         return self.raw.detach() < self.floor + 1
 
 
-class Conditional(Scale):
+class ConditionalScale(Scale):
     """One scale per element from the network's outputs.
 
     Args:
@@ -125,7 +125,7 @@ class Conditional(Scale):
         return soft_floor(raw + self.bias, self.floor).clamp(max=MAX_LOG_SCALE)
 
 
-class Optimal(Scale):
+class OptimalScale(Scale):
     """One scale: in training the optimum for the residuals, which the distribution computes; in evaluation a number."""
 
     is_optimal = True
@@ -144,7 +144,7 @@ class Optimal(Scale):
         self.log_scale.copy_((0.5 * mean_squared_residual.log()).clamp(min=floor))
 
 
-class Rescaled(Scale):
+class RescaledScale(Scale):
     """A scale times a factor.
 
     Args:
@@ -192,20 +192,20 @@ class ScaleRequest(NamedTuple):
 
 Maker = Callable[[ScaleRequest], Scale]
 
-TAKING_SIGMA: dict[str, Maker] = {"fixed": lambda r: Fixed(r.sigma, r.event_shape)}
+TAKING_SIGMA: dict[str, Maker] = {"fixed": lambda r: FixedScale(r.sigma, r.event_shape)}
 """Scales with a value given by the user."""
 
 LEARNED_SCALES: dict[str, Maker] = {
-    "shared": lambda r: Learned(r.component_axis + (1,) * len(r.event_shape), r.initial, r.floor),
-    "dimension": lambda r: Learned(r.component_axis + r.event_shape, r.initial, r.floor),
-    "conditional": lambda r: Conditional(r.initial, r.floor),
+    "shared": lambda r: LearnedScale(r.component_axis + (1,) * len(r.event_shape), r.initial, r.floor),
+    "dimension": lambda r: LearnedScale(r.component_axis + r.event_shape, r.initial, r.floor),
+    "conditional": lambda r: ConditionalScale(r.initial, r.floor),
 }
 """Scales learned by gradient."""
 
 GRADIENT_SCALES: dict[str, Maker] = TAKING_SIGMA | LEARNED_SCALES
 """Scales for every likelihood that has one."""
 
-SCALES: dict[str, Maker] = GRADIENT_SCALES | {"optimal": lambda r: Optimal()}
+SCALES: dict[str, Maker] = GRADIENT_SCALES | {"optimal": lambda r: OptimalScale()}
 """Scales for a Gaussian, whose optimal scale has a closed form."""
 
 

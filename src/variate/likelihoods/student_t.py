@@ -8,7 +8,7 @@ from torch.nn.functional import softplus
 
 from variate.distributions.rows import Independent
 from variate.distributions.student_t import StudentTElements
-from variate.likelihoods.real import MIN_LOG_SCALE, Real
+from variate.likelihoods.real import MIN_REAL_LOG_SCALE, Real
 from variate.likelihoods.scale import GRADIENT_SCALES, make_scale
 
 MIN_DF = 2.0
@@ -29,7 +29,9 @@ class StudentT(Real):
     """
 
     def __init__(self, event_shape: tuple[int, ...], scale: str = "dimension", sigma: float | None = None) -> None:
-        module = make_scale(scale, sigma, tuple(event_shape), initial=0.0, floor=MIN_LOG_SCALE, known=GRADIENT_SCALES)
+        module = make_scale(
+            scale, sigma, tuple(event_shape), initial=0.0, floor=MIN_REAL_LOG_SCALE, known=GRADIENT_SCALES
+        )
         super().__init__("student-t", event_shape, module)
         self.raw_df = nn.Parameter(torch.full(self.event_shape, math.log(math.expm1(INITIAL_DF - MIN_DF))))
 
