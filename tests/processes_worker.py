@@ -129,7 +129,7 @@ def command(*arguments, patch=None):
     with pytest.MonkeyPatch.context() as own:
         patch = patch or own
         patch.setattr("variate.training.fit", functools.partial(trainer.fit, checkpoint_seconds=0.0))
-        patch.setattr("variate.cli.train.report", lambda *_: None)
+        patch.setattr("variate.cli.train.close", lambda *_: None)
         patch.setattr(sys, "argv", ["variate", *arguments])
         try:
             main()
@@ -172,7 +172,7 @@ def main(job, here):
     if distributed.join().is_main:
         np.save(here / "only-0.npy", np.random.default_rng(0).normal(size=(50, 3)))
     found = everything(here)
-    (here / f"found-{ranks.rank()}.json").write_text(json.dumps(found))
+    (here / f"found-{distributed.join().rank}.json").write_text(json.dumps(found))
 
 
 if __name__ == "__main__":

@@ -118,6 +118,7 @@ def test_the_main_process_alone_prints_and_errors_are_printed_once(two):
     assert two["codes"] == [[2, 2, 0, 0]] * 2
     assert two["stderr"].count("variate: error: ") == 2
     assert two["stderr"].count("nowhere.csv") == 1
+    assert two["stderr"].count("only-1.npy' on rank 1") == 1
     assert two["stdout"].count("finished: kept the weights") == 2
     assert two["stdout"].count("next: variate sample") == 2
 

@@ -20,7 +20,7 @@ from variate.cli.output import complain, warn
 from variate.cli.reconstruct import Reconstruct
 from variate.cli.sample import Sample
 from variate.cli.train import Train
-from variate.errors import InputError, Sentence, VariateWarning
+from variate.errors import InputError, VariateWarning
 from variate.runtime.distributed import LostProcessError, is_main_process, reports_lost_processes
 
 COMMANDS: dict[str, Callable[..., Any]] = {
@@ -67,7 +67,7 @@ def _run(command: Callable[[], None]) -> None:
     except KeyboardInterrupt:
         _fail(130, "interrupted", is_main_process())
     except LostProcessError as error:
-        _fail(1, f"failed: {error}", reports_lost_processes())
+        _fail(1, f"failed: {with_flags(error.args[0])}", reports_lost_processes())
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(1)
@@ -76,7 +76,7 @@ def _run(command: Callable[[], None]) -> None:
             traceback.print_exc()
         reason = with_flags(_text(error)).strip().partition("\n")[0]
         who = "" if is_main_process() else f"rank {os.environ.get('RANK')}: "
-        prints = is_main_process() or not getattr(error, "everywhere", False)
+        prints = is_main_process() or not getattr(error, "same_on_all_processes", False)
         _fail(1, f"failed: {who}{type(error).__name__}: {reason} (VARIATE_DEBUG=1 shows where)", prints)
 
 

@@ -133,9 +133,10 @@ class Processes:
             result = function()
         except InputError as raised:
             error = raised
-        for found in self.gather(error):
+        for rank, found in enumerate(self.gather(error)):
             if found is not None:
-                raise found
+                where = f" on rank {rank}" if rank else ""
+                raise InputError(found.argument, found.expected, f"{found.got}{where}", found.remedy)
         return result  # type: ignore[return-value]
 
     def vote(self, step: int, *flags: bool) -> tuple[bool, ...]:
@@ -230,8 +231,11 @@ class Processes:
             if self.world == 1 or isinstance(error, LostProcessError) or not _is_connection_error(error):
                 raise
             raise LostProcessError(
-                f"rank {self.rank} of {self.world} stopped, because another process of the run ended or did not answer; "
-                "see its message, if it left one; resume from the last checkpoint"
+                Sentence(
+                    f"rank {self.rank} of {self.world} stopped, because another process of the run ended or did not "
+                    "answer; see its message, if it left one; continue from the last checkpoint with ",
+                    Option("resume", True),
+                )
             ) from error
 
 
