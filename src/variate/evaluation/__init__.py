@@ -1,1 +1,1 @@
-"""How good a model is, and why it is not better."""
+"""Evaluation: how good a model is, and where the distance between its bounds and log p(x) comes from."""

@@ -2,9 +2,10 @@ r"""Where the distance between ELBO and log p(x) comes from, row by row.
 
     log p(x) - ELBO[q] = (log p(x) - ELBO[q*]) + (ELBO[q*] - ELBO[q]) = approximation gap + amortisation gap
 
-with q* the best member of the encoder's family for the row (`variate.evaluation.diagnostics.gaps`). Of the approximation gap, the
-part that a full covariance would close is ELBO[best full Gaussian] - ELBO[q*]. log p(x) is the importance-weighted
-bound with the best full Gaussian as proposal; as it is a lower bound, so is the approximation gap.
+with q* the best member of the encoder's family for the row (`variate.evaluation.diagnostics.posterior_fit`). The part
+of the approximation gap that a full covariance would close is ELBO[best full Gaussian] - ELBO[q*]. log p(x) is
+estimated by the importance-weighted bound with the best full Gaussian as proposal; since that is a lower bound, so is
+the approximation gap.
 
 References:
     Inference suboptimality in variational autoencoders (Cremer et al., 2018)
@@ -14,9 +15,11 @@ from typing import NamedTuple
 
 from torch import Tensor
 
+from variate.errors import at_least
 from variate.evaluation.bounds.importance import log_evidence
-from variate.evaluation.diagnostics.gaps import fit_posterior
-from variate.models.vae import VAE, Array
+from variate.evaluation.diagnostics.posterior_fit import fit_posterior
+from variate.models.base import Model
+from variate.models.checked import Data
 from variate.runtime.random import some_rows
 from variate.statistics import Estimate, estimate
 
@@ -30,7 +33,7 @@ class GapBudget(NamedTuple):
         best: ELBO of q*, the best member of its family.
         full: ELBO of the best Gaussian of any covariance.
         khat: Pareto k-hat of the weights behind `log_evidence`.
-        which: Which rows of x they are.
+        which: Row numbers of these rows in the data.
     """
 
     log_evidence: Tensor
@@ -42,17 +45,17 @@ class GapBudget(NamedTuple):
 
     @property
     def gap(self) -> Estimate:
-        """Log p(x) - ELBO, all of it."""
+        """The whole gap, log p(x) - ELBO."""
         return estimate(self.log_evidence - self.elbo)
 
     @property
     def approximation(self) -> Estimate:
-        """What no member of the posterior's family can win."""
+        """The part that no member of the posterior's family can close."""
         return estimate(self.log_evidence - self.best)
 
     @property
     def amortization(self) -> Estimate:
-        """What the encoder loses against the best member for each row."""
+        """The ELBO of the best member for each row less that of the encoder's."""
         return estimate(self.best - self.elbo)
 
     @property
@@ -62,38 +65,47 @@ class GapBudget(NamedTuple):
 
 
 def gap_budget(
-    vae: VAE,
-    x: Array,
+    model: Model,
+    data: Data,
     *,
     num_rows: int = 64,
     num_samples: int = 1000,
     steps: int = 300,
-    num_draws: int = 8,
+    fit_samples: int = 8,
     seed: int = 0,
     show_progress: bool = False,
-) -> GapBudget:
+) -> GapBudget | None:
     """Splits the distance between ELBO and log p(x) into approximation and amortisation gap.
 
     Args:
-        vae: The model, not changed.
-        x: Rows as they are, (N, *event).
-        num_rows: How many of them, chosen by the seed.
-        num_samples: Draws a row for each ELBO and for the evidence.
-        steps: Of the optimiser that fits each row's q*.
-        num_draws: Draws a row in each of those steps.
-        seed: Of the choice of rows and of all draws.
+        model: The model, not changed.
+        data: Rows as they are, (N, *event), a data set, or splits, whose test part is taken.
+        num_rows: How many of them to take, chosen by the seed.
+        num_samples: Posterior draws per row for each ELBO and for the evidence.
+        steps: Number of steps of the optimiser that fits each row's q*.
+        fit_samples: Posterior draws per row in each of those steps.
+        seed: Seed of the choice of rows and of all draws.
         show_progress: Show progress bars on standard error, on a terminal.
+
+    Returns:
+        The budget; None if the model has several groups of latents or a posterior that cannot be fitted to a row.
 
     Raises:
         InputError: If a number is not positive, or the rows are not what the model takes.
     """
-    which = some_rows(len(x), num_rows, seed)
-    rows = vae.rows(x[which])
+    at_least(1, fit_samples=fit_samples)
+    rows = model.dataset(data)
+    which = some_rows(len(rows), num_rows, seed)
+    chosen = rows.select(which.numpy())
     best, full = (
-        fit_posterior(vae, rows, family, steps=steps, num_samples=num_draws, seed=seed, show_progress=show_progress)
+        fit_posterior(
+            model, chosen, family, steps=steps, num_samples=fit_samples, seed=seed, show_progress=show_progress
+        )
         for family in ("same", "full")
     )
-    # The same draws for the three: what differs between their ELBOs is not noise.
-    by = [log_evidence(vae, rows, num_samples, also=(1,), proposal=q, seed=seed) for q in (None, best, full)]
-    elbo, starred, fullest = (found.bounds[1] for found in by)
-    return GapBudget(by[2].log_evidence, elbo, starred, fullest, by[2].khat, which)
+    if best is None or full is None:
+        return None
+    # The same draws for the three: the differences between their ELBOs are not noise.
+    found = [log_evidence(model, chosen, num_samples, also=(1,), proposal=q, seed=seed) for q in (None, best, full)]
+    own, starred, fullest = (evidence.bounds[1] for evidence in found)
+    return GapBudget(found[2].log_evidence, own, starred, fullest, found[2].khat, which)

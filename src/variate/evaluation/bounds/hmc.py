@@ -6,12 +6,12 @@ With momenta r ~ N(0, I) and units s in which f_b is about as wide in each dimen
 
     r <- r + (e/2) s grad log f_b(z),    z <- z + e s r,    r <- r + (e/2) s grad log f_b(z)
 
-preserve volume and are undone by themselves with r reversed. So accepting the last z with probability min(1, exp(D)),
+preserve volume and retrace themselves when r is reversed. So accepting the last z with probability min(1, exp(D)),
 
     D = log f_b(z') - log f_b(z) + 1/2 ||r||^2 - 1/2 ||r'||^2
 
-is a move in detailed balance with f_b, whatever e, s and L are, as long as they do not depend on z or r. A move takes L
-evaluations; values and gradients of log f_0 and of the tilt are kept apart, so that going to another b takes none.
+is a move in detailed balance with f_b for any e, s and L that do not depend on z or r. A move takes L evaluations;
+values and gradients of log f_0 and of the tilt are stored separately, so that changing b takes no evaluation.
 
 References:
     MCMC using Hamiltonian dynamics (Neal, 2011)
@@ -28,22 +28,23 @@ from torch.special import log_ndtr, ndtr
 from variate.runtime.random import RowStreams
 
 SHORTEST = 0.5
-"""A move's step is its row's step times a number between this and 1: equal steps can return a chain to where it was."""
+"""The step of a move is the step of its row times a number between this and 1: with equal steps a trajectory can end
+where it began."""
 BLOCK = 16
-"""Moves whose random numbers are drawn at a time."""
+"""Number of moves whose random numbers are drawn at a time."""
 
 
 Beta = Float[Tensor, "*#R"]
-"""b, of each row or of all."""
+"""b, one per row or one for all."""
 
 
 class Point(NamedTuple):
-    """Where C chains of R rows are, and all that is known of the densities there, in nats.
+    """Positions of C chains for each of R rows, with the densities there, in nats.
 
     Attributes:
         z: Positions.
         log_start: log f_0(z); -inf where it cannot be computed.
-        tilt: What a unit of b adds to it; -inf where it cannot be computed.
+        tilt: tilt(z); -inf where it cannot be computed.
         grad_start: Gradient of `log_start`; finite.
         grad_tilt: Gradient of `tilt`; finite.
     """
@@ -76,25 +77,31 @@ class Noise(NamedTuple):
 
 
 class Moved(NamedTuple):
-    """Where a move led, and the probability with which each chain accepted it."""
+    """The point after a move, and the probability with which each chain accepted it."""
 
     point: Point
     acceptance: Float[Tensor, "C R"]
 
 
-def gradient(log_f: Tensor, z: Tensor) -> Tensor:
-    """Gradient of log-densities in z, without touching parameters; 0 where it is not finite or does not depend on z."""
+def gradient(log_f: Tensor, z: Tensor, *, keep_graph: bool = False) -> Tensor:
+    """Gradient of log-densities with respect to z alone; 0 where it is not finite or they do not depend on z.
+
+    Args:
+        log_f: Log-densities, (C, R).
+        z: Where, (C, R, d).
+        keep_graph: Whether another gradient will be taken through the same computation.
+    """
     if not log_f.requires_grad:
         return torch.zeros_like(z)
-    (found,) = torch.autograd.grad(log_f.sum(), z, allow_unused=True, materialize_grads=True)
+    (found,) = torch.autograd.grad(log_f.sum(), z, retain_graph=keep_graph, allow_unused=True, materialize_grads=True)
     return found.nan_to_num(0.0, 0.0, 0.0)
 
 
 def noise(streams: RowStreams, moves: int, chains: int, like: Float[Tensor, "*any d"]) -> Iterator[Noise]:
-    """The random numbers of successive moves, each row's from its own stream."""
+    """The random numbers of successive moves, those of each row from its own stream."""
     size = like.shape[-1]
     for start in range(0, moves, BLOCK):
-        numbers = streams.normal(BLOCK * chains, size + 2, like).unflatten(0, (BLOCK, chains))
+        numbers = streams.normal(BLOCK * chains, (size + 2,), like).unflatten(0, (BLOCK, chains))
         for own in numbers[: moves - start]:
             momentum, to_accept, to_shorten = own.split([size, 1, 1], dim=-1)
             shorten = SHORTEST + (1 - SHORTEST) * ndtr(to_shorten.squeeze(-1))
@@ -113,14 +120,14 @@ def leapfrog(
 
     Args:
         evaluate: The densities.
-        point: Where the chains are.
-        momentum: In units 1 / s.
+        point: Positions of the chains.
+        momentum: Momenta, in units 1 / s.
         stride: e s, the step in units of z.
         beta: b.
         steps: L.
 
     Returns:
-        Where the chains are afterwards, and their momenta.
+        Positions of the chains afterwards, and their momenta.
     """
     for _ in range(steps):
         momentum = momentum + 0.5 * stride * point.gradient(beta)
@@ -136,16 +143,16 @@ def move(
 
     Args:
         evaluate: The densities.
-        point: Where the chains are.
-        drawn: The move's random numbers.
-        stride: e s, the longest step in units of z, (R, d); it may not depend on where the chains are.
+        point: Positions of the chains.
+        drawn: The random numbers of the move.
+        stride: e s, the longest step in units of z, (R, d); it must not depend on the positions of the chains.
         beta: b.
         steps: Leapfrog steps, L.
     """
     stride = drawn.shorten.unsqueeze(-1) * stride
     end, momentum = leapfrog(evaluate, point, drawn.momentum, stride, beta, steps)
     log_f, kinetic = end.log_prob(beta), 0.5 * (momentum.square() - drawn.momentum.square()).sum(-1)
-    # What cannot be computed is rejected; where log f of the present point is -inf, the ratio is +inf: accepted.
+    # Points whose density cannot be computed are rejected; from a point with log f = -inf every other is accepted.
     log_ratio = torch.where(log_f.isfinite(), log_f - point.log_prob(beta) - kinetic, -torch.inf)
     log_ratio = torch.where(log_ratio.isnan(), -torch.inf, log_ratio)
     return Moved(_choose(drawn.log_uniform < log_ratio, end, point), log_ratio.clamp(max=0).exp())

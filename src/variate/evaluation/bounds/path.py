@@ -1,9 +1,12 @@
-r"""The path that annealing takes from f_0, the prior or the encoder's posterior, to p(x, z).
+r"""The path of densities from f_0, the prior or the encoder's posterior, to p(x, z), along which annealing moves.
 
     log f_b(z) = (1 - b) log f_0(z) + b log p(x, z),    0 = b_0 < b_1 < .. < b_T = 1
 
+z holds the latents of all groups side by side; with a context, every density is conditional on it, and with a mask, x
+stands for the observed elements.
+
 The b_t of Wu et al. (2017) are dense at both ends: with u_t = 2t/T - 1, b_t is sigmoid(4 u_t), shifted and scaled onto
-[0, 1]. From the prior to a sharp posterior most of the way lies before the second of them. The way that counts is
+[0, 1]. From the prior to a sharp posterior, most of the distance lies before the second of them. That distance is
 
     integral of sqrt(Var_b(tilt)) db,    tilt(z) = log p(x, z) - log f_0(z)
 
@@ -12,8 +15,11 @@ and the encoder's means m_i and variances v_i right, then with k_i = 1 / v_i - 1
 
     Var_b(tilt) = sum_i [ k_i^2 / (2 (1 + b k_i)^2) + h_i^2 / (1 + b k_i)^3 ]
 
-So from the prior, three quarters of a row's temperatures are laid as this says and one quarter as Wu et al. do: an
-encoder that is wrong costs temperatures, and no guarantee, for the b_t depend on x only.
+So from the prior, three quarters of the temperatures of a row are placed by this formula and one quarter as Wu et al.
+do: a wrong encoder costs temperatures but never the guarantee, because the b_t depend on x only.
+
+With several groups, m_i and v_i are those of q(z_g | z_<g, x) at the posterior means of the groups above. Below the
+first group they are taken relative to the prior's moments m_p, v_p there: (m_i - m_p) / sqrt(v_p) and v_i / v_p.
 
 References:
     Simulating normalizing constants: from importance sampling to bridge sampling to path sampling (Gelman & Meng, 1998)
@@ -21,35 +27,48 @@ References:
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal, get_args
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
-from torch.distributions import Distribution
 
-from variate.distributions import Gaussian
-from variate.errors import InputError
+from variate.data.batch import Batch
+from variate.errors import InputError, at_least, unknown
 from variate.evaluation.bounds import hmc
 from variate.evaluation.bounds.hmc import Beta, Point
-from variate.models.vae import VAE
-from variate.runtime import device as machine
-from variate.runtime.random import RowStreams, mix, reseed, seeded
+from variate.evaluation.descent import (
+    PathMoments,
+    apart,
+    descend,
+    in_support,
+    latent_shapes,
+    log_posterior,
+    log_prior,
+    path_moments,
+    posterior_noise,
+    prior_noise,
+    priors,
+    side_by_side,
+)
+from variate.models.base import Features, Model
+from variate.runtime.device import rows_at_once
+from variate.runtime.random import RowStreams
 
 Start = Literal["prior", "posterior"]
 
 DELTA = 4.0
 """The schedule's sigmoid is taken from -DELTA to DELTA."""
 GUIDED = 0.75
-"""The share of the temperatures that the encoder's Gaussian lays."""
+"""Share of the temperatures that are placed by the encoder's Gaussian."""
 GRID = 257
-"""Places, twice, at which the way is measured."""
+"""The distance is measured on two grids of this many values of b."""
 LEAST_VARIANCE, MOST_VARIANCE = 1e-6, 1.0
-"""Posterior variances are taken to lie between; an encoder's variance beyond the prior's says nothing of p(z|x)."""
+"""Posterior variances are clamped to this range; a variance beyond the prior's says nothing about p(z|x)."""
 LEAST_SPEED = 1e-6
-"""Added to the standard deviation of the tilt, which is 0 where the encoder says what the prior says."""
+"""Added to the standard deviation of the tilt, which is 0 where the encoder's posterior is the prior."""
 
 
 @dataclass(frozen=True)
@@ -58,42 +77,46 @@ class Options:
 
     Attributes:
         num_steps: Temperatures above 0, T.
-        num_chains: Chains a row, C.
-        leapfrog: Leapfrog steps a move, L.
+        num_chains: Chains per row, C.
+        leapfrog: Leapfrog steps per move, L.
         start: f_0: the prior or the encoder's posterior.
-        chunk: Rows times chains that are evaluated at a time.
-        seed: Of everything drawn.
+        batch_size: Rows times chains that are evaluated at a time.
+        seed: Seed of all draws.
     """
 
     num_steps: int
     num_chains: int
     leapfrog: int
     start: Start
-    chunk: int
+    batch_size: int
     seed: int
 
     @property
     def rows_at_once(self) -> int:
-        """Rows whose chains fit into one chunk."""
-        return max(1, self.chunk // self.num_chains)
+        """Number of rows whose chains fit into one batch."""
+        return max(1, self.batch_size // self.num_chains)
 
 
-def check_options(start: str, **numbers: int | None) -> None:
-    """Refuses numbers that are not positive, and a start that there is not.
+def make_options(
+    model: Model,
+    start: Start,
+    seed: int,
+    *,
+    num_steps: int,
+    num_chains: int,
+    leapfrog: int,
+    batch_size: int | None,
+) -> Options:
+    """The options, checked, with a default batch size that suits the size of a row and the device.
 
     Raises:
-        InputError: If there is one.
+        InputError: If a number is not positive, or the start is unknown.
     """
-    for name, value in numbers.items():
-        if value is not None and value < 1:
-            raise InputError(f"{name} must be at least 1, got {value}")
+    at_least(1, num_steps=num_steps, num_chains=num_chains, leapfrog=leapfrog, batch_size=batch_size)
     if start not in get_args(Start):
-        raise InputError(f"start must be 'prior' or 'posterior', got {start!r}")
-
-
-def chunk_rows(vae: VAE, chunk: int | None) -> int:
-    """Rows times chains to evaluate at a time: as given, or what suits the size of a row and the device."""
-    return machine.rows_at_once(math.prod(vae.event_shape), vae.device) if chunk is None else chunk
+        raise unknown("start", start, get_args(Start))
+    default = rows_at_once(math.prod(model.event_shape), model.device)
+    return Options(num_steps, num_chains, leapfrog, start, batch_size or default, seed)
 
 
 def sigmoid_schedule(num_steps: int) -> Float[Tensor, " temperatures"]:
@@ -102,25 +125,33 @@ def sigmoid_schedule(num_steps: int) -> Float[Tensor, " temperatures"]:
     return (s - s[0]) / (s[-1] - s[0])
 
 
-def guided_schedule(q_z: Gaussian, num_steps: int) -> Float[Tensor, "temperatures R"]:
-    """b_0 .. b_T of each row, from the prior: three quarters of them as the encoder's Gaussian says."""
-    variance = q_z.variance.double().clamp(LEAST_VARIANCE, MOST_VARIANCE)
-    k, h = 1 / variance - 1, q_z.mean.double() / variance
+def guided_schedule(
+    mean: Float[Tensor, "R d"], variance: Float[Tensor, "R d"], num_steps: int
+) -> Float[Tensor, "temperatures R"]:
+    """b_0 .. b_T of each row, from the prior: three quarters of them placed by the encoder's Gaussian.
+
+    Args:
+        mean: Posterior means m, in units of the prior's standard deviation.
+        variance: Posterior variances v, likewise.
+        num_steps: T.
+    """
+    variance = variance.double().clamp(LEAST_VARIANCE, MOST_VARIANCE)
+    k, h = 1 / variance - 1, mean.double() / variance
     u = torch.linspace(0, 1, GRID, dtype=torch.float64)
     fine = torch.expm1(-u * math.log(LEAST_VARIANCE)) / math.expm1(-math.log(LEAST_VARIANCE))
     beta = torch.cat([fine, sigmoid_schedule(GRID - 1)]).unique()
-    # One place at a time: all at once would take 500 times the memory of a row's latents.
+    # One value of b at a time: all at once would take 500 times the memory of the latents.
     squares = [((0.5 * k**2 + h**2 / (1 + b * k)) / (1 + b * k) ** 2).sum(-1) for b in beta.tolist()]
     speed = torch.stack(squares, dim=-1).sqrt() + LEAST_SPEED
     beta = beta.to(speed.device)
-    way = torch.cumulative_trapezoid(speed, beta, dim=-1)
-    way = torch.nn.functional.pad(way / way[:, -1:], (1, 0))
-    time = GUIDED * way + (1 - GUIDED) * _sigmoid_time(beta)
+    distance = torch.cumulative_trapezoid(speed, beta, dim=-1)
+    distance = torch.nn.functional.pad(distance / distance[:, -1:], (1, 0))
+    time = GUIDED * distance + (1 - GUIDED) * _sigmoid_time(beta)
     return _inverse(time, beta, num_steps)
 
 
 def _sigmoid_time(beta: Tensor) -> Tensor:
-    """Where the schedule of Wu et al. is at b, as a part of its T steps."""
+    """The t / T at which the schedule of Wu et al. reaches b."""
     low, high = (1 / (1 + math.exp(sign * DELTA)) for sign in (1, -1))
     return (torch.logit(low + beta * (high - low)) / DELTA + 1) / 2
 
@@ -140,22 +171,29 @@ class Path:
     """The densities f_b of a block of rows.
 
     Attributes:
-        vae: The model, in evaluation mode.
-        x: The rows, (R, *event).
-        numbers: Their numbers, which key their random streams.
-        q_z: The encoder's posteriors.
-        p_z: The prior.
-        anchor: A place in the prior's support, (d,), to evaluate at instead of places outside.
+        model: The model, in evaluation mode.
+        batch: The rows, on the model's device.
+        numbers: Row numbers, which key the random streams.
+        features: What the model's encoder gives for the rows.
+        moments: Moments of the encoder's posteriors, (R, d) each; None if they are not known.
+        anchor: A point in the support of each row's prior, (1, R, d), used instead of points outside.
+        bounded: Whether the support of the prior may be less than all of R^d.
         options: How to anneal.
     """
 
-    vae: VAE
-    x: Tensor
+    model: Model
+    batch: Batch
     numbers: list[int]
-    q_z: Gaussian
-    p_z: Distribution
+    features: Features
+    moments: PathMoments | None
     anchor: Tensor
+    bounded: bool
     options: Options
+
+    @property
+    def num_rows(self) -> int:
+        """Number of rows, R."""
+        return len(self.numbers)
 
     def streams(self, purpose: str) -> RowStreams:
         """A random stream for each row."""
@@ -163,96 +201,97 @@ class Path:
 
     def schedule(self, num_steps: int) -> Float[Tensor, "temperatures R"]:
         """b_0 .. b_T of each row, in the precision of z."""
-        if self.options.start == "prior":
-            return guided_schedule(self.q_z, num_steps).to(self.anchor)
-        return sigmoid_schedule(num_steps).unsqueeze(-1).expand(-1, len(self.x)).to(self.anchor)
+        if self.options.start == "prior" and self.moments is not None:
+            return guided_schedule(self.moments.mean, self.moments.variance, num_steps).to(self.anchor)
+        return sigmoid_schedule(num_steps).unsqueeze(-1).expand(-1, self.num_rows).to(self.anchor)
 
     def draw_start(self, purpose: str, chains: int) -> Float[Tensor, "C R d"]:
         """Exact draws from f_0."""
-        if self.options.start == "posterior":
-            return self.q_z.loc + self.q_z.color(self.streams(purpose).normal(chains, len(self.anchor), self.q_z.loc))
-        drawn = []
-        with seeded(self.options.seed):
-            for number in self.numbers:
-                reseed(mix(self.options.seed, purpose, number))
-                drawn.append(self.p_z.sample((chains,)))
-        return torch.stack(drawn, dim=1)
+        model, streams = self.model, self.streams(purpose)
+        if self.options.start == "prior":
+            return side_by_side(model.complete(prior_noise(model, streams, chains), self.batch.context))
+        noise = posterior_noise(model, streams, chains)
+        return side_by_side(descend(model, self.batch, noise, self.features).latents)
 
     def units(self, beta: Beta) -> Float[Tensor, "R d"]:
-        """s: the standard deviations of f_b if the prior had unit scale and the encoder were right."""
-        precision = 1 / self.q_z.variance.clamp(LEAST_VARIANCE, MOST_VARIANCE)
+        """s: the standard deviations of f_b if the prior and the posterior were Gaussians with the known moments."""
+        if self.moments is None:
+            return torch.ones_like(self.anchor[0])
+        precision = 1 / self.moments.variance.clamp(LEAST_VARIANCE, MOST_VARIANCE)
         if self.options.start == "prior":
             precision = 1 + beta.unsqueeze(-1) * (precision - 1)
-        return precision.rsqrt()
+        return self.moments.scale * precision.rsqrt()
 
     def evaluate(self, z: Float[Tensor, "C R d"]) -> Point:
-        """Densities and gradients, a chunk of the chains at a time; outside the prior's support the density is 0."""
-        parts = [self._evaluate(part) for part in z.split(max(1, self.options.chunk // len(self.x)))]
+        """Densities and gradients, a batch of the chains at a time; outside the prior's support the density is 0."""
+        parts = [self._evaluate(part) for part in z.split(max(1, self.options.batch_size // self.num_rows))]
         return parts[0] if len(parts) == 1 else Point(*map(torch.cat, zip(*parts, strict=True)))
 
     def _evaluate(self, z: Tensor) -> Point:
-        inside = supported(self.p_z, z)
+        inside = self._inside(z)
         with torch.enable_grad():
             at = torch.where(inside.unsqueeze(-1), z, self.anchor).detach().requires_grad_()
-            log_prior, log_px = self.p_z.log_prob(at), self.vae.likelihood(at).log_prob(self.x)
+            latents = apart(at, latent_shapes(self.model))
+            log_px, log_pz = self.model.log_joint(latents, self.batch)
             if self.options.start == "prior":  # the tilt is log p(x|z): no difference of large numbers
-                start, rest = log_prior, log_px
+                start, rest = log_pz, log_px
             else:
-                start, rest = self.q_z.log_prob(at), log_prior + log_px
-            grad_start, grad_rest = hmc.gradient(start, at), hmc.gradient(rest, at)
+                start, rest = log_posterior(self.model, latents, self.batch, self.features), log_pz + log_px
+            grad_start = hmc.gradient(start, at, keep_graph=True)
+            grad_rest = hmc.gradient(rest, at)
         start, rest = start.detach(), rest.detach()
         if self.options.start == "posterior":
             rest, grad_rest = rest - start, grad_rest - grad_start
         return Point(z, _masked(start, inside), _masked(rest, inside), grad_start, grad_rest)
 
-
-def supported(p_z: Distribution, z: Float[Tensor, "*batch d"]) -> Tensor:
-    """Whether each place is finite and in the support of the prior, (*batch,)."""
-    finite = z.isfinite().all(-1)
-    try:
-        inside = p_z.support.check(z)  # type: ignore[union-attr]
-    except NotImplementedError:  # a distribution that does not say: all of R^d
-        return finite
-    return finite & (inside.all(-1) if inside.dim() == z.dim() else inside)
+    def _inside(self, z: Tensor) -> Tensor:
+        """Whether each point is finite and in the support of the prior, (C, R)."""
+        finite = z.isfinite().all(-1)
+        if not self.bounded:
+            return finite
+        inside = in_support(self.model, apart(z, latent_shapes(self.model)), self.batch.context)
+        return finite if inside is None else finite & inside
 
 
 def _masked(log_f: Tensor, inside: Tensor) -> Tensor:
-    """Log-densities with -inf outside and where they are not numbers."""
+    """Log-densities with -inf outside the support and where they are NaN."""
     return torch.where(inside & ~log_f.isnan(), log_f, -torch.inf)
 
 
-def paths(vae: VAE, rows: Tensor, which: Tensor, options: Options) -> Iterator[Path]:
-    """The rows with these numbers, a block at a time, on the model's device."""
-    p_z = vae.prior
-    anchor = check_prior(p_z)
+def paths(model: Model, take: Callable[[Tensor], Batch], which: Tensor, options: Options) -> Iterator[Path]:
+    """The paths of rows, a block at a time; call it within `evaluating`.
+
+    Args:
+        model: The model.
+        take: Gives the rows with some numbers, on the model's device.
+        which: Numbers of the rows, (N,).
+        options: How to anneal.
+    """
     for block in which.split(options.rows_at_once):
-        x = rows[block].to(vae.device)
-        yield Path(vae, x, block.tolist(), vae.posterior(x), p_z, anchor, options)
+        batch, numbers = take(block), block.tolist()
+        features = model.encode(batch)
+        anchor, bounded = check_prior(model, numbers, batch.context)
+        yield Path(model, batch, numbers, features, path_moments(model, batch, features), anchor, bounded, options)
 
 
-def check_prior(p_z: Distribution) -> Float[Tensor, " d"]:
-    """A draw from the prior, if it can be annealed.
+def check_prior(model: Model, numbers: list[int], context: Tensor | None) -> tuple[Float[Tensor, "1 R d"], bool]:
+    """A draw from the prior of each row, if it can be annealed, and whether its support may be less than R^d.
+
+    Args:
+        model: The model.
+        numbers: Row numbers, R of them.
+        context: Contexts of these rows, (R, *c).
 
     Raises:
-        InputError: If it has no draws, or no density that a chain could follow.
+        InputError: If the prior has no draws, or no density that a chain could follow.
     """
-    kind = type(p_z).__name__
+    wanted = "a distribution with draws and a density"
     try:
-        with seeded(0):
-            anchor = p_z.sample()
-        log_prob = p_z.log_prob(anchor)
+        latents = model.complete(prior_noise(model, RowStreams(0, numbers, "annealed anchor"), 1), context)
+        log_prior(model, latents, context)
+        inside = in_support(model, latents, context)
     except NotImplementedError:
-        raise InputError(f"prior must have sample and log_prob to be annealed, got {kind} without") from None
-    if not anchor.is_floating_point() or _is_discrete(p_z):
-        raise InputError(f"prior must have a density to be annealed, got the discrete {kind}")
-    if anchor.dim() != 1 or log_prob.dim():
-        shapes = f"batch_shape {tuple(p_z.batch_shape)} and event_shape {tuple(p_z.event_shape)}"
-        raise InputError(f"prior must be one distribution over (d,), got {kind} with {shapes}")
-    return anchor
-
-
-def _is_discrete(p_z: Distribution) -> bool:
-    try:
-        return bool(p_z.support.is_discrete)  # type: ignore[union-attr]
-    except NotImplementedError:
-        return False
+        raise InputError("prior", wanted, "one without", "give it `sample` and `log_prob`") from None
+    if any(p.is_discrete for p, _ in priors(model, latents, context)):
+        raise InputError("prior", wanted, "a discrete one")
+    return side_by_side(latents), inside is not None

@@ -1,6 +1,6 @@
-r"""What is kept of importance weights while they stream by: enough for the bound, its error and its warning signs.
+r"""Statistics of importance weights, updated as the weights arrive: the bound, its error and its warning signs.
 
-Of each row's K log-weights log w_k arrive a few at a time, and there remain
+The K log-weights log w_k of each row arrive a few at a time. What is stored is
 
     log sum w  and  log sum w^2      so that IW_K = log sum w - log K and ESS = (sum w)^2 / sum w^2,
     the M + 1 largest log-weights    for Pareto k-hat, M = min(K / 5, 3 sqrt K),
@@ -19,38 +19,38 @@ import math
 import torch
 from torch import Tensor
 
-ALIKE = 1e-3
-"""Weights that differ by no more than this part of the largest are alike: what differs is mostly rounding, and whatever
-the shape of such a tail, nothing hangs on it."""
+EQUAL = 1e-3
+"""Weights count as equal if they differ by no more than this part of the largest: the differences are then mostly
+rounding, and the shape of such a tail does not matter."""
 LEAST_TAIL = 5
-"""With fewer weights in the tail, k-hat is NaN: nothing can be told of its shape."""
+"""With fewer weights in the tail, its shape cannot be estimated and k-hat is NaN."""
 
 
 def tail_size(num_samples: int) -> int:
-    """How many of K weights are the tail, M."""
+    """Number of weights in the tail, M, of K weights."""
     return math.ceil(min(num_samples / 5, 3 * math.sqrt(num_samples)))
 
 
 class Weights:
-    """The log-weights of a block of rows, reduced as they come.
+    """The log-weights of a block of rows, reduced as they arrive.
 
     Args:
-        num_rows: Rows in the block, n.
-        num_samples: Weights to come a row, K.
-        groups: Group sizes k whose bounds are wanted too.
-        tile: Weights that come at a time, at most; each k divides it or is a multiple of it.
+        num_rows: Number of rows in the block, n.
+        num_samples: Number of weights per row, K.
+        also: Smaller numbers of draws k for which to compute bounds too.
+        tile: Largest number of weights per row that arrive at a time; each k divides it or is a multiple of it.
     """
 
-    def __init__(self, num_rows: int, num_samples: int, groups: tuple[int, ...], tile: int) -> None:
+    def __init__(self, num_rows: int, num_samples: int, also: tuple[int, ...], tile: int) -> None:
         self.num_samples, self.tile = num_samples, tile
         self.log_sums = torch.full((2, num_rows), -math.inf, dtype=torch.float64)
         self.largest = torch.empty(0, num_rows, dtype=torch.float64)
-        self.totals = {k: torch.zeros(num_rows, dtype=torch.float64) for k in groups}
-        self.partial = {k: torch.full((num_rows,), -math.inf, dtype=torch.float64) for k in groups if k > tile}
+        self.totals = {k: torch.zeros(num_rows, dtype=torch.float64) for k in also}
+        self.partial = {k: torch.full((num_rows,), -math.inf, dtype=torch.float64) for k in also if k > tile}
         self.count = 0
 
     def add(self, log_w: Tensor) -> None:
-        """Takes the next weights, (draws, n); all but the last call bring a whole tile."""
+        """Adds the next weights, (draws, n); every call but the last brings a whole tile."""
         log_w = log_w.double().cpu()
         self.count += len(log_w)
         of_tile = torch.stack([log_w, 2 * log_w]).logsumexp(1)
@@ -68,7 +68,7 @@ class Weights:
                     self.partial[k] = torch.full_like(self.partial[k], -math.inf)
 
     def bound(self, k: int) -> Tensor:
-        """The mean of IW_k over the whole groups of k draws, (n,), in nats."""
+        """The mean of IW_k over all complete groups of k draws, (n,), in nats."""
         in_tiles = self.count // self.tile * (self.tile // k) + self.count % self.tile // k
         return self.totals[k] / (in_tiles if k <= self.tile else self.count // k)
 
@@ -92,19 +92,19 @@ def pareto_khat(largest: Tensor) -> Tensor:
     """Shape of a generalised Pareto distribution fitted to the upper tail, (n,).
 
     Args:
-        largest: The M + 1 largest log-weights in falling order, (M + 1, n).
+        largest: The M + 1 largest log-weights in descending order, (M + 1, n).
 
     Returns:
         k-hat with the weakly informative prior of Vehtari et al. (as if 10 more weights had shown 0.5); 0 where all
-        weights are alike, NaN where the tail holds fewer than 5.
+        weights are equal, NaN where the tail holds fewer than 5.
     """
     scaled = torch.exp(largest - largest[:1])
     x = (scaled[:-1] - scaled[-1:]).flip(0)
     size = len(x)
     if size < LEAST_TAIL:
         return torch.full(largest.shape[1:], math.nan, dtype=largest.dtype)
-    alike = x[-1] <= ALIKE
-    x = torch.where(alike, 1.0, x)  # the result there is replaced below
+    equal = x[-1] <= EQUAL
+    x = torch.where(equal, 1.0, x)  # the result there is replaced below
     points = 30 + math.isqrt(size)
     grid = 1 - torch.sqrt(points / (torch.arange(1, points + 1, dtype=x.dtype) - 0.5)).unsqueeze(1)
     quartile = x[int(size / 4 + 0.5) - 1].clamp(min=torch.finfo(x.dtype).tiny)
@@ -113,4 +113,4 @@ def pareto_khat(largest: Tensor) -> Tensor:
     profile = size * (torch.log(-b / k) - k - 1)
     theta = (profile.softmax(0) * b).sum(0)
     shape = torch.log1p(-theta * x).mean(0)
-    return torch.where(alike, 0.0, (shape * size + 5) / (size + 10))
+    return torch.where(equal, 0.0, (shape * size + 5) / (size + 10))

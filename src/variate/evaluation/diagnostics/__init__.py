@@ -1,1 +1,4 @@
-"""Why a model is not better than it is: what each of its parts costs, in nats."""
+"""Diagnostics: what each part of a model costs, in nats.
+
+A diagnosis that needs what the model does not offer returns None: it does not apply.
+"""

@@ -1,12 +1,13 @@
-r"""What a latent wins: the ELBO with it less the ELBO with its posterior replaced by the prior.
+r"""What each latent gains: the ELBO with it less the ELBO with its posterior replaced by the prior.
 
 With q'(z|x) = q(z_-i|x) N(z_i | 0, 1) the rate falls by
 
     KL(q || N(0, I)) - KL(q' || N(0, I)) = 1/2 (v_i + m_i^2 - 1 + log Lambda_ii)
 
-(m, v the means and variances of q, Lambda its precision matrix: for a diagonal q this is the latent's own rate), and
-the distortion rises by what the decoder made of z_i. The difference is exactly what switching the latent off would win:
-below zero for a latent that is worth its rate, about zero for a collapsed one, above zero for one whose rate is wasted.
+(m, v the means and variances of q, Lambda its precision matrix; for a diagonal q this is the latent's own rate), and
+the distortion rises by what the decoder gained from z_i. The difference is exactly the change of the ELBO if the latent
+is switched off: negative for a latent that is worth its rate, about zero for a collapsed one, positive for one whose
+rate is wasted.
 """
 
 import math
@@ -14,52 +15,59 @@ import math
 import torch
 from torch import Tensor
 
-from variate.distributions import FullGaussian, Gaussian, StandardNormal
-from variate.models.vae import VAE, Array, evaluating
-from variate.runtime import device as machine
+from variate.data.batch import Batch
+from variate.evaluation.descent import row_posterior
+from variate.models.base import Model, evaluating
+from variate.models.capabilities import Precisions, offers
+from variate.models.checked import Data
+from variate.runtime.device import rows_at_once
 from variate.runtime.random import RowStreams, some_rows
 
 
-def rate_saved(q_z: Gaussian) -> Tensor:
+def rate_saved(q: Precisions) -> Tensor:
     """By how much the rate to N(0, I) falls if one latent's posterior becomes the prior, (*batch, d), in nats."""
-    if isinstance(q_z, FullGaussian):
-        tril = q_z.scale_tril
-        inverse = torch.linalg.solve_triangular(tril, torch.eye(tril.shape[-1]).to(tril), upper=False)
-        log_precision = inverse.square().sum(-2).log()
-    else:
-        log_precision = -q_z.variance.log()
-    return 0.5 * (q_z.variance + q_z.loc.square() - 1 + log_precision)
+    return 0.5 * (q.variance + q.mean.square() - 1 + q.log_precision)
 
 
-def switching_off(vae: VAE, x: Array, *, num_rows: int | None = 256, seed: int = 0) -> Tensor | None:
-    """What the ELBO of each row would gain if a latent were switched off, for each latent.
+def switching_off(model: Model, data: Data, *, num_rows: int | None = 256, seed: int = 0) -> Tensor | None:
+    """The change of each row's ELBO if a latent were switched off, for each latent.
 
     Args:
-        vae: The model.
-        x: Rows as they are, (N, *event).
-        num_rows: How many of them, chosen by the seed.
-        seed: Of the choice of rows and of the draws.
+        model: The model.
+        data: Rows as they are, (N, *event), a data set, or splits, whose test part is taken.
+        num_rows: How many of them to take, chosen by the seed.
+        seed: Seed of the choice of rows and of the draws.
 
     Returns:
-        (rows, d), in nats, from one draw a row; None where the prior is not N(0, I), so that latents are not apart.
+        (rows, d), in nats, from one draw per row; None if the model has several groups of latents, the prior is not
+        N(0, I), or the precisions of the posterior are not known.
 
     Raises:
         InputError: If the rows are not what the model takes.
     """
-    rows = vae.rows(x)
+    rows = model.dataset(data)
     which = some_rows(len(rows), num_rows, seed)
     gains = []
-    with evaluating(vae):
-        if not isinstance(vae.prior, StandardNormal):
-            return None
-        for block in which.split(machine.rows_at_once(vae.latent * math.prod(vae.event_shape), vae.device)):
-            batch = rows[block].to(vae.device)
-            q_z = vae.posterior(batch)
-            noise = RowStreams(seed, block.tolist(), "ablation").normal(2, vae.latent, q_z.loc)
-            z = q_z.loc + q_z.color(noise[0])
-            without = torch.where(torch.eye(vae.latent, dtype=torch.bool, device=z.device)[:, None], noise[1], z)
-            lost = vae.likelihood(z).log_prob(batch) - torch.stack(
-                [vae.likelihood(other).log_prob(batch) for other in without]
-            )
-            gains.append((rate_saved(q_z) - lost.mT).double().cpu())
+    with evaluating(model):
+        for block in which.split(rows_at_once(model.num_latents * math.prod(model.event_shape), model.device)):
+            batch = rows.take(block.numpy()).to(model.device)
+            gain = _gain(model, batch, RowStreams(seed, block.tolist(), "ablation"))
+            if gain is None:
+                return None
+            gains.append(gain.double().cpu())
     return torch.cat(gains)
+
+
+def _gain(model: Model, batch: Batch, streams: RowStreams) -> Tensor | None:
+    """The same for a block of rows."""
+    q = row_posterior(model, batch)
+    found = None if q is None else offers(q, Precisions)
+    p = model.prior(0, model.start(batch.context, (1, batch.num_rows)))
+    if q is None or found is None or not p.is_standard:
+        return None
+    noise = streams.normal(2, model.groups[0].noise_shape, found.mean)
+    z = q.from_noise(noise[:1])
+    each = torch.eye(model.num_latents, dtype=torch.bool, device=z.device)
+    without = [torch.where(one, noise[1:], z) for one in each]
+    log_px = [model.log_joint([latents], batch).log_px for latents in (z, *without)]
+    return rate_saved(found) - (log_px[0] - torch.cat(log_px[1:])).mT

@@ -1,6 +1,6 @@
-r"""How close reconstructions are to the rows: for comparison with the literature, since none of it is a likelihood.
+r"""How close reconstructions are to the rows, for comparison with the literature; none of these is a likelihood.
 
-With x_hat = E[x|z] at z = E[z|x], deterministic, and a range R of the values of an image,
+With x_hat = E[x|z] at z = E[z|x], deterministic, and R the range of the values of an image,
 
     rmse   sqrt( mean_i (x_i - x_hat_i)^2 )                      in the data's units
     psnr   20 log10(R / rmse)                                    in decibels
@@ -8,8 +8,9 @@ With x_hat = E[x|z] at z = E[z|x], deterministic, and a range R of the values of
            (2 m m' + C1) (2 c + C2) / ((m^2 + m'^2 + C1) (v + v' + C2)),   C1 = (0.01 R)^2, C2 = (0.03 R)^2
 
 where m, m' are the local means of x and x_hat, v, v' their variances and c their covariance, in a window of 11 x 11
-pixels with Gaussian weights of standard deviation 1.5 (Wang et al., 2004), at every place where it fits. An image that
-is smaller than the window takes the largest odd window that fits; its SSIM is not that of larger images.
+pixels with Gaussian weights of standard deviation 1.5 (Wang et al., 2004), at every place where it fits. For an image
+smaller than the window, the largest odd window that fits is used; such values cannot be compared with those of larger
+images. With a mask, errors are means over the observed elements, and there is no SSIM.
 
 References:
     Image quality assessment: from error visibility to structural similarity (Wang et al., 2004)
@@ -21,26 +22,25 @@ import torch
 from torch import Tensor
 from torch.nn.functional import conv2d
 
-from variate.evaluation.diagnostics.latents import checked
-from variate.likelihoods import Bernoulli, Categorical, Columns, Likelihood
-from variate.likelihoods.pixels import Pixels
-from variate.models.vae import VAE, Array
+from variate.errors import at_least
+from variate.models.base import Model, evaluating
+from variate.models.checked import Data
 from variate.statistics import Estimate, estimate
 
 WINDOW, WINDOW_STD, K1, K2 = 11, 1.5, 0.01, 0.03
-"""Of SSIM, as its authors chose them."""
+"""Parameters of SSIM, as its authors chose them."""
 
 
 class Reconstruction(NamedTuple):
     """How close each row's reconstruction is.
 
     Attributes:
-        rmse: Root mean squared error, (N,), in the data's units, over all elements that are quantities: in a table the
-            columns of names are left out, and the units of the others mix, so it compares models of one table only.
-            None where every column holds names.
-        psnr: Peak signal-to-noise ratio, (N,), in decibels; infinite where nothing is wrong. None unless rows are
+        rmse: Root mean squared error, (N,), in the data's units, over all observed elements that are quantities; NaN
+            for a row without one. In a table, columns of names are left out, and the others have different units, so it
+            compares models of one table only. None if every column holds names.
+        psnr: Peak signal-to-noise ratio, (N,), in decibels; infinite for a perfect reconstruction. None unless rows are
             images of a known range: pixels, or bits.
-        ssim: Structural similarity, (N,), at most 1; None likewise.
+        ssim: Structural similarity, (N,), at most 1; None likewise, and for rows with a mask.
     """
 
     rmse: Tensor | None
@@ -50,71 +50,66 @@ class Reconstruction(NamedTuple):
     @property
     def mean_rmse(self) -> Estimate | None:
         """The mean of `rmse`."""
-        return None if self.rmse is None else estimate(self.rmse)
+        return _mean(self.rmse)
 
     @property
     def mean_psnr(self) -> Estimate | None:
         """The mean of `psnr`."""
-        return None if self.psnr is None else estimate(self.psnr)
+        return _mean(self.psnr)
 
     @property
     def mean_ssim(self) -> Estimate | None:
         """The mean of `ssim`."""
-        return None if self.ssim is None else estimate(self.ssim)
+        return _mean(self.ssim)
 
 
-def reconstruction(vae: VAE, x: Array, *, batch_size: int = 1024) -> Reconstruction:
+def _mean(values: Tensor | None) -> Estimate | None:
+    """The mean over the rows that have a value."""
+    return None if values is None else estimate(values[~values.isnan()])
+
+
+def reconstruction(model: Model, data: Data, *, batch_size: int = 1024) -> Reconstruction:
     """Compares rows with their reconstructions.
 
     Args:
-        vae: The model.
-        x: Rows as they are, (N, *event).
+        model: The model.
+        data: Rows as they are, (N, *event), a data set, or splits, whose test part is taken.
         batch_size: Rows at a time.
 
     Returns:
         RMSE, PSNR and SSIM of each row, float64, on the CPU.
 
     Raises:
-        InputError: If there is no row, `batch_size` is not positive, or the rows are not what the model takes.
+        InputError: If `batch_size` is not positive, or the rows are not what the model takes.
     """
-    rows = checked(vae, x, batch_size=batch_size)
-    counted, span = quantities(vae.decoder.likelihood), image_range(vae.decoder.likelihood)
+    at_least(1, batch_size=batch_size)
+    rows, counted = model.dataset(data), model.likelihood.is_quantity()
+    span = model.likelihood.value_range if len(model.event_shape) == 3 else None
     squares, similar = [], []
-    for batch in rows.split(batch_size):
-        x_hat, truth = vae.reconstruct(batch, batch_size).double(), batch.cpu().double()
-        squares.append((x_hat - truth)[:, counted].square().mean(-1))
-        if span is not None:
-            similar.append(ssim(truth / span, x_hat / span))
+    with evaluating(model):
+        for batch in rows.batches(batch_size):
+            on_device = batch.to(model.device)
+            p_x = model.decode(model.mean_path(on_device), on_device.context)
+            x_hat, truth = p_x.mean.squeeze(0).cpu().double(), batch.x.double()
+            mask = None if batch.mask is None else batch.mask[:, counted]
+            squares.append(mean_square((x_hat - truth)[:, counted], mask))
+            if span is not None and mask is None:
+                similar.append(ssim(truth / span, x_hat / span))
     rmse = torch.cat(squares).sqrt() if counted.any() else None
     if rmse is None or span is None:
         return Reconstruction(rmse, None, None)
-    return Reconstruction(rmse, 20 * torch.log10(span / rmse), torch.cat(similar))
+    return Reconstruction(rmse, 20 * torch.log10(span / rmse), torch.cat(similar) if similar else None)
 
 
-def quantities(likelihood: Likelihood) -> Tensor:
-    """Which elements of a row are quantities and not codes that stand for names: booleans of shape *event."""
-    result = torch.ones(likelihood.event_shape, dtype=torch.bool)
-    if isinstance(likelihood, Columns):
-        for part, columns in likelihood.items():
-            result[columns.cpu()] = quantities(part)
-    elif isinstance(likelihood, Categorical) and likelihood.nominal:
-        result[...] = False
-    return result
-
-
-def image_range(likelihood: Likelihood) -> float | None:
-    """The range of the values of an image, such as 255; None if rows are no images, or of no known range."""
-    if len(likelihood.event_shape) != 3:
-        return None
-    if isinstance(likelihood, Bernoulli):
-        return 1.0
-    if isinstance(likelihood, Pixels) or (isinstance(likelihood, Categorical) and not likelihood.nominal):
-        return float(max(1, likelihood.levels - 1))
-    return None
+def mean_square(errors: Tensor, mask: Tensor | None) -> Tensor:
+    """Mean of the squares of each row's observed errors, (N, D), (N,); NaN where none is observed."""
+    if mask is None:
+        return errors.square().mean(-1)
+    return torch.where(mask, errors, 0).square().sum(-1) / mask.sum(-1)
 
 
 def ssim(x: Tensor, y: Tensor) -> Tensor:
-    """Structural similarity of images of range 1, (N, channels, height, width): (N,)."""
+    """Structural similarity of pairs of images of range 1, (N, channels, height, width): (N,)."""
     weights = window(min(*x.shape[-2:])).to(x)
 
     def local(image: Tensor) -> Tensor:
@@ -130,7 +125,7 @@ def ssim(x: Tensor, y: Tensor) -> Tensor:
 
 
 def window(side: int) -> Tensor:
-    """Gaussian weights along one side of the window, at most 11 and odd, that sum to 1."""
+    """Gaussian weights along one side of the window, an odd number of them and at most 11, that sum to 1."""
     size = min(WINDOW, side - (side + 1) % 2)
     place = torch.arange(size, dtype=torch.float64) - (size - 1) / 2
     weights = torch.exp(-0.5 * (place / WINDOW_STD).square())

@@ -1,47 +1,33 @@
-"""What one factor on every scale of p(x|z) would win: the price of a sigma that is too wide or too narrow.
+"""What one factor on every scale of p(x|z) would gain: the cost of a sigma that is too wide or too narrow.
 
-The decoder's outputs for z ~ q(z|x) stay as they are, and so does the rate; all scales are multiplied by c. The best c
-is chosen on one half of the rows, and what it wins is measured on the other: by so much would the ELBO rise.
+The decoder's outputs for z ~ q(z|x) and the rate stay as they are; all scales are multiplied by c. The best c is chosen
+on one half of the rows, and its gain is measured on the other half: that is how much the ELBO would rise.
 """
 
-import copy
 from typing import NamedTuple
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
+from variate.data.batch import Batch
+from variate.errors import at_least
+from variate.evaluation.descent import descend
 from variate.likelihoods.base import Likelihood
-from variate.likelihoods.scale import Scale
-from variate.models.vae import VAE, Array, evaluating
-from variate.runtime.random import seeded, some_rows
+from variate.models.base import Model, evaluating
+from variate.models.checked import Data
+from variate.runtime.random import Key, generator, some_rows
 from variate.statistics import Estimate, estimate
 
 OCTAVES, STEPS = 5.0, 40
 """Factors from 2^-5 to 2^5 are tried, in steps of a quarter of an octave."""
 
 
-class Rescaled(Scale):
-    """A scale times a factor.
-
-    Args:
-        inner: Where the scale comes from.
-    """
-
-    def __init__(self, inner: Scale) -> None:
-        super().__init__()
-        self.inner, self.log_factor = inner, 0.0
-
-    def forward(self, raw: Tensor | None) -> Tensor:
-        """Log of the scale times the factor."""
-        return self.inner(raw) + self.log_factor
-
-
 class Rescaling(NamedTuple):
-    """The best factor and what it wins.
+    """The best factor and its gain.
 
     Attributes:
         factor: c; below 1, p(x|z) is too wide.
-        gain: What the ELBO of each row of the second half gains, (M,), in nats.
+        gain: By how much the ELBO of each row of the second half rises, (M,), in nats.
     """
 
     factor: float
@@ -54,57 +40,45 @@ class Rescaling(NamedTuple):
 
 
 def rescaling(
-    vae: VAE, x: Array, *, num_rows: int | None = 512, seed: int = 0, batch_size: int = 64
+    model: Model, data: Data, *, num_rows: int | None = 512, seed: int = 0, batch_size: int = 64
 ) -> Rescaling | None:
     """Looks for the factor that all scales of p(x|z) should be multiplied by.
 
     Args:
-        vae: The model, not changed.
-        x: Rows as they are, (N, *event); at least two.
-        num_rows: How many of them, chosen by the seed.
-        seed: Of the choice of rows and of the draws.
-        batch_size: Rows at a time.
+        model: The model, not changed.
+        data: Rows as they are, (N, *event), a data set, or splits, whose test part is taken; at least two rows.
+        num_rows: How many of them to take, chosen by the seed.
+        seed: Seed of the choice of rows and of the draws.
+        batch_size: Rows at a time; the result does not depend on it.
 
     Returns:
         The factor and its gain; None for a likelihood without a scale.
 
     Raises:
-        InputError: If the rows are not what the model takes.
+        InputError: If `batch_size` is not positive, or the rows are not what the model takes.
     """
-    likelihood = copy.deepcopy(vae.decoder.likelihood)
-    scales = rescaled(likelihood)
-    if not scales:
-        return None
-    rows = vae.rows(x)
-    rows = rows[some_rows(len(rows), num_rows, seed)]
+    at_least(1, batch_size=batch_size)
     log_factors = torch.linspace(-OCTAVES, OCTAVES, STEPS + 1) * torch.tensor(2.0).log()
-    with seeded(seed), evaluating(vae):
-        found = torch.cat(
-            [_scores(vae, likelihood, scales, b.to(vae.device), log_factors) for b in rows.split(batch_size)], 1
-        )
-    choosing, scoring = found[:, ::2], found[:, 1::2]
+    likelihoods = [model.likelihood.rescaled(log_factor) for log_factor in log_factors.tolist()]
+    scaled = [likelihood for likelihood in likelihoods if likelihood is not None]
+    if not scaled:
+        return None
+    rows = model.dataset(data)
+    which = some_rows(len(rows), num_rows, seed)
+    noise = model.posterior_noise(Key(generator(seed), len(which)), 1, len(which))
+    found = []
+    with evaluating(model):
+        for places in torch.arange(len(which)).split(batch_size):
+            batch = rows.take(which[places].numpy()).to(model.device)
+            found.append(_scores(model, batch, [own[:, places].to(model.device) for own in noise], scaled))
+    scores = torch.cat(found, 1)
+    choosing, scoring = scores[:, ::2], scores[:, 1::2]
     best = int(choosing.mean(1).argmax())
     return Rescaling(float(log_factors[best].exp()), scoring[best] - scoring[STEPS // 2])
 
 
-def rescaled(likelihood: Likelihood) -> list[Rescaled]:
-    """Puts a factor before every scale in a likelihood, in place, and gives the factors."""
-    found = []
-    for parent in list(likelihood.modules()):
-        for name, child in parent.named_children():
-            if isinstance(child, Scale) and not isinstance(parent, Rescaled):
-                found.append(Rescaled(child))
-                setattr(parent, name, found[-1])
-    return found
-
-
-def _scores(vae: VAE, likelihood: nn.Module, scales: list[Rescaled], x: Tensor, log_factors: Tensor) -> Tensor:
-    """Log p(x|z) of each row under each factor, (factors, N), in nats."""
-    z = vae.posterior(x).rsample()
-    outputs = vae.decoder.network(z).reshape(len(x), *vae.decoder.likelihood.out_shape)
-    scores = []
-    for log_factor in log_factors.tolist():
-        for scale in scales:
-            scale.log_factor = log_factor
-        scores.append(likelihood(outputs).log_prob(x).double().cpu())
-    return torch.stack(scores)
+def _scores(model: Model, batch: Batch, noise: list[Tensor], likelihoods: list[Likelihood]) -> Tensor:
+    """Log p(x|z) of each row under each likelihood, (likelihoods, N), in nats."""
+    outputs = model.outputs(descend(model, batch, noise).state)
+    log_px = [likelihood.log_prob(outputs, batch.x, batch.mask) for likelihood in likelihoods]
+    return torch.cat(log_px).double().cpu()
