@@ -1,0 +1,46 @@
+"""`variate evaluate`: its table and its record."""
+
+import json
+import math
+import shutil
+
+import pytest
+
+import variate
+from variate.runs import Run
+
+
+def test_it_says_what_the_library_measures(digits_run, variate_command, tmp_path):
+    options = ("--samples", 40, "--ais", 3, "--rows", 40, "--seed", 3)
+    code, out, _ = variate_command("evaluate", digits_run.path, *options, "--out", "record.json")
+    assert code == 0
+    result = variate.evaluate(digits_run.model, digits_run.splits(), 40, annealed_rows=3, num_rows=40, seed=3)
+    for value, stderr in (result.elbo, result.rate, *result.importance.bounds.values(), result.annealed.bound):
+        assert f"{value:,.2f} ± {stderr:.2f}" in out
+    assert "bits/dim" in out
+    assert "test part of digits: 40 of 180 rows" in out
+    record = json.loads((tmp_path / "record.json").read_text())
+    recipe = digits_run.recipe
+    assert (record["variate"], record["recipe"], record["seed"]) == (variate.__version__, recipe.digest, 3)
+    assert record["model"] == str(digits_run.path)
+    assert record["data"] == {"source": "digits", "part": "test part of digits", "fingerprint": recipe.fingerprint}
+    assert (record["rows"], record["of_rows"]) == (40, 180)
+    values = {line["name"]: line for line in record["quantities"]}
+    assert values["ELBO"]["value"] == result.elbo.value
+    assert values["IW-40"]["stderr"] == result.importance.bounds[40].stderr
+    assert values["ELBO"]["bits_per_dim"] == pytest.approx(-result.elbo.value / (64 * math.log(2)))
+    assert {line["kind"] for line in values.values()} == {"bound", "part of ELBO", "no likelihood"}
+
+
+def test_the_record_goes_beside_the_model(digits_run, variate_command, tmp_path):
+    shutil.copytree(digits_run.path, tmp_path / "copy")
+    code, out, _ = variate_command("evaluate", "copy", "--samples", 1, "--rows", 50)
+    assert code == 0
+    assert "wrote copy/evaluation.json" in out
+    record = Run("copy").evaluation
+    assert (record["rows"], record["of_rows"]) == (50, 180)
+    assert "importance" not in record
+    code, out, _ = variate_command("evaluate", "copy/model.safetensors", "digits", "--samples", 10)
+    assert code == 0
+    assert "IW-10" in out
+    assert Run("copy/model.safetensors").evaluation["rows"] == 180

@@ -1,0 +1,81 @@
+"""Small trained runs that the tests of several rooms share, and the command line called in process."""
+
+import csv
+import os
+import sys
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from variate.config.recipe import ModelOptions, TrainingOptions
+from variate.runs import Run
+from variate.runs.training import plan, train
+
+FAST = ("--epochs", "3", "--width", "16", "--depth", "1", "--latent", "3")
+SMALL = {"model": ModelOptions(width=16, depth=1, latent=3), "training": TrainingOptions(epochs=3)}
+"""The same options in Python."""
+
+
+@pytest.fixture(autouse=True)
+def single_precision(double_precision):
+    torch.set_default_dtype(torch.float32)
+
+
+def trained_run(source, path) -> Run:
+    """A run trained in no time. Its data and its model have to be read again."""
+    train(plan(str(source), str(path), **SMALL))
+    return Run(path)
+
+
+@pytest.fixture(scope="session")
+def digits_run(tmp_path_factory) -> Run:
+    """A run on digits; its directory is not to be written to."""
+    return trained_run("digits", tmp_path_factory.mktemp("runs") / "digits")
+
+
+@pytest.fixture(scope="session")
+def table_file(tmp_path_factory) -> Path:
+    """A table with a column of each kind."""
+    path = tmp_path_factory.mktemp("table") / "people.csv"
+    rng = np.random.default_rng(0)
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["height", "member", "visits", "city"])
+        for _ in range(300):
+            city = rng.choice(["Bern", "Oslo", "Rome"])
+            writer.writerow([f"{rng.normal(170, 9):.2f}", rng.integers(2), rng.negative_binomial(2, 0.1), city])
+    return path
+
+
+@pytest.fixture(scope="session")
+def table_run(table_file, tmp_path_factory) -> Run:
+    """A run on the table; its directory is not to be written to."""
+    return trained_run(table_file, tmp_path_factory.mktemp("runs") / "people")
+
+
+@pytest.fixture
+def variate_command(monkeypatch, capsys, tmp_path):
+    """The command line in an empty directory: arguments to exit code, standard output and standard error."""
+    from variate.cli import main
+
+    monkeypatch.chdir(tmp_path)
+
+    def call(*arguments):
+        monkeypatch.setattr(sys, "argv", ["variate", *map(str, arguments)])
+        code = 0
+        with warnings.catch_warnings():
+            try:
+                main()
+            except SystemExit as stop:
+                code = stop.code
+        return code, *capsys.readouterr()
+
+    return call
+
+
+def in_a_process(*arguments, **options):
+    """Arguments for `subprocess` that call the command line."""
+    return {"args": [sys.executable, "-m", "variate", *map(str, arguments)], "env": os.environ.copy(), **options}
