@@ -7,13 +7,14 @@ A new prior is a class here (a `Prior`) and a line in `variate.models.build.PRIO
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor, distributions, nn
 from torch.distributions import Distribution
 
-from variate.distributions import DiagonalGaussian, FullGaussian, StandardNormal
+from variate.distributions import DiagonalGaussian, FullGaussian, Gaussian, StandardNormal
 from variate.distributions.conditional import Conditional
 from variate.distributions.mixture import GaussianMixture
 from variate.errors import InputError
@@ -112,39 +113,47 @@ class Given(Prior):
     Args:
         source: The distribution, one of ours or of torch's, or the module.
         latent: Number of latent dimensions, d.
+
+    Raises:
+        InputError: If a torch distribution is not one over (d,).
     """
 
     def __init__(self, source: Conditional | Distribution | nn.Module, latent: int) -> None:
         super().__init__(latent)
         self.distribution = source
+        if isinstance(source, Distribution):
+            self()
 
     def forward(self) -> Conditional:
         """p(z)."""
         found = self.distribution() if isinstance(self.distribution, nn.Module) else self.distribution
-        return found if isinstance(found, Conditional) else as_conditional(found)
+        if isinstance(found, Conditional):
+            return found
+        if (tuple(found.event_shape), tuple(found.batch_shape)) != (self.noise_shape, ()):
+            shapes = f"event shape {tuple(found.event_shape)} and batch shape {tuple(found.batch_shape)}"
+            raise InputError("prior", f"a distribution with event shape {self.noise_shape} and no batch shape", shapes)
+        return as_conditional(found)
 
 
 def as_conditional(p_z: Distribution) -> Conditional:
-    """A torch distribution as one of ours where there is an equal, so that KL divergences have closed forms."""
+    """A torch distribution over (d,) as a conditional: one of our Gaussians where it is equal to one, else wrapped."""
     if isinstance(p_z, distributions.MultivariateNormal):
         return FullGaussian(p_z.loc, p_z.scale_tril)
     if isinstance(p_z, distributions.Independent) and p_z.reinterpreted_batch_ndims == 1:
         base = p_z.base_dist
         if isinstance(base, distributions.Normal):
             return DiagonalGaussian(base.loc, base.scale.log())
-    return Foreign(p_z)
+    return pushforward(p_z) or Foreign(p_z)
 
 
 class Foreign(Conditional):
     """A torch distribution over (d,) of which only draws and densities are known.
 
-    Its draws come from torch's global generator, seeded by the noise of each row and restored afterwards.
+    The draws of each row come from torch's global generator, seeded by the row's noise and restored afterwards. That is
+    one call per row.
 
     Args:
         distribution: p(z), with event shape (d,) and no batch shape.
-
-    Raises:
-        InputError: If it has no density over (d,).
     """
 
     def __init__(self, distribution: Distribution) -> None:
@@ -155,10 +164,10 @@ class Foreign(Conditional):
             self.is_discrete = False
 
     def from_noise(self, noise: Tensor) -> Tensor:
-        """Draws, (L, N, d): those of a row are a function of the row's noise."""
+        """Draws, (L, N, d), without gradients: those of a row are a function of the row's noise, (L, d)."""
         drawn = []
-        for row in noise.unbind(1):
-            with seeded(mix(0, "foreign", float(row.double().sum()).hex())):
+        for row in noise.detach().cpu().unbind(1):
+            with seeded(mix(0, "foreign", row.contiguous().numpy().tobytes().hex())):
                 drawn.append(self.distribution.sample(torch.Size((len(row),))))
         return torch.stack(drawn, 1).to(noise)
 
@@ -184,3 +193,36 @@ class Foreign(Conditional):
             kind = type(self.distribution).__name__
             raise InputError("temperature", f"1 for a prior of type {kind}, whose spread is not known", temperature)
         return self
+
+
+class Pushforward(Foreign):
+    """The distribution of f(y) for a Gaussian y and a bijection f: a flow. Its draws are made of the noise itself.
+
+    Args:
+        distribution: The distribution, over (d,).
+        base: That of y.
+        push: f, from (*lead, d) to (*lead, d).
+    """
+
+    def __init__(self, distribution: Distribution, base: Gaussian, push: Callable[[Tensor], Tensor]) -> None:
+        super().__init__(distribution)
+        self.base, self.push = base, push
+
+    def from_noise(self, noise: Tensor) -> Tensor:
+        """Draws f(y), (L, N, d), differentiable in the parameters of the base and of the bijection."""
+        return self.push(self.base.from_noise(noise.to(self.base.loc))).to(noise)
+
+
+def pushforward(p_z: Distribution) -> Pushforward | None:
+    """A distribution of torch with transforms, or a flow of zuko, if its base is a Gaussian over as many dimensions."""
+    base, transform = getattr(p_z, "base", None), getattr(p_z, "transform", None)
+    if isinstance(p_z, distributions.TransformedDistribution):
+        base, push = p_z.base_dist, distributions.ComposeTransform(p_z.transforms)
+    elif isinstance(base, Distribution) and transform is not None:  # zuko's transforms lead to the base
+        push = transform.inv
+    else:
+        return None
+    if base.event_shape != p_z.event_shape:
+        return None
+    found = as_conditional(base)
+    return Pushforward(p_z, found, push) if isinstance(found, Gaussian) else None
