@@ -1,17 +1,19 @@
 import copy
 import math
 
-import numpy as np
 import pytest
-import scipy.stats
 import torch
 import zuko
-from torch.distributions import Independent, Laplace, MultivariateNormal, Normal, kl_divergence
+from torch import distributions, nn
+from torch.distributions import Independent, Laplace, MultivariateNormal, Normal
 
 from oracles import LinearGaussian
-from variate import InputError, ModelOptions, Schema, build, elbo
+from variate import Batch, InputError, ModelOptions, Schema, build, elbo
 from variate.distributions import DiagonalGaussian, FullGaussian, StandardNormal
-from variate.models import posteriors, priors
+from variate.distributions.mixture import GaussianMixture
+from variate.models import priors
+from variate.models.priors import Foreign, Pushforward, as_conditional
+from variate.objectives import terms
 
 
 def small_vamp(posterior="diagonal", components=5, dim=4):
@@ -19,36 +21,38 @@ def small_vamp(posterior="diagonal", components=5, dim=4):
     return build(torch.randn(40, dim).numpy(), options)
 
 
+def prior_of(vae):
+    return vae.prior(0, None)
+
+
+def laplace(d=3):
+    return Independent(Laplace(torch.zeros(d), torch.ones(d)), 1)
+
+
+def flow(kind=zuko.flows.MAF, d=3):
+    return kind(features=d, transforms=2, hidden_features=(8,))
+
+
 def test_normal_is_the_standard_normal_in_the_dtype_of_the_model():
     prior = priors.Normal(3)
     assert isinstance(prior(), StandardNormal)
+    assert prior.noise_shape == (3,)
     z = torch.randn(5, 3)
     torch.testing.assert_close(prior().log_prob(z), Normal(0, 1).log_prob(z).sum(-1))
     assert prior.float()().sample().dtype == torch.float32
     assert not prior.state_dict()
 
 
-def test_mixture_density_is_scipys():
+def test_mixture_is_the_one_of_its_parameters():
     prior = priors.Mixture(2, 3)
     with torch.no_grad():
-        prior.logits.copy_(torch.tensor([0.3, -0.5, 1.0]))
-        prior.log_scale.copy_(0.3 * torch.randn(3, 2))
+        for parameter in prior.parameters():
+            parameter.copy_(torch.randn_like(parameter))
     z = torch.randn(9, 2)
-    weights = scipy.special.softmax(prior.logits.detach().numpy())
-    density = sum(
-        w * scipy.stats.multivariate_normal(m, np.diag(np.exp(2 * s))).pdf(z)
-        for w, m, s in zip(weights, prior.loc.detach().numpy(), prior.log_scale.detach().numpy(), strict=True)
-    )
-    torch.testing.assert_close(prior().log_prob(z).exp(), torch.as_tensor(density))
-
-
-def test_mixture_draws_have_its_mean_and_variance():
-    prior, n = priors.Mixture(2, 3), 40_000
-    p_z = prior()
-    z = p_z.sample((n,))
-    assert ((z.mean(0) - p_z.mean).abs() <= 4 * z.std(0) / math.sqrt(n)).all()
-    squares = (z - p_z.mean).square()
-    assert ((squares.mean(0) - p_z.variance).abs() <= 4 * squares.std(0) / math.sqrt(n)).all()
+    each = Independent(Normal(prior.loc, prior.log_scale.exp()), 1).log_prob(z.unsqueeze(1))
+    torch.testing.assert_close(prior().log_prob(z), (prior.logits.log_softmax(0) + each).logsumexp(-1))
+    assert isinstance(prior(), GaussianMixture)
+    assert prior.noise_shape == (3,)
 
 
 def test_every_parameter_of_a_mixture_learns():
@@ -67,13 +71,13 @@ def test_vamp_is_the_mean_posterior_of_its_pseudo_inputs(posterior):
     q = vae.encoder.posterior(vamp.pseudo_inputs)
     oracle = MultivariateNormal(q.mean, q.covariance_matrix).log_prob(z.unsqueeze(1))
     expected = (vamp.logits.log_softmax(0) + oracle).logsumexp(-1)
-    torch.testing.assert_close(vae.prior.log_prob(z), expected)
-    assert vae.prior.sample((3,)).shape == (3, 2)
+    torch.testing.assert_close(prior_of(vae).log_prob(z), expected)
+    assert prior_of(vae).from_noise(torch.randn(3, 7, 3)).shape == (3, 7, 2)
 
 
 def test_gradient_of_a_vamp_reaches_encoder_and_pseudo_inputs():
     vae = small_vamp()
-    vae.prior.log_prob(torch.randn(6, 2)).sum().backward()
+    prior_of(vae).log_prob(torch.randn(6, 2)).sum().backward()
     assert vae.latent_prior.pseudo_inputs.grad.abs().sum() > 0
     assert vae.latent_prior.logits.grad.abs().sum() > 0
     layers = [p for name, p in vae.encoder.network.named_parameters() if name.endswith("weight")]
@@ -95,13 +99,13 @@ def test_copy_of_a_model_has_a_vamp_of_the_copys_encoder():
     vae = small_vamp()
     twin = copy.deepcopy(vae)
     z = torch.randn(4, 2)
-    before = vae.prior.log_prob(z)
-    torch.testing.assert_close(twin.prior.log_prob(z), before)
+    before = prior_of(vae).log_prob(z)
+    torch.testing.assert_close(prior_of(twin).log_prob(z), before)
     with torch.no_grad():
         for parameter in twin.encoder.parameters():
             parameter.add_(0.5)
-    assert (twin.prior.log_prob(z) - before).abs().min() > 1e-3
-    torch.testing.assert_close(vae.prior.log_prob(z), before)
+    assert (prior_of(twin).log_prob(z) - before).abs().min() > 1e-3
+    torch.testing.assert_close(prior_of(vae).log_prob(z), before)
     assert twin.latent_prior._encoder[0] is twin.encoder
 
 
@@ -121,7 +125,7 @@ def test_pseudo_inputs_start_at_different_training_rows(components):
 @pytest.mark.parametrize(
     "make",
     [
-        lambda: Independent(Laplace(torch.zeros(3), torch.ones(3)), 1),
+        laplace,
         lambda: Independent(Normal(torch.ones(3), 2 * torch.ones(3)), 1),
         lambda: MultivariateNormal(torch.zeros(3), 2 * torch.eye(3)),
         lambda: FullGaussian(torch.zeros(3), 2 * torch.eye(3)),
@@ -131,39 +135,143 @@ def test_pseudo_inputs_start_at_different_training_rows(components):
 def test_any_distribution_is_a_prior(make):
     # ELBO with prior p minus ELBO with N(0, I), on the same draws, is the mean of log p(z) - log N(z).
     model, p_z = LinearGaussian(dim=4, latent=3, sigma=0.6), make()
-    x, L = model.draw(5), 4
-    vae = model.vae("full", p_z)
-    torch.manual_seed(1)
-    found = elbo(vae, x, L, rate="drawn").elbo
-    torch.manual_seed(1)
-    standard = elbo(model.vae("full"), x, L, rate="drawn").elbo
-    torch.manual_seed(1)
-    z = vae.posterior(x).rsample((L,))
+    x, vae = model.draw(5), model.vae("full", p_z)
+    noise = (torch.randn(4, 5, 3),)
+    found = terms(vae.infer(Batch(x), noise), "drawn").elbo
+    standard = terms(model.vae("full").infer(Batch(x), noise), "drawn").elbo
+    z = vae.encode(Batch(x)).from_noise(noise[0])
     shift = (p_z.log_prob(z) - StandardNormal(3).log_prob(z)).mean(0)
     torch.testing.assert_close(found, standard + shift, atol=1e-9, rtol=0)
     assert vae.sample(6, seed=0).shape == (6, 4)
     assert not vae.latent_prior.state_dict()
 
 
-@pytest.mark.parametrize("flow", [zuko.flows.NSF, zuko.flows.MAF])
-def test_a_flow_is_a_prior(flow):
-    torch.manual_seed(0)
-    module = flow(features=3, transforms=2, hidden_features=(8,))
+@pytest.mark.parametrize("kind", [zuko.flows.NSF, zuko.flows.MAF])
+def test_a_flow_is_a_prior(kind):
+    module = flow(kind)
     model = LinearGaussian(dim=4, latent=3, sigma=0.6)
     vae = model.vae("diagonal", module)
-    x = model.draw(5)
-    torch.manual_seed(1)
-    terms = elbo(vae, x, 2)
-    torch.manual_seed(1)
-    q_z = vae.posterior(x)
-    z = q_z.rsample((2,))
-    torch.testing.assert_close(terms.rate, (q_z.log_prob(z) - module().log_prob(z)).mean(0))
-    terms.elbo.sum().backward()
+    x, noise = model.draw(5), (torch.randn(2, 5, 3),)
+    found = terms(vae.infer(Batch(x), noise))
+    q_z = vae.encode(Batch(x))
+    z = q_z.from_noise(noise[0])
+    torch.testing.assert_close(found.rate, (q_z.log_prob(z) - module().log_prob(z)).mean(0))
+    found.elbo.sum().backward()
     assert any(p.grad is not None and p.grad.abs().sum() > 0 for p in module.parameters())
     assert vae.sample(6, seed=0).shape == (6, 4)
     assert any(name.startswith("latent_prior.") for name in vae.state_dict())
-    with pytest.raises(InputError, match="temperature must be 1"):
+    with pytest.raises(InputError) as error:
         vae.sample(2, temperature=0.5)
+    assert error.value.argument == "temperature"
+
+
+def transformed():
+    base = Independent(Normal(torch.tensor([0.5, -1.0, 2.0]), torch.tensor([1.0, 2.0, 0.5])), 1)
+    steps = [distributions.AffineTransform(1.0, 0.3, event_dim=1), distributions.ExpTransform()]
+    return distributions.TransformedDistribution(base, steps)
+
+
+@pytest.mark.parametrize("make", [lambda: flow()(), lambda: flow(zuko.flows.NSF)(), transformed])
+def test_draws_of_a_flow_are_the_images_of_its_noise(make):
+    p_z = make()
+    conditional = as_conditional(p_z)
+    assert isinstance(conditional, Pushforward)
+    torch.manual_seed(3)
+    expected = p_z.sample((2, 40))
+    torch.manual_seed(3)
+    torch.testing.assert_close(conditional.from_noise(torch.randn(2, 40, 3)), expected)
+    z = expected[:, :5]
+    torch.testing.assert_close(conditional.log_prob(z), p_z.log_prob(z))
+
+
+def test_draws_of_a_flow_are_differentiable():
+    module = flow()
+    as_conditional(module()).from_noise(torch.randn(2, 4, 3)).square().sum().backward()
+    assert any(p.grad is not None and p.grad.abs().sum() > 0 for p in module.parameters())
+
+
+@pytest.mark.parametrize("make", [laplace, lambda: flow()(), transformed], ids=["foreign", "flow", "transformed"])
+def test_draws_of_a_row_depend_on_its_noise_only_and_leave_the_global_generators_alone(make):
+    conditional = as_conditional(make())
+    noise = torch.randn(4, 30, 3)
+    before = torch.get_rng_state()
+    z = conditional.from_noise(noise)
+    assert torch.equal(torch.get_rng_state(), before)
+    assert z.shape == noise.shape
+    for rows in ([7], [29, 0, 13], list(range(30))):
+        torch.testing.assert_close(conditional.from_noise(noise[:, rows]), z[:, rows], rtol=1e-12, atol=1e-12)
+    assert z.flatten().unique().numel() == z.numel()
+    other = conditional.from_noise(torch.cat([noise[:, :1], torch.randn(4, 29, 3)], 1))
+    torch.testing.assert_close(other[:, 0], z[:, 0], rtol=1e-12, atol=1e-12)
+    assert (other[:, 1:] != z[:, 1:]).all()
+
+
+def test_draws_of_a_foreign_distribution_have_its_moments():
+    n = 4_000
+    z = as_conditional(laplace()).from_noise(torch.randn(5, n // 5, 3)).reshape(n, 3)
+    for found, expected in ((z, 0.0), (z.square(), 2.0)):
+        assert ((found.mean(0) - expected).abs() <= 4 * found.std(0) / math.sqrt(n)).all()
+
+
+def test_samples_with_a_foreign_prior_repeat_and_leave_the_global_generators_alone():
+    vae = LinearGaussian(dim=4, latent=3, sigma=0.6).vae("full", laplace())
+    before = torch.get_rng_state()
+    first, again, other = (vae.sample(7, seed=seed) for seed in (1, 1, 2))
+    assert torch.equal(torch.get_rng_state(), before)
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
+
+
+@pytest.mark.parametrize(
+    "prior",
+    [
+        lambda: Laplace(torch.zeros(3), torch.ones(3)),
+        lambda: laplace(2),
+        lambda: Independent(Normal(torch.zeros(2, 3), torch.ones(2, 3)), 1),
+        lambda: Independent(Normal(torch.zeros(2, 3), torch.ones(2, 3)), 2),
+    ],
+    ids=["no-event", "too-short", "batch", "two-axes"],
+)
+def test_distributions_of_another_shape_are_no_priors(prior):
+    with pytest.raises(InputError) as error:
+        priors.Given(prior(), 3)
+    assert error.value.argument == "prior"
+    assert "(3,)" in error.value.expected
+
+
+def test_a_flow_of_another_size_is_no_prior():
+    model = LinearGaussian(dim=4, latent=2, sigma=0.6)
+    with pytest.raises(InputError) as error:
+        elbo(model.vae("full", flow(d=3)), model.draw(3))
+    assert error.value.argument == "prior"
+
+
+@pytest.mark.parametrize(
+    ("p_z", "support"),
+    [
+        (laplace(1), [True, True]),
+        (Independent(distributions.Exponential(torch.ones(1)), 1), [False, True]),
+        (Independent(distributions.Poisson(torch.ones(1)), 1), [False, True]),
+    ],
+)
+def test_the_support_of_a_foreign_distribution_is_known(p_z, support):
+    found = Foreign(p_z)
+    assert found.contains(torch.tensor([[-1.0], [1.0]])).tolist() == support
+    assert found.is_discrete == isinstance(p_z.base_dist, distributions.Poisson)
+
+
+def test_a_distribution_without_a_support_is_taken_to_be_continuous_on_all_places():
+    class Silent(distributions.Distribution):
+        event_shape, batch_shape = torch.Size((2,)), torch.Size(())
+
+        def __init__(self):
+            pass
+
+    found = Foreign(Silent())
+    assert not found.is_discrete
+    assert found.contains(torch.randn(4, 5, 2)).all()
+    with pytest.raises(NotImplementedError):
+        found.detached()
 
 
 @pytest.mark.parametrize("prior", ["normal", "mixture", "vamp", "given"])
@@ -172,29 +280,48 @@ def test_tempered_scales_the_components_and_keeps_their_means(prior, temperature
     p_z = {
         "normal": lambda: priors.Normal(2)(),
         "mixture": lambda: priors.Mixture(2, 3)(),
-        "vamp": lambda: small_vamp().prior,
+        "vamp": lambda: prior_of(small_vamp()),
         "given": lambda: DiagonalGaussian(torch.randn(2), torch.randn(2)),
     }[prior]()
-    tempered = priors.tempered(p_z, temperature)
+    tempered = p_z.tempered(temperature)
     z = torch.randn(5, 2)
     if prior in ("normal", "given"):
         oracle = MultivariateNormal(p_z.mean, temperature**2 * p_z.covariance_matrix).log_prob(z)
     else:
-        parts = p_z.component_distribution
+        parts = p_z.components
         each = MultivariateNormal(parts.mean, temperature**2 * parts.covariance_matrix).log_prob(z.unsqueeze(1))
-        oracle = (p_z.mixture_distribution.logits + each).logsumexp(-1)
+        oracle = (p_z.log_weights + each).logsumexp(-1)
     torch.testing.assert_close(tempered.log_prob(z), oracle)
 
 
 def test_temperature_one_is_the_prior_itself():
-    flow = zuko.flows.MAF(features=2, transforms=1, hidden_features=(4,))()
-    assert priors.tempered(flow, 1.0) is flow
+    for p_z in (as_conditional(flow()()), as_conditional(laplace()), priors.Normal(2)(), FullGaussian(*fixed())):
+        assert p_z.tempered(1.0) is p_z
+
+
+def fixed():
+    return torch.zeros(2), torch.eye(2)
 
 
 def test_vamp_rate_is_drawn_and_normal_rate_is_closed():
+    x = torch.randn(3, 4)
     vae = small_vamp()
-    with pytest.raises(NotImplementedError):
-        kl_divergence(vae.posterior(torch.randn(3, 4)), vae.prior)
+    assert vae.encode(Batch(x)).kl(prior_of(vae)) is None
     vae = build(Schema("real", (4,)), ModelOptions(latent=2, width=8, depth=1))
-    assert isinstance(vae.posterior(torch.randn(3, 4)), posteriors.DiagonalGaussian)
-    assert kl_divergence(vae.posterior(torch.randn(3, 4)), vae.prior).shape == (3,)
+    assert isinstance(vae.encode(Batch(x)), DiagonalGaussian)
+    assert vae.encode(Batch(x)).kl(prior_of(vae)).shape == (3,)
+
+
+def test_a_module_may_return_one_of_ours():
+    class Learned(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.loc = nn.Parameter(torch.zeros(2))
+
+        def forward(self):
+            return DiagonalGaussian(self.loc, torch.zeros(2))
+
+    model = LinearGaussian(dim=4, latent=2, sigma=0.6)
+    vae, x = model.vae("full", Learned()), model.draw(3)
+    torch.testing.assert_close(elbo(vae, x), elbo(model.vae("full"), x))
+    assert [name for name in vae.state_dict() if name.startswith("latent_prior")] == ["latent_prior.distribution.loc"]
