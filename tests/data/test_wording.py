@@ -11,8 +11,8 @@ def test_plural(number, text):
 @pytest.mark.parametrize(
     ("names", "text"), [("a", "a"), ("abcde", "a, b, c, d, e"), ("abcdefg", "a, b, c, d, e and 2 more")]
 )
-def test_listing(names, text):
-    assert wording.listing(list(names)) == text
+def test_list_names(names, text):
+    assert wording.list_names(list(names)) == text
 
 
 def test_printable_leaves_letters_and_takes_what_a_terminal_obeys():

@@ -2,8 +2,10 @@ import numpy as np
 import pytest
 from pyarrow import csv, parquet
 
-from variate import Column, InputError, Schema
-from variate.data.writers import TABLES, columns, new_path, write_array, write_pieces, write_table
+from refusals import refused
+from variate.config.recipe import Column, Schema
+from variate.data.writers import TABLE_ENDINGS, named_columns, new_path, write_array, write_pieces, write_table
+from variate.errors import Option
 
 TABLE = Schema(
     "table",
@@ -26,7 +28,7 @@ def read(path):
 @pytest.mark.parametrize("ending", [".parquet", ".csv"])
 def test_table_rows_come_back_under_their_names_with_their_categories(tmp_path, ending):
     path = tmp_path / f"rows{ending}"
-    write_table(path, columns(ROWS, TABLE))
+    write_table(path, named_columns(ROWS, TABLE))
     assert read(path) == {
         "height": [1.5, -0.1, 1e-300],
         "color": ['a "b", c', "red", "grün"],
@@ -58,14 +60,14 @@ def test_pieces_make_the_table_that_is_written_at_once(tmp_path, ending):
 
 def test_images_are_columns_in_reading_order():
     images = np.arange(2 * 1 * 2 * 3).reshape(2, 1, 2, 3)
-    named = columns(images, Schema("pixels", (1, 2, 3), 256))
+    named = named_columns(images, Schema("pixels", (1, 2, 3), 256))
     assert list(named) == [f"x{i}" for i in range(6)]
     assert np.array_equal(np.stack(list(named.values()), 1), images.reshape(2, 6))
 
 
 def test_text_does_not_go_into_npy(tmp_path):
-    with pytest.raises(InputError, match=r"npy cannot hold: use .parquet or .csv"):
-        write_table(tmp_path / "rows.npy", columns(ROWS, TABLE))
+    error = refused(write_table, tmp_path / "rows.npy", named_columns(ROWS, TABLE))
+    assert (error.argument, error.remedy) == ("out", "use .parquet or .csv")
     assert not list(tmp_path.iterdir())
 
 
@@ -88,19 +90,21 @@ def test_objects_are_not_pickled_and_the_old_file_stays(tmp_path):
 
 @pytest.mark.parametrize("name", ["z.parquet", "z.CSV", "z.npy"])
 def test_new_paths_are_taken(tmp_path, name):
-    assert new_path(str(tmp_path / name), TABLES, overwrite=False) == tmp_path / name
+    assert new_path(str(tmp_path / name), TABLE_ENDINGS, overwrite=False) == tmp_path / name
 
 
 @pytest.mark.parametrize("name", ["z", "z.txt", "z.png", "z.npz", "csv"])
 def test_other_endings_are_refused(tmp_path, name):
-    with pytest.raises(InputError, match=r"must end in .parquet or .csv or .npy, got"):
-        new_path(str(tmp_path / name), TABLES, overwrite=True)
+    error = refused(new_path, str(tmp_path / name), TABLE_ENDINGS, overwrite=True)
+    assert (error.argument, error.got) == ("out", repr(str(tmp_path / name)))
+    assert ".parquet or .csv or .npy" in error.expected
 
 
 def test_what_is_there_is_kept_unless_asked_otherwise(tmp_path):
     path = tmp_path / "z.csv"
     path.write_text("old")
-    with pytest.raises(InputError, match="exists already: choose another name, or pass --overwrite"):
-        new_path(str(path), TABLES, overwrite=False)
-    assert new_path(str(path), TABLES, overwrite=True) == path
+    error = refused(new_path, str(path), TABLE_ENDINGS, overwrite=False)
+    assert (error.argument, "exists" in error.got) == ("out", True)
+    assert Option("overwrite", True) in error.remedy.parts
+    assert new_path(str(path), TABLE_ENDINGS, overwrite=True) == path
     assert path.read_text() == "old"

@@ -1,16 +1,17 @@
 from pathlib import Path
 
 import pytest
+from refusals import refused
 
-from variate.errors import InputError
 from variate.runtime import memory
 
 
 def test_refuses_one_byte_more_than_the_machine_has(monkeypatch):
     monkeypatch.setattr(memory, "physical", lambda: 2 * memory.GIB)
     memory.require(2 * memory.GIB, "a.npy")
-    with pytest.raises(InputError, match=r"a\.npy needs 3\.0 GiB in memory and this machine has 2\.0 GiB"):
-        memory.require(3 * memory.GIB, "a.npy")
+    memory.require(2 * memory.GIB - 1, "a.npy")
+    error = refused(memory.require, 3 * memory.GIB, "a.npy")
+    assert (error.argument, "2.0 GiB" in error.expected, "3.0 GiB" in error.got) == ("a.npy", True, True)
 
 
 def test_takes_anything_where_the_system_does_not_tell(monkeypatch):

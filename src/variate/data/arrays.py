@@ -1,7 +1,7 @@
 """Arrays in memory as a dataset: layout and kind are told from the arrays, and gaps are masked."""
 
 import numpy as np
-from jaxtyping import Bool, Num
+from numpy.typing import ArrayLike
 
 from variate.config.recipe import Schema
 from variate.data.dataset import Dataset
@@ -16,11 +16,11 @@ PIXEL_LEVELS = 256
 
 
 def from_arrays(
-    x: Num[np.ndarray, "..."],
+    x: ArrayLike,
     *,
-    mask: Bool[np.ndarray, "..."] | None = None,
-    context: Num[np.ndarray, "N *c"] | None = None,
-    context_mask: Bool[np.ndarray, "N *c"] | None = None,
+    mask: ArrayLike | None = None,
+    context: ArrayLike | None = None,
+    context_mask: ArrayLike | None = None,
     schema: Schema | None = None,
     name: str = "data",
 ) -> Dataset:
@@ -83,18 +83,18 @@ def filled(values: np.ndarray, mask: np.ndarray) -> np.ndarray:
     return np.where(mask, values, np.where(mask.any(axis=0), first, values.dtype.type(0)))
 
 
-def checked_mask(mask: np.ndarray, shape: tuple[int, ...], argument: str) -> np.ndarray:
+def checked_mask(mask: ArrayLike, shape: tuple[int, ...], argument: str) -> np.ndarray:
     """A mask that fits what it masks.
 
     Raises:
         InputError: If it is not bool, or of another shape.
     """
-    mask = np.asarray(mask)
-    if mask.dtype != bool:
-        raise InputError(argument, "bool, True where observed", str(mask.dtype), "convert it with .astype(bool)")
-    if mask.shape != shape:
-        raise InputError(argument, f"the shape of what it masks, {shape}", f"{mask.shape}")
-    return mask
+    array = np.asarray(mask)
+    if array.dtype != bool:
+        raise InputError(argument, "bool, True where observed", str(array.dtype), "convert it with .astype(bool)")
+    if array.shape != shape:
+        raise InputError(argument, f"the shape of what it masks, {shape}", array.shape)
+    return array
 
 
 def checked_context(context: np.ndarray, mask: np.ndarray | None) -> np.ndarray:
@@ -115,10 +115,11 @@ def coded_rows(values: np.ndarray, schema: Schema, name: str) -> np.ndarray:
     Raises:
         InputError: If one cannot.
     """
+    values = values.astype(np.float64, copy=False)
     for column, numbers in zip(schema.columns, values.T, strict=True):
         bad = misfits(numbers, column)
         if len(bad):
             expected = f"codes 0 to {len(column.categories) - 1}" if column.categories else column.kind
             got = f"{numbers[bad[0]]:g} in row {bad[0]} (counting from 0)"
             raise InputError(f"column {column.name!r} of {name}", expected, got)
-    return values.astype(np.float64, copy=False)
+    return values

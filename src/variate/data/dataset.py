@@ -89,7 +89,7 @@ class Dataset:
 
     def all(self) -> "Batch":
         """All rows in one batch; it shares memory with rows that are in memory, so it is not to be written to."""
-        return self._batch(Storage.all, np.arange(len(self)))
+        return self._batch(lambda storage: storage.all(), np.arange(len(self)))
 
     def batches(self, size: int) -> "Iterator[Batch]":
         """The rows in order, at most `size` at a time."""

@@ -18,8 +18,8 @@ class Source:
     """Data as they were read.
 
     Attributes:
-        dataset: The rows, in memory or on disk. Where grey levels were read for a model of bits, rows in memory are bits
-            already, drawn once, and rows on disk are grey levels with the transform `DrawBits`.
+        dataset: The rows, in memory or on disk. Where grey levels were read for a model of bits, rows in memory are
+            bits, drawn once, and rows on disk are grey levels with the transform `DrawBits`.
         test: The official test set, in memory, if the source has one.
         sizes: Bytes of each file of rows on disk, which count towards their fingerprint.
     """

@@ -83,6 +83,7 @@ def _split_on_disk(source: Source, options: DataOptions) -> Splits:
     generator = np.random.default_rng(options.split_seed)
     chosen = generator.choice(len(data), sum(sizes), replace=False)
     validation, test = (data.select(np.sort(part)) for part in np.split(chosen, sizes[:1]))
+    test = test if source.test is None else source.test
     if redraw:
         validation = with_bits(validation, data.schema, options.split_seed, ROWS)
         test = with_bits(test, data.schema, options.split_seed, TEST)

@@ -4,9 +4,9 @@ import struct
 import numpy as np
 import pytest
 
+from refusals import refused
 from variate.config.recipe import DataOptions
 from variate.data.readers import idx
-from variate.errors import InputError
 
 OPTIONS = DataOptions()
 IMAGES = np.random.default_rng(0).integers(0, 256, (7, 4, 5)).astype(np.uint8)
@@ -31,52 +31,53 @@ def test_comes_back(tmp_path, name, dtype):
     values = IMAGES.astype(dtype)
     path = write(tmp_path / name, idx_bytes(values))
     assert idx.is_idx(path)
-    np.testing.assert_array_equal(idx.load(path), values)
+    np.testing.assert_array_equal(idx.read_idx_array(path), values)
 
 
 def test_rows(tmp_path):
     rows = idx.read_idx(write(tmp_path / "a-idx3-ubyte", idx_bytes(IMAGES)), OPTIONS, None)
-    np.testing.assert_array_equal(rows.values, IMAGES[:, None])
+    np.testing.assert_array_equal(rows.x.all(), IMAGES[:, None])
     assert (rows.schema.kind, rows.schema.levels, rows.test) == ("pixels", 256, None)
 
 
-@pytest.mark.parametrize("ending", idx.ENDINGS)
+@pytest.mark.parametrize("ending", idx.IDX_ENDINGS)
 def test_folder_with_its_test_set(tmp_path, ending):
     write(tmp_path / f"train-images{ending}", idx_bytes(IMAGES))
     write(tmp_path / f"t10k-images{ending}", idx_bytes(IMAGES[:2]))
-    rows = idx.read_folder(tmp_path, OPTIONS, None)
-    np.testing.assert_array_equal(rows.values, IMAGES[:, None])
-    np.testing.assert_array_equal(rows.test, IMAGES[:2, None])
+    rows = idx.read_idx_folder(tmp_path, OPTIONS, None)
+    np.testing.assert_array_equal(rows.x.all(), IMAGES[:, None])
+    np.testing.assert_array_equal(rows.test.x.all(), IMAGES[:2, None])
 
 
 def test_folder_without_test_set(tmp_path):
     write(tmp_path / "train-images-idx3-ubyte", idx_bytes(IMAGES))
-    assert idx.read_folder(tmp_path, OPTIONS, None).test is None
+    assert idx.read_idx_folder(tmp_path, OPTIONS, None).test is None
 
 
 @pytest.mark.parametrize("name", ["a", "a.gz"])
 @pytest.mark.parametrize(
-    ("content", "message"),
+    ("content", "expected", "got"),
     [
-        (idx_bytes(IMAGES)[:-1], r"should hold 140 bytes of values for its shape \(7, 4, 5\), but only 139 came"),
-        (idx_bytes(IMAGES) + b"x", "but holds more"),
-        (idx_bytes(IMAGES)[:9], "ends within its header"),
-        (idx_bytes(np.arange(10, dtype=np.uint8)), "looks like labels; give the images file"),
-        (b"not an idx file", "does not begin as an idx file does"),
-        (b"", "does not begin as an idx file does"),
-        (struct.pack(">BBBBIII", 0, 0, 8, 3, 2**32 - 1, 2**32 - 1, 2**32 - 1), "is cut short"),
+        (idx_bytes(IMAGES)[:-1], "140 bytes of values for its shape (7, 4, 5)", "only 139"),
+        (idx_bytes(IMAGES) + b"x", "140 bytes", "more"),
+        (idx_bytes(IMAGES)[:9], "complete", "within its header"),
+        (idx_bytes(np.arange(10, dtype=np.uint8)), "images", "looks like labels"),
+        (b"not an idx file", "idx", "begin"),
+        (b"", "idx", "begin"),
+        (struct.pack(">BBBBIII", 0, 0, 8, 3, 2**32 - 1, 2**32 - 1, 2**32 - 1), "bytes of values", "cut short"),
     ],
 )
-def test_what_is_broken_is_refused(tmp_path, name, content, message):
-    with pytest.raises(InputError, match=message):
-        idx.load(write(tmp_path / name, content))
+def test_what_is_broken_is_refused(tmp_path, name, content, expected, got):
+    error = refused(idx.read_idx_array, write(tmp_path / name, content))
+    assert error.argument == str(tmp_path / name)
+    assert expected in error.expected
+    assert got in error.got
 
 
 def test_gzip_cut_short(tmp_path):
     path = tmp_path / "a.gz"
     path.write_bytes(gzip.compress(idx_bytes(IMAGES))[:-20])
-    with pytest.raises(InputError, match=r"a\.gz is damaged"):
-        idx.load(path)
+    assert "damaged" in refused(idx.read_idx_array, path).got
 
 
 def test_gzip_bomb_is_unpacked_no_further_than_its_header_says(tmp_path, monkeypatch):
@@ -89,8 +90,7 @@ def test_gzip_bomb_is_unpacked_no_further_than_its_header_says(tmp_path, monkeyp
         return read(stream, size)
 
     monkeypatch.setattr(gzip.GzipFile, "read", counted)
-    with pytest.raises(InputError, match="holds more"):
-        idx.load(path)
+    assert refused(idx.read_idx_array, path).got == "more"
     assert all(0 <= size <= IMAGES.size + 1 for size in taken)
 
 

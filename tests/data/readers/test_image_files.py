@@ -4,8 +4,16 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from variate.data.readers.image_files import Broken, Good, Seen, mapped, place, quiet, read_header
-from variate.data.readers.listing import Entry
+from variate.data.readers.image_files import (
+    BrokenImage,
+    PixelFacts,
+    ReadableImage,
+    decode_into,
+    map_images,
+    quiet_decoders,
+    read_image_header,
+)
+from variate.data.readers.image_listing import ImageEntry
 
 RNG = np.random.default_rng(0)
 GREY = RNG.integers(0, 256, (4, 6)).astype(np.uint8)
@@ -15,12 +23,12 @@ RGB = RNG.integers(0, 256, (4, 6, 3)).astype(np.uint8)
 def entry(image, kind="png", **save):
     stream = io.BytesIO()
     image.save(stream, kind, **save)
-    return Entry(f"a.{kind}", lambda: io.BytesIO(stream.getvalue()))
+    return ImageEntry(f"a.{kind}", lambda: io.BytesIO(stream.getvalue()))
 
 
 def decoded(file, channels, mode, size=(4, 6)):
     row = np.empty((channels, *size), np.uint8)
-    seen = place(row, read_header(file), mode)
+    seen = decode_into(row, read_image_header(file), mode)
     return row, seen
 
 
@@ -44,21 +52,21 @@ def clear_left(alpha=0):
     ],
 )
 def test_header(image, colors):
-    file = read_header(entry(image))
-    assert isinstance(file, Good)
+    file = read_image_header(entry(image))
+    assert isinstance(file, ReadableImage)
     assert (file.header.size, file.header.colors) == ((4, 6), colors)
     assert file.header.deep == (image.mode == "I;16")
 
 
 def test_transparent_color_of_a_palette_is_alpha():
-    assert read_header(entry(Image.fromarray(RGB).convert("P"), transparency=0)).header.colors == "RGBA"
+    assert read_image_header(entry(Image.fromarray(RGB).convert("P"), transparency=0)).header.colors == "RGBA"
 
 
 @pytest.mark.parametrize("kind", ["png", "bmp", "tiff", "webp"])
 def test_lossless_pixels_come_back(kind):
     row, seen = decoded(entry(Image.fromarray(RGB), kind, lossless=True), 3, "RGB")
     np.testing.assert_array_equal(row, RGB.transpose(2, 0, 1))
-    assert seen == Seen(color=True, alpha=False, hidden=False)
+    assert seen == PixelFacts(color=True, alpha=False, hidden=False)
 
 
 def test_cmyk_becomes_rgb():
@@ -87,7 +95,7 @@ def test_exif_orientation(turn):
     exif[0x0112] = turn
     file = entry(Image.fromarray(GREY), exif=exif)
     size = (4, 6) if turn < 5 else (6, 4)
-    assert read_header(file).header.size == size
+    assert read_image_header(file).header.size == size
     np.testing.assert_array_equal(decoded(file, 1, "L", size)[0][0], upright[turn])
 
 
@@ -96,16 +104,16 @@ def test_colors_under_full_transparency_are_set_to_0():
     expected = clear_left().transpose(2, 0, 1)
     expected[:, :, 0] = 0
     np.testing.assert_array_equal(row, expected)
-    assert seen == Seen(color=True, alpha=True, hidden=True)
+    assert seen == PixelFacts(color=True, alpha=True, hidden=True)
 
 
 @pytest.mark.parametrize(
     ("array", "seen"),
     [
-        (clear_left(255), Seen(color=True, alpha=False, hidden=False)),
-        (clear_left(254), Seen(color=True, alpha=True, hidden=False)),
-        (clear_left() * np.uint8([0, 0, 0, 1]), Seen(color=False, alpha=True, hidden=False)),
-        (np.dstack([GREY, GREY, GREY, GREY | 1]), Seen(color=False, alpha=True, hidden=False)),
+        (clear_left(255), PixelFacts(color=True, alpha=False, hidden=False)),
+        (clear_left(254), PixelFacts(color=True, alpha=True, hidden=False)),
+        (clear_left() * np.uint8([0, 0, 0, 1]), PixelFacts(color=False, alpha=True, hidden=False)),
+        (np.dstack([GREY, GREY, GREY, GREY | 1]), PixelFacts(color=False, alpha=True, hidden=False)),
     ],
 )
 def test_what_is_seen(array, seen):
@@ -135,29 +143,29 @@ def test_shrinking_averages():
 def test_cut_short_file_is_broken_with_its_reason():
     stream = io.BytesIO()
     Image.fromarray(RNG.integers(0, 256, (64, 64)).astype(np.uint8)).save(stream, "png")
-    cut = Entry("a.png", lambda: io.BytesIO(stream.getvalue()[:1000]))
-    file = read_header(cut)
-    assert isinstance(file, Good)
-    assert place(np.empty((1, 64, 64), np.uint8), file, "L") == Broken("a.png", "truncated")
+    cut = ImageEntry("a.png", lambda: io.BytesIO(stream.getvalue()[:1000]))
+    file = read_image_header(cut)
+    assert isinstance(file, ReadableImage)
+    assert decode_into(np.empty((1, 64, 64), np.uint8), file, "L") == BrokenImage("a.png", "truncated")
 
 
 def test_what_is_no_image_is_broken():
-    assert read_header(Entry("a.png", lambda: io.BytesIO(b"hello"))) == Broken("a.png", "not an image")
+    assert read_image_header(ImageEntry("a.png", lambda: io.BytesIO(b"hello"))) == BrokenImage("a.png", "not an image")
 
 
 def test_32_bit_pixels_are_broken():
-    file = read_header(entry(Image.fromarray(GREY.astype(np.float32)), "tiff"))
-    assert file == Broken("a.tiff", "32-bit pixels; save 8 bits a channel")
+    file = read_image_header(entry(Image.fromarray(GREY.astype(np.float32)), "tiff"))
+    assert file == BrokenImage("a.tiff", "32-bit pixels; save 8 bits a channel")
 
 
 @pytest.mark.parametrize("factor", [1.5, 3])  # Pillow warns above its limit and raises above twice that
 def test_decompression_bomb_is_broken(monkeypatch, factor):
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", int(GREY.size / factor))
-    with quiet():
-        file = read_header(entry(Image.fromarray(GREY)))
-    assert file == Broken("a.png", "more pixels than Pillow's limit")
+    with quiet_decoders():
+        file = read_image_header(entry(Image.fromarray(GREY)))
+    assert file == BrokenImage("a.png", "more pixels than Pillow's limit")
 
 
 @pytest.mark.parametrize("threads", [True, False])
-def test_mapped_keeps_the_order(threads):
-    assert mapped(lambda number: number**2, range(100), threads) == [number**2 for number in range(100)]
+def test_map_images_keeps_the_order(threads):
+    assert map_images(lambda number: number**2, range(100), threads) == [number**2 for number in range(100)]

@@ -3,7 +3,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from variate.data.schema.profiles import FEW, Raw, joined, profile, sums
+from variate.data.schema.profiles import FEW, RawColumn, exact_sums, joined_profile, profile
 
 RNG = np.random.default_rng(0)
 COLUMNS = {
@@ -24,19 +24,19 @@ COLUMNS = {
 @pytest.mark.parametrize("name", COLUMNS)
 def test_joined_profile_is_that_of_the_whole(name, cuts, every):
     values = COLUMNS[name].astype(float)
-    first, *others = (profile(Raw(name, piece), every) for piece in np.split(values, cuts))
+    first, *others = (profile(RawColumn(name, piece), every) for piece in np.split(values, cuts))
     found = first
     for other in others:
-        found = joined(found, other, every)
-    expected = profile(Raw(name, values), every)
+        found = joined_profile(found, other, every)
+    expected = profile(RawColumn(name, values), every)
     if not expected.whole or expected.low < 0:  # sums of pieces then decide nothing
         found, expected = found._replace(total=0, squares=0), expected._replace(total=0, squares=0)
     assert found == expected
 
 
 def test_joined_words_are_all_words():
-    one, other = Raw("c", np.array([0.0, 1, 0]), ("a", "b")), Raw("c", np.array([1.0, 0]), ("a", "c"))
-    found = joined(profile(one), profile(other))
+    one, other = RawColumn("c", np.array([0.0, 1, 0]), ("a", "b")), RawColumn("c", np.array([1.0, 0]), ("a", "c"))
+    found = joined_profile(profile(one), profile(other))
     assert (found.rows, found.words) == (5, {"a", "b", "c"})
 
 
@@ -47,7 +47,7 @@ def test_overdispersion_is_decided_without_rounding(values):
     exact = [Fraction(value) for value in values]
     mean = sum(exact) / len(exact)
     variance = sum((value - mean) ** 2 for value in exact) / len(exact)
-    assert profile(Raw("c", np.array(values, float))).is_overdispersed == (variance >= mean)
+    assert profile(RawColumn("c", np.array(values, float))).is_overdispersed == (variance >= mean)
 
 
 @pytest.mark.parametrize("largest", [100, 2**21 - 1, 2**21, 2**53])
@@ -55,11 +55,11 @@ def test_sums_are_exact(largest, monkeypatch):
     monkeypatch.setattr("variate.data.schema.profiles.PIECE", 7)
     values = RNG.integers(0, largest, 50)
     for power in (1, 2):
-        assert sum(sums(values.astype(float), power)) == sum(int(value) ** power for value in values)
+        assert sum(exact_sums(values.astype(float), power)) == sum(int(value) ** power for value in values)
 
 
 def test_different_numbers_are_remembered_while_they_are_few():
     values = np.arange(FEW + 1.0)
-    assert profile(Raw("c", values[:-1])).different == set(range(FEW))
-    assert profile(Raw("c", values)).different is None
-    assert len(profile(Raw("c", values), every=True).different) == FEW + 1
+    assert profile(RawColumn("c", values[:-1])).different == set(range(FEW))
+    assert profile(RawColumn("c", values)).different is None
+    assert len(profile(RawColumn("c", values), every=True).different) == FEW + 1

@@ -30,12 +30,14 @@ def test_ranges_show_what_is_not_finite():
         assert not (np.isfinite(stacked.min()) and np.isfinite(stacked.max()))
 
 
-def test_pieces_are_read_in_order(monkeypatch):
-    monkeypatch.setattr("variate.data.storage.stacked.CHUNK", 6)
+@pytest.mark.parametrize(("size", "lengths"), [(1, [1] * 9), (6, [3, 3, 3]), (8, [4, 4, 1]), (1000, [9])])
+def test_chunks_are_all_rows_in_order(size, lengths, monkeypatch):
+    monkeypatch.setattr("variate.data.storage.stacked.CHUNK", size)
     parts = [np.arange(10).reshape(5, 2), np.arange(10, 18).reshape(4, 2)]
-    found = list(chunks(Stacked(parts)))
-    assert [len(chunk) for chunk in found] == [3, 3, 3]
-    np.testing.assert_array_equal(np.concatenate(found), np.concatenate(parts))
+    for values in (Stacked(parts), np.concatenate(parts)):
+        found = list(chunks(values))
+        assert [len(chunk) for chunk in found] == lengths
+        np.testing.assert_array_equal(np.concatenate(found), np.concatenate(parts))
 
 
 def test_rows_are_grouped_by_part():

@@ -2,11 +2,17 @@ import numpy as np
 import pytest
 
 from variate.config.recipe import Column, DataOptions, Schema
-from variate.data import Rows, describe, split
+from variate.data import Dataset, Source, describe, split
+from variate.data.storage.in_memory import InMemory
+from variate.data.transforms import DrawBits
 
 
 def columns(number):
     return tuple(Column(f"c{i}", "real" if i % 2 else "counts") for i in range(number))
+
+
+def rows(schema, count=30):
+    return Dataset(InMemory(np.zeros((count, *schema.shape), np.uint8)), schema, name="x")
 
 
 @pytest.mark.parametrize(
@@ -32,17 +38,23 @@ def columns(number):
     ],
 )
 def test_describe(schema, line):
-    assert describe(Rows(np.zeros((30, *schema.shape)), schema, name="x")) == f"x: {line}"
+    assert describe(Source(rows(schema))) == describe(rows(schema)) == f"x: {line}"
 
 
-def test_describe_says_how_the_rows_are_parted():
-    rows = Rows(np.zeros((2000, 1, 2, 2), np.uint8), Schema("pixels", (1, 2, 2), levels=256), name="x")
-    assert describe(split(rows, DataOptions())) == (
-        "x: 2,000 grey images 2x2, 8-bit (train 1,600, validation 200, test 200)"
-    )
-    assert "drawn anew at each access from 256 grey levels" in describe(split(rows, DataOptions(binarize="dynamic")))
+def test_describe_says_how_the_rows_are_split():
+    source = Source(rows(Schema("pixels", (1, 2, 2), levels=256), 2000))
+    line = "x: 2,000 grey images 2x2, 8-bit (train 1,600, validation 200, test 200)"
+    assert describe(split(source)) == line
+    assert "anew in each batch from 256 grey levels" in describe(split(source, DataOptions(binarize="dynamic")))
+    assert "once from 256 grey levels" in describe(split(source, DataOptions(binarize="fixed")))
+
+
+def test_describe_says_of_grey_levels_that_bits_are_still_to_be_drawn():
+    grey = rows(Schema("binary", (4,), levels=17)).replace(transforms=(DrawBits(17),))
+    assert "anew in each batch" in describe(Source(grey))
 
 
 def test_describe_counts_an_official_test_set():
-    rows = Rows(np.zeros((3, 5)), Schema("real", (5,)), name="x", test=np.zeros((1, 5)))
-    assert describe(rows) == "x: 4 rows of 5 values, real numbers (rows 3, official test 1)"
+    schema = Schema("real", (5,))
+    line = "x: 4 rows of 5 values, real numbers (rows 3, official test 1)"
+    assert describe(Source(rows(schema, 3), rows(schema, 1))) == line

@@ -1,0 +1,82 @@
+import datetime
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from refusals import refused
+from variate.data.schema.arrow_columns import raw_column, raw_columns, refuse_one_text
+from variate.data.schema.profiles import RawColumn
+from variate.errors import Option
+from variate.runtime import memory
+
+
+@pytest.mark.parametrize(
+    ("column", "numbers"),
+    [
+        (pa.array([1.5, -2], pa.float32()), [1.5, -2]),
+        (pa.array([1, 2**53]), [1, 2**53]),
+        (pa.array([True, False]), [1, 0]),
+        (pa.array([3, 200], pa.uint8()), [3, 200]),
+        (pa.array(["1.25", "-1.00"]).cast(pa.decimal128(5, 2)), [1.25, -1]),
+        (pa.array([7, 7, 9]).dictionary_encode(), [7, 7, 9]),
+    ],
+)
+def test_numbers_of_every_type(column, numbers):
+    raw = raw_column("b", pa.chunked_array([column]), "x")
+    assert (raw.name, raw.words) == ("b", None)
+    np.testing.assert_array_equal(raw.numbers, numbers)
+
+
+@pytest.mark.parametrize("kind", [pa.string(), pa.large_string(), pa.string_view()])
+def test_text_is_positions_among_its_words(kind):
+    column = pa.chunked_array([pa.array(["b", "a"], kind), pa.array(["b", "é"], kind)])
+    raw = raw_column("b", column, "x")
+    assert [raw.words[int(place)] for place in raw.numbers] == ["b", "a", "b", "é"]
+
+
+@pytest.mark.parametrize(
+    ("values", "got", "remedy"),
+    [
+        (pa.array([[1], [2]]), "values of type list", "drop=['b']"),
+        (pa.array([datetime.time(1), datetime.time(2)]), "dates or times", "drop=['b']"),
+        (pa.array([datetime.date(2020, 1, 1)] * 2), "dates or times", "drop=['b']"),
+        (pa.array([b"a", b"b"]), "not UTF-8", "drop=['b']"),
+        (pa.array([2**53 + 1, 1]), "beyond 2^53", "drop=['b']"),
+        (pa.array([np.inf, 1]), "infinity in 1 row", "correct"),
+    ],
+)
+def test_columns_that_are_refused(values, got, remedy):
+    error = refused(raw_columns, pa.table({"a": [1, 2], "b": values}), "x.csv")
+    assert error.argument == "column 'b' of x.csv"
+    assert got in error.got
+    assert remedy in error.remedy
+
+
+@pytest.mark.parametrize(
+    ("columns", "got"),
+    [
+        ({"b": pa.array([1, None])}, "1 column of its 2 rows: b (1)"),
+        ({"b": [1.0, float("nan")]}, "1 column of its 2 rows: b (1)"),
+        ({"b": pa.array(["a", None]).dictionary_encode()}, "b (1)"),
+        ({"b": [None, "y"], "c": [None, None]}, "2 columns of its 2 rows: b (1), c (2)"),
+    ],
+)
+def test_missing_cells_are_counted_by_column(columns, got):
+    error = refused(raw_columns, pa.table({"a": [1, 2]} | columns), "x.csv")
+    assert error.argument == "x.csv"
+    assert got in error.got
+    assert Option("drop", list(columns)) in error.remedy.parts
+
+
+def test_more_than_the_machine_holds(monkeypatch):
+    monkeypatch.setattr(memory, "physical", lambda: 15)
+    assert refused(raw_columns, pa.table({"a": [1, 2]}), "x.csv").argument == "x.csv"
+
+
+def test_one_column_of_text_is_no_table():
+    words = RawColumn("a", np.zeros(2), ("w",))
+    error = refused(refuse_one_text, [words], "x.csv")
+    assert (error.argument, "'a'" in error.got) == ("x.csv", True)
+    refuse_one_text([words, words], "x.csv")
+    refuse_one_text([RawColumn("a", np.zeros(2))], "x.csv")
