@@ -1,25 +1,26 @@
-"""The doctor: why a model is not better than it is, in plain words, most costly first."""
+"""The doctor: why a model is not better than it is, in plain words, the costliest first."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
-import torch
-
-from variate.data import Stream
-from variate.doctor.examination import Examination, Patient, costs, examine
+from variate.data.dataset import Dataset, Splits
+from variate.doctor.examination import Examination, costs, examine
 from variate.doctor.findings import Finding, findings
+from variate.doctor.trial import Parts
 from variate.errors import InputError
-from variate.models.vae import VAE, Array
+from variate.models.base import Model
+from variate.models.checked import Data
 from variate.training.state import Record
 
 __all__ = ["Diagnosis", "Examination", "Finding", "costs", "diagnose"]
 
 
 class Diagnosis(NamedTuple):
-    """What the doctor says.
+    """The result of an examination.
 
     Attributes:
         findings: What is wrong or could be better: alarms first, the costliest first.
-        examination: Every number behind them.
+        examination: All numbers behind them.
     """
 
     findings: list[Finding]
@@ -27,47 +28,37 @@ class Diagnosis(NamedTuple):
 
     @property
     def alarms(self) -> list[Finding]:
-        """The findings that cost too much to be left alone."""
+        """The findings that cost too much to be ignored."""
         return [finding for finding in self.findings if finding.alarm]
 
 
 def diagnose(
-    vae: VAE,
-    test: Array,
-    train: Array | Stream | None = None,
-    validation: Array | None = None,
-    *,
-    levels: int = 0,
-    history: list[Record] | None = None,
-    seed: int = 0,
-    show_progress: bool = False,
+    model: Model, data: Data, *, history: Sequence[Record] | None = None, seed: int = 0, show_progress: bool = False
 ) -> Diagnosis:
     """Measures what each part of a model costs and says what to change.
 
     Args:
-        vae: The model, not changed.
-        test: Rows that training did not see, (N, *event).
-        train: Rows that it was trained on (of a stream a sample is taken); without them, over-fitting and
-            under-training are not looked at.
-        validation: Rows that chose its weights.
-        levels: With grey training rows for a binary model, how many grey levels; else 0.
+        model: The model, not changed.
+        data: Splits: the model is judged by the test part, and the other parts show over-fitting and under-training. Or
+            only rows that training did not see, (N, *event), as an array or a data set.
         history: The run's records (`History.records`, or the lines of metrics.jsonl): since when latents are collapsed.
-        seed: Of every choice of rows and every draw.
+        seed: Seed of every choice of rows and of all draws.
         show_progress: Show a progress bar on standard error, on a terminal.
 
     Returns:
         The findings and all numbers behind them.
 
     Raises:
-        InputError: If the rows are not what the model takes, or there are fewer than two test rows.
+        InputError: If the rows are not what the model takes, or there are fewer than two of them.
     """
-    rows = vae.rows(test)
-    if len(rows) < 2:
-        raise InputError(f"test must hold at least two rows, got {len(rows)}")
-    seen = None
-    if train is not None and len(train):
-        resident = train.some() if isinstance(train, Stream) else train
-        seen = torch.as_tensor(resident) if levels else vae.rows(resident)
-    chosen_by = vae.rows(validation) if validation is not None and len(validation) else None
-    examination = examine(Patient(vae, rows, seen, chosen_by, levels, history or []), seed, show_progress)
+    test = model.dataset(data)
+    if len(test) < 2:
+        raise InputError("data", "at least two rows to judge the model by", len(test))
+    train, validation = (data.train.sample(), data.validation) if isinstance(data, Splits) else (None, None)
+    parts = Parts(test, _not_empty(train), _not_empty(validation))
+    examination = examine(model, parts, history or [], seed, show_progress)
     return Diagnosis(findings(examination), examination)
+
+
+def _not_empty(rows: Dataset | None) -> Dataset | None:
+    return rows if rows is not None and len(rows) else None

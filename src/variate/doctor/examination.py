@@ -1,58 +1,62 @@
-"""Everything that is measured before anything is said."""
+"""All measurements that findings are derived from."""
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from torch import Tensor
 
 from variate.config.recipe import Recipe
-from variate.doctor.trial import Rows, Trial, per_row_elbo, train_on
+from variate.data.dataset import Dataset
+from variate.doctor.trial import Parts, Trial, train_further
 from variate.evaluation.diagnostics.ablation import switching_off
+from variate.evaluation.diagnostics.better_prior import LEAST_ROWS, BetterPrior, better_prior
 from variate.evaluation.diagnostics.calibration import Calibration, calibration
 from variate.evaluation.diagnostics.latents import active_units, latent_rates
 from variate.evaluation.diagnostics.rescaling import Rescaling, rescaling
-from variate.evaluation.diagnostics.surgery import LEAST_ROWS, BetterPrior, Surgery, better_prior, surgery
+from variate.evaluation.diagnostics.surgery import Surgery, surgery
 from variate.evaluation.gap_budget import GapBudget, gap_budget
-from variate.models.vae import VAE
+from variate.models.base import Model
+from variate.models.checked import drawn
+from variate.objectives import elbo
 from variate.runtime.progress import progress
-from variate.runtime.random import seeded, some_rows
+from variate.runtime.random import some_rows
 from variate.statistics import Estimate, estimate
-from variate.training.order import draw_bits
 from variate.training.state import Record
 
 ROWS = 2000
-"""Rows that the cheap measurements take."""
-FITTED_ROWS, FITTED_STEPS, FITTED_DRAWS = 64, 200, 4
-"""Rows whose best posteriors are fitted, steps and draws of each fit."""
+"""Number of rows that the cheap measurements take."""
+FITTED_ROWS, FITTED_STEPS, FITTED_SAMPLES = 64, 200, 4
+"""Number of rows whose best posteriors are fitted; steps, and draws per row and step, of each fit."""
 SHORT_TRIAL, LONG_TRIAL = 300, 1500
-"""Steps of training more."""
+"""Steps of further training."""
 SURE = 2.0
-"""Standard errors that a cost must clear a threshold by."""
+"""Number of standard errors by which a cost must exceed a threshold."""
 NOTABLE = 0.02
-"""Nats a dimension from which on a cost is spoken of."""
+"""Costs below this many nats per dimension are not reported."""
 DECODED = 8192
-"""Passes through the decoder that switching latents off may take."""
+"""Most passes through the decoder for switching latents off."""
 
 
 class Examination(NamedTuple):
-    """What was measured; every cost in nats a row.
+    """Everything that was measured, costs in nats per row. What does not apply to the model or its data is None.
 
     Attributes:
-        recipe: How the model was built, if that is known.
-        dimensions: Numbers a row, D.
+        recipe: How the model was built.
+        dimensions: Numbers per row, D.
         test: Mean ELBO of the test rows.
         overfitting: Mean ELBO of training rows less that of test rows; None without training rows.
-        active: Which latents vary with x, (d,).
-        rates: Rate of each latent, (d,), where it is defined.
-        switched_off: What the ELBO would gain if a latent were switched off, (rows, d), where that is defined.
+        active: Which latents vary with x, (num_latents,).
+        rates: Rate of each latent, (num_latents,).
+        switched_off: The change of the ELBO if a latent were switched off, (rows, num_latents).
         budget: The distance between ELBO and log p(x).
-        surgery: The rate cut into information and prior hole.
-        prior: What another prior would win; None with too few rows to tell.
-        rescaling: What one factor on all scales of p(x|z) would win; None for a likelihood without a scale.
+        surgery: The rate as information and prior hole.
+        prior: What another prior would gain; None with too few rows.
+        rescaling: What one factor on all scales of p(x|z) would gain.
         calibration: Whether p(x|z) is as wide as the data, element by element.
-        trial: What more training wins; None without training rows.
-        collapsed_since: For each collapsed latent, the epoch from which on it was, where the run's history tells.
-        epochs: Of the run, where its history tells.
+        trial: What more training gains; None without training rows.
+        collapsed_since: For each collapsed latent the epoch since which it is, as far as the run's history shows it.
+        epochs: Length of the run, if its history is known.
     """
 
     recipe: Recipe | None
@@ -62,8 +66,8 @@ class Examination(NamedTuple):
     active: Tensor
     rates: Tensor | None
     switched_off: Tensor | None
-    budget: GapBudget
-    surgery: Surgery
+    budget: GapBudget | None
+    surgery: Surgery | None
     prior: BetterPrior | None
     rescaling: Rescaling | None
     calibration: Calibration
@@ -73,16 +77,18 @@ class Examination(NamedTuple):
 
 
 def costs(found: Examination) -> list[tuple[str, Estimate]]:
-    """Everything that has a price, in nats a row, the costliest first."""
-    priced = [
-        ("amortisation gap: the encoder against the best q(z|x) of its family", found.budget.amortization),
-        ("approximation gap: the best q(z|x) against log p(x)", found.budget.approximation),
-        ("of which a full covariance would close", found.budget.covariance),
-    ]
+    """Everything that has a price, in nats per row, the costliest first."""
+    priced = []
+    if found.budget:
+        priced += [
+            ("amortisation gap: the encoder against the best q(z|x) of its family", found.budget.amortization),
+            ("approximation gap: the best q(z|x) against log p(x)", found.budget.approximation),
+            ("part of it that a full covariance would close", found.budget.covariance),
+        ]
     if found.overfitting:
         priced.append(("train-test gap: ELBO of training rows less that of test rows", found.overfitting))
     if found.trial:
-        priced.append((f"{found.trial.steps} steps of training more", found.trial.gain))
+        priced.append((f"{found.trial.steps} more steps of training", found.trial.gain))
     if found.prior:
         priced.append((f"prior hole: {found.prior.name} as prior", found.prior.estimate))
     if found.rescaling:
@@ -91,88 +97,73 @@ def costs(found: Examination) -> list[tuple[str, Estimate]]:
     return sorted(priced, key=lambda line: -line[1].value)
 
 
-class Patient(NamedTuple):
-    """A model and the data to examine it by.
+def examine(model: Model, parts: Parts, history: Sequence[Record], seed: int, show_progress: bool) -> Examination:
+    """Takes every measurement.
 
-    Attributes:
-        vae: The model.
-        test: Rows that training did not see.
-        train: Rows that it was trained on, if they are there.
-        validation: Rows that chose its weights, if they are there.
-        levels: With grey training rows for a binary model, how many grey levels; else 0.
-        history: A record a validation, as in metrics.jsonl.
+    Args:
+        model: The model.
+        parts: The data.
+        history: One record per validation, as in metrics.jsonl.
+        seed: Seed of every choice of rows and of all draws.
+        show_progress: Show a progress bar.
     """
-
-    vae: VAE
-    test: Tensor
-    train: Tensor | None
-    validation: Tensor | None
-    levels: int
-    history: list[Record]
-
-
-def examine(patient: Patient, seed: int, show_progress: bool) -> Examination:
-    """Takes every measurement."""
-    vae, history = patient.vae, patient.history
-    rows = patient.test[some_rows(len(patient.test), ROWS, seed)]
-    with progress("examining", 8, show_progress) as tell:
-        held_out = estimate(per_row_elbo(vae, rows, seed))
-        overfitting = _overfitting(patient, held_out, seed)
-        tell(1)
-        trial = _trial(patient, rows, seed)
-        tell(1)
-        budget = gap_budget(vae, rows, num_rows=FITTED_ROWS, steps=FITTED_STEPS, num_draws=FITTED_DRAWS, seed=seed)
-        tell(3)
-        off = switching_off(vae, rows, num_rows=max(1, min(256, DECODED // vae.latent)), seed=seed)
-        tell(1)
-        prior = better_prior(vae, rows, seed=seed) if len(rows) >= LEAST_ROWS else None
-        tell(1)
-        width = calibration(vae, rows, seed=seed)
-        active = active_units(vae, rows)
+    rows = parts.test.select(some_rows(len(parts.test), ROWS, seed).numpy())
+    parts = parts._replace(test=rows)
+    with progress("examining", 8, show_progress) as advance:
+        held_out = estimate(elbo(model, rows, seed=seed).elbo)
+        overfitting = _overfitting(model, parts.train, held_out, seed)
+        advance(1)
+        trial = _trial(model, parts, seed)
+        advance(1)
+        budget = gap_budget(
+            model, rows, num_rows=FITTED_ROWS, steps=FITTED_STEPS, fit_samples=FITTED_SAMPLES, seed=seed
+        )
+        advance(3)
+        off = switching_off(model, rows, num_rows=max(1, min(256, DECODED // model.num_latents)), seed=seed)
+        advance(1)
+        prior = better_prior(model, rows, seed=seed) if len(rows) >= LEAST_ROWS else None
+        advance(1)
+        active = active_units(model, rows)
         return Examination(
-            recipe=vae.recipe,
-            dimensions=math.prod(vae.event_shape),
+            recipe=model.recipe,
+            dimensions=math.prod(model.event_shape),
             test=held_out,
             overfitting=overfitting,
             active=active,
-            rates=latent_rates(vae, rows, seed=seed),
+            rates=latent_rates(model, rows, seed=seed),
             switched_off=off,
             budget=budget,
-            surgery=surgery(vae, rows, seed=seed),
+            surgery=surgery(model, rows, seed=seed),
             prior=prior,
-            rescaling=rescaling(vae, rows, seed=seed),
-            calibration=width,
+            rescaling=rescaling(model, rows, seed=seed),
+            calibration=calibration(model, rows, seed=seed),
             trial=trial,
             collapsed_since=collapsed_since(history, (~active).nonzero().flatten().tolist()),
             epochs=float(history[-1]["epoch"]) if history else None,
         )
 
 
-def _trial(patient: Patient, test: Tensor, seed: int) -> Trial | None:
-    """A short trial, and a long one if the short one won something: there may be more to win."""
-    if patient.train is None:
+def _trial(model: Model, parts: Parts, seed: int) -> Trial | None:
+    """A short trial, and a long one if the short one gained something, because there may be more to gain."""
+    if parts.train is None:
         return None
-    rows = Rows(patient.train, patient.validation, test, patient.levels)
-    trial = train_on(patient.vae, rows, SHORT_TRIAL, seed)
-    if trial.gain.value - SURE * trial.gain.stderr < NOTABLE * math.prod(patient.vae.event_shape):
+    trial = train_further(model, parts.train, parts, SHORT_TRIAL, seed)
+    if trial.gain.value - SURE * trial.gain.stderr < NOTABLE * math.prod(model.event_shape):
         return trial
-    return train_on(patient.vae, rows, LONG_TRIAL, seed)
+    return train_further(model, parts.train, parts, LONG_TRIAL, seed)
 
 
-def _overfitting(patient: Patient, held_out: Estimate, seed: int) -> Estimate | None:
+def _overfitting(model: Model, train: Dataset | None, held_out: Estimate, seed: int) -> Estimate | None:
     """Mean ELBO of training rows less that of rows held out."""
-    if patient.train is None:
+    if train is None:
         return None
-    rows = patient.train[some_rows(len(patient.train), ROWS, seed)]
-    if patient.levels:
-        with seeded(seed):
-            rows = draw_bits(rows, patient.levels)
-    seen = estimate(per_row_elbo(patient.vae, rows, seed))
+    rows = drawn(train.select(some_rows(len(train), ROWS, seed).numpy()), seed)
+    seen = estimate(elbo(model, rows, seed=seed).elbo)
     return Estimate(seen.value - held_out.value, math.hypot(seen.stderr, held_out.stderr))
 
 
-def collapsed_since(history: list[Record], collapsed: list[int]) -> dict[int, float]:
-    """The epoch from which on each of these latents was collapsed, as far as the run's records tell."""
+def collapsed_since(history: Sequence[Record], collapsed: list[int]) -> dict[int, float]:
+    """The epoch since which each of these latents is collapsed, as far as the run's records show it."""
     since: dict[int, float] = {}
     for record in reversed(history):
         found = record.get("collapsed", [])

@@ -1,8 +1,8 @@
-"""What the measurements mean, in words: one rule a cause, each with its evidence, its cost and what to change.
+"""What the measurements mean, in words: one rule per cause, each with its evidence, its cost and what to change.
 
-A finding is an alarm if it costs, beyond two standard errors, at least a tenth of a nat a dimension: about what
-separates the generations of models in the literature. Less than a fiftieth is not spoken of. Latents that carry nothing
-cost nothing themselves, and are spoken of all the same.
+A finding is an alarm if it costs, beyond two standard errors, at least a tenth of a nat per dimension, which is about
+the difference between generations of models in the literature. Costs below 0.02 nats per dimension are not reported.
+Latents that carry nothing cost nothing themselves and are reported nevertheless.
 """
 
 import math
@@ -11,27 +11,28 @@ from typing import NamedTuple
 
 from variate.config.recipe import ModelOptions, TrainingOptions
 from variate.doctor.examination import NOTABLE, SURE, Examination
-from variate.objectives import Training
+from variate.errors import Option, Sentence
+from variate.objectives import is_bound
 from variate.statistics import Estimate, estimate
 
 ALARMING = 0.1
-"""Nats a dimension from which on a cost is an alarm."""
+"""Costs from this many nats per dimension on are alarms."""
 USEFUL = 0.05
-"""Nats a row that switching a latent off must cost for it to be of use."""
+"""A latent is of use if switching it off costs at least this many nats per row."""
 MOSTLY = 0.5
-"""Share of collapsed latents from which on their number is itself a fault."""
+"""A larger share of collapsed latents is an alarm."""
 
 
 class Finding(NamedTuple):
     """Something that is wrong, or could be better.
 
     Attributes:
-        name: What it is, in a word or two.
-        title: The same in a sentence.
-        cost: What it costs, in nats a row; None where it has no price.
-        evidence: The numbers that say so.
-        advice: What to change.
-        alarm: Whether it costs too much to be left alone.
+        name: A name for programs, in a word or two.
+        title: What it is, in a sentence.
+        cost: What it costs, in nats per row; None if it has no price.
+        evidence: The numbers that show it.
+        advice: What to change; a `Sentence` that names options.
+        alarm: Whether it costs too much to be ignored.
     """
 
     name: str
@@ -46,7 +47,7 @@ Rule = Callable[[Examination], Finding | None]
 
 
 def findings(found: Examination) -> list[Finding]:
-    """What is wrong: alarms, the costliest first; then latents without use; then what is smaller, costliest first."""
+    """What is wrong: alarms, the costliest first; then unused latents; then smaller costs, the costliest first."""
     named = [finding for rule in RULES if (finding := rule(found)) is not None]
 
     def place(finding: Finding) -> tuple[bool, float]:
@@ -59,7 +60,7 @@ def findings(found: Examination) -> list[Finding]:
 def priced(
     found: Examination, cost: Estimate | None, name: str, title: str, evidence: str, advice: str
 ) -> Finding | None:
-    """A finding, if it costs enough to be spoken of."""
+    """A finding, if it costs enough to be reported."""
     if cost is None:
         return None
     least = (cost.value - SURE * (0.0 if math.isnan(cost.stderr) else cost.stderr)) / found.dimensions
@@ -69,44 +70,45 @@ def priced(
 
 
 def options(found: Examination) -> tuple[ModelOptions, TrainingOptions]:
-    """The options of the run; where they are not known, those of no particular run."""
+    """The options of the run; if they are not known, the defaults."""
     return (found.recipe.model, found.recipe.training) if found.recipe else (ModelOptions(), TrainingOptions())
 
 
 def objective(found: Examination) -> Finding | None:
-    """The model was trained for something else than its likelihood."""
+    """The model was trained for an objective that is not its likelihood."""
     _, training = options(found)
-    if found.trial is None or Training(training).is_bound:
+    if found.trial is None or is_bound(training):
         return None
-    what = f"beta={training.beta:g}" if training.beta != 1 else f"free_bits={training.free_bits:g}"
+    weighted = training.beta != 1
+    used = Option("beta", training.beta) if weighted else Option("free_bits", training.free_bits)
     return priced(
         found,
         found.trial.gain,
-        "kl-weight" if training.beta != 1 else "free-bits",
-        f"trained with {what}, which is not the likelihood of the data",
-        f"{found.trial.steps} steps more without it change the test ELBO by {nats(found.trial.gain)}",
-        "train with --beta 1 and --free-bits 0" if found.recipe else "train with beta=1 and free_bits=0",
+        "kl-weight" if weighted else "free-bits",
+        Sentence("trained with ", used, ", which is not the likelihood of the data"),
+        f"{found.trial.steps} more steps without it change the test ELBO by {nats(found.trial.gain)}",
+        Sentence("train with ", Option("beta", 1.0), " and ", Option("free_bits", 0.0)),
     )
 
 
 def under_training(found: Examination) -> Finding | None:
     """More of the same training would help."""
     _, training = options(found)
-    if found.trial is None or not Training(training).is_bound:
+    if found.trial is None or not is_bound(training):
         return None
     length = f"; the run had {found.epochs:.3g} epochs" if found.epochs else ""
     return priced(
         found,
         found.trial.gain,
         "under-training",
-        "the weights are not yet where training takes them",
-        f"{found.trial.steps} steps more change the test ELBO by {nats(found.trial.gain)}{length}",
-        "more --epochs",
+        "the weights can still be improved by training",
+        f"{found.trial.steps} more steps change the test ELBO by {nats(found.trial.gain)}{length}",
+        Sentence("train for more ", Option("epochs")),
     )
 
 
 def over_fitting(found: Examination) -> Finding | None:
-    """The model knows its training rows better than others."""
+    """The model fits its training rows better than others."""
     cost = found.overfitting
     if cost is None:
         return None
@@ -114,62 +116,75 @@ def over_fitting(found: Examination) -> Finding | None:
         found,
         cost,
         "over-fitting",
-        "the model knows its training rows better than rows it has not seen",
+        "the model fits its training rows better than rows that it has not seen",
         f"ELBO {found.test.value + cost.value:,.2f} on training rows, {found.test.value:,.2f} on test rows",
-        "more rows, a smaller --width or --depth, fewer --latent, or fewer --epochs",
-    )
+        Sentence(
+            "use more rows, a smaller ", Option("width"), " or ", Option("depth"), ", a smaller ", Option("latent"),
+            ", or fewer ", Option("epochs"),
+        ),
+    )  # fmt: skip
 
 
 def amortization(found: Examination) -> Finding | None:
-    """The encoder does not find the posterior that its family holds."""
+    """The encoder does not find the best posterior of its family."""
     budget = found.budget
+    if budget is None:
+        return None
     return priced(
         found,
         budget.amortization,
         "weak-encoder",
-        "the encoder misses the posterior that its family could give (amortisation gap)",
+        "the encoder does not find the best posterior of its family (amortisation gap)",
         f"fitting q(z|x) to each of {len(budget.elbo)} rows raises their ELBO from {budget.elbo.mean():,.2f} to "
         f"{budget.best.mean():,.2f}",
-        "a larger encoder (--depth, --width), more rows, or more --epochs",
+        Sentence(
+            "use a larger encoder (", Option("depth"), ", ", Option("width"), "), more rows, or more ", Option("epochs")
+        ),
     )
 
 
 def approximation(found: Examination) -> Finding | None:
-    """The posterior's family is too small."""
+    """The family of the posterior is too small."""
     model, _ = options(found)
-    if model.posterior == "full":
+    if model.posterior == "full" or found.budget is None:
         return None
+    family = f"{model.posterior} posterior" if found.recipe else "family of the posterior"
     return priced(
         found,
         found.budget.covariance,
         "small-posterior",
-        f"the {model.posterior} posterior is too simple (approximation gap)" if found.recipe else
-        "the posterior family is too simple (approximation gap)",
+        f"the {family} is too simple (approximation gap)",
         f"of {nats(found.budget.approximation)} between the best q(z|x) and log p(x), a full covariance closes "
         f"{nats(found.budget.covariance)}",
-        "--posterior full",
-    )  # fmt: skip
+        Sentence("use ", Option("posterior", "full")),
+    )
 
 
 def prior_hole(found: Examination) -> Finding | None:
-    """The prior is not where the posteriors are."""
+    """The prior does not match the posteriors."""
     if found.prior is None:
         return None
-    hole, kept = found.surgery.mean_hole, found.surgery
-    said = (
-        f"the information meets its ceiling of log {len(kept.rate)} = {kept.ceiling:.1f}, so the hole of "
-        f"{hole.value:.1f} is an upper bound"
-        if kept.saturated
-        else f"of the rate of {kept.mean_rate.value:.1f}, {hole.value:.1f} is not information about x"
-    )
     return priced(
         found,
         found.prior.estimate,
         "prior-hole",
-        "the prior is not where the posteriors are (prior hole), so samples are worse than reconstructions",
-        f"{found.prior.name} in place of it wins {nats(found.prior.estimate)} on rows it was not fitted to; {said}",
-        "--prior mixture or --prior vamp, or a flow from Python",
+        "the prior does not match the posteriors (prior hole), so samples are worse than reconstructions",
+        f"{found.prior.name} as prior gains {nats(found.prior.estimate)} on rows that it was not fitted to"
+        + rate_parts(found),
+        Sentence("use ", Option("prior", "mixture"), " or ", Option("prior", "vamp"), ", or a flow from Python"),
     )
+
+
+def rate_parts(found: Examination) -> str:
+    """How much of the rate is not information about x, as the end of a sentence."""
+    parts = found.surgery
+    if parts is None:
+        return ""
+    hole = parts.mean_hole.value
+    if parts.saturated:
+        limit = f"its maximum of log {len(parts.rate)} = {parts.ceiling:.1f}"
+        return f"; the information reaches {limit}, so the hole of {hole:.1f} is an upper bound"
+    return f"; of the rate of {parts.mean_rate.value:.1f}, {hole:.1f} is not information about x"
 
 
 def sigma(found: Examination) -> Finding | None:
@@ -178,18 +193,19 @@ def sigma(found: Examination) -> Finding | None:
         return None
     factor = found.rescaling.factor
     way = f"{1 / factor:.2g} times too wide" if factor < 1 else f"{factor:.2g} times too narrow"
+    gain = nats(found.rescaling.estimate)
     return priced(
         found,
         found.rescaling.estimate,
         "sigma",
         f"sigma is {way}",
-        f"multiplying every scale of p(x|z) by {factor:.2g} wins {nats(found.rescaling.estimate)}; {coverage(found)}",
-        "let it be learned: --scale dimension, or --scale conditional",
+        f"multiplying every scale of p(x|z) by {factor:.2g} gains {gain}; {coverage(found)}",
+        Sentence("let it be learned: use ", Option("scale", "dimension"), " or ", Option("scale", "conditional")),
     )
 
 
 def shape(found: Examination) -> Finding | None:
-    """No factor on its scale makes p(x|z) what the data are: what recalibration wins beyond that of the best factor."""
+    """P(x|z) has another shape than the data: what recalibration gains beyond the best factor on the scale."""
     scale = found.rescaling.estimate if found.rescaling else Estimate(0.0, 0.0)
     return priced(
         found,
@@ -197,7 +213,9 @@ def shape(found: Examination) -> Finding | None:
         "likelihood-shape",
         "p(x|z) has another shape than the data",
         coverage(found),
-        "another --likelihood, more --mixtures, or --scale conditional",
+        Sentence(
+            "use another ", Option("likelihood"), ", more ", Option("mixtures"), ", or ", Option("scale", "conditional")
+        ),
     )
 
 
@@ -208,7 +226,7 @@ def coverage(found: Examination) -> str:
 
 
 def wasted(found: Examination) -> Finding | None:
-    """Latents whose rate the decoder makes nothing of."""
+    """Latents that the decoder does not use although they have a rate."""
     if found.switched_off is None:
         return None
     per_latent = [estimate(gain) for gain in found.switched_off.T]
@@ -219,26 +237,32 @@ def wasted(found: Examination) -> Finding | None:
         found,
         estimate(found.switched_off[:, useless].sum(1)),
         "wasted-rate",
-        f"{listed(useless)} cost a rate that the decoder makes nothing of",
+        f"the decoder does not use {listed(useless)}, which {'has' if len(useless) == 1 else 'have'} a rate",
         "switching them off, one at a time, raises the ELBO",
-        "more --epochs, or fewer --latent",
+        Sentence("train for more ", Option("epochs"), ", or use a smaller ", Option("latent")),
     )
 
 
 def collapsed(found: Examination) -> Finding | None:
-    """Latents that carry nothing, or next to nothing."""
+    """Latents that carry nothing, or almost nothing."""
     spare = unused(found)
     if not spare:
         return None
     total, used = len(found.active), len(found.active) - len(spare)
     many = len(spare) > MOSTLY * total
-    revived = found.trial is not None and bool(found.trial.revived.any())
-    advice = f"--latent {max(1, used)} is enough for this likelihood; --kl-warmup may make more of them carry something"
-    if revived:
-        advice = "train longer, or with --kl-warmup or --free-bits: a little more training brings some back"
+    if found.trial is not None and bool(found.trial.revived.any()):
+        advice = Sentence(
+            "train longer, or with ", Option("kl_warmup"), " or ", Option("free_bits"),
+            ": a little more training makes some of them carry something",
+        )  # fmt: skip
+    else:
+        advice = Sentence(
+            Option("latent", max(1, used)), " is enough for this likelihood; ", Option("kl_warmup"),
+            " may make more of them carry something",
+        )  # fmt: skip
     return Finding(
         "latents-to-spare" if many else "collapsed-latents",
-        f"{len(spare)} of {total} latents are collapsed: they carry nothing to speak of",
+        f"{len(spare)} of {total} latents are collapsed: they carry almost nothing",
         None,
         f"{listed(spare)}: the mean does not vary with x, or switching it off costs below {USEFUL} nats{since(found)}",
         advice,
@@ -247,7 +271,7 @@ def collapsed(found: Examination) -> Finding | None:
 
 
 def unused(found: Examination) -> list[int]:
-    """The latents that do not vary with x, or whose loss would hardly be felt."""
+    """The latents that do not vary with x, or whose loss would cost almost nothing."""
     idle = ~found.active
     if found.switched_off is not None:
         idle = idle | (-found.switched_off.mean(0) < USEFUL)
@@ -255,7 +279,7 @@ def unused(found: Examination) -> list[int]:
 
 
 def since(found: Examination) -> str:
-    """Since when latents are collapsed, if the run's history tells."""
+    """Since when latents are collapsed, if the run's history shows it."""
     if not found.collapsed_since:
         return ""
     first, last = min(found.collapsed_since.values()), max(found.collapsed_since.values())

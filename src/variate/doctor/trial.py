@@ -1,7 +1,7 @@
-"""What a little more training does: the surest sign that there was not enough of it, or not of the right kind.
+"""What a little more training does: the best test of whether there was enough of it, and of the right kind.
 
-A copy of the model is trained on under the plain bound (beta = 1, no free bits), its learning
-rate rising anew and falling to zero. What its ELBO gains on the test rows, it could have had.
+A copy of the model is trained further under the plain bound (beta = 1, no free bits), its learning rate rising again
+and falling to zero. The gain of its ELBO on the test rows is what the model lacks.
 """
 
 import copy
@@ -9,45 +9,43 @@ import math
 import warnings
 from typing import NamedTuple
 
-import torch
 from torch import Tensor
 
 from variate.config.recipe import TrainingOptions
+from variate.data.dataset import Dataset
 from variate.errors import VariateWarning
 from variate.evaluation.diagnostics.latents import active_units
-from variate.models.vae import VAE, evaluating
+from variate.models.base import Model
 from variate.objectives import elbo
-from variate.runtime.random import seeded, some_rows
+from variate.runtime.random import some_rows
 from variate.statistics import Estimate, estimate
 from variate.training import fit
 
 LEARNING_RATE = 1e-3
-"""Half of a default run's: enough to move on from where a run was stopped, little enough not to lose what it had."""
+"""Half of a default run's: large enough to move on from where a run stopped, small enough not to lose its result."""
 
 
-class Rows(NamedTuple):
-    """What a trial needs of the data.
+class Parts(NamedTuple):
+    """The data to examine a model by.
 
     Attributes:
-        train: Training rows as they are, (N, *event).
-        validation: Rows that choose the best of the copy's weights.
-        test: Rows to measure by.
-        levels: With grey training rows for a binary model, how many grey levels; else 0.
+        test: Rows that training did not see, in memory, as the model takes them.
+        train: Rows that it was trained on, in memory, with their transforms; None if they are not available.
+        validation: Rows that chose its weights; None if they are not available.
     """
 
-    train: Tensor
-    validation: Tensor | None
-    test: Tensor
-    levels: int
+    test: Dataset
+    train: Dataset | None = None
+    validation: Dataset | None = None
 
 
 class Trial(NamedTuple):
-    """How the trial went.
+    """The result of training a copy further.
 
     Attributes:
-        gain: Mean change of the ELBO of the test rows, in nats a row, with its standard error over rows.
-        steps: Taken.
-        revived: Which latents were collapsed before it and are not after it, (d,).
+        gain: Mean change of the ELBO of the test rows, in nats per row, with its standard error over rows.
+        steps: Number of steps taken.
+        revived: Which latents were collapsed before and are active afterwards, (num_latents,).
     """
 
     gain: Estimate
@@ -55,34 +53,28 @@ class Trial(NamedTuple):
     revived: Tensor
 
 
-def per_row_elbo(vae: VAE, rows: Tensor, seed: int, batch_size: int = 1024) -> Tensor:
-    """The ELBO of each row with one draw, (N,), in nats; the same seed gives every model the same noise."""
-    with seeded(seed), evaluating(vae):
-        return torch.cat([elbo(vae, batch).elbo.double().cpu() for batch in rows.split(batch_size)])
-
-
-def train_on(vae: VAE, patient: Rows, num_steps: int, seed: int) -> Trial:
-    """Trains a copy of the model on, and sees what the test rows say.
+def train_further(model: Model, train: Dataset, parts: Parts, num_steps: int, seed: int) -> Trial:
+    """Trains a copy of the model further and measures the change on the test rows.
 
     Args:
-        vae: The model, not changed.
-        patient: The rows.
-        num_steps: About how many steps.
-        seed: Of the trial.
+        model: The model, not changed.
+        train: Rows to train on.
+        parts: The test rows to measure by, and the validation rows that choose the copy's weights.
+        num_steps: Approximate number of steps.
+        seed: Seed of the trial.
     """
-    options = vae.recipe.training if vae.recipe else TrainingOptions()
-    train, test, levels = patient.train, patient.test, patient.levels
-    batch = min(options.batch_size or 64, len(train))
-    rows = train[some_rows(len(train), num_steps * batch, seed)]
-    epochs = math.ceil(num_steps * batch / len(rows))
-    treated = copy.deepcopy(vae)
+    options = model.recipe.training if model.recipe else TrainingOptions()
+    batch_size = min(options.batch_size or 64, len(train))
+    rows = train.select(some_rows(len(train), num_steps * batch_size, seed).numpy())
+    epochs = math.ceil(num_steps * batch_size / len(rows))
+    trained = copy.deepcopy(model)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", VariateWarning)  # about the trial, not about the model
         fit(
-            treated, rows, patient.validation, TrainingOptions(bound=options.bound, samples=options.samples),
-            epochs=epochs, batch_size=batch, lr=LEARNING_RATE, compile="off", patience=0, seed=seed, levels=levels,
-            device=str(vae.device), precision=options.precision,
+            trained, rows, parts.validation, TrainingOptions(bound=options.bound, samples=options.samples),
+            epochs=epochs, batch_size=batch_size, lr=LEARNING_RATE, compile="off", patience=0, seed=seed,
+            device=str(model.device), precision=options.precision,
         )  # fmt: skip
-    change = per_row_elbo(treated, test, seed) - per_row_elbo(vae, test, seed)
-    revived = active_units(treated, test) & ~active_units(vae, test)
-    return Trial(estimate(change), round(epochs * len(rows) / batch), revived)
+    before, after = (elbo(which, parts.test, seed=seed).elbo.double() for which in (model, trained))
+    revived = active_units(trained, parts.test) & ~active_units(model, parts.test)
+    return Trial(estimate(after - before), round(epochs * len(rows) / batch_size), revived)
