@@ -1,7 +1,7 @@
-"""From a recipe to a model: the one place where the names of parts become objects.
+"""Builds models from recipes: the only module that turns the names of options into objects.
 
-A new likelihood, posterior, prior or network is a module in its own folder, its name in `variate.config.recipe`, and one
-line in a table here.
+To add a likelihood, posterior, prior or network: a module in its own folder, its name in `variate.config.recipe`, and
+one line in a table here.
 """
 
 from collections.abc import Callable, Collection
@@ -13,7 +13,8 @@ from torch import nn
 from variate import likelihoods
 from variate.config.defaults import choose
 from variate.config.recipe import Likelihood, ModelOptions, Recipe, Schema
-from variate.data.dataset import Dataset, Splits, from_arrays
+from variate.data.arrays import from_arrays
+from variate.data.dataset import Dataset, Splits
 from variate.data.source import Source
 from variate.errors import InputError, Option, Sentence, at_least, unknown
 from variate.models import posteriors, priors
@@ -59,7 +60,7 @@ COLUMNS: dict[Likelihood, Callable[[Schema, ModelOptions], likelihoods.Likelihoo
     "poisson": lambda s, m: likelihoods.Columns(s.columns, counts="poisson"),
     "negative-binomial": lambda s, m: likelihoods.Columns(s.columns, counts="negative-binomial"),
 }
-"""For tables, a likelihood's name says that of the columns it fits; the others keep their own."""
+"""For a table, a named likelihood is that of the columns it suits; the other columns have the default of their kind."""
 
 PRIORS: dict[str, Callable[[Encoder, ModelOptions], nn.Module]] = {
     "normal": lambda encoder, m: priors.Normal(encoder.family.latent),
@@ -68,23 +69,23 @@ PRIORS: dict[str, Callable[[Encoder, ModelOptions], nn.Module]] = {
 }
 
 LEAST = {"latent": 1, "width": 1, "depth": 0, "components": 1}
-"""The smallest value of each size that an option sets."""
+"""The smallest value of each option that is a size."""
 
 ROWS_EXPECTED = 10_000
-"""How many training rows a model is built for when only their schema is known."""
+"""Number of training rows assumed when only the schema is known."""
 
 PIXEL_FLOOR = 0.2
-"""Least spread that a pixel is divided by, as a part of the spread of all pixels."""
+"""Added to the standard deviation that a pixel is divided by, as a fraction of the spread of all pixels."""
 
 
 class Ends(NamedTuple):
-    """What the two networks of a model lie between.
+    """The shapes of what goes into and comes out of the two networks of a model.
 
     Attributes:
         inputs: Shape of one row's scaled features, which the encoder's network takes.
-        posterior: How many numbers a row the encoder's network gives.
-        latent: How many numbers a row the decoder's network takes.
-        likelihood: Shape of what the decoder's network gives for one row.
+        posterior: Numbers per row that the encoder's network returns.
+        latent: Numbers per row that the decoder's network takes, d.
+        likelihood: Shape of what the decoder's network returns for one row.
     """
 
     inputs: tuple[int, ...]
@@ -94,7 +95,7 @@ class Ends(NamedTuple):
 
 
 Networks = Callable[[Ends], tuple[nn.Module, nn.Module]]
-"""Makes the encoder's and the decoder's network."""
+"""Makes the encoder's and the decoder's network for given shapes."""
 
 NETWORKS: dict[str, Callable[[Ends, int, int, Activate], tuple[nn.Module, nn.Module]]] = {
     "mlp": lambda ends, *sizes: (
@@ -110,7 +111,7 @@ NETWORKS: dict[str, Callable[[Ends, int, int, Activate], tuple[nn.Module, nn.Mod
         PlainMLP((ends.latent,), ends.likelihood, *sizes),
     ),
 }
-"""Each makes its two networks from the ends, width, depth and activation."""
+"""Makes two networks from their shapes, width, depth and activation."""
 
 
 def default_networks(model: ModelOptions) -> Networks:
@@ -124,20 +125,20 @@ def default_networks(model: ModelOptions) -> Networks:
 
 
 def floor(schema: Schema) -> float:
-    """Levels of one kind (pixels, bits) share a least spread; other rows are scaled dimension by dimension."""
+    """The floor of `Standardize`: that of pixels and bits, whose values share one unit; 0 for other rows."""
     return PIXEL_FLOOR if schema.kind in ("pixels", "binary") or schema.is_image else 0.0
 
 
 def from_recipe(recipe: Recipe, networks: Networks | None = None) -> VAE:
-    """The untrained model that a complete recipe describes, with weights drawn from torch's global generator.
+    """The untrained model that a recipe describes, with weights drawn from torch's global generator.
 
     Args:
-        recipe: With nothing left open.
-        networks: Makes networks of one's own in place of the recipe's; the model then has no recipe, since a file could
-            not build them again.
+        recipe: A complete recipe: no option is None or "auto".
+        networks: Makes custom networks in place of the recipe's. The model then has no recipe, since its file could not
+            be loaded without them.
 
     Raises:
-        InputError: If the recipe asks for what does not go together.
+        InputError: If an option is unknown, missing or out of range, or does not fit the data or another option.
     """
     model, schema = recipe.model, recipe.schema
     check_options(schema, model)
@@ -154,7 +155,12 @@ def from_recipe(recipe: Recipe, networks: Networks | None = None) -> VAE:
 
 
 def check_options(schema: Schema, model: ModelOptions) -> None:
-    """Refuses names that are not in the tables above, impossible sizes, and a table's likelihood for what is none."""
+    """Checks the options of a model that is about to be built.
+
+    Raises:
+        InputError: If a name is not in the tables above, a size is missing or too small, or the likelihood does not fit
+            the data.
+    """
     tables: dict[str, Collection[str]] = {
         "likelihood": LIKELIHOODS.keys() | COLUMNS.keys(),
         "posterior": POSTERIORS,
@@ -167,7 +173,10 @@ def check_options(schema: Schema, model: ModelOptions) -> None:
         if name not in known:
             raise unknown(option, name, known)
     for option, least in LEAST.items():
-        at_least(least, **{option: getattr(model, option) or 0})
+        size = getattr(model, option)
+        if size is None:
+            raise InputError(option, f"a number of at least {least}", None, "fill in open options with `choose` first")
+        at_least(least, **{option: size})
     fitting = COLUMNS if schema.columns else LIKELIHOODS
     if model.likelihood not in fitting:
         names = ", ".join(sorted(fitting))
@@ -175,7 +184,7 @@ def check_options(schema: Schema, model: ModelOptions) -> None:
     if schema.columns and model.scale == "optimal":
         raise InputError(
             "scale",
-            "another one for a table, since 'optimal' is for rows of one kind",
+            "another scale for a table, since 'optimal' needs rows whose values share one unit",
             "'optimal'",
             Sentence("use ", Option("scale", "dimension")),
         )
@@ -188,21 +197,22 @@ def build(
     networks: Networks | None = None,
     seed: int = 0,
 ) -> VAE:
-    """A model for this data: everything that the options leave open is chosen from its shape and size.
+    """An untrained model for data. Options that are left open are chosen from the shape and the number of the rows.
 
     Args:
-        data: Training rows, which also set the model's scalings: (N, *event), images as (N, channels, height, width), or
-            what `read` or `split` gave (of rows on disk, a sample sets the scalings); or only a schema.
+        data: Training rows, which also set the model's scalings: an array (N, *event), with images as (N, channels,
+            height, width), or what `read` or `split` returned (of rows on disk, a sample sets the scalings); or only a
+            schema, which leaves the scalings at the identity.
         model: Options; see `variate.ModelOptions`.
-        networks: A function of `Ends` that makes two networks of one's own: from features (rows, *inputs) to
+        networks: A function of `Ends` that makes two custom networks: from features (rows, *inputs) to
             (rows, posterior), and from latents (rows, latent) to (rows, *likelihood).
         seed: Seed of the weights; torch's global generator is left as it was.
 
     Returns:
-        The untrained model.
+        The untrained model, on the CPU.
 
     Raises:
-        InputError: If the rows cannot be used as they are, or the options do not go together.
+        InputError: If the rows cannot be used as they are, or an option does not fit the data or another option.
     """
     if isinstance(data, Schema):
         with seeded(seed):
@@ -215,12 +225,15 @@ def build(
 
 
 def fit_scaling(model: Model, train: Dataset) -> None:
-    """Checks that training rows are data that this is a model of, and sets its scalings from them.
+    """Sets the scalings of a model from training rows, once they are checked.
 
     Args:
         model: The model, changed in place.
-        train: Training rows; of rows on disk a sample is taken. Where bits are drawn from grey levels anew at each
-            access, the scalings are set from the probability of a 1.
+        train: Training rows; of rows on disk a sample is taken. Where training draws bits from grey levels anew in each
+            batch, the scalings are set from the probability of a 1.
+
+    Raises:
+        InputError: If the rows are not what the model takes.
     """
     some = train.sample()
     if not some.transforms:
@@ -229,7 +242,11 @@ def fit_scaling(model: Model, train: Dataset) -> None:
 
 
 def training_rows(data: Source | Splits | Dataset | Array) -> Dataset:
-    """The training rows of what was passed as data."""
+    """The training rows of what was passed as data.
+
+    Raises:
+        InputError: If an array cannot be used as it is.
+    """
     if isinstance(data, Splits):
         return data.train
     if isinstance(data, Dataset):
