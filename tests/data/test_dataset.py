@@ -78,6 +78,12 @@ def test_rows_come_in_order_some_at_a_time(data):
         assert batch.rows[0] == start
 
 
+def test_rows_come_as_many_at_a_time_as_memory_allows(data, monkeypatch):
+    assert [batch.num_rows for batch in data.batches()] == [N]
+    monkeypatch.setattr("variate.data.dataset.SAMPLE_BYTES", 25 * 3 * 8)
+    assert [batch.num_rows for batch in data.batches()] == [25, 25, 10]
+
+
 def test_selected_rows_are_in_memory(data):
     index = np.array([5, 0, 59, 5])
     some = data.select(index)
@@ -129,7 +135,7 @@ class Numbered(Storage):
 
     def __init__(self, count, width=1):
         self.shape, self.dtype = (width,), np.dtype(np.float64)
-        step = max(base.BLOCK, -(-count // base.MOST_BLOCKS))
+        step = max(base.BLOCK_ROWS, -(-count // base.MOST_BLOCKS))
         self.bounds = np.append(np.arange(0, count, step), count)
 
     def take(self, index):

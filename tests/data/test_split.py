@@ -40,7 +40,7 @@ class Virtual(Storage):
 
     def __init__(self, count, width=1):
         self.shape, self.dtype = (width,), np.dtype(np.float64)
-        step = max(base.BLOCK, -(-count // base.MOST_BLOCKS))
+        step = max(base.BLOCK_ROWS, -(-count // base.MOST_BLOCKS))
         self.bounds = np.append(np.arange(0, count, step), count)
 
     def take(self, index):

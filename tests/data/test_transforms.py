@@ -6,7 +6,7 @@ from refusals import refused
 from variate.config.recipe import Schema
 from variate.data.arrays import from_arrays
 from variate.data.source import Source
-from variate.data.transforms import ROWS, DrawBits, binarized, draw_bits, with_bits
+from variate.data.transforms import ROWS_STREAM, DrawBits, binarized, draw_bits, with_bits
 from variate.errors import Option
 
 DRAWS, STANDARD_ERRORS = 40_000, 4.5
@@ -72,7 +72,7 @@ def test_bits_depend_on_the_seed_and_the_place_alone():
 def test_bits_drawn_once_are_not_drawn_again():
     bits = Schema("binary", (4,), levels=256)
     grey = from_arrays(np.full((6, 4), 255, np.uint8)).replace(schema=bits, transforms=(DrawBits(256),))
-    drawn = with_bits(grey, bits, 0, ROWS)
+    drawn = with_bits(grey, bits, 0, ROWS_STREAM)
     assert (drawn.transforms, drawn.x.all().min()) == ((), 1)
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from variate.config.recipe import Schema
-from variate.data.storage.base import MOST_ROWS, SAMPLE_BYTES, Index, Storage, spread
+from variate.data.storage.base import MOST_ROWS, SAMPLE_BYTES, Index, Storage, evenly_spaced
 from variate.data.storage.in_memory import InMemory
 from variate.data.storage.without import without
 from variate.errors import InputError
@@ -91,8 +91,9 @@ class Dataset:
         """All rows in one batch; it shares memory with rows that are in memory, so it is not to be written to."""
         return self._batch(lambda storage: storage.all(), np.arange(len(self)))
 
-    def batches(self, size: int) -> "Iterator[Batch]":
-        """The rows in order, at most `size` at a time."""
+    def batches(self, size: int | None = None) -> "Iterator[Batch]":
+        """The rows in order, at most `size` at a time; by default as many as take `SAMPLE_BYTES` bytes."""
+        size = size or self.x.limit(SAMPLE_BYTES)
         for start in range(0, len(self), size):
             yield self.take(np.arange(start, min(start + size, len(self))))
 
@@ -107,7 +108,7 @@ class Dataset:
             return self
         limit = len(self) if self.in_memory else self.x.limit(SAMPLE_BYTES)
         most = min(MOST_ROWS if most is None else most, limit)
-        return self.select(np.random.default_rng(0).permutation(spread(len(self), most)))
+        return self.select(np.random.default_rng(0).permutation(evenly_spaced(len(self), most)))
 
     def select(self, index: Index) -> "Dataset":
         """The rows with these numbers, in this order, in memory."""

@@ -13,8 +13,8 @@ import numpy as np
 from variate.config.recipe import DataOptions
 from variate.data.dataset import Dataset, Splits
 from variate.data.source import Source
-from variate.data.storage.base import HELD_OUT_BYTES, SAMPLE_BYTES, Storage, spread
-from variate.data.transforms import ROWS, TEST, DrawBits, binarized, bits_schema, with_bits
+from variate.data.storage.base import HELD_OUT_BYTES, SAMPLE_BYTES, Storage, evenly_spaced
+from variate.data.transforms import ROWS_STREAM, TEST_STREAM, DrawBits, binarized, bits_schema, with_bits
 from variate.errors import InputError, Option, Sentence
 
 FINGERPRINT_ROWS = 1024
@@ -85,8 +85,8 @@ def _split_on_disk(source: Source, options: DataOptions) -> Splits:
     validation, test = (data.select(np.sort(part)) for part in np.split(chosen, sizes[:1]))
     test = test if source.test is None else source.test
     if redraw:
-        validation = with_bits(validation, data.schema, options.split_seed, ROWS)
-        test = with_bits(test, data.schema, options.split_seed, TEST)
+        validation = with_bits(validation, data.schema, options.split_seed, ROWS_STREAM)
+        test = with_bits(test, data.schema, options.split_seed, TEST_STREAM)
     return _parts(data.without(np.sort(chosen)), validation, test, fingerprint(source))
 
 
@@ -143,8 +143,8 @@ def held_out_rows(source: Source, seed: int) -> Dataset:
     """
     if source.in_memory:
         return source.all_rows()
-    rows = source.dataset.select(spread(len(source.dataset), source.x.limit(HELD_OUT_BYTES)))
-    return with_bits(rows, rows.schema, seed, ROWS) if rows.transforms else rows
+    rows = source.dataset.select(evenly_spaced(len(source.dataset), source.x.limit(HELD_OUT_BYTES)))
+    return with_bits(rows, rows.schema, seed, ROWS_STREAM) if rows.transforms else rows
 
 
 def fingerprint(source: Source) -> str:
@@ -171,6 +171,6 @@ def fingerprint(source: Source) -> str:
 
 def _some_rows(storage: Storage) -> Iterator[np.ndarray]:
     """The rows that are hashed, in pieces of bounded size."""
-    index = spread(len(storage), FINGERPRINT_ROWS)
+    index = evenly_spaced(len(storage), FINGERPRINT_ROWS)
     for piece in np.array_split(index, -(-len(index) // storage.limit(SAMPLE_BYTES))):
         yield storage.take(piece)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from variate.data.batch import Batch
     from variate.runtime.random import Key
 
-ROWS, TEST = 1, 2
+ROWS_STREAM, TEST_STREAM = 1, 2
 """Streams of the seed: the bits of the rows and of an official test set (or held-out rows) are independent."""
 
 
@@ -82,7 +82,7 @@ def with_bits(grey: Dataset, schema: Schema, seed: int, stream: int) -> Dataset:
         grey: Grey levels, with any schema or transform.
         schema: What a row is once its bits are drawn; its `levels` are the number of grey levels.
         seed: The same seed gives the same bits.
-        stream: `ROWS` or `TEST`: rows with different streams get independent bits.
+        stream: `ROWS_STREAM` or `TEST_STREAM`: rows with different streams get independent bits.
     """
     bits = draw_bits(grey.x.all(), schema.levels, np.random.default_rng([seed, stream]))
     others = tuple(step for step in grey.transforms if not isinstance(step, DrawBits))
@@ -103,8 +103,8 @@ def binarized(source: Source, seed: int) -> Source:
         InputError: If the rows are not pixels.
     """
     schema = bits_schema(source.schema, source.name)
-    data = with_bits(source.dataset, schema, seed, ROWS)
-    test = None if source.test is None else with_bits(source.test, schema, seed, TEST)
+    data = with_bits(source.dataset, schema, seed, ROWS_STREAM)
+    test = None if source.test is None else with_bits(source.test, schema, seed, TEST_STREAM)
     return Source(data, test, source.sizes)
 
 

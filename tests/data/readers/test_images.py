@@ -62,9 +62,9 @@ def test_mode_is_the_narrowest_that_loses_nothing(tmp_path, arrays, expected):
 def test_threads_decode_the_same(tmp_path, monkeypatch):
     save(tmp_path, RGB)
     alone = read(tmp_path).x.all()
-    monkeypatch.setattr("variate.data.readers.images.LARGE", 1)
+    monkeypatch.setattr("variate.data.readers.images.LARGE_IMAGE", 1)
     np.testing.assert_array_equal(read(tmp_path).x.all(), alone)
-    assert pictures.LARGE > 8 * 6  # so that the two really went two ways
+    assert pictures.LARGE_IMAGE > 8 * 6  # so that the two really went two ways
 
 
 def test_zip_is_read_as_its_folder(tmp_path):

@@ -25,7 +25,7 @@ def test_rows_of_files_in_any_order(tmp_path, cast):
 
 @pytest.mark.parametrize(("rows", "blocks"), [(10, 1), (16, 1), (17, 2), (300, 8)])
 def test_blocks_are_longer_where_there_would_be_too_many(rows, blocks, monkeypatch):
-    monkeypatch.setattr(mapped, "BLOCK", 16)
+    monkeypatch.setattr(mapped, "BLOCK_ROWS", 16)
     monkeypatch.setattr(mapped, "MOST_BLOCKS", 8)
     bounds = MappedArrays(Stacked([np.zeros((rows, 2))])).bounds
     assert (bounds[0], bounds[-1], len(bounds) - 1) == (0, rows, blocks)

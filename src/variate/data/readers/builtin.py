@@ -34,7 +34,7 @@ LARGEST_DOWNLOAD = 2**25
 """Bytes; the larger of the two files has 26 million."""
 PREFIXES = (sys.prefix, "/usr/local", "/usr")
 """Where packages put data sets: in share/datasets below one of these."""
-TIMEOUT = 30
+DOWNLOAD_TIMEOUT = 30
 """Seconds without an answer from the server."""
 
 
@@ -112,7 +112,7 @@ def download() -> tuple[np.ndarray, np.ndarray]:
 
 def _fetch(name: str, pin: str, folder: Path) -> np.ndarray:
     """Downloads one file; it gets its name in the folder only when it is complete and checked."""
-    with urllib.request.urlopen(UPSTREAM + name, timeout=TIMEOUT) as answer:
+    with urllib.request.urlopen(UPSTREAM + name, timeout=DOWNLOAD_TIMEOUT) as answer:
         data = answer.read(LARGEST_DOWNLOAD)
     with tempfile.TemporaryDirectory(dir=folder) as temporary:
         file = Path(temporary) / name

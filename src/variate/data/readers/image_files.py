@@ -22,14 +22,14 @@ from PIL import Image, ImageFile, UnidentifiedImageError
 
 from variate.data.readers.image_listing import ImageEntry
 
-LARGE = 128 * 128
+LARGE_IMAGE = 128 * 128
 """Pixels per image from which threads are faster: decoding releases the interpreter's lock, the Python around it does
 not."""
 Colors = Literal["L", "RGB", "RGBA"]
 Size = tuple[int, int]
 """Height and width."""
 
-CHANNELS: dict[Colors, int] = {"L": 1, "RGB": 3, "RGBA": 4}
+MODE_CHANNELS: dict[Colors, int] = {"L": 1, "RGB": 3, "RGBA": 4}
 GREY_MODES = ("1", "L", "LA", "La", "I;16", "I;16L", "I;16B", "I;16N")
 DEEP_MODES = ("I", "F")
 """Modes of 32 bits."""
@@ -93,8 +93,8 @@ class ReadableImage(NamedTuple):
     header: ImageHeader
 
 
-T = TypeVar("T")
-R = TypeVar("R")
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 
 @contextmanager
@@ -106,7 +106,7 @@ def quiet_decoders() -> Iterator[None]:
         yield
 
 
-def map_images(function: Callable[[T], R], items: Sequence[T], threads: bool) -> list[R]:
+def map_images(function: Callable[[Item], Result], items: Sequence[Item], threads: bool) -> list[Result]:
     """The function of each item, in order."""
     if not threads:
         return list(map(function, items))

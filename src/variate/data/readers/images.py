@@ -20,8 +20,8 @@ from variate.config.recipe import DataOptions, Schema
 from variate.data.dataset import Dataset
 from variate.data.readers.array_sources import conform
 from variate.data.readers.image_files import (
-    CHANNELS,
-    LARGE,
+    LARGE_IMAGE,
+    MODE_CHANNELS,
     BrokenImage,
     Colors,
     PixelFacts,
@@ -76,13 +76,13 @@ def read_images(found: ImageListing, name: str, options: DataOptions, schema: Sc
         readable, broken = _read_headers(found.entries, name)
         mode = _mode_to_decode(readable, name, options, schema)
         size = _target_size(readable, name, options, schema)
-        memory.require(len(readable) * CHANNELS[mode] * size[0] * size[1], name)
+        memory.require(len(readable) * MODE_CHANNELS[mode] * size[0] * size[1], name)
         values, facts, readable, late = _decode(readable, mode, size, name)
     kept = _mode_to_keep(facts, mode, name, options, schema)
     if kept != mode:
-        values = np.ascontiguousarray(values[:, : CHANNELS[kept]])
+        values = np.ascontiguousarray(values[:, : MODE_CHANNELS[kept]])
     notes = (*_omissions(found, broken + late), *_conversions(readable, size, options, facts))
-    pixels = Schema("pixels", (CHANNELS[kept], *size), levels=256)
+    pixels = Schema("pixels", (MODE_CHANNELS[kept], *size), levels=256)
     return _as_kind(Source(Dataset(InMemory(values), pixels, name=name, notes=notes)), options, schema)
 
 
@@ -178,14 +178,14 @@ def _mode_to_decode(
             raise InputError("mode", f"{wanted}, which the model takes", options.mode, remedy)
         return options.mode
     modes: set[Colors] = {file.header.colors for file in readable} | ({wanted} if wanted else set())
-    return max(modes, key=CHANNELS.__getitem__)
+    return max(modes, key=MODE_CHANNELS.__getitem__)
 
 
 def _model_mode(schema: Schema | None, name: str) -> Colors | None:
     """The mode with a model's number of channels."""
     if schema is None:
         return None
-    modes = [mode for mode, channels in CHANNELS.items() if schema.is_image and channels == schema.shape[0]]
+    modes = [mode for mode, channels in MODE_CHANNELS.items() if schema.is_image and channels == schema.shape[0]]
     if not modes:
         expected = f"a row of the model, {sides(schema.shape)} ({schema.kind})"
         raise InputError(name, expected, "images", "give data like those that the model was trained on")
@@ -196,8 +196,8 @@ def _decode(
     readable: Sequence[ReadableImage], mode: Colors, size: Size, name: str
 ) -> tuple[np.ndarray, list[PixelFacts], list[ReadableImage], list[BrokenImage]]:
     """Decodes every file into its row; files that turn out to be broken are left out."""
-    values = np.empty((len(readable), CHANNELS[mode], *size), np.uint8)
-    large = max(math.prod(file.header.size) for file in readable) >= LARGE
+    values = np.empty((len(readable), MODE_CHANNELS[mode], *size), np.uint8)
+    large = max(math.prod(file.header.size) for file in readable) >= LARGE_IMAGE
     tasks = list(enumerate(readable))
     results = map_images(lambda task: decode_into(values[task[0]], task[1], mode), tasks, threads=large)
     broken = [result for result in results if isinstance(result, BrokenImage)]
@@ -221,7 +221,7 @@ def _mode_to_keep(
         return mode
     narrowest: Colors = "RGBA" if any(f.alpha for f in facts) else "RGB" if any(f.color for f in facts) else "L"
     wanted = _model_mode(schema, name) or narrowest
-    if CHANNELS[narrowest] > CHANNELS[wanted]:
+    if MODE_CHANNELS[narrowest] > MODE_CHANNELS[wanted]:
         remedy = Sentence("convert them with ", Option("mode", wanted))
         raise InputError(name, f"{wanted} images, which the model takes", f"{narrowest} images", remedy)
     return wanted

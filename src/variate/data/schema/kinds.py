@@ -79,7 +79,7 @@ def tell_kind(values: Numbers, image: bool) -> Kind:
         return "pixels"
     if image and (is_levels(values) or is_scaled(values)):
         return "pixels"
-    return "counts" if values.dtype.kind in "ui" and is_count(values) else "real"
+    return "counts" if values.dtype.kind in "ui" and is_natural(values) else "real"
 
 
 class Cast(NamedTuple):
@@ -140,7 +140,7 @@ def _to_pixels(values: Numbers) -> Cast | None:
 
 def _to_counts(values: Numbers) -> Cast | None:
     """int32, or int64 where int32 is too small."""
-    if not is_count(values) or values.max() > np.iinfo(np.int64).max:
+    if not is_natural(values) or values.max() > np.iinfo(np.int64).max:
         return None
     return Cast(np.dtype(np.int32 if values.max() <= np.iinfo(np.int32).max else np.int64))
 
@@ -176,14 +176,14 @@ def is_whole(values: Numbers) -> bool:
     return values.dtype.kind in "bui" or every(values, lambda v: v == np.rint(v))
 
 
-def is_count(values: Numbers) -> bool:
-    """Whether there are only whole numbers from 0."""
+def is_natural(values: Numbers) -> bool:
+    """Whether there are only natural numbers 0, 1, 2, ..."""
     return bool(values.min() >= 0) and is_whole(values)
 
 
 def is_levels(values: Numbers) -> bool:
     """Whether there are only whole numbers 0 .. 255."""
-    return values.dtype == np.uint8 or (bool(values.max() <= WHITE) and is_count(values))
+    return values.dtype == np.uint8 or (bool(values.max() <= WHITE) and is_natural(values))
 
 
 def is_scaled(values: Numbers) -> bool:

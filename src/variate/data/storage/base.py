@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 import numpy as np
 from jaxtyping import Int, Shaped
 
-BLOCK, MOST_BLOCKS = 256, 2**20
+BLOCK_ROWS, MOST_BLOCKS = 256, 2**20
 """Rows per block of an array; more where there would be more blocks than that."""
 POOL = 64
 """Blocks whose rows are mixed; a power of two, so that as many readers can share them."""
@@ -56,7 +56,7 @@ class Storage(ABC):
         return max(1, min(MOST_ROWS, size // (math.prod(self.shape) * self.dtype.itemsize)))
 
 
-def spread(total: int, most: int) -> Index:
+def evenly_spaced(total: int, most: int) -> Index:
     """At most `most` of the numbers below `total`, spread evenly."""
     count = min(total, most)
     return np.arange(count) * total // count

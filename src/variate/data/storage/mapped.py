@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Shaped
 
 from variate.data.schema.kinds import Cast
-from variate.data.storage.base import BLOCK, MOST_BLOCKS, Index, Storage
+from variate.data.storage.base import BLOCK_ROWS, MOST_BLOCKS, Index, Storage
 from variate.data.storage.stacked import Stacked
 
 
@@ -21,7 +21,7 @@ class MappedArrays(Storage):
     def __init__(self, values: Stacked, cast: Cast | None = None) -> None:
         self.values, self.cast = values, cast or Cast(values.dtype)
         self.shape, self.dtype = values.shape[1:], self.cast.dtype
-        step = max(BLOCK, math.ceil(len(values) / MOST_BLOCKS))
+        step = max(BLOCK_ROWS, math.ceil(len(values) / MOST_BLOCKS))
         self.bounds = np.append(np.arange(0, len(values), step), len(values))
 
     def take(self, index: Index) -> Shaped[np.ndarray, "B *event"]:

@@ -14,7 +14,7 @@ from jaxtyping import Float64
 from variate.config.recipe import Column
 from variate.data.schema.arrow_columns import raw_columns
 from variate.data.schema.columns import column_values
-from variate.data.storage.base import BLOCK, POOL, Index, Storage
+from variate.data.storage.base import BLOCK_ROWS, POOL, Index, Storage
 from variate.data.storage.row_groups import RowGroups
 from variate.data.storage.stacked import grouped
 
@@ -62,9 +62,9 @@ class ParquetRows(Storage):
 
 
 def merged_blocks(bounds: np.ndarray) -> np.ndarray:
-    """The bounds of the row groups without those that would make a block of fewer than `BLOCK` rows."""
+    """The bounds of the row groups without those that would make a block of fewer than `BLOCK_ROWS` rows."""
     kept = [int(bounds[0])]
     for bound in bounds[1:-1].tolist():
-        if bound - kept[-1] >= BLOCK and bounds[-1] - bound >= BLOCK:
+        if bound - kept[-1] >= BLOCK_ROWS and bounds[-1] - bound >= BLOCK_ROWS:
             kept.append(bound)
     return np.array([*kept, int(bounds[-1])])
