@@ -29,7 +29,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 import variate
-from variate.data import Rows, Splits, describe
+from variate.data.dataset import Splits
+from variate.data.describe import describe
+from variate.data.source import Source
 from variate.evaluation.diagnostics.latents import active_units
 
 EPOCHS, SHORT_EPOCHS, SHORT_ROWS = 3280, 30, 1000
@@ -82,14 +84,14 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     return asked
 
 
-def read(train: Path, test: Path | None) -> Rows:
+def read(train: Path, test: Path | None) -> Source:
     """Training images with the test images as official test set."""
     beside = train.with_name(train.name.removesuffix(".gz").replace("train", "t10k"))
     test = test or (beside if beside.exists() else beside.with_name(f"{beside.name}.gz"))
     rows, held_out = variate.read(str(train)), variate.read(str(test))
     if train == test or rows.schema != held_out.schema:
         sys.exit(f"error: {test} does not hold test images for {train}: give the two files")
-    return dataclasses.replace(rows, test=held_out.values)
+    return dataclasses.replace(rows, test=held_out.dataset)
 
 
 def trained(data: Splits, options: variate.TrainingOptions, out: Path | None) -> variate.VAE:
@@ -98,20 +100,19 @@ def trained(data: Splits, options: variate.TrainingOptions, out: Path | None) ->
     resume = out is not None and (out / "checkpoint").is_dir()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", variate.VariateWarning)  # of collapsed latents: the table counts them
-        levels = data.schema.levels if data.redraw else 0
-        variate.fit(vae, data.train, options=options, levels=levels, run=out, resume=resume, progress=True)
+        variate.fit(vae, data.train, options=options, run=out, resume=resume, show_progress=True)
     return vae
 
 
 def measured(vae: variate.VAE, data: Splits, options: variate.TrainingOptions, rows: int | None) -> list[list[str]]:
     """Lines of the table: what, here, in the paper."""
     found = variate.log_evidence(vae, data.test, DRAWS, num_rows=rows, seed=options.seed, show_progress=True)
-    bound = variate.evaluate(vae, data.test[found.which.numpy()], seed=options.seed)
-    active = active_units(vae, vae.rows(data.test))
+    bound = variate.evaluate(vae, data.test.select(found.which.numpy()), seed=options.seed)
+    active = active_units(vae, data.test)
     paper = PAPER.get((options.bound, options.samples))
     nll = f"{-found.estimate.value:.2f} ± {found.estimate.stderr:.2f}"
     return [
-        [f"-log p(x), {DRAWS} draws a row, nats", nll, f"{paper.nll:.2f}" if paper else ""],
+        [f"-log p(x), {DRAWS} draws per row, nats", nll, f"{paper.nll:.2f}" if paper else ""],
         ["  rows", f"{len(found.khat):,}", f"{10_000:,}"],
         ["  rows with k-hat above 0.7", f"{(found.khat > UNRELIABLE).double().mean():.1%}", ""],
         ["-ELBO, nats", f"{-bound.elbo.value:.2f} ± {bound.elbo.stderr:.2f}", ""],

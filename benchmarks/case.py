@@ -19,10 +19,10 @@ class Case:
 
     Attributes:
         network: relu layers of one width, or variate's residual convolutional pair.
-        width: Units a hidden layer, or channels of the finest map.
-        depth: Hidden layers, or blocks a stage.
+        width: Units per hidden layer, or channels of the finest map.
+        depth: Hidden layers, or blocks per stage.
         latent: Latent dimensions.
-        batch_size: Rows a step.
+        batch_size: Rows per step.
         precision: Of the networks' products.
         device: cpu or cuda.
         threads: CPU threads.
@@ -70,10 +70,10 @@ def grey() -> tuple[np.ndarray, np.ndarray]:
     """Fashion-MNIST's training and test images as they are, (N, 1, 28, 28)."""
     import variate
 
-    rows = variate.read("fashion-mnist")
-    if rows.test is None:
+    source = variate.read("fashion-mnist")
+    if source.test is None:
         raise AssertionError("fashion-mnist has an official test set")
-    return rows.values, rows.test
+    return source.dataset.x.all(), source.test.x.all()
 
 
 def bits(case: Case, part: Literal["train", "test"] = "train") -> np.ndarray:

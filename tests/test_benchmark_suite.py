@@ -294,7 +294,7 @@ def test_the_networks_of_all_sides_have_the_parameters_of_variates():
 def test_the_floor_counts_every_product_of_a_step_once(case):
     torch.set_default_dtype(torch.float32)
     vae = variate.build(bits(case), model_options(case))
-    forward = multiplications(vae, vae.rows(bits(case)[:1]))
+    forward = multiplications(vae, vae.dataset(bits(case)[:1]))
     first = 784 * case.width if case.network == "mlp" else 14 * 14 * 9 * case.width  # its input gradient is not needed
     found = floor_side.products(case)
     assert sum(p.flops for p in found) == 2 * case.batch_size * (3 * forward - first)

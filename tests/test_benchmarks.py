@@ -58,9 +58,9 @@ def test_burda_prints_what_the_api_measures_of_a_model_trained_as_in_the_paper(b
     data = variate.split(variate.read(str(images)), options)
     assert len(data.train) == 298
     found = variate.log_evidence(vae, data.test, 200, num_rows=12, seed=3)
-    bound = variate.evaluate(vae, data.test[found.which.numpy()], seed=3)
+    bound = variate.evaluate(vae, data.test.select(found.which.numpy()), seed=3)
     mean, error = found.estimate
-    assert shown["-log p(x), 200 draws a row, nats"] == (f"{-mean:.2f} ± {error:.2f}", "86.76")
+    assert shown["-log p(x), 200 draws per row, nats"] == (f"{-mean:.2f} ± {error:.2f}", "86.76")
     assert shown["-ELBO, nats"][0] == f"{-bound.elbo.value:.2f} ± {bound.elbo.stderr:.2f}"
     assert shown["rows"] == ("12", "10,000")
     means = vae.embed(data.test).mean.numpy()
@@ -93,7 +93,7 @@ def test_burda_keeps_the_last_weights_and_goes_on_from_there(burda, images, caps
 def test_burda_compares_with_the_paper_what_is_in_it(burda, images, capsys, samples, nll):
     burda.main([str(images / TRAIN), "--epochs", "1", "--bound", "iwae", "--samples", samples, "--rows", "2"])
     shown = table(capsys.readouterr().out)
-    assert shown["-log p(x), 200 draws a row, nats"][1] == nll
+    assert shown["-log p(x), 200 draws per row, nats"][1] == nll
     assert shown["active latents of 50"][1] == ""
 
 

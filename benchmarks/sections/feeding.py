@@ -1,4 +1,4 @@
-"""Batches alone: rows a second out of memory, out of a memory-mapped array, and out of a Parquet file."""
+"""Batches alone: rows per second out of memory, out of a memory-mapped array, and out of a Parquet file."""
 
 import tempfile
 import time
@@ -13,9 +13,9 @@ from pyarrow import parquet
 import variate
 from benchmarks.measure import alternate, inverse, spread
 from benchmarks.settings import Settings, Table, say
-from variate.data import Stream
-from variate.training.feed import Feed
-from variate.training.streamed import StreamedFeed
+from variate.likelihoods import Gaussian
+from variate.runtime.distributed import Processes
+from variate.training.batches import Batches, ResidentBatches, StreamedBatches
 
 ROWS, QUICK_ROWS = 400_000, 4_000
 PIXELS, COLUMNS = 784, 20
@@ -39,12 +39,12 @@ def measure(settings: Settings) -> Iterator[Table]:
         what, source = name.split(" out of ")
         speed = inverse(spread(values), BATCH)
         table.rows.append({"rows": what, "out of": source, "rows/s": speed, "MB/s": speed.median * sizes[name] / 1e6})
-    table.notes.append("an epoch a turn, in the order of training; files just written, so in the system's cache")
+    table.notes.append("an epoch per turn, in the order of training; files just written, so in the system's cache")
     yield table
 
 
-def made(folder: Path, rows: int) -> tuple[dict[str, Feed], dict[str, int]]:
-    """The feeds by name, and bytes a row of what each gives."""
+def made(folder: Path, rows: int) -> tuple[dict[str, Batches], dict[str, int]]:
+    """The feeds by name, and bytes per row of what each gives."""
     rng = np.random.default_rng(0)
     pixels = rng.integers(0, 256, (rows, PIXELS), dtype=np.uint8)
     np.save(folder / "pixels.npy", pixels)
@@ -52,20 +52,21 @@ def made(folder: Path, rows: int) -> tuple[dict[str, Feed], dict[str, int]]:
     columns = {f"c{i}": numbers[:, i] for i in range(COLUMNS)}
     parquet.write_table(pa.table(columns), folder / "table.parquet", row_group_size=10_000)
     names = {"images of 784 bytes": "pixels.npy", "20 real columns": "table.parquet"}
-    feeds: dict[str, Feed] = {"images of 784 bytes out of memory": Feed(torch.from_numpy(pixels), BATCH, 0)}
+    cpu, alone = torch.device("cpu"), Processes()
+    resident = ResidentBatches(variate.from_arrays(pixels), BATCH, 0, alone, cpu)
+    feeds: dict[str, Batches] = {"images of 784 bytes out of memory": resident}
     sizes = {"images of 784 bytes out of memory": PIXELS}
     for what, file in names.items():
         train = variate.split(variate.read(str(folder / file), variate.DataOptions(stream="on"))).train
-        if not isinstance(train, Stream):
-            raise AssertionError("what is read with stream='on' is a stream")
         name = f"{what} out of {Path(file).suffix}"
-        feeds[name] = StreamedFeed(train, torch.empty(0), BATCH, 0, torch.from_numpy)
-        sizes[name] = train.dtype.itemsize * int(np.prod(train.shape))
+        feeds[name] = StreamedBatches(train, BATCH, 0, alone, cpu, Gaussian(train.shape))
+        feeds[name].check = None
+        sizes[name] = train.x.dtype.itemsize * int(np.prod(train.shape))
     return feeds, sizes
 
 
-def turn(feed: Feed, steps: int) -> Callable[[], float]:
-    """Seconds a batch, of so many batches."""
+def turn(feed: Batches, steps: int) -> Callable[[], float]:
+    """Seconds per batch, of so many batches."""
     done = 0
 
     def run() -> float:

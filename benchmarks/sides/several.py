@@ -7,20 +7,20 @@ import json
 import sys
 
 from benchmarks.sides.variate_side import Side
-from variate.runtime import distributed as ranks
+from variate.runtime import distributed
 
 WARM_UP = 5
 
 
 def main(case: str, steps: str) -> None:
     """Sets up, warms up, takes the steps."""
-    ranks.join()
+    processes = distributed.join()
     side = Side()
     side.setup(json.loads(case), options={"compile": "off"})
     side.run(WARM_UP)
-    ranks.gathered(None)  # all begin together
+    processes.gather(None)  # all begin together
     taken = side.run(int(steps))
-    if ranks.leads():
+    if processes.is_main:
         print(json.dumps(taken))
 
 

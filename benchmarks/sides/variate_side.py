@@ -1,6 +1,5 @@
 """variate: the engine of `fit` as a user gets it, its importance-weighted bound, and whole runs of `fit`."""
 
-import contextlib
 import copy
 import resource
 import time
@@ -14,12 +13,14 @@ import variate
 from benchmarks.case import Case, bits
 from benchmarks.sides.networks import count, prepare, set_linear, timed
 from variate.config.recipe import ModelOptions, TrainingOptions
+from variate.data.dataset import Dataset
 from variate.objectives import elbo
-from variate.runtime.device import keeping_heap
+from variate.runtime import distributed
+from variate.runtime.distributed import Processes
+from variate.runtime.random import Key, generator
 from variate.statistics import bits_per_dim
-from variate.training import job as variate_job
-from variate.training.state import State
-from variate.training.step import Loss, Step
+from variate.training.setup import prepare as prepare_job
+from variate.training.trainer import Loss, Trainer
 
 SAME_WORK = {"clip": 0.0, "ema": 0.0, "schedule": "constant", "lr_warmup": 0.0}
 """Options with which a step does what everyone's does: no clipping, no average of the weights."""
@@ -38,7 +39,6 @@ class Side:
     """variate."""
 
     def __init__(self) -> None:
-        self.heap = contextlib.ExitStack()
         self.scored: variate.VAE | None = None
 
     def setup(
@@ -81,35 +81,29 @@ class Side:
             "note": ", ".join(f"{name} {value}" for name, value in chosen.items()),
         }
 
-    def begin(self, vae: variate.VAE, options: TrainingOptions, given: dict[str, Any], levels: int = 0) -> None:
+    def begin(self, vae: variate.VAE, options: TrainingOptions, given: dict[str, Any]) -> None:
         """Makes the engine, as `fit` does."""
         start = time.perf_counter()
-        job = variate_job.prepare(vae, self.rows, None, options, given, levels)
+        processes = distributed.join()
+        job = prepare_job(vae, self.rows, None, options, given, processes)
         self.options, self.steps = job.options, job.steps
         torch.set_num_threads(job.options.threads or torch.get_num_threads())
-        self.heap.close()
-        self.heap.enter_context(keeping_heap())
-        vae.train()
-        self.state = State(vae, job.options)
-        self.step = Step(self.state, variate_job.feed_of(vae, job), job.options, job.steps, levels)
+        self.trainer = Trainer(vae, job, processes)
         self.seconds_to_prepare = time.perf_counter() - start
 
     def _steps(self, steps: int) -> None:
         for _ in range(steps):
-            self.step()
+            self.trainer.step()
 
     def run(self, steps: int) -> dict[str, float]:
         """Seconds that so many steps take."""
         return {"seconds": timed(lambda: self._steps(steps), self.case.device), "steps": steps}
 
     def score(self) -> float:
-        """Mean ELBO of the test rows under the weights that `fit` would keep, in nats, one draw a row."""
-        average = copy.deepcopy(self.state.average).eval()
+        """Mean ELBO of the test rows under the weights that `fit` would keep, in nats, one draw per row."""
+        average = copy.deepcopy(self.trainer.state.average).eval()
         average.set_precision(None)
-        torch.manual_seed(0)
-        with torch.no_grad():
-            parts = [elbo(average, batch).elbo.double().sum() for batch in torch.as_tensor(self._test()).split(1000)]
-        return float(torch.stack(parts).sum()) / len(self._test())
+        return float(elbo(average, self._test(), batch_size=1000).elbo.double().mean())
 
     def _test(self) -> np.ndarray:
         return bits(self.case, "test")
@@ -119,23 +113,23 @@ class Side:
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
 
     def check(self, file: str) -> dict[str, float]:
-        """The loss of given weights and rows in nats a row, the inputs not standardised and no mean's logit added."""
+        """The loss of given weights and rows in nats per row, the inputs not standardised and no mean's logit added."""
         given = dict(np.load(file))
         vae = variate.build(self.rows, model_options(self.case)).to(self.case.device)
         set_linear(vae.encoder.network, given, "encoder")
         set_linear(vae.decoder.network, given, "decoder")
         vae.encoder.inputs.offset.zero_()
         vae.encoder.inputs.unit.fill_(1)
-        vae.decoder.likelihood.mean_logit.zero_()
+        vae.likelihood.mean_logit.zero_()
         with torch.no_grad():
             bias = [m for m in vae.encoder.network.modules() if isinstance(m, torch.nn.Linear)][-1]
             bias.weight[self.case.latent :] /= 2  # it says log sigma where the others say log sigma^2
             bias.bias[self.case.latent :] /= 2
         self.scored = vae
-        loss = Loss(vae.train(), TrainingOptions(), 0)
-        torch.manual_seed(int(given["seed"]))
+        loss = Loss(vae.train(), TrainingOptions(), Processes())
         rows = torch.from_numpy(given["rows"]).reshape(-1, *vae.event_shape)
-        value, _ = loss(rows, torch.ones(()))
+        noise = vae.posterior_noise(Key(generator(int(given["seed"])), len(rows)), 1, len(rows))
+        value, _ = loss(variate.Batch(rows), noise, torch.ones(()))
         value.backward()
         gradient = bias.weight.grad[: self.case.latent]  # type: ignore[index]
         scale = loss.dimensions
@@ -163,16 +157,20 @@ class Side:
         held_out = self._read_grey(case)
         return self._fit(model, {"device": self.case.device} | options, *held_out)
 
-    def _read_grey(self, case: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
+    def _read_grey(self, case: dict[str, Any]) -> tuple[Dataset, Dataset]:
         """Validation and test rows as `variate train` takes them; `rows` are those of training."""
         self.case = Case(**case)
         prepare(self.case)
         parts = variate.split(variate.read("fashion-mnist"))
-        self.rows, validation, test = (part[: self.case.rows] for part in (parts.train, parts.validation, parts.test))
-        return validation, test
+        few = [
+            part if self.case.rows is None else part.select(np.arange(min(self.case.rows, len(part))))
+            for part in (parts.train, parts.validation, parts.test)
+        ]
+        self.rows = few[0]
+        return few[1], few[2]
 
     def _fit(
-        self, model: dict[str, Any], options: dict[str, Any], validation: np.ndarray, test: np.ndarray
+        self, model: dict[str, Any], options: dict[str, Any], validation: Dataset, test: Dataset
     ) -> dict[str, Any]:
         vae = variate.build(self.rows, ModelOptions(**model), seed=options.get("seed", 0))
         start = time.perf_counter()
@@ -191,11 +189,11 @@ class Side:
         }
 
     def _affordable(self, vae: variate.VAE, given: dict[str, Any], seconds: float, held_out: int) -> int:
-        """Epochs that end in so many seconds, from a trial: compilation, steps, and a validation an epoch."""
+        """Epochs that end in so many seconds, from a trial: compilation, steps, and a validation per epoch."""
         self.begin(vae, TrainingOptions(), given)
         first = self.seconds_to_prepare + timed(lambda: self._steps(2), self.case.device)
         trial = 10
         step = timed(lambda: self._steps(trial), self.case.device) / trial
-        batch = self.step.feed.batch_size
+        batch = self.trainer.batches.batch_size
         epoch = (len(self.rows) + held_out / 3) / batch * step
         return max(1, int((seconds - first) / epoch))
