@@ -1,4 +1,4 @@
-"""Arrays in memory as a dataset: layout and kind are told from the arrays, and gaps are masked."""
+"""Arrays in memory as a dataset: layout and kind are told from the observed values."""
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -38,34 +38,34 @@ def from_arrays(
     Raises:
         InputError: If layout, values or shapes cannot be used.
     """
-    observed = None if mask is None else laid_out(checked_mask(mask, np.shape(x), "mask"), "mask")
-    values, found, notes = told(laid_out(np.asarray(x), name), observed, schema, name)
+    observed = None if mask is None else laid_out(_checked_mask(mask, np.shape(x), "mask"), "mask")
+    values, found, notes = _typed(laid_out(np.asarray(x), name), observed, schema, name)
     data = Dataset(InMemory(np.ascontiguousarray(values)), found, _stored(observed), name=name, notes=notes)
     if context is None:
         if context_mask is not None:
             raise InputError("context", "an array, since context_mask is one", "None", "give the context too")
         return data
-    gaps = None if context_mask is None else checked_mask(context_mask, np.shape(context), "context_mask")
-    return data.replace(context=_stored(checked_context(np.asarray(context), gaps)), context_mask=_stored(gaps))
+    gaps = None if context_mask is None else _checked_mask(context_mask, np.shape(context), "context_mask")
+    return data.replace(context=_stored(_checked_context(np.asarray(context), gaps)), context_mask=_stored(gaps))
 
 
 def _stored(array: np.ndarray | None) -> InMemory | None:
     return None if array is None else InMemory(np.ascontiguousarray(array))
 
 
-def told(
+def _typed(
     values: np.ndarray, mask: np.ndarray | None, schema: Schema | None, name: str
 ) -> tuple[np.ndarray, Schema, tuple[str, ...]]:
-    """The rows in the type that suits them, their schema, and what to say about it.
+    """The rows in the type that suits their kind, their schema, and notes on it.
 
     Raises:
         InputError: If the observed values are not what the schema says.
     """
-    full = kinds.as_numbers(values if mask is None else filled(values, mask), name)
+    full = kinds.as_numbers(values if mask is None else _filled(values, mask), name)
     if schema is not None and values.shape[1:] != schema.shape:
         raise InputError(name, f"rows of {sides(schema.shape)}", f"rows of {sides(values.shape[1:])}")
     if schema is not None and schema.kind == "table":
-        cast, found = coded_rows(full, schema, name), schema
+        cast, found = _coded_rows(full, schema, name), schema
         notes: tuple[str, ...] = ()
     else:
         kind = kinds.tell_kind(full, image=full.ndim == 4) if schema is None else schema.kind
@@ -77,13 +77,13 @@ def told(
     return cast if mask is None else np.where(mask, cast, cast.dtype.type(0)), found, notes
 
 
-def filled(values: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """The values with those that are not observed replaced by an observed one of the same element, or else by 0."""
+def _filled(values: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """The values, with an observed value of the same element, or else 0, in place of those that are not observed."""
     first = np.take_along_axis(values, mask.argmax(axis=0)[None], axis=0)[0]
     return np.where(mask, values, np.where(mask.any(axis=0), first, values.dtype.type(0)))
 
 
-def checked_mask(mask: ArrayLike, shape: tuple[int, ...], argument: str) -> np.ndarray:
+def _checked_mask(mask: ArrayLike, shape: tuple[int, ...], argument: str) -> np.ndarray:
     """A mask that fits what it masks.
 
     Raises:
@@ -97,11 +97,11 @@ def checked_mask(mask: ArrayLike, shape: tuple[int, ...], argument: str) -> np.n
     return array
 
 
-def checked_context(context: np.ndarray, mask: np.ndarray | None) -> np.ndarray:
-    """A context of finite numbers, 0 where they are not observed.
+def _checked_context(context: np.ndarray, mask: np.ndarray | None) -> np.ndarray:
+    """A context of finite numbers, 0 where it is not observed.
 
     Raises:
-        InputError: If it holds other things than finite numbers.
+        InputError: If it holds anything but finite numbers.
     """
     kinds.require_numbers(context, "context")
     if mask is not None:
@@ -109,11 +109,11 @@ def checked_context(context: np.ndarray, mask: np.ndarray | None) -> np.ndarray:
     return kinds.as_numbers(context, "context")
 
 
-def coded_rows(values: np.ndarray, schema: Schema, name: str) -> np.ndarray:
-    """A table's rows, float64, if every number can be of its column.
+def _coded_rows(values: np.ndarray, schema: Schema, name: str) -> np.ndarray:
+    """The rows of a table as float64, if its columns can hold them.
 
     Raises:
-        InputError: If one cannot.
+        InputError: If a column cannot hold a value.
     """
     values = values.astype(np.float64, copy=False)
     for column, numbers in zip(schema.columns, values.T, strict=True):

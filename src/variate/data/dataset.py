@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from variate.config.recipe import Schema
 from variate.data.storage.base import MOST_ROWS, SAMPLE_BYTES, Index, Storage, evenly_spaced
@@ -19,6 +20,8 @@ from variate.data.storage.without import without
 from variate.errors import InputError
 
 if TYPE_CHECKING:
+    import torch
+
     from variate.data.batch import Batch
     from variate.data.transforms import Transform
 
@@ -42,7 +45,7 @@ class Dataset:
         notes: What was assumed, changed or left out when the data were read, one sentence each.
 
     Raises:
-        InputError: If the parts are not of the same number of rows, or a mask is not of the shape of what it masks.
+        InputError: If the parts have different numbers of rows, or a mask has another shape than what it masks.
     """
 
     x: Storage
@@ -79,7 +82,7 @@ class Dataset:
         return self.x.in_memory
 
     def storages(self) -> dict[str, Storage]:
-        """The storages that there are, by the name of their field (which is that of `Batch` too)."""
+        """The storages that are not None, by the name of their field, which is also that of `Batch`."""
         parts = {part: getattr(self, part) for part in ("x", "mask", "context", "context_mask", "weight")}
         return {part: storage for part, storage in parts.items() if storage is not None}
 
@@ -88,7 +91,7 @@ class Dataset:
         return self._batch(lambda storage: storage.take(index), index)
 
     def all(self) -> "Batch":
-        """All rows in one batch; it shares memory with rows that are in memory, so it is not to be written to."""
+        """All rows in one batch. It shares the memory of rows in memory, so it must not be changed in place."""
         return self._batch(lambda storage: storage.all(), np.arange(len(self)))
 
     def batches(self, size: int | None = None) -> "Iterator[Batch]":
@@ -98,11 +101,11 @@ class Dataset:
             yield self.take(np.arange(start, min(start + size, len(self))))
 
     def sample(self, most: int | None = None) -> "Dataset":
-        """Some of the rows, in memory: to set scalings from, or to draw pictures of.
+        """Some of the rows, in memory, for example to set scalings from.
 
-        Rows on disk are spread evenly over all of them and shuffled, so that the first of the sample are a sample too;
-        there are at most `MOST_ROWS` of them, of at most `SAMPLE_BYTES` bytes. Rows in memory are all given, in order,
-        unless `most` is less than their number.
+        The sample is spread evenly over the rows and shuffled, so that its first rows are a sample too. Of rows on disk
+        it has at most `MOST_ROWS` rows and `SAMPLE_BYTES` bytes. Rows in memory are all given, in their order, unless
+        there are more than `most`.
         """
         if self.in_memory and (most is None or most >= len(self)):
             return self
@@ -130,18 +133,26 @@ class Dataset:
         return self.replace(**{part: change(storage) for part, storage in self.storages().items()})
 
     def _batch(self, read: Callable[[Storage], np.ndarray], index: Index) -> "Batch":
-        import torch
-
         from variate.data.batch import Batch
 
-        parts = {part: _plain(read(storage), part in MASKS) for part, storage in self.storages().items()}
-        return Batch(**{part: torch.from_numpy(array) for part, array in parts.items()}, rows=torch.from_numpy(index))
+        parts = {
+            part: _tensor(read(storage), bool if part in MASKS else None) for part, storage in self.storages().items()
+        }
+        return Batch(**parts, rows=_tensor(index, np.int64))
 
 
-def _plain(array: np.ndarray, is_mask: bool) -> np.ndarray:
-    """An array as torch takes it without a warning: contiguous, writable, masks bool and other bits uint8."""
-    dtype = np.dtype(bool) if is_mask else np.dtype(np.uint8) if array.dtype == bool else array.dtype.newbyteorder("=")
-    return np.require(array, dtype, ["C", "W"])
+def _tensor(array: np.ndarray, dtype: DTypeLike | None) -> "torch.Tensor":
+    """A tensor of the array's memory if it is contiguous and writable, else of a copy; bits become uint8.
+
+    Args:
+        array: The array.
+        dtype: Type of the tensor; None keeps that of the array.
+    """
+    import torch
+
+    if dtype is None:
+        dtype = np.uint8 if array.dtype == bool else array.dtype.newbyteorder("=")
+    return torch.from_numpy(np.require(array, dtype, ["C", "W"]))
 
 
 @dataclass(frozen=True, eq=False)
@@ -149,7 +160,7 @@ class Splits:
     """Data split for training; no row is in two parts, and every part has at least one row.
 
     Attributes:
-        train: Rows that the weights are fitted to. With transforms where bits are redrawn: it then holds grey levels.
+        train: Rows that the weights are fitted to. Where their bits are redrawn, they are grey levels with a transform.
         validation: Rows that choose the best weights, in memory.
         test: Rows that training never sees, in memory.
         fingerprint: The first 12 hexadecimal digits of a SHA-256 over all rows before they were split: two runs on the

@@ -72,7 +72,7 @@ class Source:
             raise InputError(
                 self.name,
                 "bits",
-                "grey levels on disk, from which bits are only drawn where the rows are in memory",
+                "grey levels on disk, whose bits are drawn only if the rows are in memory",
                 "give bits, or fewer rows",
             )
         return self.dataset if self.test is None else concatenated(self.dataset, self.test)

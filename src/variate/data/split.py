@@ -18,21 +18,24 @@ from variate.data.transforms import ROWS_STREAM, TEST_STREAM, DrawBits, binarize
 from variate.errors import InputError, Option, Sentence
 
 FINGERPRINT_ROWS = 1024
-"""Rows on disk that are hashed."""
+"""Number of rows on disk that are hashed."""
 
 
 def split(data: Source | Dataset, options: DataOptions = DataOptions()) -> Splits:  # noqa: B008  frozen
     """Splits the rows; an official test set stays the test part, and only validation is split off.
 
-    With `options.binarize`, validation and test are bits drawn once. So is train, unless it is redrawn: it then holds
-    grey levels and has the transform `DrawBits`.
+    With `options.binarize`, validation and test are bits, drawn once. So is train if that is "fixed"; if it is
+    "dynamic", train holds grey levels and has the transform `DrawBits`. Other transforms stay with train.
 
     Args:
         data: What `read` gave, or a dataset.
         options: `validation`, `test`, `split_seed` and `binarize` are used.
 
+    Returns:
+        The parts, each with the masks, contexts and weights of its rows.
+
     Raises:
-        InputError: If a part would be empty, a fraction is none, or the rows cannot be binarized.
+        InputError: If a part would be empty, a fraction is not between 0 and 1, or the rows cannot be binarized.
     """
     source = data if isinstance(data, Source) else Source(data)
     transforms = tuple(step for step in source.dataset.transforms if not isinstance(step, DrawBits))
@@ -68,7 +71,7 @@ def _redrawn(grey: Dataset) -> Dataset:
 
 
 def _split_on_disk(source: Source, options: DataOptions) -> Splits:
-    """Splits rows on disk, in memory that does not grow with them beyond some 50 MB for the choice of rows."""
+    """Splits rows on disk. The choice of rows takes some 50 MB at most, however many there are."""
     redraw = options.binarize != "off"
     data = _redrawn(source.dataset) if redraw else source.dataset
     if options.binarize == "fixed":
@@ -139,7 +142,7 @@ def held_out_rows(source: Source, seed: int) -> Dataset:
 
     Args:
         source: What `read` gave.
-        seed: Of the bits.
+        seed: Seed of the bits.
     """
     if source.in_memory:
         return source.all_rows()
@@ -155,16 +158,12 @@ def fingerprint(source: Source) -> str:
     keeps the sizes. Of bits drawn once, it is over the bits.
     """
     digest = hashlib.sha256()
-    parts = [source.x, *([] if source.test is None else [source.test.x])]
-    parts += [storage for name, storage in source.dataset.storages().items() if name != "x"]
-    for storage in parts:
-        if storage.in_memory:
-            values = storage.all()
-            digest.update(f"{values.dtype.str}{values.shape}".encode())
-            digest.update(np.ascontiguousarray(values).data)
-        else:
-            digest.update(f"stream {storage.dtype.str}{(len(storage), *storage.shape)}{source.sizes}".encode())
-            for values in _some_rows(storage):
+    for dataset in (source.dataset, *(() if source.test is None else (source.test,))):
+        for name, storage in dataset.storages().items():
+            digest.update(b"" if name == "x" else name.encode())
+            shape = f"{storage.dtype.str}{(len(storage), *storage.shape)}"
+            digest.update((shape if storage.in_memory else f"stream {shape}{source.sizes}").encode())
+            for values in [storage.all()] if storage.in_memory else _some_rows(storage):
                 digest.update(np.ascontiguousarray(values).data)
     return digest.hexdigest()[:12]
 

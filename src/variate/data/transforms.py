@@ -1,10 +1,9 @@
-"""Transforms: what training does to each batch. And grey levels made bits, anew in each batch or once.
+"""Transforms of batches in training, and bits drawn from grey levels.
 
-A grey level v of L becomes 1 with probability v / (L - 1).
-
-`draw_bits` draws once: it compares v with u, uniform on {0, .., L-2}, so P(u < v) = v / (L - 1) exactly, in integers,
-and black stays 0 and white stays 1. The bits of a row depend on the seed and on its position in the source, and not on
-how the rows are split. `DrawBits` is the transform that draws anew in each batch.
+A bit is 1 with probability v / (L - 1), for a grey level v of L. The transform `DrawBits` draws anew in each batch.
+`draw_bits` draws once: it compares v with u, uniform on {0, .., L-2}, so that P(u < v) = v / (L - 1) exactly, in
+integers, and black stays 0 and white stays 1. These bits of a row depend on the seed and on its position in the source,
+and not on how the rows are split.
 """
 
 from dataclasses import dataclass
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
     from variate.runtime.random import Key
 
 ROWS_STREAM, TEST_STREAM = 1, 2
-"""Streams of the seed: the bits of the rows and of an official test set (or held-out rows) are independent."""
+"""Second part of the seed, so that the bits of rows and of test rows are independent."""
 
 
 class Transform(Protocol):

@@ -155,7 +155,7 @@ def test_what_is_no_image_is_broken():
 
 def test_32_bit_pixels_are_broken():
     file = read_image_header(entry(Image.fromarray(GREY.astype(np.float32)), "tiff"))
-    assert file == BrokenImage("a.tiff", "32-bit pixels; save 8 bits a channel")
+    assert file == BrokenImage("a.tiff", "32-bit pixels; save 8 bits per channel")
 
 
 @pytest.mark.parametrize("factor", [1.5, 3])  # Pillow warns above its limit and raises above twice that

@@ -9,7 +9,7 @@ from PIL import Image
 from refusals import refused
 from variate.config.recipe import DataOptions
 from variate.data import describe, read
-from variate.data.readers.sources import NEEDED, READERS, understood
+from variate.data.readers.sources import READERS, SPECIAL_OPTIONS, understood
 from variate.errors import Option
 
 RNG = np.random.default_rng(0)
@@ -60,8 +60,8 @@ def test_an_array_is_streamed(files):
 def test_every_reader_is_there_and_uses_options_that_are_known():
     for reader in READERS:
         assert callable(reader.load())
-        assert set(reader.uses) <= set(NEEDED)
-    assert {name for reader in READERS for name in reader.uses} == set(NEEDED)
+        assert set(reader.uses) <= set(SPECIAL_OPTIONS)
+    assert {name for reader in READERS for name in reader.uses} == set(SPECIAL_OPTIONS)
 
 
 def test_tables_and_builtin_data(files):

@@ -130,7 +130,7 @@ def _header_of(image: ImageFile.ImageFile) -> ImageHeader:
         ValueError: If the pixels are 32-bit.
     """
     if image.mode in DEEP_MODES:
-        raise ValueError("32-bit pixels; save 8 bits a channel")
+        raise ValueError("32-bit pixels; save 8 bits per channel")
     turn = _orientation(image)
     width, height = image.size
     colors: Colors = "RGBA" if image.has_transparency_data else "L" if image.mode in GREY_MODES else "RGB"

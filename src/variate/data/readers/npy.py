@@ -109,7 +109,8 @@ def archive_and_key(path: Path) -> tuple[Path, str | None]:
 
 def is_npz(path: Path) -> bool:
     """Whether a path is an .npz file or FILE.npz:NAME."""
-    return archive_and_key(path)[0].suffix.lower() == ".npz"
+    file, _ = archive_and_key(path)
+    return file.suffix.lower() == ".npz" and not file.is_dir()
 
 
 def read_npz(path: Path, options: DataOptions, schema: Schema | None) -> Source:

@@ -30,7 +30,7 @@ from variate.errors import InputError, Option, Sentence, did_you_mean
 
 ReadFunction = Callable[[Path, DataOptions, Schema | None], Source]
 
-NEEDED = {
+SPECIAL_OPTIONS = {
     "size": "a folder or .zip of images",
     "mode": "a folder or .zip of images",
     "columns": "a table",
@@ -47,7 +47,7 @@ class Reader(NamedTuple):
     Attributes:
         takes: Whether the reader is for a path that exists.
         home: The module in `variate.data.readers` and the function that reads, as MODULE.FUNCTION.
-        uses: Names of the options in `NEEDED` that it uses.
+        uses: Names of the options in `SPECIAL_OPTIONS` that it uses.
         format: What it reads, for a message; empty where another line says it.
     """
 
@@ -138,7 +138,7 @@ def _require_used(source: str, options: DataOptions, schema: Schema | None, uses
     """Refuses an option that would have no effect; a model's own options are not checked."""
     if schema is not None:
         return
-    for name, needed in NEEDED.items():
+    for name, needed in SPECIAL_OPTIONS.items():
         value = getattr(options, name)
         is_given = value == "on" if name == "stream" else value != getattr(DataOptions(), name)
         if is_given and name not in uses:
