@@ -2,7 +2,7 @@
 
 Every name that a user can type is listed here as a `Literal`; only the tables of `variate.models.build`, which turn
 names into objects, refer to them again. `None` and `"auto"` mean: chosen from the data's shape and size. The recipe in
-a model file holds what was chosen. This module imports no torch and no numpy, so that `variate --help` is fast.
+a model file holds what was chosen. This module imports no torch and no numpy, so that the command line starts fast.
 """
 
 import dataclasses

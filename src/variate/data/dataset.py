@@ -135,9 +135,8 @@ class Dataset:
     def _batch(self, read: Callable[[Storage], np.ndarray], index: Index) -> "Batch":
         from variate.data.batch import Batch
 
-        parts = {
-            part: _tensor(read(storage), bool if part in MASKS else None) for part, storage in self.storages().items()
-        }
+        types = dict.fromkeys(MASKS, bool)
+        parts = {part: _tensor(read(storage), types.get(part)) for part, storage in self.storages().items()}
         return Batch(**parts, rows=_tensor(index, np.int64))
 
 
@@ -186,11 +185,3 @@ class Splits:
     def notes(self) -> tuple[str, ...]:
         """What was assumed, changed or left out, one sentence each."""
         return self.train.notes
-
-
-def __getattr__(name: str) -> object:  # its former place, for a while
-    if name == "from_arrays":
-        from variate.data import arrays
-
-        return arrays.from_arrays
-    raise AttributeError(name)
