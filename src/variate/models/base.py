@@ -1,13 +1,13 @@
-r"""What a model is: latents in groups, each conditional on those above it, and a likelihood of the row below them all.
+r"""The interface of a model: groups of latents, each conditional on the groups above it, and a likelihood of the row.
 
 With groups g = 1 .. G from the top down, a row x and a context c,
 
     p(x, z | c) = p(x | z, c)  prod_g p(z_g | z_<g, c)        q(z | x, c) = prod_g q(z_g | z_<g, x, c)
 
-A plain variational autoencoder has one group, a ladder has many. A model says how one group follows from those above it
-(`prior`, `posterior`, `extend`) and what the likelihood's parameters are at the end (`outputs`). Inference, densities,
-generation and decoding are derived from that once, here; objectives, bounds, diagnostics, scores and the codec are
-written against them.
+A plain variational autoencoder has one group, a ladder has several. A model defines how one group follows from those
+above it (`prior`, `posterior`, `extend`) and what the likelihood's parameters are at the end (`outputs`). Inference,
+densities, generation and decoding are derived from these once, here; objectives, bounds, diagnostics and tasks use only
+what is defined here.
 
 Noise is passed in, so that everything here is a function of its arguments. Leading axes are (L, N): L draws per row, N
 rows.
@@ -37,12 +37,12 @@ from variate.runtime import files
 from variate.runtime.random import Key, generator
 
 Features = Any
-"""What a model's encoder says of a batch; only the model knows what it is."""
+"""What `Model.encode` returns. Its type is the model's own business."""
 State = Any
-"""What a model's top-down pass knows so far; only the model knows what it is."""
+"""What the top-down pass carries from group to group. Its type is the model's own business."""
 
 LogProb = Callable[[Tensor, Tensor, Tensor | None], Tensor]
-"""log p(x|z), (*batch), from the likelihood's parameters, rows and a mask: `Likelihood.log_prob`, perhaps compiled."""
+"""Computes log p(x|z), (*batch), from the likelihood's parameters, rows and a mask, as `Likelihood.log_prob` does."""
 
 
 class Group(NamedTuple):
@@ -50,8 +50,8 @@ class Group(NamedTuple):
 
     Attributes:
         shape: Shape of the latents of one row.
-        noise_shape: Shape of the noise that a draw from the posterior is made of.
-        prior_noise_shape: Shape of the noise that a draw from the prior is made of.
+        noise_shape: Shape of the noise for one draw from the posterior.
+        prior_noise_shape: Shape of the noise for one draw from the prior.
     """
 
     shape: tuple[int, ...]
@@ -60,16 +60,16 @@ class Group(NamedTuple):
 
     @classmethod
     def gaussian(cls, *shape: int) -> "Group":
-        """A group whose draws take as many numbers as it has latents."""
+        """A group whose noise has the shape of its latents."""
         return cls(shape, shape, shape)
 
 
 class Draws(NamedTuple):
-    """Draws from q(z|x), and all that is known of them. The densities are computed when they are asked for.
+    """Draws from q(z|x, c) and what they are scored by. Densities and divergences are computed when they are accessed.
 
     Attributes:
-        latents: Of each group, (L, N, *group.shape).
-        noise: What they were made of, (L, N, *group.noise_shape).
+        latents: Latents of each group, (L, N, *group.shape).
+        noise: The noise that they were made from, (L, N, *group.noise_shape).
         q: The posterior of each group given the draws above it.
         p: The prior of each group given the draws above it.
         log_px: log p(x_observed | z, c), (L, N), in nats.
@@ -83,34 +83,37 @@ class Draws(NamedTuple):
 
     @property
     def log_qz(self) -> Tensor:
-        """log q(z_g | z_<g, x, c) of each group, (groups, L, N), in nats."""
+        """Log-densities log q(z_g | z_<g, x, c) of each group, (groups, L, N), in nats."""
         terms = [q.log_prob(z, noise) for q, z, noise in zip(self.q, self.latents, self.noise, strict=True)]
         return torch.stack([term.expand_as(self.log_px) for term in terms])
 
     @property
     def log_pz(self) -> Tensor:
-        """log p(z_g | z_<g, c) of each group, (groups, L, N), in nats."""
+        """Log-densities log p(z_g | z_<g, c) of each group, (groups, L, N), in nats."""
         terms = [p.log_prob(z) for p, z in zip(self.p, self.latents, strict=True)]
         return torch.stack([term.expand_as(self.log_px) for term in terms])
 
     @property
     def kl(self) -> tuple[Tensor | None, ...]:
-        """KL(q || p) of each group in closed form, broadcasting with (L, N), in nats; None where there is none."""
+        """KL(q || p) of each group, broadcasting with (L, N), in nats; None where no closed form is known."""
         return tuple(q.kl(p) for q, p in zip(self.q, self.p, strict=True))
 
     @property
     def kl_elements(self) -> tuple[Tensor | None, ...]:
-        """The same per latent, broadcasting with (L, N, *group.shape); None where it is no sum over latents."""
+        """KL(q || p) of each group per latent, broadcasting with (L, N, *group.shape), in nats.
+
+        None where it is not a sum over latents, or where no closed form is known.
+        """
         return tuple(q.kl_elements(p) for q, p in zip(self.q, self.p, strict=True))
 
     @property
     def log_ratio(self) -> Tensor:
-        """log q(z|x, c) - log p(z|c) over all groups, (L, N), in nats: the rate of each draw."""
+        """The rate of each draw: log q(z|x, c) - log p(z|c) over all groups, (L, N), in nats."""
         return (self.log_qz - self.log_pz).sum(0)
 
     @property
     def log_weights(self) -> Tensor:
-        """log p(x, z|c) - log q(z|x, c), (L, N), in nats."""
+        """Log importance weights log p(x, z|c) - log q(z|x, c), (L, N), in nats."""
         return self.log_px + (self.log_pz - self.log_qz).sum(0)
 
 
@@ -129,7 +132,7 @@ class Embedding(NamedTuple):
 
 
 class Network(nn.Module):
-    """A network that may run in a lower precision than what surrounds it.
+    """A network that may run in a lower precision than the code around it.
 
     Args:
         inner: The network.
@@ -153,10 +156,10 @@ class Model(nn.Module, ABC):
 
     Args:
         groups: The groups of latents, from the top down.
-        recipe: How the model was built; a model with one can be loaded from its file alone.
+        recipe: The recipe that the model was built from; a model with one can be loaded from its file alone.
 
     Attributes:
-        takes_context: Whether `prior`, `posterior` and `outputs` look at the context.
+        takes_context: Whether the model is conditional on a context.
     """
 
     takes_context = False
@@ -172,19 +175,24 @@ class Model(nn.Module, ABC):
 
     @abstractmethod
     def encode(self, batch: Batch) -> Features:
-        """What the posteriors need to know of the rows: the bottom-up pass, once per row."""
+        """The bottom-up pass: what the posteriors need from the rows, computed once per row."""
 
     @abstractmethod
     def start(self, context: Tensor | None, lead: tuple[int, int]) -> State:
-        """The top-down state before the first group, for lead = (L, N)."""
+        """The top-down state before the first group.
+
+        Args:
+            context: What to condition on, (N, *c).
+            lead: (L, N).
+        """
 
     @abstractmethod
     def prior(self, g: int, state: State) -> Conditional:
-        """p(z_g | z_<g, c)."""
+        """p(z_g | z_<g, c), with a batch shape that broadcasts with (L, N)."""
 
     @abstractmethod
     def posterior(self, g: int, state: State, features: Features) -> Conditional:
-        """q(z_g | z_<g, x, c)."""
+        """q(z_g | z_<g, x, c), with a batch shape that broadcasts with (L, N)."""
 
     @abstractmethod
     def extend(self, g: int, state: State, z: Tensor) -> State:
@@ -195,10 +203,10 @@ class Model(nn.Module, ABC):
         """The likelihood's parameters once all latents are known, (L, N, *likelihood.out_shape)."""
 
     def fit_scaling(self, rows: Tensor) -> None:
-        """Sets what the training rows, (N, *event), decide before training: scalings and starting biases."""
+        """Sets the scalings and starting biases, which are buffers, from the training rows, (N, *event)."""
         self.likelihood.fit_scaling(rows)
 
-    # What follows is derived from the above.
+    # Derived from the methods above.
 
     def infer(
         self,
@@ -212,11 +220,14 @@ class Model(nn.Module, ABC):
         """Draws z ~ q(z|x, c), differentiably, and scores the rows under each draw.
 
         Args:
-            batch: Rows on the model's device, checked before.
+            batch: N rows on the model's device, which are not checked here.
             noise: Standard normal numbers for each group, (L, N, *group.noise_shape).
-            features: What `encode` gave for these rows, if it was called before.
-            proposal: Draw from these conditionals, one per group, instead of the model's posteriors.
-            log_prob: What computes log p(x|z); by default the likelihood's own `log_prob`.
+            features: What `encode` returned for these rows, if it has been called already.
+            proposal: Conditionals to draw from, one per group, instead of the model's posteriors.
+            log_prob: Computes log p(x|z); by default the likelihood's own `log_prob`.
+
+        Returns:
+            L draws per row.
         """
         if features is None and proposal is None:
             features = self.encode(batch)
@@ -231,7 +242,16 @@ class Model(nn.Module, ABC):
         return Draws(tuple(latents), tuple(noise), tuple(q), tuple(p), log_px)
 
     def log_joint(self, latents: Sequence[Tensor], batch: Batch, log_prob: LogProb | None = None) -> Joint:
-        """log p(x|z, c) and log p(z|c), differentiable in the latents, (L, N, *group.shape) each."""
+        """The parts log p(x|z, c) and log p(z|c) of log p(x, z|c), differentiable in the latents.
+
+        Args:
+            latents: Latents of each group, (L, N, *group.shape).
+            batch: N rows on the model's device, which are not checked here.
+            log_prob: Computes log p(x|z); by default the likelihood's own `log_prob`.
+
+        Returns:
+            Both (L, N), in nats.
+        """
         state = self.start(batch.context, (latents[0].shape[0], latents[0].shape[1]))
         log_pz = []
         for g, z in enumerate(latents):
@@ -248,14 +268,20 @@ class Model(nn.Module, ABC):
         prefix: Sequence[Tensor] = (),
         temperature: float = 1.0,
     ) -> tuple[Tensor, ...]:
-        """Draws latents from the prior, of all groups or of those below a given prefix.
+        """Draws latents from the prior: those of all groups, or of the groups below a given prefix.
 
         Args:
-            noise: Standard normal numbers for each group, (L, N, *group.prior_noise_shape); those of the prefix's
-                groups are not used.
+            noise: Standard normal numbers for each group, (L, N, *group.prior_noise_shape); those of the groups in the
+                prefix are not used.
             context: What to condition on, (N, *c).
             prefix: Latents of the first groups, (L, N, *group.shape).
             temperature: Factor on the standard deviations of the priors.
+
+        Returns:
+            Latents of each group, (L, N, *group.shape).
+
+        Raises:
+            InputError: If the temperature is not 1 and a prior has no standard deviations that can be multiplied.
         """
         state = self.start(context, (noise[0].shape[0], noise[0].shape[1]))
         latents = []
@@ -276,7 +302,7 @@ class Model(nn.Module, ABC):
             state = self.extend(g, state, z)
         return self.outputs(state)
 
-    # Noise, and what people do with a model.
+    # Noise, data, and what every model can be used for.
 
     @property
     def device(self) -> torch.device:
@@ -285,12 +311,12 @@ class Model(nn.Module, ABC):
 
     @property
     def dtype(self) -> torch.dtype:
-        """The type of the latents: float64 for a model of that type, else float32, whatever the networks run in."""
+        """The type of the latents: float64 if the weights are float64, else float32, whatever the networks run in."""
         return torch.float64 if any(p.dtype == torch.float64 for p in self.parameters()) else torch.float32
 
     @property
     def num_latents(self) -> int:
-        """Latents of all groups together."""
+        """Number of latents, all groups together."""
         return sum(math.prod(group.shape) for group in self.groups)
 
     @property
@@ -299,21 +325,27 @@ class Model(nn.Module, ABC):
         return tuple(self.likelihood.event_shape)
 
     def posterior_noise(self, key: Key, num_samples: int, num_rows: int) -> tuple[Tensor, ...]:
-        """Noise for `infer`: num_samples draws for each of the rows that this process has of a batch."""
+        """Noise for `infer`: (num_samples, num_rows, *group.noise_shape) for each group.
+
+        Args:
+            key: The random numbers of the whole batch.
+            num_samples: Draws per row, L.
+            num_rows: Rows that this process has of the batch.
+        """
         shapes = [(num_samples, num_rows, *group.noise_shape) for group in self.groups]
         return tuple(key.normal(shape, self.dtype, axis=1) for shape in shapes)
 
     def prior_noise(self, key: Key, num_samples: int, num_rows: int) -> tuple[Tensor, ...]:
-        """Noise for `complete`, likewise."""
+        """Noise for `complete`, (num_samples, num_rows, *group.prior_noise_shape); for arguments see `posterior_noise`."""
         shapes = [(num_samples, num_rows, *group.prior_noise_shape) for group in self.groups]
         return tuple(key.normal(shape, self.dtype, axis=1) for shape in shapes)
 
     def dataset(self, data: Data, name: str = "x") -> Dataset:
-        """Data that this is a model of, in memory, with any bits that are drawn anew at each access drawn once.
+        """Data as a dataset in memory that is checked against the model.
 
         Args:
-            data: An array of rows as they are, (N, *event); a data set, of which a sample is taken if it stays on disk;
-                or its parts, of which the test part is taken.
+            data: An array of rows as they are, (N, *event); a dataset, of which a sample is taken if it is on disk, and
+                whose bits are drawn once if training draws them anew in each batch; or splits: their test part.
             name: What errors call the data.
 
         Raises:
@@ -346,7 +378,18 @@ class Model(nn.Module, ABC):
         return Embedding(mean, std)
 
     def reconstruct(self, data: Data, batch_size: int = 1024) -> Tensor:
-        """E[x|z] at the posterior mean of each row: deterministic, (N, *event), on the CPU."""
+        """E[x|z, c] at the posterior means of each row: deterministic.
+
+        Args:
+            data: Rows, (N, *event).
+            batch_size: Rows at a time.
+
+        Returns:
+            Means, (N, *event), on the CPU.
+
+        Raises:
+            InputError: If the rows are not what the model takes.
+        """
 
         def decoded(batch: Batch) -> Tensor:
             return self.decode(self.mean_path(batch), batch.context).mean.squeeze(0)
@@ -354,7 +397,7 @@ class Model(nn.Module, ABC):
         return torch.cat(list(self._batches(decoded, self.dataset(data), batch_size)))
 
     def mean_path(self, batch: Batch) -> tuple[Tensor, ...]:
-        """The latents that noise of zeros gives, (1, N, *group.shape): of Gaussian posteriors the means, deterministic."""
+        """The latents of each group at noise 0, (1, N, *group.shape): of a Gaussian posterior, the mean."""
         noise = [torch.zeros(1, batch.num_rows, *g.noise_shape, dtype=self.dtype) for g in self.groups]
         features, state = self.encode(batch), self.start(batch.context, (1, batch.num_rows))
         latents = []
@@ -376,20 +419,27 @@ class Model(nn.Module, ABC):
         """New rows: z ~ p(z|c), then x ~ p(x|z, c).
 
         Args:
-            n: How many.
+            n: Number of rows.
             temperature: Factor on the standard deviations of the priors.
-            mean: Give E[x|z] instead of a draw from p(x|z).
+            mean: Return E[x|z, c] instead of a draw from p(x|z, c).
             context: What to condition on, (n, *c), for a model that takes a context.
             seed: Seed of the draws; by default they differ from call to call.
             batch_size: Rows at a time.
 
         Returns:
             Rows, (n, *event), on the CPU.
+
+        Raises:
+            InputError: If a number is out of range, the context is missing, surplus or of another length, or the
+                temperature is not 1 and the prior has no standard deviations that can be multiplied.
         """
         at_least(1, n=n, batch_size=batch_size)
         if not temperature >= 0:
             raise InputError("temperature", "at least 0", temperature)
-        source = generator(torch.seed() if seed is None else seed)
+        rows_of_context = None if context is None else len(context)
+        if rows_of_context != (n if self.takes_context else None):
+            raise InputError("context", f"{n} rows" if self.takes_context else "None", rows_of_context)
+        source = generator(torch.Generator().seed() if seed is None else seed)
         noise = self.prior_noise(Key(source, n), 1, n)
         draws = source if self.device.type == "cpu" else generator(source.initial_seed(), self.device)
         found = []
@@ -402,14 +452,14 @@ class Model(nn.Module, ABC):
         return torch.cat(found)
 
     def _batches(self, function: Callable[[Batch], Tensor], data: Dataset, batch_size: int) -> Iterator[Tensor]:
-        """The function of each batch, without gradients, on the CPU."""
+        """What the function returns for each batch, without gradients, on the CPU."""
         at_least(1, batch_size=batch_size)
         with evaluating(self):
             for batch in data.batches(batch_size):
                 yield function(batch.to(self.device)).cpu()
 
     def set_precision(self, precision: torch.dtype | None) -> None:
-        """Runs the networks in this type by autocast; None runs them in their own."""
+        """Runs the networks in this type by autocast; None runs them in the type of their weights."""
         for module in self.modules():
             if isinstance(module, Network):
                 module.precision = precision
@@ -420,7 +470,7 @@ class Model(nn.Module, ABC):
             self.recipe = replace(self.recipe, **changes)
 
     def save(self, path: str | Path) -> None:
-        """Writes the weights, the scalings and the recipe to one safetensors file, whole or not at all."""
+        """Writes the weights, the scalings and the recipe to one safetensors file, completely or not at all."""
         metadata = {"format": str(FORMAT), "recipe": self.recipe.to_json() if self.recipe else ""}
         files.write_tensors(Path(path), self.state_dict(), metadata)
 
