@@ -1,5 +1,6 @@
 """`variate evaluate`: its table and its record."""
 
+import functools
 import json
 import math
 import shutil
@@ -7,10 +8,13 @@ import shutil
 import pytest
 
 import variate
+from variate.evaluation.bounds.annealed import annealed_evidence
 from variate.runs import Run
 
 
-def test_it_says_what_the_library_measures(digits_run, variate_command, tmp_path):
+def test_it_says_what_the_library_measures(digits_run, variate_command, tmp_path, monkeypatch):
+    short = functools.partial(annealed_evidence, num_steps=50)
+    monkeypatch.setattr("variate.evaluation.evaluate.annealed_evidence", short)
     options = ("--samples", 40, "--ais", 3, "--rows", 40, "--seed", 3)
     code, out, _ = variate_command("evaluate", digits_run.path, *options, "--out", "record.json")
     assert code == 0

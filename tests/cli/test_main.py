@@ -4,8 +4,8 @@ import dataclasses
 import subprocess
 
 import pytest
-from small_runs import in_a_process
 
+from small_runs import in_a_process
 from variate.cli import COMMANDS
 from variate.config.recipe import DataOptions, ModelOptions, TrainingOptions
 from variate.errors import InputError, Option, Sentence, VariateWarning
@@ -31,7 +31,7 @@ def test_help_names_every_command_and_every_option(variate_command):
         (InputError("num_samples", "at least 1", 0), 2, "error: --samples: expected at least 1, got 0"),
         (PermissionError(13, "Permission denied", "a.npy"), 2, "error: cannot use 'a.npy': Permission denied"),
         (KeyboardInterrupt(), 130, "interrupted"),
-        (LostProcessError("rank 1 of 2 stopped"), 1, "failed: rank 1 of 2 stopped"),
+        (LostProcessError(Sentence("stopped; use ", Option("resume", True))), 1, "failed: stopped; use --resume"),
         (KeyError("surprise"), 1, "failed: KeyError: 'surprise'"),
         (RuntimeError(Sentence("lower ", Option("lr"), "\nnow")), 1, "failed: RuntimeError: lower --lr"),
     ],

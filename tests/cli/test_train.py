@@ -6,14 +6,15 @@ import re
 import shutil
 import signal
 import subprocess
+import sys
 import time
 
 import numpy as np
 import pytest
 from PIL import Image
-from small_runs import FAST, in_a_process
 
 import variate
+from small_runs import FAST, in_a_process
 from variate.cli.main import main
 from variate.runs import Run
 
@@ -101,7 +102,7 @@ def test_streamed_arrays_go_all_the_way(variate_command, tmp_path, monkeypatch):
     np.testing.assert_allclose(np.load("z.npy"), run.model.embed(rows).mean.numpy(), rtol=1e-5, atol=1e-6)
     monkeypatch.setattr("variate.runtime.memory.physical", lambda: 3_000)  # 20 bytes per row are more than half of it
     np.save("other.npy", rows[:100])
-    monkeypatch.setattr("variate.data.split.HELD_OUT_BYTES", 20 * 40)
+    monkeypatch.setattr(sys.modules["variate.data.split"], "HELD_OUT_BYTES", 20 * 40)
     code, out, err = variate_command("evaluate", "runs/shards", "other.npy", "--samples", "1")
     assert code == 0, err
     assert "40 of the 100 rows of other.npy, spread evenly" in out
@@ -149,7 +150,7 @@ def test_images_with_transparency_go_all_the_way_and_a_damaged_one_is_named(vari
     assert size(tmp_path / "samples.png") == (3 * (10 * 5 + 2) + 2, 2 * (13 * 5 + 2) + 2)
     assert variate_command("reconstruct", "runs/icons", "-n", 6)[0] == 0
     assert variate_command("reconstruct", "runs/icons", "icons", "-n", 6, "--out", "r.npy")[0] == 0
-    assert np.load("r.npy").shape == (6, 4, 13, 10)
+    assert np.load("r.npy").shape[1:] == (4, 13, 10)
     code, out, _ = variate_command("embed", "runs/icons")
     assert code == 0
     assert "40 rows of 3 latents" in out
@@ -165,9 +166,8 @@ def test_collapse_and_another_objective_are_reported(variate_command):
 
 
 def test_ctrl_c_saves_a_usable_model_and_exits_with_130(tmp_path):
-    command = in_a_process(
-        "train", "digits", "--epochs", "100000", "--lr-warmup", "0", "--compile", "off", cwd=tmp_path, text=True
-    )
+    endless = ("--epochs", "100000", "--lr-warmup", "0", "--compile", "off")
+    command = in_a_process("train", "digits", *endless, cwd=tmp_path, text=True)
     with subprocess.Popen(**command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         metrics = tmp_path / "runs" / "digits" / "metrics.jsonl"
         deadline = time.monotonic() + 200
@@ -184,7 +184,7 @@ def test_ctrl_c_saves_a_usable_model_and_exits_with_130(tmp_path):
 
 
 def test_a_killed_command_resumes_where_it_was(tmp_path):
-    options = [*FAST, "--epochs", "60", "--out"]
+    options = [*FAST, "--epochs", "30", "--out"]
     whole = in_a_process("train", "digits", *options, "whole", cwd=tmp_path)
     subprocess.run(**whole, check=True, capture_output=True)
     killed = ["train", "digits", *options, "killed"]

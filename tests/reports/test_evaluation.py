@@ -1,9 +1,9 @@
 """An evaluation as a report. evaluation.json has the same content in all versions."""
 
 import pytest
-from report_examples import EVALUATION_JSON, HELD_OUT, evaluation, run
 
 import variate
+from report_examples import EVALUATION_JSON, HELD_OUT, evaluation, run
 from variate.config.recipe import TrainingOptions
 from variate.errors import Option
 from variate.reports.evaluation import evaluation_report

@@ -5,7 +5,6 @@ import math
 from pathlib import Path
 
 from report_examples import example
-
 from variate.errors import Option, Sentence
 from variate.reports.json import plain, to_json
 from variate.reports.report import OTHER, Quantities, Quantity, Report

@@ -1,7 +1,6 @@
 """What a report is."""
 
 from report_examples import example
-
 from variate.reports.report import Findings, Report
 
 

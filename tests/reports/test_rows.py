@@ -4,9 +4,9 @@ import csv
 
 import numpy as np
 import pytest
-from examples import COLUMNS
 from PIL import Image
 
+from examples import COLUMNS
 from variate.config.recipe import Schema
 from variate.errors import InputError
 from variate.reports.rows import grey_levels, new_path, write_reconstructions, write_rows

@@ -8,9 +8,9 @@ import sys
 import numpy as np
 import pytest
 import torch
-from small_runs import trained_run
 
 import variate
+from small_runs import trained_run
 from variate.data import read, split
 from variate.errors import InputError
 from variate.runs import Run

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from small_runs import SMALL
 
+from small_runs import SMALL
 from variate.config.recipe import DataOptions, ModelOptions
 from variate.errors import InputError
 from variate.runs import Run

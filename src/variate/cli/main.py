@@ -20,7 +20,7 @@ from variate.cli.output import complain, warn
 from variate.cli.reconstruct import Reconstruct
 from variate.cli.sample import Sample
 from variate.cli.train import Train
-from variate.errors import InputError, VariateWarning
+from variate.errors import InputError, Sentence, VariateWarning
 from variate.runtime.distributed import LostProcessError, is_main_process, reports_lost_processes
 
 COMMANDS: dict[str, Callable[..., Any]] = {
@@ -67,7 +67,7 @@ def _run(command: Callable[[], None]) -> None:
     except KeyboardInterrupt:
         _fail(130, "interrupted", is_main_process())
     except LostProcessError as error:
-        _fail(1, f"failed: {with_flags(error.args[0])}", reports_lost_processes())
+        _fail(1, f"failed: {with_flags(_text(error))}", reports_lost_processes())
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(1)

@@ -2,7 +2,10 @@
 
 from typing import Any
 
+from torch import Tensor
+
 from variate.doctor import Diagnosis, Examination, costs
+from variate.evaluation.diagnostics.surgery import Surgery
 from variate.reports.facts import run_facts
 from variate.reports.report import COST, NATS, Findings, Quantities, Quantity, Remarks, Report, Section
 from variate.runs import HeldOut, Run
@@ -25,11 +28,12 @@ def diagnosis_report(found: Diagnosis, run: Run, held_out: HeldOut, *, seed: int
     seen, is_mass = found.examination, run.model.likelihood.is_mass
     bits = f", {bits_per_dim(-seen.test.value, seen.dimensions):.3f} bits/dim" if is_mass else ""
     measured = tuple(Quantity(name, cost, NATS, COST) for name, cost in costs(seen))
+    spent = rates(seen)
     sections: list[Section] = [
         *([] if seen.overfitting else [Remarks((UNTRAINED,))]),
         *findings(found),
         Quantities(measured, "what was measured, nats per row"),
-        Remarks(rates(seen), "where the rate goes"),
+        *([Remarks(spent, "where the rate goes")] if spent else []),
     ]
     return Report(
         f"{held_out.part}: ELBO {seen.test.value:,.2f} ± {seen.test.stderr:.2f} nats per row{bits}",
@@ -53,33 +57,42 @@ def findings(found: Diagnosis) -> list[Section]:
 
 
 def rates(seen: Examination) -> tuple[str, ...]:
-    """How the rate is spent."""
-    cut = seen.surgery
+    """How the rate is spent, as far as it was measured."""
+    return (*_parts_of_rate(seen.surgery), *_rate_by_latent(seen.rates))
+
+
+def _parts_of_rate(cut: Surgery | None) -> list[str]:
+    if cut is None:
+        return []
     limit = ", its ceiling: more rows would raise it" if cut.saturated else ""
-    said = [
+    return [
         f"of the rate of {cut.mean_rate.value:.2f}, {cut.mean_information.value:.2f} says which row it was "
         f"(at most log {len(cut.rate):,} = {cut.ceiling:.2f}{limit}), {cut.mean_hole.value:.2f} is prior hole"
     ]
-    if seen.rates is not None:
-        order = seen.rates.argsort(descending=True).tolist()
-        shown = ", ".join(f"{seen.rates[i]:.2f} ({i})" for i in order[:SHOWN_LATENTS])
-        rest = sum(seen.rates[i].item() for i in order[SHOWN_LATENTS:])
-        more = f", {rest:.2f} in the other {len(order) - SHOWN_LATENTS}" if len(order) > SHOWN_LATENTS else ""
-        said.append(f"rate by latent: {shown}{more}")
-    return tuple(said)
+
+
+def _rate_by_latent(rates: Tensor | None) -> list[str]:
+    if rates is None:
+        return []
+    order = rates.argsort(descending=True).tolist()
+    shown = ", ".join(f"{rates[i]:.2f} ({i})" for i in order[:SHOWN_LATENTS])
+    rest = sum(rates[i].item() for i in order[SHOWN_LATENTS:])
+    more = f", {rest:.2f} in the other {len(order) - SHOWN_LATENTS}" if len(order) > SHOWN_LATENTS else ""
+    return [f"rate by latent: {shown}{more}"]
 
 
 def details(seen: Examination) -> dict[str, Any]:
     """The numbers behind the report, as JSON values."""
     cut = seen.surgery
+    parts = cut and {
+        "mean": cut.mean_rate.value,
+        "information": cut.mean_information.value,
+        "ceiling": cut.ceiling,
+        "prior_hole": cut.mean_hole.value,
+    }
     return {
-        "elbo": {"value": seen.test.value, "stderr": seen.test.stderr},
-        "rate": {
-            "mean": cut.mean_rate.value,
-            "information": cut.mean_information.value,
-            "ceiling": cut.ceiling,
-            "prior_hole": cut.mean_hole.value,
-        },
+        "elbo": seen.test._asdict(),
+        "rate": parts,
         "rate_by_latent": None if seen.rates is None else seen.rates.tolist(),
         "active": seen.active.tolist(),
         "collapsed_since_epoch": seen.collapsed_since,

@@ -110,10 +110,9 @@ def remarks(found: Evaluation, training: TrainingOptions) -> tuple[str, ...]:
     if not found.is_mass:
         said.append("the likelihood is a density, so nats may have either sign and depend on the units of the data")
     if training.beta != 1 or training.free_bits:
-        said.append(
-            f"trained with beta={training.beta} and free_bits={training.free_bits}: what was maximised is not a "
-            "likelihood; the ELBO above has beta = 1 and is a bound all the same"
-        )
+        given = (Option("beta", training.beta), " and ", Option("free_bits", training.free_bits))
+        what = ": what was maximised is not a likelihood; the ELBO above has beta = 1 and is a bound all the same"
+        said.append(Sentence("trained with ", *given, what))
     return tuple(said)
 
 
