@@ -336,7 +336,7 @@ class Model(nn.Module, ABC):
         return tuple(key.normal(shape, self.dtype, axis=1) for shape in shapes)
 
     def prior_noise(self, key: Key, num_samples: int, num_rows: int) -> tuple[Tensor, ...]:
-        """Noise for `complete`, (num_samples, num_rows, *group.prior_noise_shape); for arguments see `posterior_noise`."""
+        """Noise for `complete`, (num_samples, num_rows, *group.prior_noise_shape); see `posterior_noise`."""
         shapes = [(num_samples, num_rows, *group.prior_noise_shape) for group in self.groups]
         return tuple(key.normal(shape, self.dtype, axis=1) for shape in shapes)
 
