@@ -8,7 +8,7 @@ from variate.data.source import Source
 from variate.data.split import fingerprint, held_out_rows
 from variate.data.split import split as split
 from variate.data.storage.base import Storage
-from variate.data.transforms import DrawBits, Transform, binarized
+from variate.data.transforms import DrawBits, binarized
 
 __all__ = [
     "Dataset",
@@ -16,7 +16,6 @@ __all__ = [
     "Source",
     "Splits",
     "Storage",
-    "Transform",
     "binarized",
     "describe",
     "fingerprint",

@@ -1,13 +1,15 @@
-"""The rows of one step: everything that a model, an objective or a task is given.
+"""A batch: the rows that a model, an objective or a task is given, and what training does to them.
 
 Letters: N rows of shape `event`; a context of shape `c` per row.
 """
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor
+
+from variate.runtime.random import Key
 
 
 class Batch(NamedTuple):
@@ -55,3 +57,13 @@ class Batch(NamedTuple):
 
     def _each(self, change: Callable[[Tensor], Tensor]) -> "Batch":
         return Batch._make(None if part is None else change(part) for part in self)
+
+
+class Transform(Protocol):
+    """What training does to each batch, on the batch's device: drawing bits, augmentation."""
+
+    def __call__(self, batch: Batch, key: Key) -> Batch:
+        """The batch changed, with the random numbers of `key`."""
+
+    def expected(self, batch: Batch) -> Batch:
+        """What the transform gives on average; scalings are set from it."""

@@ -22,8 +22,7 @@ from variate.errors import InputError
 if TYPE_CHECKING:
     import torch
 
-    from variate.data.batch import Batch
-    from variate.data.transforms import Transform
+    from variate.data.batch import Batch, Transform
 
 MASKS = ("mask", "context_mask")
 

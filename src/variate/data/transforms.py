@@ -1,13 +1,14 @@
-"""Transforms of batches in training, and bits drawn from grey levels.
+"""Bits drawn from grey levels, anew in each batch or once.
 
-A bit is 1 with probability v / (L - 1), for a grey level v of L. The transform `DrawBits` draws anew in each batch.
-`draw_bits` draws once: it compares v with u, uniform on {0, .., L-2}, so that P(u < v) = v / (L - 1) exactly, in
-integers, and black stays 0 and white stays 1. These bits of a row depend on the seed and on its position in the source,
-and not on how the rows are split.
+A bit is 1 with probability v / (L - 1), for a grey level v of L.
+
+`DrawBits` is a transform, which draws anew in each batch. `draw_bits` draws once: it compares v with u, uniform on
+{0, .., L-2}, so that P(u < v) = v / (L - 1) exactly, in integers, and black stays 0 and white stays 1. The bits that it
+draws for a row depend on the seed and on the row's position in the source, and not on how the rows are split.
 """
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import UInt8
@@ -25,16 +26,6 @@ if TYPE_CHECKING:
 
 ROWS_STREAM, TEST_STREAM = 1, 2
 """Second part of the seed, so that the bits of rows and of test rows are independent."""
-
-
-class Transform(Protocol):
-    """What training does to each batch, on the batch's device."""
-
-    def __call__(self, batch: "Batch", key: "Key") -> "Batch":
-        """The batch changed, with the random numbers of `key`."""
-
-    def expected(self, batch: "Batch") -> "Batch":
-        """What the transform gives on average: scalings are set from it."""
 
 
 @dataclass(frozen=True)

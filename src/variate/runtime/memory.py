@@ -1,8 +1,8 @@
 """Whether data fit in the memory of this machine, checked before any memory is used for them."""
 
 import os
+from typing import Literal
 
-from variate.config.recipe import Switch
 from variate.errors import InputError
 
 GIB = 2**30
@@ -36,7 +36,7 @@ def require(size: int, source: str) -> None:
         )
 
 
-def streams(switch: Switch, size: int) -> bool:
+def streams(switch: Literal["auto", "on", "off"], size: int) -> bool:
     """Whether rows stay on disk: as the user chose, or else if they would take more than half of the memory.
 
     Args:
