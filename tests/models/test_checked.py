@@ -1,0 +1,161 @@
+import numpy as np
+import pytest
+import torch
+
+from examples import rng, table
+from oracles import LinearGaussian, LinearLadder
+from small_models import make
+from variate import Batch, DataOptions, InputError, ModelOptions, build, elbo, from_arrays, read, split
+from variate.data.dataset import Dataset
+from variate.data.storage.in_memory import InMemory
+from variate.models.checked import as_dataset, expected
+
+
+@pytest.mark.parametrize(
+    ("x", "words"),
+    [
+        (np.zeros((3, 5)), "(3, 5)"),
+        (np.zeros(4), "(4,)"),
+        (np.array(3.0), "()"),
+        (np.zeros((2, 2, 4)), "(2, 2, 4)"),
+        (np.array([[0.0] * 4, [0, np.nan, 0, 0], [np.inf] * 4]), "2 rows, the first at index 1"),
+        (np.zeros((3, 4), dtype=np.int64), "int64"),
+        (np.array([["a"] * 4]), "dtype"),
+        (np.array([[None] * 4]), "dtype"),
+        (np.zeros((0, 4)), "none"),
+    ],
+)
+def test_rows_of_another_kind_are_refused(x, words):
+    vae, _ = make()
+    for method in (vae.dataset, vae.embed, vae.reconstruct, lambda rows: elbo(vae, rows)):
+        with pytest.raises(InputError) as error:
+            method(x)
+        assert error.value.argument == "x"
+        assert words in error.value.got
+
+
+def test_errors_say_which_shape_is_expected_and_call_the_data_by_its_name():
+    vae, _ = make()
+    with pytest.raises(InputError) as error:
+        vae.dataset(np.zeros((3, 5)), "test rows")
+    assert error.value.argument == "test rows"
+    assert "(N, 4)" in error.value.expected
+
+
+@pytest.mark.parametrize("likelihood", ["bernoulli", "quantized-gaussian", "negative-binomial", "columns"])
+def test_rows_that_are_not_data_of_the_likelihood_are_refused(likelihood):
+    vae, rows = make(likelihood)
+    with pytest.raises(InputError) as error:
+        vae.dataset(rows.double() + 0.5)
+    assert error.value.argument == "x" or error.value.argument.startswith("column")
+
+
+@pytest.mark.parametrize(
+    "layout",
+    [
+        lambda x: x[::-1],
+        lambda x: np.asfortranarray(x),
+        lambda x: x.astype(">f8"),
+        lambda x: x.astype(np.float32),
+        lambda x: np.frombuffer(x.tobytes()).reshape(x.shape),
+        lambda x: np.concatenate([x, x], 1)[:, :4],
+        lambda x: torch.as_tensor(x),
+        lambda x: torch.as_tensor(x).requires_grad_(),
+    ],
+    ids=["reversed", "fortran", "big-endian", "float32", "read-only", "strided", "tensor", "gradient"],
+)
+def test_arrays_of_any_layout_are_rows(layout):
+    vae, rows = make()
+    x = layout(rows.numpy())
+    plain = np.array(x.tolist())
+    with torch.no_grad():
+        found = vae.encode(Batch(torch.as_tensor(plain))).mean
+    torch.testing.assert_close(vae.embed(x).mean, found)
+
+
+def test_bits_may_be_booleans():
+    vae, rows = make("bernoulli")
+    assert torch.equal(vae.embed(rows.numpy().astype(bool)).mean, vae.embed(rows).mean)
+    assert torch.equal(vae.embed(rows.bool()).mean, vae.embed(rows).mean)
+    assert vae.dataset(rows.bool()).all().x.dtype == torch.uint8
+
+
+def test_rows_keep_their_own_type():
+    vae, rows = make("poisson")
+    for dtype in (torch.uint8, torch.int32, torch.int64):
+        assert vae.dataset(rows.to(dtype)).all().x.dtype == dtype
+
+
+def test_splits_stand_for_their_test_part():
+    model = LinearGaussian(dim=4, latent=2, sigma=0.5)
+    vae, parts = model.vae("full"), split(from_arrays(model.draw(60).numpy()))
+    assert torch.equal(vae.dataset(parts).all().x, parts.test.all().x)
+    torch.testing.assert_close(elbo(vae, parts), elbo(vae, parts.test.all().x))
+
+
+def test_of_rows_on_disk_a_sample_is_taken(tmp_path):
+    x = rng().normal(size=(30, 4))
+    np.save(tmp_path / "x.npy", x)
+    data = read(str(tmp_path / "x.npy"), DataOptions(stream="on")).dataset
+    assert not data.in_memory
+    vae, _ = make()
+    found = vae.dataset(data)
+    assert found.in_memory
+    assert sorted(found.all().x[:, 0].tolist()) == sorted(x[:, 0].tolist())
+
+
+def grey(n=500):
+    return from_arrays(np.tile(np.linspace(0, 255, 25).astype(np.uint8).reshape(1, 1, 5, 5), (n, 1, 1, 1)))
+
+
+def test_bits_that_training_redraws_are_drawn_once_from_the_grey_levels():
+    # The levels are the same in every row, so that the bits of an element are draws of one coin.
+    parts = split(grey(), DataOptions(binarize="dynamic"))
+    vae = build(parts, ModelOptions(latent=2, width=8, depth=1))
+    assert parts.train.transforms
+    found = vae.dataset(parts.train)
+    assert not found.transforms
+    bits, p = found.all().x.double(), parts.train.all().x.double() / 255
+    assert set(bits.unique().tolist()) == {0, 1}
+    error = (p[0] * (1 - p[0]) / len(p)).sqrt()
+    assert ((bits.mean(0) - p[0]).abs() <= 4 * error).all()
+    assert torch.equal(vae.dataset(parts.train).all().x, found.all().x)
+    other = as_dataset(parts.train, vae.likelihood, False, seed=1)
+    assert not torch.equal(other.all().x, found.all().x)
+    torch.testing.assert_close(expected(parts.train).double(), p)
+    assert torch.equal(expected(found), found.all().x)
+
+
+def test_what_is_not_observed_may_be_anything():
+    vae, rows = make()
+    x, mask = rows.numpy().copy(), rng().random(rows.shape) < 0.6
+    x[~mask] = np.nan
+    schema = from_arrays(rows.numpy()).schema
+    data = Dataset(InMemory(x), schema, mask=InMemory(mask))
+    assert len(vae.dataset(data)) == len(rows)
+    x[mask.nonzero()[0][0], mask.nonzero()[1][0]] = np.nan
+    with pytest.raises(InputError) as error:
+        vae.dataset(data)
+    assert "1 rows, the first at index 0" in error.value.got
+
+
+@pytest.mark.parametrize("takes", [True, False])
+def test_a_context_is_needed_or_refused_as_the_model_was_built(takes):
+    n = 3
+    model = LinearLadder() if takes else LinearGaussian(dim=5, latent=2, sigma=0.5).vae("full")
+    x, context = rng().normal(size=(n, 5)), np.zeros((n, 2))
+    right = from_arrays(x, context=context) if takes else from_arrays(x)
+    wrong = from_arrays(x) if takes else from_arrays(x, context=context)
+    assert len(model.dataset(right)) == n
+    with pytest.raises(InputError) as error:
+        model.dataset(wrong)
+    assert "context" in error.value.expected
+
+
+def test_a_table_of_another_schema_is_refused():
+    vae, rows = make("columns")
+    bad = rows.clone()
+    bad[4, 1] = 7  # there are three categories
+    with pytest.raises(InputError):
+        vae.dataset(bad)
+    assert len(vae.dataset(table())) == 30
