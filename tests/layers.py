@@ -1,6 +1,6 @@
 """The layers of the source, from the top down: the one list that the tests enforce and the docs show.
 
-    python tests/layers.py        writes the table into docs/architecture.md
+python tests/layers.py        writes the table into docs/architecture.md
 """
 
 from pathlib import Path
@@ -23,9 +23,6 @@ LAYERS: tuple[dict[str, str], ...] = (
     {"statistics": "means with standard errors, spread of rows, bits per dimension", "errors": "what is said to users"},
 )
 """Rooms from the top down, with what is in each. A module imports only from the lines below its own."""
-
-LIGHT = ("errors", "config", "cli", "data", "runs")
-"""Rooms that load no torch when they are imported."""
 
 PAGE = Path(__file__).parent.parent / "docs" / "architecture.md"
 BEGIN, END = "<!-- layers: written by tests/layers.py -->\n", "<!-- end of layers -->\n"

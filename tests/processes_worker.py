@@ -100,7 +100,7 @@ def fields(attempt):
     try:
         attempt()
     except InputError as error:
-        return error.args[:2] + (error.got, error.remedy)
+        return (*error.args[:2], error.got, error.remedy)
     return ("nothing was raised",)
 
 
@@ -151,7 +151,10 @@ def everything(here):
     found["checkpoint"] = steps_done(here / "stopped")
     found["resumed"] = train("float32", run=here / "stopped", resume=True).records
     found["refusals"], found["failures"] = refusals(), failures()
-    found["codes"] = [command("train", "nowhere.csv"), command("train", str(here / f"only-{distributed.join().rank}.npy"))]
+    found["codes"] = [
+        command("train", "nowhere.csv"),
+        command("train", str(here / f"only-{distributed.join().rank}.npy")),
+    ]
     found["codes"] += [command("train", "digits", "--resume", "--out", str(here / part)) for part in ("one", "two")]
     return found
 

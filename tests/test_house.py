@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import variate
-from layers import BEGIN, END, LAYERS, LIGHT, PAGE, table
+from layers import BEGIN, END, LAYERS, PAGE, table
 
 HOUSE = Path(variate.__file__).parent
 FILES = sorted(HOUSE.rglob("*.py"))

@@ -7,7 +7,7 @@ import scipy.stats
 import torch
 
 from variate import statistics
-from variate.statistics import active, bits_per_dim, estimate, log_mean, moments
+from variate.statistics import active, bits_per_dim, estimate, log_count_mean, moments
 
 ROWS, SIZE = 50_000, 196
 
@@ -60,7 +60,7 @@ def test_constant_elements_have_no_spread_at_all():
 
 def test_log_mean_of_counts_never_seen_is_finite():
     rows = torch.tensor([[0, 3], [0, 5]])
-    torch.testing.assert_close(log_mean(rows), torch.tensor([0.25, 4.25]).log())
+    torch.testing.assert_close(log_count_mean(rows), torch.tensor([0.25, 4.25]).log())
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="ru_maxrss counts in other units elsewhere")

@@ -9,8 +9,8 @@ With z_1 .. z_L ~ q(z|x) and log w_l = log p(x|z_l) + log p(z_l) - log q(z_l|x),
     iwae       = log (1/K) sum_k w_k                                          K = L; elbo <= iwae <= log p(x)
 
 With several groups of latents the rate is a sum over groups. Training maximises `elbo` or `iwae` with the rate weighted
-by beta; `free_bits` leaves that many nats of each latent's mean rate unpenalised. With beta = 1 and no free bits that is a
-bound on log p(x); otherwise it is not, and is called an objective.
+by beta; `free_bits` leaves that many nats of each latent's mean rate unpenalised. With beta = 1 and no free bits that
+is a bound on log p(x); otherwise it is not, and is called an objective.
 
 A new objective is a function here and a line in `OBJECTIVES`.
 """
@@ -64,7 +64,9 @@ def rate_of(draws: Draws, estimator: RateEstimator) -> Float[Tensor, " N"]:
             total = sum(known[1:], known[0])
             return total.mean(0) if total.dim() > 1 else total
         if estimator == "closed-form":
-            names = ", ".join(f"KL({type(q).__name__} || {type(p).__name__})" for q, p in zip(draws.q, draws.p))
+            names = ", ".join(
+                f"KL({type(q).__name__} || {type(p).__name__})" for q, p in zip(draws.q, draws.p, strict=True)
+            )
             raise InputError("rate", "'auto' or 'drawn', since there is no closed form", f"'closed-form' of {names}")
     return draws.log_ratio.mean(0)
 
@@ -172,7 +174,9 @@ def free_bits_elbo(step: Step) -> Scored:
     penalised = []
     for rates in draws.kl_elements:
         if rates is None:
-            raise InputError("free_bits", "0 for a posterior or a prior whose rate is no sum over latents", step.free_nats)
+            raise InputError(
+                "free_bits", "0 for a posterior or a prior whose rate is no sum over latents", step.free_nats
+            )
         per_row = rates.mean(0) if rates.dim() > len(step.batch.x.shape[:1]) + 1 else rates
         mean_rates = step.mean_over_processes(per_row.detach().mean(0))
         penalised.append(torch.where(mean_rates > step.free_nats, per_row, step.free_nats).flatten(1).sum(-1))
@@ -230,7 +234,7 @@ OBJECTIVES: dict[str, Objective] = {
 """What `TrainingOptions.bound` names."""
 
 
-def objective(options: TrainingOptions) -> Objective:
+def objective_for(options: TrainingOptions) -> Objective:
     """The objective that the options describe.
 
     Raises:

@@ -29,14 +29,14 @@ def estimate(per_row: Tensor) -> Estimate:
 ROWS_AT_A_TIME = 4096
 
 
-class Moments(NamedTuple):
+class RowMoments(NamedTuple):
     """Mean and standard deviation of each element, float64, (*event); the latter is exactly 0 where one is constant."""
 
     mean: Tensor
     std: Tensor
 
 
-def moments(rows: Tensor) -> Moments:
+def moments(rows: Tensor) -> RowMoments:
     """Mean and standard deviation of rows (N, *event), in float64 by two passes, a few rows at a time."""
     # Added up as they come: a list of sums would lie between the chunks and keep the heap from reusing their memory.
     sums, squares = (torch.zeros(rows.shape[1:], dtype=torch.float64, device=rows.device) for _ in range(2))
@@ -47,10 +47,10 @@ def moments(rows: Tensor) -> Moments:
         squares += (chunk.to(torch.float64) - mean).square_().sum(0)
     std = (squares / len(rows)).sqrt()
     # Rounding leaves a constant element a spread of a few ulp of its value: nothing may be divided by that.
-    return Moments(mean, torch.where(std > 1e-12 * mean.abs(), std, 0.0))
+    return RowMoments(mean, torch.where(std > 1e-12 * mean.abs(), std, 0.0))
 
 
-def log_mean(rows: Tensor) -> Tensor:
+def log_count_mean(rows: Tensor) -> Tensor:
     """Logs of the means of counts, (*event); half a count is added to each total, so that they are finite."""
     return torch.log(moments(rows).mean + 0.5 / len(rows))
 

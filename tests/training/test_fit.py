@@ -367,7 +367,10 @@ def test_importance_weighted_objectives_train(digits, bound):
 
 
 def test_two_fits_in_two_threads_give_the_models_of_one_after_the_other(digits):
-    cases = [({"posterior": "full"}, {"samples": 2}), ({"prior": "mixture", "components": 4}, {"bound": "iwae", "samples": 3})]
+    cases = [
+        ({"posterior": "full"}, {"samples": 2}),
+        ({"prior": "mixture", "components": 4}, {"bound": "iwae", "samples": 3}),
+    ]
     torch.set_default_dtype(torch.float32)
 
     def trained(case):

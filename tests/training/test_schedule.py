@@ -7,8 +7,8 @@ import torch
 
 from variate import InputError, ModelOptions, TrainingOptions, build
 from variate.config.recipe import Schedule
-from variate.training import schedule
 from variate.runtime.distributed import Processes
+from variate.training import schedule
 from variate.training.setup import prepare
 from variate.training.trainer import Trainer
 

@@ -6,7 +6,7 @@ from torch import nn
 
 from variate import Batch, ModelOptions, build
 from variate.models.build import Ends
-from variate.training.weights import BETAS, Weights
+from variate.training.weights import BETAS, WeightVector
 
 
 @pytest.fixture(autouse=True)
@@ -29,7 +29,7 @@ def loss(vae, rows):
 def test_weights_are_parts_of_the_vector_and_compute_the_same():
     vae, rows = model()
     before, state = loss(vae, rows), {k: v.clone() for k, v in vae.state_dict().items()}
-    weights = Weights(vae, 0.999)
+    weights = WeightVector(vae, 0.999)
     assert loss(vae, rows) == before
     assert all(torch.equal(v, state[k]) for k, v in weights.state_dict().items())
     weights.vector.zero_()
@@ -42,7 +42,7 @@ def test_weights_are_parts_of_the_vector_and_compute_the_same():
 def test_the_norm_is_that_of_all_gradients_together():
     vae, rows = model(torch.float64)
     expected = torch.autograd.grad(loss(vae, rows), list(vae.parameters()), allow_unused=True)
-    weights = Weights(vae, 0.999)
+    weights = WeightVector(vae, 0.999)
     loss(vae, rows).backward()
     norm = weights.gather()
     total = sum(g.square().sum() for g in expected if g is not None).sqrt()
@@ -57,7 +57,7 @@ def test_a_bfloat16_network_runs_with_copies_that_follow_the_vector():
     by_autocast = model()[0]
     for each in (vae, by_autocast):
         each.set_precision(torch.bfloat16)
-    weights = Weights(vae, 0.999)
+    weights = WeightVector(vae, 0.999)
     lowered = [n for n, p in vae.named_parameters() if p.dtype == torch.bfloat16]
     assert lowered
     assert all(n.endswith("weight") for n in lowered)
@@ -73,7 +73,7 @@ def test_a_bfloat16_network_runs_with_copies_that_follow_the_vector():
 def test_small_steps_are_not_lost_to_bfloat16():
     vae, _ = model()
     vae.set_precision(torch.bfloat16)
-    weights = Weights(vae, 0.999)
+    weights = WeightVector(vae, 0.999)
     before = weights.vector.clone()
     for _ in range(1000):
         weights.vector.add_(1e-5)  # a bfloat16 of order 0.1 has steps of 5e-4
@@ -86,7 +86,7 @@ def test_small_steps_are_not_lost_to_bfloat16():
 
 def test_released_weights_have_memory_of_their_own():
     vae, _ = model()
-    weights = Weights(vae, 0.999)
+    weights = WeightVector(vae, 0.999)
     weights.release()
     weights.vector.zero_()
     assert len({p.untyped_storage().data_ptr() for p in vae.parameters()}) == len(list(vae.parameters()))
@@ -114,7 +114,7 @@ def test_channels_last_tied_and_untrained_weights_keep_their_ways():
     vae = build((torch.rand(20, 1, 6, 6) > 0.5).to(torch.uint8), ModelOptions(latent=2), networks=networks)
     x = (torch.rand(5, 1, 6, 6) > 0.5).to(torch.uint8)
     before = loss(vae, x)
-    weights = Weights(vae, 0.999)
+    weights = WeightVector(vae, 0.999)
     assert loss(vae, x) == before
     assert vae.encoder.network.inner[0].weight.is_contiguous(memory_format=torch.channels_last)
     assert vae.encoder.network.inner[0].weight is vae.encoder.network.inner[1].weight
@@ -129,7 +129,7 @@ def test_channels_last_tied_and_untrained_weights_keep_their_ways():
 @pytest.mark.parametrize("ema", [0.0, 0.9, 0.995])
 def test_the_average_forgets_at_the_rate_asked_for(ema):
     vae, _ = model()
-    weights = Weights(vae, ema)
+    weights = WeightVector(vae, ema)
     weights.vector.fill_(1.0)
     if ema:
         weights.average_vector.fill_(0.0)
@@ -142,7 +142,7 @@ def test_the_average_forgets_at_the_rate_asked_for(ema):
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_a_move_is_a_step_of_plain_adam(dtype):
-    weights = Weights(model(dtype)[0], 0.0)
+    weights = WeightVector(model(dtype)[0], 0.0)
     theirs = torch.nn.Parameter(weights.vector.clone())
     plain = torch.optim.Adam([theirs], betas=BETAS, foreach=False, fused=False)
     for number in range(5):
@@ -156,7 +156,7 @@ def test_a_move_is_a_step_of_plain_adam(dtype):
 
 
 def test_held_weights_do_not_move_whatever_the_gradient_is():
-    weights = Weights(model()[0], 0.0)
+    weights = WeightVector(model()[0], 0.0)
     weights.gradient.fill_(1.0)
     weights.move(0, 0.1)
     before = weights.vector.clone()
@@ -167,7 +167,7 @@ def test_held_weights_do_not_move_whatever_the_gradient_is():
 
 
 def test_restored_moments_continue_the_same():
-    one, other = Weights(model()[0], 0.0), Weights(model()[0], 0.0)
+    one, other = WeightVector(model()[0], 0.0), WeightVector(model()[0], 0.0)
     gradients = [torch.randn(len(one.vector)) for _ in range(3)]
 
     def move(weights, number):

@@ -1,7 +1,7 @@
 """The distribution of one group of latents given what lies above it: p(z_g | z_<g, c) or q(z_g | z_<g, x, c).
 
-A draw is a function of standard normal noise that is passed in, so that whatever uses it is a pure function. Capabilities
-that only some conditionals have are small protocols; `variate.models.capabilities` looks them up.
+A draw is a function of standard normal noise that is passed in, so that whatever uses it is a pure function.
+Capabilities that only some conditionals have are small protocols; `variate.models.capabilities` looks them up.
 """
 
 from abc import ABC, abstractmethod

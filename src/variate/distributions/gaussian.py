@@ -276,7 +276,10 @@ class _Factorized(Gaussian):
     """
 
     parameter_names = ("loc", "log_scale")
-    log_scale: Tensor
+
+    def __init__(self, loc: Tensor, log_scale: Tensor) -> None:
+        super().__init__(loc)
+        self.log_scale = log_scale
 
     def color(self, eps: Tensor) -> Tensor:
         """Noise times s."""
@@ -317,8 +320,7 @@ class IsotropicGaussian(_Factorized):
     """
 
     def __init__(self, loc: Float[Tensor, "*batch d"], log_scale: Float[Tensor, "*#batch 1"]) -> None:
-        super().__init__(loc)
-        self.log_scale = log_scale.expand(*loc.shape[:-1], 1)
+        super().__init__(loc, log_scale.expand(*loc.shape[:-1], 1))
 
     @property
     def log_abs_det(self) -> Tensor:
@@ -350,8 +352,7 @@ class DiagonalGaussian(_Factorized):
     """
 
     def __init__(self, loc: Float[Tensor, "*batch d"], log_scale: Float[Tensor, "*#batch d"]) -> None:
-        super().__init__(loc)
-        self.log_scale = log_scale.expand_as(loc)
+        super().__init__(loc, log_scale.expand_as(loc))
 
     @property
     def log_abs_det(self) -> Tensor:

@@ -1,8 +1,8 @@
 """log p(x|z) and its gradient as one compiled pass.
 
 The likelihood is where a step that is not compiled loses most: dozens of passes over the decoder's outputs, and as many
-on the way back. Compiled, it is one pass that reads the outputs and writes their gradient, and it takes seconds to compile
-instead of half a minute for the whole loss.
+on the way back. Compiled, it is one pass that reads the outputs and writes their gradient, and it takes seconds to
+compile instead of half a minute for the whole loss.
 """
 
 import math
@@ -26,7 +26,9 @@ A likelihood with one number per element, as of bits, is hardly more than one pa
 
 
 def seconds_saved(likelihood: Likelihood, passes: int, per_number: float = SECONDS_PER_NUMBER) -> float:
-    """Seconds that compiling a likelihood saves if so many rows are decoded in all; counted, so the same at every call."""
+    """Seconds that compiling a likelihood saves if so many rows are decoded in all; counted, so the same at every
+    call.
+    """
     return passes * (math.prod(likelihood.out_shape) - math.prod(likelihood.event_shape)) * per_number
 
 

@@ -8,7 +8,7 @@ from variate.distributions.rows import Independent
 from variate.errors import unknown
 from variate.likelihoods.base import Likelihood
 from variate.likelihoods.checks import require_counts
-from variate.statistics import log_mean, moments
+from variate.statistics import log_count_mean, moments
 
 MIN_INITIAL, MAX_INITIAL = -3.0, 5.0
 """Range of a log-dispersion before training: its moment estimate is unreliable for rare and for almost Poisson
@@ -59,5 +59,5 @@ class NegativeBinomial(Likelihood):
         """Sets the logs of the means, and the log-dispersions by m + m^2 / r = variance."""
         mean, std = moments(rows)
         excess = (std.square() - mean).clamp(min=1e-12)
-        self.offset.copy_(log_mean(rows))
+        self.offset.copy_(log_count_mean(rows))
         self.initial_log_dispersion.copy_((mean.square() / excess).log().clamp(MIN_INITIAL, MAX_INITIAL))

@@ -7,7 +7,7 @@ from variate.distributions.counts import PoissonElements
 from variate.distributions.rows import Independent
 from variate.likelihoods.base import Likelihood
 from variate.likelihoods.checks import require_counts
-from variate.statistics import log_mean
+from variate.statistics import log_count_mean
 
 
 class Poisson(Likelihood):
@@ -36,4 +36,4 @@ class Poisson(Likelihood):
 
     def fit_scaling(self, rows: Tensor) -> None:
         """Sets the logs of the means."""
-        self.offset.copy_(log_mean(rows))
+        self.offset.copy_(log_count_mean(rows))

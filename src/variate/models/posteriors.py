@@ -1,8 +1,8 @@
 """Posterior families: from an encoder's output to the Gaussian q(z|x).
 
 A family says how many numbers per row it needs (`num_outputs`) and turns them into a Gaussian. Log-scales pass through
-b tanh(./b), which is the identity near 0, so that no output of a network overflows: a scale outside e^-b .. e^b is of no
-use to a model whose prior has scale 1.
+b tanh(./b), which is the identity near 0, so that no output of a network overflows: a scale outside e^-b .. e^b is of
+no use to a model whose prior has scale 1.
 """
 
 from abc import ABC, abstractmethod

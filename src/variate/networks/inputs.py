@@ -1,7 +1,7 @@
 """What the encoder's network sees of a row: the data's own numbers scaled to order one.
 
-Rows reach the model as they are, so the scaling is part of the model: buffers, set from the training rows and saved with
-the weights. It changes no density, since q(z|x) conditions on x, so it needs no Jacobian.
+Rows reach the model as they are, so the scaling is part of the model: buffers, set from the training rows and saved
+with the weights. It changes no density, since q(z|x) conditions on x, so it needs no Jacobian.
 """
 
 from abc import ABC, abstractmethod

@@ -2,12 +2,12 @@
 
 `torchrun` starts W processes, on one machine or several, and tells each by its environment which one it is: its rank
 r = 0 .. W - 1. A batch of B rows is the one that a single process would take, and rank r works on its rows r, r + W,
-r + 2 W, ... Random numbers are drawn for the whole batch by every process from the same seed, and each keeps those of its
-own rows (`variate.runtime.random.Key`), so a run is the same run whatever W is, up to the rounding of sums.
+r + 2 W, ... Random numbers are drawn for the whole batch by every process from the same seed, and each keeps those of
+its own rows (`variate.runtime.random.Key`), so a run is the same run whatever W is, up to the rounding of sums.
 
 Rank 0 alone writes files and prints. What depends on a clock, a signal or a file is decided together, so that all
-processes take the same steps. A single process is `Processes()`: its methods return what they are given, and torch.distributed
-is not loaded.
+processes take the same steps. A single process is `Processes()`: its methods return what they are given, and
+torch.distributed is not loaded.
 """
 
 import atexit
@@ -60,7 +60,9 @@ def is_main_process() -> bool:
 
 
 def reports_lost_processes() -> bool:
-    """Whether this is one of the two processes of its machine that report that another was lost, which may be one of them."""
+    """Whether this is one of the two processes of its machine that report that another was lost, which may be one of
+    them.
+    """
     return launched() == 1 or int(os.environ.get("LOCAL_RANK", "0")) < 2
 
 
@@ -167,7 +169,9 @@ class Processes:
         from torch.nn.parallel import DistributedDataParallel
 
         known = inspect.signature(DistributedDataParallel).parameters
-        buffers = "forward_sync_buffers" if "forward_sync_buffers" in known else "broadcast_buffers"  # before torch 2.13
+        buffers = (
+            "forward_sync_buffers" if "forward_sync_buffers" in known else "broadcast_buffers"
+        )  # before torch 2.13
         # Static: the same weights get gradients at every step; those that never do, in a user's network, are no error.
         options: dict[str, Any] = {"static_graph": True, buffers: False}
         return DistributedDataParallel(module, **options)
@@ -206,20 +210,20 @@ class Processes:
 
         for module in modules:
             if getattr(module, "couples_rows", False):
-                raise InputError(
-                    "scale", "one process for 'optimal', whose sigma is that of a whole batch", f"{self.world} processes",
-                    Sentence("use ", Option("scale", "shared")),
-                )  # fmt: skip
+                expected = "one process for 'optimal', whose sigma is that of a whole batch"
+                remedy = Sentence("use ", Option("scale", "shared"))
+                raise InputError("scale", expected, f"{self.world} processes", remedy)
             if isinstance(module, BatchNorm1d | BatchNorm2d | BatchNorm3d):
-                raise InputError(
-                    "network", "one process for BatchNorm, which looks at a whole batch", f"{self.world} processes",
-                    "use GroupNorm",
-                )  # fmt: skip
+                expected = "one process for BatchNorm, which looks at a whole batch"
+                raise InputError("network", expected, f"{self.world} processes", "use GroupNorm")
         if batch_size % self.world:
             below = batch_size // self.world * self.world
             sizes = " or ".join(str(size) for size in (below, below + self.world) if size)
             raise InputError(
-                "batch_size", f"a multiple of the {self.world} processes, which share a batch", batch_size, f"use {sizes}"
+                "batch_size",
+                f"a multiple of the {self.world} processes, which share a batch",
+                batch_size,
+                f"use {sizes}",
             )
 
     @contextmanager
@@ -261,7 +265,10 @@ def _connected() -> Processes:
     missing = [name for name in ("RANK", "MASTER_ADDR", "MASTER_PORT") if name not in os.environ]
     if missing:
         raise InputError(
-            "WORLD_SIZE", f"{missing[0]} to be set beside it", f"{launched()} alone", "start several processes by torchrun"
+            "WORLD_SIZE",
+            f"{missing[0]} to be set beside it",
+            f"{launched()} alone",
+            "start several processes by torchrun",
         )
     import torch
     import torch.distributed as dist

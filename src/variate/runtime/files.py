@@ -1,9 +1,9 @@
 """Files that are whole or absent, and tensor files with a checksum.
 
-A file is written under a temporary name beside its target, flushed to the disk and renamed over the target. So a reader, or
-a run that is killed half way, sees the old content or the new, never a part. Tensor files are safetensors: opening one
-runs no code, and the sizes in its header are checked against the file's length before memory is taken. The header also
-holds the SHA-256 of the content, by which a damaged or truncated file is recognised.
+A file is written under a temporary name beside its target, flushed to the disk and renamed over the target. So a
+reader, or a run that is killed half way, sees the old content or the new, never a part. Tensor files are safetensors:
+opening one runs no code, and the sizes in its header are checked against the file's length before memory is taken. The
+header also holds the SHA-256 of the content, by which a damaged or truncated file is recognised.
 """
 
 import hashlib
@@ -72,7 +72,9 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
         metadata = _metadata(content)
         tensors = load(content)
     except (SafetensorError, OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-        raise InputError(str(path), "a whole safetensors file", f"one that is damaged or of another type ({error})") from None
+        raise InputError(
+            str(path), "a whole safetensors file", f"one that is damaged or of another type ({error})"
+        ) from None
     if "sha256" not in metadata:
         raise InputError(str(path), "a file that variate wrote", "one without a checksum in its header")
     if metadata.pop("sha256") != checksum(tensors, metadata):

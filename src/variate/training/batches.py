@@ -1,7 +1,7 @@
 """Batches of training rows: which rows a step gets is a function of its number.
 
-Rows in memory lie on the model's device and a batch is gathered there. Rows on disk are read by a thread, a few steps before
-they are needed: the order is known, so the next batches can be read while a step runs.
+Rows in memory lie on the model's device and a batch is gathered there. Rows on disk are read by a thread, a few steps
+before they are needed: the order is known, so the next batches can be read while a step runs.
 """
 
 from abc import ABC, abstractmethod
@@ -47,7 +47,7 @@ class Batches(ABC):
     def batch(self, step: int) -> Batch:
         """This process's rows of a step's batch, on the model's device, before any transform."""
 
-    def close(self) -> None:
+    def close(self) -> None:  # noqa: B027  most have nothing to end
         """Ends what reads the rows."""
 
 

@@ -18,7 +18,9 @@ from variate.runtime.distributed import Processes
 
 
 class NonFiniteError(ArithmeticError):
-    """A loss or gradient was NaN or infinite; the optimiser's step was not taken. All processes raise the same error."""
+    """A loss or gradient was NaN or infinite; the optimiser's step was not taken. All processes raise the same
+    error.
+    """
 
     same_on_all_processes = True
 

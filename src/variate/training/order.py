@@ -43,8 +43,9 @@ class PooledOrder:
 
     In each epoch the blocks of consecutive rows are permuted, and every S of them make a pool. The rows within a block
     are permuted, and the pool is dealt out, one row of each block in turn: with S blocks of one size, position i of the
-    pool comes from block i mod S. So if R divides S and B, each of R readers that take every R-th row of each batch reads
-    blocks that no other reader reads. The order takes memory for the blocks and for two pools, and none for the rows.
+    pool comes from block i mod S. So if R divides S and B, each of R readers that take every R-th row of each batch
+    reads blocks that no other reader reads. The order takes memory for the blocks and for two pools, and none for the
+    rows.
 
     Args:
         bounds: Number of the first row of each block, and N, (blocks + 1,).

@@ -13,7 +13,7 @@ from variate.data.dataset import Dataset, Splits
 from variate.errors import InputError, at_least, did_you_mean, unknown
 from variate.models.base import Model
 from variate.models.checked import Data, check, drawn, from_rows
-from variate.objectives import OBJECTIVES, objective
+from variate.objectives import OBJECTIVES, objective_for
 from variate.runtime.distributed import Processes
 from variate.training.batches import Batches, ResidentBatches, StreamedBatches
 from variate.training.cost import multiplications
@@ -57,11 +57,11 @@ def prepare(
     Raises:
         InputError: If rows or options cannot be used.
     """
-    train = training_rows(model, data)
+    train = train_dataset(model, data)
     some = train.sample()
     if not some.transforms:
         check(some, model.likelihood, model.takes_context, "train")
-    held_out = held_out_rows(model, data, validation)
+    held_out = validation_dataset(model, data, validation)
     cost = multiplications(model, drawn(some.select(np.arange(1)), 0))
     options = complete(options, overrides, len(train), cost)
     steps = max(1, round((options.epochs or 1) * len(train) / (options.batch_size or 1)))
@@ -76,7 +76,7 @@ def prepare(
     return Job(train, some, held_out, options, steps, identity)
 
 
-def training_rows(model: Model, data: Data) -> Dataset:
+def train_dataset(model: Model, data: Data) -> Dataset:
     """The training rows of what was passed as data; they may stay on disk."""
     if isinstance(data, Splits):
         data = data.train
@@ -86,7 +86,7 @@ def training_rows(model: Model, data: Data) -> Dataset:
     return found
 
 
-def held_out_rows(model: Model, data: Data, validation: Data | None) -> Dataset | None:
+def validation_dataset(model: Model, data: Data, validation: Data | None) -> Dataset | None:
     """The validation rows, in memory: those given, or the validation part of splits; None if there are none."""
     if validation is None:
         validation = data.validation if isinstance(data, Splits) else None
@@ -117,7 +117,7 @@ def start_equal(model: Model, job: Job, processes: Processes) -> None:
     held_out = None if job.validation is None else (len(job.validation), *job.validation.shape)
     if len(set(processes.gather((job.identity, tuple(rows.shape), held_out, probe)))) > 1:
         raise InputError(
-            "train", "the same rows and options for all processes", "different ones", "give each process all of the rows"
+            "train", "the same rows and options for all processes", "different ones", "give each process all rows"
         )
     processes.copy_from_main(model.state_dict().values())
 
@@ -144,5 +144,5 @@ def complete(options: TrainingOptions, overrides: dict[str, Any], num_rows: int,
     for option in ("ema", "lr_warmup"):
         if not 0 <= getattr(options, option) < 1:
             raise InputError(option, "at least 0 and less than 1", getattr(options, option))
-    objective(options)
+    objective_for(options)
     return options

@@ -1,8 +1,8 @@
 """All that a run is at one moment, and its checkpoint.
 
-The draws and the order of the rows are functions of the step (`variate.training.order`, `variate.runtime.random`), so the
-step number stands for them. What is left: the weights, their moving average, the optimiser's moments, the best weights so
-far, and the sums since the last validation. A checkpoint is one tensor file, written whole or not at all.
+The draws and the order of the rows are functions of the step (`variate.training.order`, `variate.runtime.random`), so
+the step number stands for them. What is left: the weights, their moving average, the optimiser's moments, the best
+weights so far, and the sums since the last validation. A checkpoint is one tensor file, written whole or not at all.
 """
 
 import dataclasses
@@ -20,7 +20,7 @@ from variate.errors import InputError
 from variate.models.base import Model
 from variate.runtime import files
 from variate.runtime.distributed import Processes
-from variate.training.weights import Weights
+from variate.training.weights import WeightVector
 
 Record = dict[str, Any]
 """One line of metrics: numbers, and the list of collapsed latents."""
@@ -58,7 +58,7 @@ class State:
 
     def __init__(self, model: Model, options: TrainingOptions, processes: Processes) -> None:
         self.model, self.processes = model, processes
-        self.weights = Weights(model, options.ema)
+        self.weights = WeightVector(model, options.ema)
         self.average = self.weights.average
         self.best = self._average_weights()
         self.totals = torch.zeros(4, dtype=torch.float64, device=model.device)
@@ -118,7 +118,10 @@ class State:
         tensors, metadata = self.processes.on_main(lambda: files.read_tensors(run / CHECKPOINT))
         if not same_run(metadata.get("identity", ""), identity):
             raise InputError(
-                "resume", f"the data and options of the checkpoint in {str(run)!r}", "others", "resume with the same ones"
+                "resume",
+                f"the data and options of the checkpoint in {str(run)!r}",
+                "others",
+                "resume with the same ones",
             )
         if "optimizer.steps" not in tensors:
             raise InputError(

@@ -1,15 +1,15 @@
 """`fit`: the training loop and the training step.
 
 A run is a sequence of steps. Each takes a batch of rows, draws z ~ q(z|x), scores the objective, and moves the weights
-along its gradient. Every so often the moving average of the weights is validated and the best one is kept; every so often
-the whole state is written, so that a run can be killed at any moment and resumed bit for bit.
+along its gradient. Every so often the moving average of the weights is validated and the best one is kept; every so
+often the whole state is written, so that a run can be killed at any moment and resumed bit for bit.
 
-The rows of a step and all its random numbers are functions of the seed and the step's number. The loss is the mean negative
-objective in nats per *dimension*, so that learning rate and clipping mean the same for rows of any length.
+The rows of a step and all its random numbers are functions of the seed and the step's number. The loss is the mean
+negative objective in nats per *dimension*, so that learning rate and clipping mean the same for rows of any length.
 
 A step whose loss or gradient is not finite leaves the weights as they are and ends the run. On a CPU that is checked
-before the weights move. On a GPU a check would wait for the device, so the device itself stops the weights from the first
-bad step on, and the host looks every `LOOK_EVERY` steps.
+before the weights move. On a GPU a check would wait for the device, so the device itself stops the weights from the
+first bad step on, and the host looks every `LOOK_EVERY` steps.
 """
 
 import math
@@ -34,7 +34,7 @@ from variate.likelihoods.fused import fused
 from variate.models.base import LogProb, Model
 from variate.models.checked import Data, drawn
 from variate.models.load import MODEL_FILE
-from variate.objectives import Scored, Step, Terms, objective
+from variate.objectives import Scored, Step, Terms, objective_for
 from variate.runtime import distributed
 from variate.runtime.compile import compiled
 from variate.runtime.device import threads
@@ -147,7 +147,7 @@ class Loss(nn.Module):
 
     def __init__(self, model: Model, options: TrainingOptions, processes: Processes) -> None:
         super().__init__()
-        self.model, self.objective, self.options, self.processes = model, objective(options), options, processes
+        self.model, self.objective, self.options, self.processes = model, objective_for(options), options, processes
         self.dimensions = math.prod(model.event_shape)
         self.log_prob: LogProb | None = None
         self.compute: Callable[..., tuple[Tensor, Tensor]] = self.of
@@ -155,7 +155,13 @@ class Loss(nn.Module):
     def score(self, batch: Batch, noise: tuple[Tensor, ...], beta: Tensor) -> Scored:
         """The objective and its terms for each row of a batch."""
         step = Step(
-            self.model, batch, noise, beta, self.options.free_bits, self.log_prob, mean_over_processes=self.processes.mean
+            self.model,
+            batch,
+            noise,
+            beta,
+            self.options.free_bits,
+            self.log_prob,
+            mean_over_processes=self.processes.mean,
         )
         return self.objective(step)
 
@@ -358,8 +364,8 @@ class Trainer:
 def _interruptible(processes: Processes) -> Iterator[threading.Event]:
     """Sets an event at the first Ctrl-C or SIGTERM instead of raising; a second one raises as usual.
 
-    With several processes the second one does not raise: torchrun passes on what the terminal has sent already, and kills
-    a process that does not end.
+    With several processes the second one does not raise: torchrun passes on what the terminal has sent already, and
+    kills a process that does not end.
     """
     event = threading.Event()
     before: dict[int, Any] = {}

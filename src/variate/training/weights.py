@@ -23,7 +23,7 @@ CAST = (nn.Linear, nn.modules.conv._ConvNd)
 """Layers whose weight autocast would cast at each use."""
 
 
-class Weights:
+class WeightVector:
     """The trained weights of a model while it is in training.
 
     Args:
