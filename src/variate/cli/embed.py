@@ -27,7 +27,7 @@ class Embed:
         from variate.runs import Run
         from variate.tasks.embed import embed
 
-        path = writers.new_path(self.out, writers.TABLES, self.overwrite)
+        path = writers.new_path(self.out, writers.TABLE_ENDINGS, self.overwrite)
         run = Run(self.model)
         found = embed(run, self.data, std=self.std)
         writers.write_pieces(path, found.pieces, found.num_rows)

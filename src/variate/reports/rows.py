@@ -21,7 +21,7 @@ def new_path(out: str | None, name: str, schema: Schema, overwrite: bool) -> Pat
     Raises:
         InputError: If rows of this schema cannot be written to such a file, or it exists.
     """
-    endings = (".png", *writers.TABLES) if schema.is_image else writers.TABLES
+    endings = (".png", *writers.TABLE_ENDINGS) if schema.is_image else writers.TABLE_ENDINGS
     return writers.new_path(out or f"{name}{'.png' if schema.is_image else '.csv'}", endings, overwrite)
 
 
@@ -37,7 +37,7 @@ def write_rows(path: Path, rows: np.ndarray, schema: Schema) -> None:
     elif path.suffix.lower() == ".npy" and not schema.columns:
         writers.write_array(path, rows)
     else:
-        writers.write_table(path, writers.columns(rows, schema))
+        writers.write_table(path, writers.named_columns(rows, schema))
 
 
 def write_reconstructions(path: Path, originals: np.ndarray, decoded: np.ndarray, schema: Schema) -> None:
