@@ -15,7 +15,7 @@ import torch
 
 import variate
 from variate import InputError, ModelOptions, NonFiniteError
-from variate.runtime import distributed, files
+from variate.runtime import distributed, tensor_files
 from variate.training import trainer
 from variate.training.state import CHECKPOINT
 from variate.training.trainer import Trainer
@@ -118,7 +118,7 @@ def at_step(number, rank, what):
 
 
 def steps_done(run):
-    return json.loads(files.read_tensors(run / CHECKPOINT)[1]["progress"])["step"]
+    return json.loads(tensor_files.read_tensors(run / CHECKPOINT)[1]["progress"])["step"]
 
 
 def command(*arguments, patch=None):

@@ -94,10 +94,10 @@ def test_damaged_and_foreign_model_files_are_refused(digits_run, variate_command
 
 
 def test_a_model_of_a_newer_format_is_refused(digits_run, variate_command, tmp_path):
-    from variate.runtime import files
+    from variate.runtime import tensor_files
 
-    tensors, metadata = files.read_tensors(digits_run.model_file)
-    files.write_tensors(tmp_path / "new.safetensors", tensors, metadata | {"format": "99"})
+    tensors, metadata = tensor_files.read_tensors(digits_run.model_file)
+    tensor_files.write_tensors(tmp_path / "new.safetensors", tensors, metadata | {"format": "99"})
     code, _, err = variate_command("evaluate", "new.safetensors")
     assert code == 2
     assert "upgrade" in err

@@ -29,7 +29,7 @@ from variate.models import posteriors, priors
 from variate.models.build import COLUMNS as TABLE_LIKELIHOODS
 from variate.models.build import LIKELIHOODS, NETWORKS, POSTERIORS, PRIORS, fit_scaling, from_recipe
 from variate.networks import ACTIVATIONS, MLP, ColumnInputs, ConvDecoder, ConvEncoder, PlainMLP, Standardize
-from variate.runtime import files
+from variate.runtime import tensor_files
 
 SMALL = ModelOptions(latent=2, width=8, depth=1, components=3)
 
@@ -140,7 +140,7 @@ def test_a_file_of_before_there_were_activations_still_loads(tmp_path):
     recipe = json.loads(vae.recipe.to_json())
     del recipe["model"]["activation"], recipe["training"]["schedule"]
     path = tmp_path / "old.safetensors"
-    files.write_tensors(path, vae.state_dict(), {"format": "1", "recipe": json.dumps(recipe)})
+    tensor_files.write_tensors(path, vae.state_dict(), {"format": "1", "recipe": json.dumps(recipe)})
     again = variate.load(path)
     assert again.recipe == vae.recipe
     x = torch.as_tensor(reals())

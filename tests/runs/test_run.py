@@ -14,7 +14,7 @@ from small_runs import trained_run
 from variate.data import read, split
 from variate.errors import InputError
 from variate.runs import Run
-from variate.runtime import files
+from variate.runtime import tensor_files
 
 
 @pytest.fixture
@@ -152,12 +152,12 @@ def test_files_that_are_no_model_are_refused(digits_run, tmp_path):
 
 
 def test_a_model_of_a_newer_version_is_refused(digits_run, tmp_path):
-    tensors, metadata = files.read_tensors(digits_run.path / "model.safetensors")
+    tensors, metadata = tensor_files.read_tensors(digits_run.path / "model.safetensors")
     path = tmp_path / "new.safetensors"
     recipe = json.loads(metadata["recipe"])
     recipe["model"]["wavelets"] = 3
     for changes, word in (({"format": "99"}, "99"), ({"recipe": json.dumps(recipe)}, "wavelets"), ({"recipe": ""}, "")):
-        files.write_tensors(path, tensors, metadata | changes)
+        tensor_files.write_tensors(path, tensors, metadata | changes)
         with pytest.raises(InputError) as error:
             _ = Run(path).recipe
         assert word in str(error.value)

@@ -7,7 +7,7 @@ import safetensors.torch
 import torch
 
 from variate import InputError
-from variate.runtime import files
+from variate.runtime import files, tensor_files
 
 TENSORS = {
     "weight": torch.tensor([[1.5, -2.0], [0.25, 3.0]], dtype=torch.float32),
@@ -20,7 +20,7 @@ METADATA = {"format": "1", "recipe": '{"name": "grün \\" \\\\ \\n"}', "empty": 
 
 
 def written(path, tensors=TENSORS, metadata=METADATA):
-    files.write_tensors(path, tensors, metadata)
+    tensor_files.write_tensors(path, tensors, metadata)
     return path
 
 
@@ -29,7 +29,7 @@ def entries(folder):
 
 
 def test_tensors_and_metadata_come_back_bit_for_bit(tmp_path):
-    tensors, metadata = files.read_tensors(written(tmp_path / "a" / "b" / "model.safetensors"))
+    tensors, metadata = tensor_files.read_tensors(written(tmp_path / "a" / "b" / "model.safetensors"))
     assert metadata == METADATA
     assert tensors.keys() == TENSORS.keys()
     for name, tensor in TENSORS.items():
@@ -39,14 +39,14 @@ def test_tensors_and_metadata_come_back_bit_for_bit(tmp_path):
 
 def test_nan_payloads_and_signed_zeros_come_back(tmp_path):
     odd = torch.tensor([0x7FC00001, -0x80000000, 0x7F800000], dtype=torch.int64).to(torch.int32).view(torch.float32)
-    tensors, _ = files.read_tensors(written(tmp_path / "t.safetensors", {"odd": odd}))
+    tensors, _ = tensor_files.read_tensors(written(tmp_path / "t.safetensors", {"odd": odd}))
     assert torch.equal(tensors["odd"].view(torch.int32), odd.view(torch.int32))
 
 
 def test_views_and_shared_memory_are_written_as_what_they_show(tmp_path):
     base = torch.arange(12.0).reshape(3, 4)
     shown = {"base": base, "turned": base.T, "column": base[:, 1], "same": base, "grad": base.clone().requires_grad_()}
-    tensors, _ = files.read_tensors(written(tmp_path / "t.safetensors", shown))
+    tensors, _ = tensor_files.read_tensors(written(tmp_path / "t.safetensors", shown))
     for name, tensor in shown.items():
         assert torch.equal(tensors[name], tensor)
 
@@ -73,7 +73,7 @@ def test_every_flipped_byte_is_refused(tmp_path, flip):
         damaged[place] ^= flip
         path.write_bytes(damaged)
         with pytest.raises(InputError, match=r"damaged|not written by variate"):
-            files.read_tensors(path)
+            tensor_files.read_tensors(path)
 
 
 def test_every_truncation_is_refused(tmp_path):
@@ -82,14 +82,14 @@ def test_every_truncation_is_refused(tmp_path):
     for length in range(len(content)):
         path.write_bytes(content[:length])
         with pytest.raises(InputError, match="cut short or damaged"):
-            files.read_tensors(path)
+            tensor_files.read_tensors(path)
 
 
 def test_anything_appended_is_refused(tmp_path):
     path = small(tmp_path)
     path.write_bytes(path.read_bytes() + b"\0")
     with pytest.raises(InputError, match="damaged"):
-        files.read_tensors(path)
+        tensor_files.read_tensors(path)
 
 
 def header(path, change):
@@ -131,7 +131,7 @@ def test_a_header_that_was_edited_is_refused(tmp_path, change):
     path = small(tmp_path)
     header(path, change)
     with pytest.raises(InputError, match="does not match its checksum"):
-        files.read_tensors(path)
+        tensor_files.read_tensors(path)
 
 
 def test_the_same_content_gives_the_same_bytes(tmp_path):
@@ -145,18 +145,18 @@ def test_a_header_that_was_only_written_anew_is_read(tmp_path):
     before = path.read_bytes()
     header(path, lambda parsed: None)
     assert path.read_bytes() != before
-    assert files.read_tensors(path)[1] == {"recipe": '{"a":"b"}'}
+    assert tensor_files.read_tensors(path)[1] == {"recipe": '{"a":"b"}'}
 
 
 def test_files_of_others_are_refused(tmp_path):
     path = tmp_path / "foreign.safetensors"
     safetensors.torch.save_file({"w": torch.zeros(2)}, path)
     with pytest.raises(InputError, match="was not written by variate"):
-        files.read_tensors(path)
+        tensor_files.read_tensors(path)
     with pytest.raises(InputError, match="no file"):
-        files.read_tensors(tmp_path / "absent.safetensors")
+        tensor_files.read_tensors(tmp_path / "absent.safetensors")
     with pytest.raises(InputError, match="no file"):
-        files.read_tensors(tmp_path)
+        tensor_files.read_tensors(tmp_path)
 
 
 class Bomb:
@@ -174,7 +174,7 @@ def test_pickles_are_refused_and_not_opened(tmp_path, monkeypatch, how):
         content = pickle.dumps(Bomb())
         path.write_bytes(content if how == "pickle" else len(content).to_bytes(8, "little") + content)
     with pytest.raises(InputError, match="no safetensors file"):
-        files.read_tensors(path)
+        tensor_files.read_tensors(path)
     assert not (tmp_path / "bang").exists()
     if how == "pickle":
         pickle.loads(path.read_bytes())
@@ -188,7 +188,7 @@ def test_headers_of_nonsense_are_refused(tmp_path, text):
     path = tmp_path / "t.safetensors"
     path.write_bytes(len(text).to_bytes(8, "little") + text)
     with pytest.raises(InputError):
-        files.read_tensors(path)
+        tensor_files.read_tensors(path)
 
 
 def test_a_header_that_claims_more_memory_than_there_is_is_refused(tmp_path):
@@ -196,11 +196,11 @@ def test_a_header_that_claims_more_memory_than_there_is_is_refused(tmp_path):
     for length in (2**63, 2**40):
         path.write_bytes(length.to_bytes(8, "little") + b"{}")
         with pytest.raises(InputError, match="damaged"):
-            files.read_tensors(path)
+            tensor_files.read_tensors(path)
     text = json.dumps({"w": {"dtype": "F32", "shape": [2**40], "data_offsets": [0, 2**42]}}).encode()
     path.write_bytes(len(text).to_bytes(8, "little") + text)
     with pytest.raises(InputError, match="damaged"):
-        files.read_tensors(path)
+        tensor_files.read_tensors(path)
 
 
 def test_a_write_replaces_the_old_content_and_leaves_nothing_else(tmp_path):
@@ -247,8 +247,8 @@ def test_a_failed_tensor_write_leaves_the_old_file(tmp_path, monkeypatch):
 
     monkeypatch.setattr(type(tmp_path), "write_bytes", full)
     with pytest.raises(OSError, match="no space"):
-        files.write_tensors(path, {"w": torch.zeros(2)}, {})
-    assert files.read_tensors(path)[1] == METADATA
+        tensor_files.write_tensors(path, {"w": torch.zeros(2)}, {})
+    assert tensor_files.read_tensors(path)[1] == METADATA
     assert entries(tmp_path) == ["t.safetensors"]
 
 
@@ -273,7 +273,7 @@ def test_checksum_tells_what_a_plain_concatenation_would_not():
         ({"a": -0.0 * x}, {}),
         ({"a": 0.0 * x}, {}),
     ]
-    assert len({files.checksum(*v) for v in variants}) == len(variants)
-    assert files.checksum({"a": x, "b": x}, {"p": "1", "q": "2"}) == files.checksum(
+    assert len({tensor_files.checksum(*v) for v in variants}) == len(variants)
+    assert tensor_files.checksum({"a": x, "b": x}, {"p": "1", "q": "2"}) == tensor_files.checksum(
         {"b": x, "a": x}, {"q": "2", "p": "1"}
     )

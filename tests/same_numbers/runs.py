@@ -14,6 +14,7 @@ import math
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -105,15 +106,22 @@ def numbers_of(run_directory: Path) -> dict[str, object]:
     return found
 
 
-def record(folder: Path, cases: dict[str, list[str]]) -> dict[str, object]:
-    """Trains and evaluates every case; the numbers, by case."""
+def record(
+    folder: Path, cases: dict[str, list[str]], command: Callable[[list[str], Path, int], object] = run
+) -> dict[str, object]:
+    """Trains and evaluates every case; the numbers, by case.
+
+    Args:
+        folder: Where to work.
+        cases: Arguments of `variate train`, by name.
+        command: Runs the arguments of a command in a folder with so many processes.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     write_data(folder)
     found: dict[str, object] = {}
     for name, arguments in cases.items():
-        out = ["--out", f"runs/{name}"]
-        run([*arguments, *out], folder, 2 if name == "two-processes" else 1)
-        run(["evaluate", f"runs/{name}", "--samples", "100", "--precision", "float32"], folder)
+        command([*arguments, "--out", f"runs/{name}"], folder, 2 if name == "two-processes" else 1)
+        command(["evaluate", f"runs/{name}", "--samples", "100", "--precision", "float32"], folder, 1)
         found[name] = numbers_of(folder / "runs" / name)
     return found
 
@@ -145,6 +153,7 @@ def compare(before: dict[str, object], after: dict[str, object]) -> None:
 
 
 def main() -> None:
+    """Records or compares."""
     match sys.argv[1:]:
         case ["record", file, *size]:
             with tempfile.TemporaryDirectory() as folder:

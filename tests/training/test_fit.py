@@ -17,7 +17,7 @@ import variate
 from oracles import LinearGaussian
 from variate import Batch, InputError, ModelOptions, NonFiniteError, VariateWarning
 from variate.errors import spoken
-from variate.runtime import files
+from variate.runtime import tensor_files
 from variate.runtime.distributed import Processes
 from variate.training.state import CHECKPOINT
 from variate.training.trainer import Loss, Trainer
@@ -235,7 +235,7 @@ def test_killed_and_resumed_run_equals_an_uninterrupted_one_bit_for_bit(digits, 
     assert wanted <= steps_done(killed) < steps_done(whole)
     variate.fit(small(digits), digits, run=killed, resume=True, **LONG)
 
-    expected, found = files.read_tensors(whole / CHECKPOINT), files.read_tensors(killed / CHECKPOINT)
+    expected, found = tensor_files.read_tensors(whole / CHECKPOINT), tensor_files.read_tensors(killed / CHECKPOINT)
     assert expected[1] == found[1]  # step, best so far, records
     assert expected[0].keys() == found[0].keys()
     assert {name.split(".")[0] for name in found[0]} == {"model", "average", "best", "optimizer", "totals"}
@@ -246,7 +246,7 @@ def test_killed_and_resumed_run_equals_an_uninterrupted_one_bit_for_bit(digits, 
 
 
 def steps_done(run):
-    return json.loads(files.read_tensors(run / CHECKPOINT)[1]["progress"])["step"]
+    return json.loads(tensor_files.read_tensors(run / CHECKPOINT)[1]["progress"])["step"]
 
 
 def test_interrupt_leaves_a_usable_model(digits, tmp_path, monkeypatch):
@@ -275,14 +275,14 @@ def test_interrupt_leaves_a_usable_model(digits, tmp_path, monkeypatch):
 
 def test_a_run_from_before_an_option_existed_can_be_resumed(digits, tmp_path):
     first = variate.fit(small(digits), digits, run=tmp_path, **SHORT)
-    tensors, metadata = files.read_tensors(tmp_path / CHECKPOINT)
+    tensors, metadata = tensor_files.read_tensors(tmp_path / CHECKPOINT)
     recipe = json.loads(metadata["identity"])
     del recipe["training"]["schedule"], recipe["model"]["activation"]
-    files.write_tensors(tmp_path / CHECKPOINT, tensors, metadata | {"identity": json.dumps(recipe)})
+    tensor_files.write_tensors(tmp_path / CHECKPOINT, tensors, metadata | {"identity": json.dumps(recipe)})
     again = variate.fit(small(digits), digits, run=tmp_path, resume=True, **SHORT)
     assert again == first
     recipe["training"]["schedule"] = "constant"
-    files.write_tensors(tmp_path / CHECKPOINT, tensors, metadata | {"identity": json.dumps(recipe)})
+    tensor_files.write_tensors(tmp_path / CHECKPOINT, tensors, metadata | {"identity": json.dumps(recipe)})
     with pytest.raises(InputError) as raised:
         variate.fit(small(digits), digits, run=tmp_path, resume=True, **SHORT)
     assert raised.value.argument == "resume"

@@ -14,7 +14,7 @@ import torch
 import variate
 from variate import DataOptions, InputError, ModelOptions
 from variate.likelihoods import Gaussian
-from variate.runtime import files
+from variate.runtime import tensor_files
 from variate.runtime.distributed import Processes
 from variate.training import trainer
 from variate.training.batches import PREFETCHED, ResidentBatches, StreamedBatches
@@ -162,7 +162,7 @@ RUN = "import sys, variate; from variate import DataOptions, ModelOptions\n" + i
 
 
 def steps_done(run):
-    return json.loads(files.read_tensors(run / CHECKPOINT)[1]["progress"])["step"]
+    return json.loads(tensor_files.read_tensors(run / CHECKPOINT)[1]["progress"])["step"]
 
 
 def test_killed_and_resumed_streamed_run_equals_an_uninterrupted_one_bit_for_bit(parts, tmp_path):
@@ -187,7 +187,7 @@ def test_killed_and_resumed_streamed_run_equals_an_uninterrupted_one_bit_for_bit
         process.kill()
     assert 60 <= steps_done(killed) < steps_done(whole)
     train(data, killed, resume=True)
-    expected, found = files.read_tensors(whole / CHECKPOINT), files.read_tensors(killed / CHECKPOINT)
+    expected, found = tensor_files.read_tensors(whole / CHECKPOINT), tensor_files.read_tensors(killed / CHECKPOINT)
     assert expected[1] == found[1]
     for name, tensor in expected[0].items():
         assert torch.equal(tensor, found[0][name]), name

@@ -15,7 +15,6 @@ from variate.runtime import files
 TABLE_ENDINGS = (".parquet", ".csv", ".npy")
 
 
-TABLES = TABLE_ENDINGS  # its former name, for a while
 
 
 def new_path(out: str, endings: tuple[str, ...], overwrite: bool) -> Path:
@@ -107,4 +106,3 @@ def write_array(path: Path, array: np.ndarray) -> None:
         np.save(file, array, allow_pickle=False)
 
 
-columns = named_columns  # its former name, for a while

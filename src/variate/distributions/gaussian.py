@@ -167,6 +167,10 @@ class Gaussian(Conditional):
             return None
         return self.kl_standard_elements() if p.is_standard else self.marginal_kl(p)
 
+    parameter_names: tuple[str, ...] = ()
+    """The attributes that the constructor takes, in order."""
+    is_standard = False
+    """Whether this is N(0, I)."""
     is_factorized = True
     """Whether the latents are independent."""
 

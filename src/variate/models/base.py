@@ -33,7 +33,7 @@ from variate.errors import InputError, at_least
 from variate.likelihoods.base import Likelihood
 from variate.models.capabilities import Moments, offers
 from variate.models.checked import Data, as_dataset
-from variate.runtime import files
+from variate.runtime import tensor_files
 from variate.runtime.random import Key, generator
 
 Features = Any
@@ -472,7 +472,7 @@ class Model(nn.Module, ABC):
     def save(self, path: str | Path) -> None:
         """Writes the weights, the scalings and the recipe to one safetensors file, completely or not at all."""
         metadata = {"format": str(FORMAT), "recipe": self.recipe.to_json() if self.recipe else ""}
-        files.write_tensors(Path(path), self.state_dict(), metadata)
+        tensor_files.write_tensors(Path(path), self.state_dict(), metadata)
 
 
 @contextmanager

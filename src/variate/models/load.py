@@ -11,7 +11,7 @@ from variate.errors import InputError
 from variate.models.base import Model
 from variate.models.build import from_recipe
 from variate.models.vae import VAE
-from variate.runtime import files
+from variate.runtime import tensor_files
 from variate.runtime.random import seeded
 
 MODEL_FILE = "model.safetensors"
@@ -36,7 +36,7 @@ def load(path: str | Path, into: M | None = None) -> M | VAE:
     path = Path(path)
     if path.is_dir():
         path = path / MODEL_FILE
-    tensors, metadata = files.read_tensors(path)
+    tensors, metadata = tensor_files.read_tensors(path)
     check_format(path, metadata)
     if into is None and not metadata["recipe"]:
         raise InputError(

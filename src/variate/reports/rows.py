@@ -9,7 +9,7 @@ from variate.data import writers
 from variate.reports import pictures
 
 
-def new_path(out: str | None, name: str, schema: Schema, overwrite: bool) -> Path:
+def rows_path(out: str | None, name: str, schema: Schema, overwrite: bool) -> Path:
     """The file to write rows to, checked before any work is done.
 
     Args:
@@ -46,7 +46,7 @@ def write_reconstructions(path: Path, originals: np.ndarray, decoded: np.ndarray
         write_rows(path, decoded, schema)
         return
     above, below = (pictures.to_uint8(part, grey_levels(schema)) for part in (originals, decoded))
-    pictures.save(pictures.side_by_side(above, below), path)
+    pictures.save(pictures.paired_grid(above, below), path)
 
 
 def grey_levels(schema: Schema) -> int:

@@ -1,27 +1,13 @@
-"""Files that are whole or absent, and tensor files with a checksum.
+"""Files that are whole or absent.
 
 A file is written under a temporary name beside its target, flushed to the disk and renamed over the target. So a
-reader, or a run that is killed half way, sees the old content or the new, never a part. Tensor files are safetensors:
-opening one runs no code, and the sizes in its header are checked against the file's length before memory is taken. The
-header also holds the SHA-256 of the content, by which a damaged or truncated file is recognised.
+reader, or a run that is killed half way, sees the old content or the new, never a part.
 """
 
-import hashlib
-import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-
-import torch
-from safetensors import SafetensorError
-from safetensors.torch import load, save
-from torch import Tensor
-
-from variate.errors import InputError
-
-HEADER = "variate"
-"""The key of our entry in a safetensors file's metadata."""
 
 
 @contextmanager
@@ -42,60 +28,3 @@ def write_text(path: Path, text: str) -> None:
     """Writes a text file, whole or not at all."""
     with replacing(path) as part:
         part.write_text(text, encoding="utf-8")
-
-
-def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
-    """Writes tensors and strings as one safetensors file, with a checksum of both.
-
-    Args:
-        path: Target; missing directories are created.
-        tensors: Tensors by name.
-        metadata: Strings for the header.
-    """
-    plain = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
-    with replacing(path) as part:
-        content = {**metadata, "sha256": checksum(plain, metadata)}
-        header = {HEADER: json.dumps(content, sort_keys=True)}  # one entry: safetensors shuffles several
-        part.write_bytes(save(plain, header))
-
-
-def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """Reads what `write_tensors` wrote.
-
-    Raises:
-        InputError: If the file is absent, is no such file, or is damaged.
-    """
-    if not path.is_file():
-        raise InputError(str(path), "a .safetensors file that variate wrote", "no file")
-    try:
-        content = path.read_bytes()  # in one opening, so that a file that is replaced meanwhile is not read in parts
-        metadata = _metadata(content)
-        tensors = load(content)
-    except (SafetensorError, OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-        raise InputError(
-            str(path), "a whole safetensors file", f"one that is damaged or of another type ({error})"
-        ) from None
-    if "sha256" not in metadata:
-        raise InputError(str(path), "a file that variate wrote", "one without a checksum in its header")
-    if metadata.pop("sha256") != checksum(tensors, metadata):
-        raise InputError(str(path), "content that matches its checksum", "damaged content", "copy or train it again")
-    return tensors, metadata
-
-
-def _metadata(content: bytes) -> dict[str, str]:
-    """The strings in the header of a safetensors file: 8 bytes of length, then JSON."""
-    length = int.from_bytes(content[:8], "little")
-    if len(content) < 8 or length > len(content) - 8:
-        raise ValueError("its header is longer than the file")
-    entries = json.loads(content[8 : 8 + length]).get("__metadata__") or {}
-    return {str(key): str(value) for key, value in json.loads(entries.get(HEADER, "{}")).items()}
-
-
-def checksum(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> str:
-    """SHA-256 over names, types, shapes and bytes, in the order of the names."""
-    digest = hashlib.sha256(json.dumps(dict(metadata), sort_keys=True).encode())
-    for name in sorted(tensors):
-        tensor = tensors[name]
-        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
-        digest.update(tensor.contiguous().reshape(-1).view(torch.uint8).numpy().data)
-    return digest.hexdigest()

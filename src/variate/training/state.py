@@ -18,7 +18,7 @@ from torch import Tensor
 from variate.config.recipe import Recipe, TrainingOptions
 from variate.errors import InputError
 from variate.models.base import Model
-from variate.runtime import files
+from variate.runtime import tensor_files
 from variate.runtime.distributed import Processes
 from variate.training.weights import WeightVector
 
@@ -99,7 +99,7 @@ class State:
         tensors |= {f"optimizer.{k}": v for k, v in self.weights.moments.items()}
         tensors["totals"] = self.totals
         progress = json.dumps(dataclasses.asdict(self.progress))
-        files.write_tensors(run / CHECKPOINT, tensors, {"progress": progress, "identity": identity})
+        tensor_files.write_tensors(run / CHECKPOINT, tensors, {"progress": progress, "identity": identity})
 
     def save_best(self, path: Path) -> None:
         """Writes the best model so far, usable as it is."""
@@ -115,7 +115,7 @@ class State:
         Raises:
             InputError: If there is no whole checkpoint, or it is of another run.
         """
-        tensors, metadata = self.processes.on_main(lambda: files.read_tensors(run / CHECKPOINT))
+        tensors, metadata = self.processes.on_main(lambda: tensor_files.read_tensors(run / CHECKPOINT))
         if not same_run(metadata.get("identity", ""), identity):
             raise InputError(
                 "resume",
@@ -143,7 +143,7 @@ def saved_identity(run: Path) -> str:
     Raises:
         InputError: If there is no whole checkpoint.
     """
-    return files.read_tensors(run / CHECKPOINT)[1].get("identity", "")
+    return tensor_files.read_tensors(run / CHECKPOINT)[1].get("identity", "")
 
 
 def saved_recipe(run: Path) -> Recipe:
