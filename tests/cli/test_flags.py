@@ -1,18 +1,14 @@
 """A user of the command line reads flags, a user of Python reads parameters."""
 
-import ast
 import dataclasses
-from pathlib import Path
 
 import pytest
 
-import variate
 from variate.cli import COMMANDS
 from variate.cli.flags import OF_COMMANDS, OF_TRAINING, OTHER_NAMES, POSITIONAL, as_flag, with_flags
 from variate.config.recipe import DataOptions, ModelOptions, TrainingOptions
 from variate.errors import InputError, Option, Sentence
 
-HOUSE = Path(variate.__file__).parent
 GROUPS = (DataOptions, ModelOptions, TrainingOptions)
 
 
@@ -88,18 +84,3 @@ def test_errors_of_every_style_speak_flags_here_and_python_there(style):
 
 def test_texts_without_options_stay_as_they_are():
     assert with_flags("num_samples is a word") == "num_samples is a word"
-
-
-def strings(path):
-    """The strings of a module that are no docstrings."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    said = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in said:
-            yield node.value
-
-
-def test_the_library_names_no_flag():
-    inner = [path for path in HOUSE.rglob("*.py") if (HOUSE / "cli") not in path.parents]
-    assert len(inner) > 50
-    assert not [f"{path.relative_to(HOUSE)}: {text}" for path in inner for text in strings(path) if "--" in text]

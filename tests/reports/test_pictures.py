@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from variate.reports.pictures import CHECKER, GAP, LEAST_SIDE, grid, opaque, save, side_by_side, to_uint8
+from variate.reports.pictures import CHECKER, GAP, LEAST_SIDE, grid, opaque, paired_grid, save, to_uint8
 
 
 def images(n, channels=1, height=6, width=5):
@@ -87,7 +87,7 @@ def test_images_of_many_channels_show_their_first():
 def test_each_original_stands_above_its_reconstruction(n, columns):
     above = images(n)
     below = 255 - above
-    sheet = side_by_side(above, below, columns)
+    sheet = paired_grid(above, below, columns)
     columns, factor = min(columns, n), round(LEAST_SIDE / 6)
     for i in range(n):
         stretch, place = divmod(i, columns)

@@ -9,7 +9,7 @@ from PIL import Image
 from examples import COLUMNS
 from variate.config.recipe import Schema
 from variate.errors import InputError
-from variate.reports.rows import grey_levels, new_path, write_reconstructions, write_rows
+from variate.reports.rows import grey_levels, rows_path, write_reconstructions, write_rows
 
 IMAGES, VECTORS = Schema("pixels", (1, 4, 4), 256), Schema("real", (3,))
 TABLE = Schema("table", (4,), columns=COLUMNS)
@@ -17,12 +17,12 @@ TABLE = Schema("table", (4,), columns=COLUMNS)
 
 def test_images_become_pictures_and_other_rows_tables_unless_asked(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert new_path(None, "samples", IMAGES, False).name == "samples.png"
-    assert new_path(None, "samples", VECTORS, False).name == "samples.csv"
-    assert new_path("a.parquet", "samples", IMAGES, False).name == "a.parquet"
+    assert rows_path(None, "samples", IMAGES, False).name == "samples.png"
+    assert rows_path(None, "samples", VECTORS, False).name == "samples.csv"
+    assert rows_path("a.parquet", "samples", IMAGES, False).name == "a.parquet"
     for out, schema in (("a.txt", IMAGES), ("a.png", VECTORS)):
         with pytest.raises(InputError) as error:
-            new_path(out, "samples", schema, False)
+            rows_path(out, "samples", schema, False)
         assert error.value.argument == "out"
 
 
@@ -30,9 +30,9 @@ def test_a_file_is_replaced_only_if_that_was_asked_for(tmp_path):
     path = tmp_path / "a.png"
     path.touch()
     with pytest.raises(InputError) as error:
-        new_path(str(path), "samples", IMAGES, False)
+        rows_path(str(path), "samples", IMAGES, False)
     assert error.value.argument == "out"
-    assert new_path(str(path), "samples", IMAGES, True) == path
+    assert rows_path(str(path), "samples", IMAGES, True) == path
 
 
 @pytest.mark.parametrize(

@@ -29,13 +29,13 @@ class Reconstruct:
 
     def __call__(self) -> None:
         """Reconstructs the rows and writes them."""
-        from variate.reports.rows import is_picture, new_path, write_reconstructions
+        from variate.reports.rows import is_picture, rows_path, write_reconstructions
         from variate.runs import Run
         from variate.tasks.reconstruct import reconstruct
 
         run = Run(self.model)
         schema = run.recipe.schema
-        path = new_path(self.out, "reconstructions", schema, self.overwrite)
+        path = rows_path(self.out, "reconstructions", schema, self.overwrite)
         number = PICTURED if self.number is None and is_picture(path) else self.number
         originals, decoded, part = reconstruct(run, self.data, n=number)
         write_reconstructions(path, originals, decoded, schema)

@@ -31,13 +31,13 @@ class Sample:
 
     def __call__(self) -> None:
         """Draws the rows and writes them."""
-        from variate.reports.rows import new_path, write_rows
+        from variate.reports.rows import rows_path, write_rows
         from variate.runs import Run
         from variate.tasks.sample import sample
 
         run = Run(self.model)
         schema = run.recipe.schema
-        path = new_path(self.out, "samples", schema, self.overwrite)
+        path = rows_path(self.out, "samples", schema, self.overwrite)
         drawn = sample(run, self.number, temperature=self.temperature, noise=self.noise, seed=self.seed)
         write_rows(path, drawn.rows, schema)
         how = (" (means of p(x|z); ", Option("noise", True), " draws pixels)") if drawn.are_means else ()

@@ -31,7 +31,7 @@ def diagnosis_report(found: Diagnosis, run: Run, held_out: HeldOut, *, seed: int
     spent = rates(seen)
     sections: list[Section] = [
         *([] if seen.overfitting else [Remarks((UNTRAINED,))]),
-        *findings(found),
+        *_findings(found),
         Quantities(measured, "what was measured, nats per row"),
         *([Remarks(spent, "where the rate goes")] if spent else []),
     ]
@@ -47,7 +47,7 @@ def diagnosis_report(found: Diagnosis, run: Run, held_out: HeldOut, *, seed: int
 UNTRAINED = "the training rows are not available: over-fitting and under-training were not examined"
 
 
-def findings(found: Diagnosis) -> list[Section]:
+def _findings(found: Diagnosis) -> list[Section]:
     """The alarms, and then the smaller findings."""
     alarms = tuple(found.alarms)
     smaller = tuple(finding for finding in found.findings if not finding.alarm)

@@ -1,4 +1,4 @@
-"""Rows that are images, as PNG grids that a person can look at."""
+"""Images in a grid, as a PNG file."""
 
 import math
 from pathlib import Path
@@ -9,13 +9,13 @@ from PIL import Image
 from variate.runtime import files
 
 LEAST_SIDE = 64
-"""Smaller images are enlarged, without smoothing, to about this side."""
+"""Smaller images are enlarged, without smoothing, until their longer side is about this many pixels."""
 GAP = 2
-"""Pixels between images."""
+"""Space between images, in pixels."""
 CHECKER = (255, 224)
 """The two greys behind transparent pixels."""
 SQUARE = 8
-"""Pixels a side of a square of them."""
+"""Side of a square of the checkerboard, in pixels."""
 
 
 def to_uint8(images: np.ndarray, levels: int) -> np.ndarray:
@@ -30,7 +30,7 @@ def grid(images: np.ndarray, columns: int | None = None) -> Image.Image:
 
     Args:
         images: 8-bit, (N, C, H, W); C is 1 (grey), 2 (grey, alpha), 3 (RGB) or 4 (RGBA, shown on a checkerboard).
-        columns: Images a row; by default about a square.
+        columns: Images per row; by default about a square.
     """
     number, _, height, width = images.shape
     columns = columns or math.ceil(math.sqrt(number))
@@ -63,13 +63,13 @@ def opaque(image: np.ndarray) -> np.ndarray:
     return np.broadcast_to(np.rint(mixed), (height, width, 3)).astype(np.uint8)
 
 
-def side_by_side(originals: np.ndarray, reconstructions: np.ndarray, columns: int = 12) -> Image.Image:
+def paired_grid(originals: np.ndarray, reconstructions: np.ndarray, columns: int = 12) -> Image.Image:
     """A grid that shows each original above its reconstruction.
 
     Args:
         originals: 8-bit, (N, C, H, W).
-        reconstructions: Of the same shape.
-        columns: Images a row.
+        reconstructions: The same shape.
+        columns: Images per row.
     """
     columns = min(columns, len(originals))
     blank = np.full((-len(originals) % columns, *originals.shape[1:]), 255, dtype=np.uint8)
