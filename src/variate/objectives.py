@@ -45,18 +45,25 @@ def terms(draws: Draws, rate: RateEstimator = "auto") -> Terms:
     """The ELBO and its two parts from posterior draws, differentiable.
 
     Args:
-        draws: What `Model.infer` gave.
-        rate: As for `elbo`.
+        draws: What `Model.infer` returned for N rows.
+        rate: Estimator of the rate; see `elbo`.
+
+    Returns:
+        elbo, distortion and rate, each (N,), in nats.
 
     Raises:
-        InputError: If a closed form is asked for and there is none.
+        InputError: If a closed form is asked for and none is known.
     """
     distortion, kl = -draws.log_px.mean(0), rate_of(draws, rate)
     return Terms(-distortion - kl, distortion, kl)
 
 
 def rate_of(draws: Draws, estimator: RateEstimator) -> Float[Tensor, " N"]:
-    """KL(q(z|x) || p(z)) over all groups, closed or drawn, in nats."""
+    """KL(q(z|x) || p(z)) over all groups, in nats, in closed form or from the draws; see `elbo`.
+
+    Raises:
+        InputError: If a closed form is asked for and none is known.
+    """
     if estimator != "drawn":
         closed = draws.kl
         known = [kl for kl in closed if kl is not None]
@@ -84,10 +91,10 @@ def elbo(
 
     Args:
         model: The model.
-        data: Rows as they are, (N, *event), a data set, or splits, whose test part is taken.
+        data: Rows as they are, (N, *event), a dataset, or splits, whose test part is taken.
         num_samples: Posterior draws per row, L.
-        rate: Take the KL in closed form (MATHS 3), estimate it by the same draws (MATHS 1), or the first where there is
-            a closed form.
+        rate: "closed-form" (MATHS 3); "drawn", estimated from the same draws (MATHS 1); or "auto", which takes the
+            closed form where one is known for all groups.
         batch_size: Rows at a time; the result does not depend on it.
         seed: Seed of the draws; the same seed gives the same numbers.
 
@@ -95,7 +102,7 @@ def elbo(
         elbo, distortion and rate, each (N,), in nats, on the CPU.
 
     Raises:
-        InputError: If a closed form is asked for and there is none, a number is not positive, or the rows are not what
+        InputError: If a closed form is asked for and none is known, a number is not positive, or the rows are not what
             the model takes.
 
     References:
@@ -119,7 +126,7 @@ def log_mean_exp(log_w: Float[Tensor, "K N"]) -> Float[Tensor, " N"]:
 
 
 class Scored(NamedTuple):
-    """What training needs of a batch: what to maximise per row, (N,), and the ELBO's terms to report."""
+    """What an objective returns: what to maximise per row, (N,), and the terms of the ELBO to report, in nats."""
 
     objective: Float[Tensor, " N"]
     terms: Terms
@@ -130,12 +137,13 @@ class Step(NamedTuple):
 
     Attributes:
         model: The model.
-        batch: Rows, checked, on the model's device.
-        noise: Standard normal numbers for the posterior draws of each group.
+        batch: N checked rows on the model's device.
+        noise: Standard normal numbers for the posterior draws of each group, (L, N, *group.noise_shape).
         beta: Weight of the rate at this point of the run, ().
         free_nats: Nats of each latent's mean rate that are not penalised.
-        log_prob: What computes log p(x|z), perhaps compiled.
-        mean_over_processes: Makes the mean over this process's rows that over all rows of the batch.
+        log_prob: Computes log p(x|z); None takes the likelihood's own `log_prob`.
+        mean_over_processes: Averages over processes, so that the mean over this process's rows becomes that over all
+            rows of the batch.
     """
 
     model: Model
@@ -165,19 +173,18 @@ def free_bits_elbo(step: Step) -> Scored:
     """-distortion - beta sum_i max(free_nats, mean rate of latent i), spread over the rows.
 
     Raises:
-        InputError: If the rate is no sum over latents.
+        InputError: If the rate is not a sum over latents.
 
     References:
         Improving variational inference with inverse autoregressive flow (Kingma et al., 2016).
     """
     draws = step.infer()
     penalised = []
-    for rates in draws.kl_elements:
+    for group, rates in zip(step.model.groups, draws.kl_elements, strict=True):
         if rates is None:
-            raise InputError(
-                "free_bits", "0 for a posterior or a prior whose rate is no sum over latents", step.free_nats
-            )
-        per_row = rates.mean(0) if rates.dim() > len(step.batch.x.shape[:1]) + 1 else rates
+            expected = "0 for a posterior or a prior whose rate is not a sum over latents"
+            raise InputError("free_bits", expected, step.free_nats)
+        per_row = rates.mean(0) if rates.dim() > len(group.shape) + 1 else rates  # (N, *group.shape)
         mean_rates = step.mean_over_processes(per_row.detach().mean(0))
         penalised.append(torch.where(mean_rates > step.free_nats, per_row, step.free_nats).flatten(1).sum(-1))
     found = terms(draws)
@@ -198,7 +205,7 @@ def weighted_iwae(step: Step) -> Scored:
 
 
 def doubly_reparametrized_iwae(step: Step) -> Scored:
-    """The same bound, with a gradient of the encoder's weights that has lower variance.
+    """The importance-weighted bound, with a gradient of the encoder's weights that has lower variance.
 
     With v_k = w_k / sum w: the decoder's gradient is sum_k v_k d log w_k, the encoder's sum_k v_k^2 (d log w_k / d z_k)
     (d z_k / d phi). So log q's own dependence on phi is cut, and the gradient that flows into z_k is multiplied by v_k.
@@ -231,7 +238,7 @@ OBJECTIVES: dict[str, Objective] = {
     "iwae": weighted_iwae,
     "dreg": doubly_reparametrized_iwae,
 }
-"""What `TrainingOptions.bound` names."""
+"""The objectives by the names of `TrainingOptions.bound`."""
 
 
 def objective_for(options: TrainingOptions) -> Objective:
