@@ -1,27 +1,43 @@
-import platform
-import resource
-
 import pytest
 import torch
 
-from variate.runtime import device as machine
+from variate.runtime.device import CACHED_NUMBERS, MAX_CHUNK_ROWS, fast_bfloat16, rows_at_once, threads
 
 
-def test_threads_and_heap_are_put_back():
+@pytest.mark.parametrize("wanted", [1, 3, None])
+def test_threads_are_those_wanted_inside_the_block_and_put_back(wanted):
     before = torch.get_num_threads()
-    with machine.threads(before + 1), machine.keeping_heap():
-        assert torch.get_num_threads() == before + 1
+    with threads(wanted):
+        assert torch.get_num_threads() == (wanted or before)
     assert torch.get_num_threads() == before
 
 
-@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="glibc's heap")
-def test_large_buffers_are_reused_after_the_block_too():
-    with machine.keeping_heap():
-        pass
-    numbers, turns = 1_000_000, 50
-    torch.ones(numbers)
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-    for _ in range(turns):
-        torch.ones(numbers)
-    faults = resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
-    assert faults < turns * numbers * 8 / resource.getpagesize() / 2  # else each is mapped anew, page by page
+def test_threads_are_put_back_after_an_exception():
+    before = torch.get_num_threads()
+
+    def fail():
+        with threads(before + 1):
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        fail()
+    assert torch.get_num_threads() == before
+
+
+@pytest.mark.parametrize("device", ["cpu", "cuda"])
+@pytest.mark.parametrize("numbers", [1, 784, 10**5, 10**9])
+def test_chunks_have_at_least_a_row_and_no_more_numbers_than_there_is_room_for(numbers, device):
+    rows = rows_at_once(numbers, torch.device(device))
+    room = CACHED_NUMBERS * (1 if device == "cpu" else 32)
+    assert 1 <= rows <= MAX_CHUNK_ROWS
+    assert rows == 1 or rows * numbers <= room
+    assert rows == MAX_CHUNK_ROWS or (rows + 1) * numbers > room
+
+
+def test_only_a_processor_with_the_instructions_multiplies_bfloat16_fast():
+    try:
+        with open("/proc/cpuinfo") as lines:  # noqa: PTH123
+            flags = next(line for line in lines if line.startswith("flags")).split()
+    except (OSError, StopIteration):
+        pytest.skip("no flags in /proc/cpuinfo here")
+    assert not fast_bfloat16("cpu") or "avx512_bf16" in flags or "amx_tile" in flags
