@@ -9,9 +9,8 @@ from variate.config.defaults import (
     ENOUGH_STEPS,
     LEAST_EPOCHS,
     LEAST_STEPS,
-    LIKELIHOODS,
     MOST_EPOCHS,
-    UNSCALED,
+    OF_KIND,
     WORK,
     choose,
     choose_training,
@@ -19,6 +18,7 @@ from variate.config.defaults import (
     mixtures,
     width,
 )
+from variate.config.parts import LIKELIHOODS
 from variate.config.recipe import Kind
 
 IMAGE = Schema("pixels", (1, 28, 28), 256)
@@ -34,7 +34,9 @@ def schema(kind, shape=(6,)):
 def test_nothing_is_left_open(kind, num_rows):
     recipe = choose(schema(kind), num_rows).recipe
     open_fields = {f.name for f in dataclasses.fields(recipe.model) if getattr(recipe.model, f.name) == "auto"}
-    assert open_fields == ({"scale"} if recipe.model.likelihood in UNSCALED else set())  # there is no scale to choose
+    assert open_fields == (
+        set() if LIKELIHOODS[recipe.model.likelihood].scale else {"scale"}
+    )  # there is no scale to choose
     unset = {f.name for f in dataclasses.fields(recipe.model) if getattr(recipe.model, f.name) is None}
     assert unset == {"sigma"}
     chosen = recipe.training
@@ -57,7 +59,7 @@ def test_each_kind_of_data_has_its_likelihood_and_the_reason_names_it(kind, name
     choice = choose(schema(kind), 100)
     assert choice.recipe.model.likelihood == name
     assert name in choice.reasons[0]
-    assert LIKELIHOODS.keys() == set(get_args(Kind))
+    assert OF_KIND.keys() == set(get_args(Kind))
 
 
 def test_what_the_user_chose_stays():
@@ -116,8 +118,19 @@ def test_a_plain_network_has_the_sizes_of_a_residual_one(kind, num_rows):
 
 
 def test_convolutions_of_what_is_no_image_are_refused():
-    with pytest.raises(InputError, match="'conv' needs images"):
+    with pytest.raises(InputError) as raised:
         choose(schema("real"), 100, model=ModelOptions(network="conv"))
+    assert (raised.value.argument, raised.value.got) == ("network", "'conv'")
+
+
+@pytest.mark.parametrize(("option", "name"), [("network", "convv"), ("likelihood", "gausian")])
+def test_unknown_names_are_refused_with_the_ones_that_are_known(option, name):
+    options = dataclasses.replace(ModelOptions())
+    object.__setattr__(options, option, name)  # the type checks of the tests would refuse it sooner
+    with pytest.raises(InputError) as raised:
+        choose(schema("real"), 100, model=options)
+    assert (raised.value.argument, raised.value.got) == (option, repr(name))
+    assert "did you mean" in raised.value.remedy
 
 
 @pytest.mark.parametrize(
@@ -132,15 +145,15 @@ def test_latents_grow_as_the_cube_root_and_are_at_most_half_the_numbers(shape, e
     ("levels", "num_rows", "expected"), [(256, 10_000, 3), (256, 9_999, 1), (16, 10_000, 1), (0, 10_000, 1)]
 )
 def test_mixtures_want_rows_and_levels(levels, num_rows, expected):
-    assert mixtures(Schema("pixels", (1, 8, 8), levels), num_rows) == expected
+    assert mixtures(Schema("pixels", (1, 8, 8), levels), num_rows, "discretized-logistic") == expected
 
 
 @pytest.mark.parametrize("size", [1, 10, 784, 10**5])
 def test_width_grows_with_rows_and_with_numbers(size):
-    by_rows = [width(Schema("real", (size,)), n, conv=False) for n in ROWS]
+    by_rows = [width(Schema("real", (size,)), n) for n in ROWS]
     assert by_rows == sorted(by_rows)
     assert all(64 <= units <= 512 for units in by_rows)
-    assert width(Schema("real", (2 * size,)), 10_000, False) >= width(Schema("real", (size,)), 10_000, False)
+    assert width(Schema("real", (2 * size,)), 10_000) >= width(Schema("real", (size,)), 10_000)
 
 
 @pytest.mark.parametrize("num_rows", ROWS)
@@ -168,13 +181,16 @@ def test_zero_is_not_taken_for_open(name, value):
 
 
 @pytest.mark.parametrize(
-    ("kind", "options", "words"),
+    ("kind", "options", "likelihood"),
     [
-        ("binary", {"scale": "shared"}, "scale and sigma are not for likelihood 'bernoulli'"),
-        ("counts", {"scale": "fixed", "sigma": 1.0}, "scale and sigma are not for likelihood 'negative-binomial'"),
-        ("real", {"mixtures": 2}, "mixtures is for likelihood 'discretized-logistic', not 'gaussian'"),
+        ("binary", {"scale": "shared"}, "'bernoulli'"),
+        ("counts", {"scale": "fixed", "sigma": 1.0}, "'negative-binomial'"),
+        ("counts", {"sigma": 1.0}, "'negative-binomial'"),
+        ("real", {"mixtures": 2}, "'gaussian'"),
     ],
 )
-def test_options_that_would_be_ignored_are_refused(kind, options, words):
-    with pytest.raises(InputError, match=words):
+def test_options_that_would_be_ignored_are_refused(kind, options, likelihood):
+    with pytest.raises(InputError) as raised:
         choose(schema(kind), 50, model=ModelOptions(**options))
+    assert raised.value.argument == next(iter(options))
+    assert likelihood in raised.value.expected

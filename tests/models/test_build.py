@@ -22,12 +22,22 @@ from variate import (
     likelihoods,
     split,
 )
-from variate.config.recipe import Activation, Likelihood, Network, Posterior, Prior
+from variate.config.parts import (
+    LIKELIHOODS,
+    NETWORKS,
+    POSTERIORS,
+    PRIORS,
+    LikelihoodName,
+    NetworkName,
+    PosteriorName,
+    PriorName,
+    load_part,
+)
+from variate.config.recipe import ActivationName
 from variate.data.source import Source
 from variate.distributions import DiagonalGaussian, FullGaussian, IsotropicGaussian
 from variate.models import posteriors, priors
-from variate.models.build import COLUMNS as TABLE_LIKELIHOODS
-from variate.models.build import LIKELIHOODS, NETWORKS, POSTERIORS, PRIORS, fit_scaling, from_recipe
+from variate.models.build import fit_scaling, from_recipe
 from variate.networks import ACTIVATIONS, MLP, ColumnInputs, ConvDecoder, ConvEncoder, PlainMLP, Standardize
 from variate.runtime import tensor_files
 
@@ -43,11 +53,13 @@ def pixels(n=30, side=5):
 
 
 def test_every_name_of_the_recipe_has_its_object():
-    assert LIKELIHOODS.keys() | TABLE_LIKELIHOODS.keys() == set(get_args(Likelihood)) - {"auto"}
-    assert POSTERIORS.keys() == set(get_args(Posterior))
-    assert PRIORS.keys() == set(get_args(Prior))
-    assert NETWORKS.keys() == set(get_args(Network)) - {"auto"}
-    assert ACTIVATIONS.keys() == set(get_args(Activation))
+    assert LIKELIHOODS.keys() == set(get_args(LikelihoodName)) - {"auto"}
+    assert POSTERIORS.keys() == set(get_args(PosteriorName))
+    assert PRIORS.keys() == set(get_args(PriorName))
+    assert NETWORKS.keys() == set(get_args(NetworkName)) - {"auto"}
+    assert ACTIVATIONS.keys() == set(get_args(ActivationName))
+    paths = [*(part.path for part in (*LIKELIHOODS.values(), *NETWORKS.values())), *POSTERIORS.values()]
+    assert all(callable(load_part(path)) for path in (*paths, *PRIORS.values()))
 
 
 @pytest.mark.parametrize(
@@ -72,7 +84,7 @@ def test_names_become_likelihoods(name, data, kind):
     assert vae.sample(2, seed=0).shape == (2, *vae.event_shape)
 
 
-@pytest.mark.parametrize(("posterior", "prior"), list(itertools.product(get_args(Posterior), get_args(Prior))))
+@pytest.mark.parametrize(("posterior", "prior"), list(itertools.product(get_args(PosteriorName), get_args(PriorName))))
 def test_names_become_posteriors_and_priors(posterior, prior):
     vae = build(reals(), dataclasses.replace(SMALL, posterior=posterior, prior=prior))
     kinds = {"isotropic": IsotropicGaussian, "diagonal": DiagonalGaussian, "full": FullGaussian}

@@ -15,12 +15,13 @@ from examples import rng
 from oracles import LinearGaussian
 from small_models import DATA, make
 from variate import VAE, Batch, Decoder, Encoder, InputError, elbo, likelihoods, load
-from variate.config.recipe import FORMAT, Posterior, Prior
+from variate.config.parts import PosteriorName, PriorName
+from variate.config.recipe import FORMAT
 from variate.models import posteriors, priors
 from variate.models.load import MODEL_FILE
 from variate.networks import MLP, Standardize
 from variate.objectives import terms
-from variate.runtime import tensor_files
+from variate.runtime import files, tensor_files
 
 OLD = Path(__file__).parent / "data"
 """Models of format 1 as version 0.1.0 wrote them, for digits, and what it computed from them."""
@@ -39,7 +40,7 @@ def same_elbo(one, other, rows):
         assert torch.equal(found, expected)
 
 
-@pytest.mark.parametrize("prior", get_args(Prior))
+@pytest.mark.parametrize("prior", get_args(PriorName))
 def test_a_file_of_format_1_gives_what_it_gave(prior):
     torch.set_default_dtype(torch.float32)
     recorded, _ = tensor_files.read_tensors(OLD / "format-1-outputs.safetensors")
@@ -70,7 +71,7 @@ def test_a_file_of_format_1_comes_back_from_a_save_unchanged(tmp_path):
     assert json.loads(old[1]["recipe"]) == json.loads(new[1]["recipe"])
 
 
-COMBINATIONS = list(itertools.product(DATA, get_args(Posterior), get_args(Prior)))
+COMBINATIONS = list(itertools.product(DATA, get_args(PosteriorName), get_args(PriorName)))
 
 
 @pytest.mark.parametrize(("likelihood", "posterior", "prior"), COMBINATIONS)

@@ -7,12 +7,12 @@ from torch import nn
 from examples import rng
 from small_models import DATA, make
 from variate import VAE, Batch, Decoder, Encoder, elbo, likelihoods
-from variate.config.recipe import Prior
+from variate.config.parts import PriorName
 from variate.models import posteriors, priors
 from variate.networks import MLP, ColumnInputs, Standardize
 
 
-@pytest.mark.parametrize("prior", get_args(Prior))
+@pytest.mark.parametrize("prior", get_args(PriorName))
 def test_temperature_zero_leaves_only_the_means_of_the_prior(prior):
     vae, _ = make(prior=prior)
     x = vae.sample(50, temperature=0.0, mean=True, seed=1)

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from variate.networks import ACTIVATIONS, ConvDecoder, ConvEncoder
-from variate.networks.conv import COARSEST, GROUP, MOST_CHANNELS, Resize, block, channels, norm, patch, sizes
+from variate.networks.conv import COARSEST, GROUP, MAX_CHANNELS, Resize, block, channels, norm, patch, sizes
 
 SHAPES = [(1, 1), (5, 3), (1, 9), (28, 28), (64, 48), (31, 33)]
 
@@ -84,8 +84,8 @@ def test_sizes_halve_rounding_up_until_coarse(shape):
 
 
 def test_channels_double_up_to_a_limit_and_a_wide_network_stays_wide():
-    assert channels(32, 5) == [32, 64, MOST_CHANNELS, MOST_CHANNELS, MOST_CHANNELS]
-    assert channels(2 * MOST_CHANNELS, 3) == [2 * MOST_CHANNELS] * 3
+    assert channels(32, 5) == [32, 64, MAX_CHANNELS, MAX_CHANNELS, MAX_CHANNELS]
+    assert channels(2 * MAX_CHANNELS, 3) == [2 * MAX_CHANNELS] * 3
 
 
 def test_blocks_start_as_the_identity_plus_a_bias():

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from variate import InputError, ModelOptions, TrainingOptions, build
-from variate.config.recipe import Schedule
+from variate.config.recipe import ScheduleName
 from variate.runtime.distributed import Processes
 from variate.training import schedule
 from variate.training.setup import prepare
@@ -17,7 +17,7 @@ PASSES, BOUNDARIES = 3280, (1, 4, 13, 40, 121, 364, 1093)
 
 
 def test_every_name_of_the_recipe_has_its_function():
-    assert schedule.SCHEDULES.keys() == set(get_args(Schedule))
+    assert schedule.SCHEDULES.keys() == set(get_args(ScheduleName))
     with pytest.raises(InputError) as raised:
         schedule.learning_rate(0, 10, 1e-3, 0.0, "cosin")
     assert (raised.value.argument, raised.value.got) == ("schedule", "'cosin'")
@@ -44,7 +44,7 @@ def test_a_cosine_is_what_it_was_before_there_were_others(steps, warmup):
         assert schedule.learning_rate(step, steps, 2e-3, warmup) == expected
 
 
-@pytest.mark.parametrize("name", get_args(Schedule))
+@pytest.mark.parametrize("name", get_args(ScheduleName))
 @pytest.mark.parametrize("warmup", [0.0, 0.02, 0.5])
 def test_every_schedule_starts_at_the_peak_after_the_same_rise(name, warmup):
     rates = [schedule.learning_rate(step, 200, 2e-3, warmup, name) for step in range(200)]
@@ -88,7 +88,7 @@ def test_the_pieces_of_burda_share_what_the_rise_leaves():
     assert risen[PASSES:] == whole
 
 
-@pytest.mark.parametrize("name", get_args(Schedule))
+@pytest.mark.parametrize("name", get_args(ScheduleName))
 def test_the_option_is_what_the_optimiser_gets(name):
     rows = torch.randn(80, 3)
     options = TrainingOptions(epochs=1, batch_size=4, lr=3e-3, lr_warmup=0.25, schedule=name, clip=0.0)

@@ -8,32 +8,32 @@ import dataclasses
 import math
 from typing import NamedTuple
 
-from variate.config.recipe import DataOptions, Kind, Likelihood, ModelOptions, Recipe, Scale, Schema, TrainingOptions
-from variate.errors import InputError, Option, Sentence
+from variate.config.parts import LIKELIHOODS, NETWORKS
+from variate.config.recipe import DataOptions, Kind, ModelOptions, Recipe, Schema, TrainingOptions
+from variate.errors import InputError, Option, Sentence, unknown
 
-LIKELIHOODS: dict[Kind, tuple[Likelihood, str]] = {
+OF_KIND: dict[Kind, tuple[str, str]] = {
     "binary": ("bernoulli", "every value is a bit"),
     "pixels": ("discretized-logistic", "grey levels are integers with an order"),
     "real": ("gaussian", "values are real numbers"),
     "counts": ("negative-binomial", "values are counts, which may be overdispersed"),
-    "table": ("columns", "each column has the likelihood of its type"),
+    "table": ("columns", "each column has the likelihood of its kind"),
 }
+"""The likelihood for each kind of data, and why."""
 
-PIXELS: tuple[Likelihood, ...] = ("discretized-logistic", "quantized-gaussian")
-UNSCALED: tuple[Likelihood, ...] = ("bernoulli", "categorical", "poisson", "negative-binomial")
-"""Likelihoods without a scale of their own."""
-
+CONV_WIDTH = 64
+"""Channels of the finest feature map of the convolutional pair."""
 CONV_FROM = 32
-"""Images whose longer side is at least this get the convolutional pair."""
+"""Images whose longer side has at least this many pixels get the convolutional pair."""
 
 WORK = 3.1e12
-"""Multiplications, forward, of a default run: two minutes or so of two cores with bfloat16."""
+"""Forward multiplications of a default run: about two minutes on two cores with bfloat16."""
 LEAST_EPOCHS, MOST_EPOCHS = 5, 150
-"""Large models are not cut shorter, small ones do not go on longer."""
+"""Limits on the automatic number of epochs."""
 LEAST_STEPS, ENOUGH_STEPS = 1_000, 3_000
-"""Few rows are seen more often than that: this many steps at the least, the second where they cost little."""
+"""Least number of steps of an automatic run, for any model and for one whose steps cost little."""
 MANY_ROWS = 10_000
-"""From here on, data bear the larger networks and richer likelihoods."""
+"""Number of training rows from which the larger networks and richer likelihoods pay."""
 
 
 class Choice(NamedTuple):
@@ -73,34 +73,41 @@ def choose(
 
 def choose_model(schema: Schema, num_rows: int, model: ModelOptions) -> tuple[ModelOptions, tuple[str, ...]]:
     """The model's open options and the sentences that say why."""
-    likelihood, reason = LIKELIHOODS[schema.kind]
+    likelihood, reason = OF_KIND[schema.kind]
     if model.likelihood != "auto":
         likelihood, reason = model.likelihood, "as asked"
     refuse_unused(likelihood, model)
-    conv = schema.is_image and max(schema.shape[1:]) >= CONV_FROM
-    network = ("conv" if conv else "mlp") if model.network == "auto" else model.network
-    if network == "conv" and not schema.is_image:
-        raise InputError(
-            "network", "another one for rows that are no images", "'conv'", Sentence("use ", Option("network", "mlp"))
-        )
-    many = num_rows >= MANY_ROWS
+    network, why = choose_network(schema, model.network)
+    many, small = num_rows >= MANY_ROWS, not NETWORKS[network].of_images
     chosen = dataclasses.replace(
         model,
         likelihood=likelihood,
         network=network,
         latent=model.latent if model.latent is not None else latents(schema),
-        scale=scale(likelihood) if model.scale == "auto" else model.scale,
+        scale=LIKELIHOODS[likelihood].scale or "auto" if model.scale == "auto" else model.scale,
         mixtures=model.mixtures if model.mixtures is not None else mixtures(schema, num_rows, likelihood),
-        width=model.width if model.width is not None else width(schema, num_rows, network == "conv"),
-        depth=model.depth if model.depth is not None else (1 if network == "conv" else 3 if many else 2),
+        width=model.width if model.width is not None else width(schema, num_rows) if small else CONV_WIDTH,
+        depth=model.depth if model.depth is not None else (1 if not small else 3 if many else 2),
     )
-    if model.network != "auto":
-        shape = "as asked"
-    elif conv:
-        shape = f"images of {CONV_FROM} pixels a side or more"
-    else:
-        shape = "small images" if schema.is_image else "rows without a spatial layout"
-    return chosen, (f"likelihood {likelihood}: {reason}", f"network {network}: {shape}")
+    return chosen, (f"likelihood {likelihood}: {reason}", f"network {network}: {why}")
+
+
+def choose_network(schema: Schema, asked: str) -> tuple[str, str]:
+    """The network's name, and why.
+
+    Raises:
+        InputError: If it is unknown, or is for images and rows are not images.
+    """
+    if asked != "auto":
+        if asked not in NETWORKS:
+            raise unknown("network", asked, NETWORKS)
+        if NETWORKS[asked].of_images and not schema.is_image:
+            expected, remedy = "another one for rows that are no images", Sentence("use ", Option("network", "mlp"))
+            raise InputError("network", expected, repr(asked), remedy)
+        return asked, "as asked"
+    if schema.is_image and max(schema.shape[1:]) >= CONV_FROM:
+        return "conv", f"images with a side of at least {CONV_FROM} pixels"
+    return "mlp", "small images" if schema.is_image else "rows without a spatial layout"
 
 
 def latents(schema: Schema) -> int:
@@ -108,35 +115,31 @@ def latents(schema: Schema) -> int:
     return min(128, math.ceil(schema.size / 2), 2 ** round(math.log2(4 * schema.size ** (1 / 3))))
 
 
-def refuse_unused(likelihood: Likelihood, model: ModelOptions) -> None:
-    """Refuses an option that the likelihood would ignore."""
-    if likelihood in UNSCALED and (model.scale != "auto" or model.sigma is not None):
+def refuse_unused(likelihood: str, model: ModelOptions) -> None:
+    """Refuses an option that the likelihood would ignore, and a likelihood that is unknown.
+
+    Raises:
+        InputError: If there is one.
+    """
+    if likelihood not in LIKELIHOODS:
+        raise unknown("likelihood", likelihood, LIKELIHOODS)
+    part = LIKELIHOODS[likelihood]
+    if part.scale is None and (model.scale != "auto" or model.sigma is not None):
         given = "scale" if model.scale != "auto" else "sigma"
-        raise InputError(
-            given, f"none, since likelihood {likelihood!r} has no scale", getattr(model, given), "leave it out"
-        )
-    if likelihood != "discretized-logistic" and model.mixtures is not None:
-        raise InputError(
-            "mixtures", f"none, since likelihood {likelihood!r} is no mixture", model.mixtures, "leave it out"
-        )
+        expected = f"none, since likelihood {likelihood!r} has no scale"
+        raise InputError(given, expected, getattr(model, given), "leave it out")
+    if not part.is_mixture and model.mixtures is not None:
+        expected = f"none, since likelihood {likelihood!r} is no mixture"
+        raise InputError("mixtures", expected, model.mixtures, "leave it out")
 
 
-def scale(likelihood: Likelihood) -> Scale:
-    """Where the decoder's scale comes from: pixels of one image differ in how sure they are, columns less so."""
-    if likelihood in UNSCALED:
-        return "auto"
-    return "conditional" if likelihood in PIXELS else "dimension"
+def mixtures(schema: Schema, num_rows: int, likelihood: str) -> int:
+    """Three components per pixel if there are rows enough to tell them apart, and levels enough to need them."""
+    return 3 if LIKELIHOODS[likelihood].is_mixture and num_rows >= MANY_ROWS and schema.levels > 64 else 1
 
 
-def mixtures(schema: Schema, num_rows: int, likelihood: Likelihood = "discretized-logistic") -> int:
-    """Three logistics a pixel where there are rows enough to tell them apart, and levels enough to need them."""
-    return 3 if likelihood == "discretized-logistic" and num_rows >= MANY_ROWS and schema.levels > 64 else 1
-
-
-def width(schema: Schema, num_rows: int, conv: bool) -> int:
-    """Units a layer: more for longer rows and for more of them, so that few rows do not meet a huge network."""
-    if conv:
-        return 64
+def width(schema: Schema, num_rows: int) -> int:
+    """Units per layer: more for longer rows and for more of them, so that few rows do not meet a huge network."""
     limit = 512 if num_rows >= MANY_ROWS else 256 if num_rows >= 1_000 else 128
     return min(limit, max(64, 2 ** math.ceil(math.log2(2 * schema.size))))
 
@@ -147,7 +150,7 @@ def choose_training(num_rows: int, training: TrainingOptions, cost: int | None =
     Args:
         num_rows: Training rows.
         training: The user's choices.
-        cost: Multiplications a row of one pass; without it the number of epochs stays open.
+        cost: Multiplications per row of one pass; without it the number of epochs stays open.
     """
     usual = min(128 if num_rows >= MANY_ROWS else 64, num_rows)
     batch = training.batch_size if training.batch_size is not None else usual

@@ -1,8 +1,8 @@
 """The recipe describes the data, the model and its training, for the API, the command line and the model file.
 
-Every name that a user can type is listed here as a `Literal`; only the tables of `variate.models.build`, which turn
-names into objects, refer to them again. `None` and `"auto"` mean: chosen from the data's shape and size. The recipe in
-a model file holds what was chosen. This module imports no torch and no numpy, so that the command line starts fast.
+Every name that a user can type is listed here as a `Literal`, or in a table of `variate.config.parts`. `None` and
+`"auto"` mean: chosen from the data's shape and size. The recipe in a model file holds what was chosen. This module
+imports no torch and no numpy, so that the command line starts fast.
 """
 
 import dataclasses
@@ -11,6 +11,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args, get_origin
 
+from variate.config.parts import LikelihoodName, NetworkName, PosteriorName, PriorName
 from variate.errors import InputError
 
 if TYPE_CHECKING:
@@ -21,25 +22,10 @@ FORMAT = 1
 
 Kind = Literal["binary", "pixels", "real", "counts", "table"]
 ColumnKind = Literal["real", "binary", "counts", "categorical"]
-Likelihood = Literal[
-    "auto",
-    "bernoulli",
-    "quantized-gaussian",
-    "discretized-logistic",
-    "categorical",
-    "gaussian",
-    "student-t",
-    "poisson",
-    "negative-binomial",
-    "columns",
-]
-Scale = Literal["auto", "fixed", "shared", "dimension", "conditional", "optimal"]
-Posterior = Literal["isotropic", "diagonal", "full"]
-Prior = Literal["normal", "mixture", "vamp"]
-Network = Literal["auto", "mlp", "conv", "plain"]
-Activation = Literal["silu", "tanh", "relu", "gelu"]
-Schedule = Literal["cosine", "constant", "burda"]
-Bound = Literal["elbo", "iwae", "dreg"]
+ScaleName = Literal["auto", "fixed", "shared", "dimension", "conditional", "optimal"]
+ActivationName = Literal["silu", "tanh", "relu", "gelu"]
+ScheduleName = Literal["cosine", "constant", "burda"]
+BoundName = Literal["elbo", "iwae", "dreg"]
 Precision = Literal["auto", "float32", "bfloat16"]
 Switch = Literal["auto", "on", "off"]
 Compile = Literal["auto", "on", "off", "likelihood"]
@@ -119,27 +105,27 @@ class ModelOptions:
 
     latent: int | None = None
     """Number of latent dimensions; by default 16 for 8x8 pixels, 32 for 28x28."""
-    posterior: Posterior = "diagonal"
+    posterior: PosteriorName = "diagonal"
     """Shape of the covariance of q(z|x)."""
-    likelihood: Likelihood = "auto"
+    likelihood: LikelihoodName = "auto"
     """p(x|z); auto chooses the one that suits the data."""
-    scale: Scale = "auto"
+    scale: ScaleName = "auto"
     """The decoder's sigma: fixed, one shared, one per dimension, conditional on z, or optimal (its closed form)."""
     sigma: float | None = None
     """Value of a fixed scale, in the data's units (for pixels: grey levels)."""
     mixtures: int | None = None
     """Number of components of a discretized logistic."""
-    prior: Prior = "normal"
+    prior: PriorName = "normal"
     """p(z): N(0, I), a learned Gaussian mixture, or a VampPrior."""
     components: int = 64
     """Number of components of a mixture or VampPrior."""
-    network: Network = "auto"
+    network: NetworkName = "auto"
     """Encoder and decoder: residual MLPs (mlp), residual convolutional networks for images (conv), or MLPs (plain)."""
     width: int | None = None
     """Units per hidden layer (for conv, channels of the first stage)."""
     depth: int | None = None
     """Number of hidden layers (for conv, residual blocks per stage)."""
-    activation: Activation = "silu"
+    activation: ActivationName = "silu"
     """Activation function of both networks."""
 
 
@@ -155,7 +141,7 @@ class TrainingOptions:
     """Peak learning rate of Adam."""
     lr_warmup: float = 0.02
     """Fraction of the steps in which the learning rate rises to its peak, before it follows the schedule."""
-    schedule: Schedule = "cosine"
+    schedule: ScheduleName = "cosine"
     """Learning rate after its peak: a cosine to 0, constant, or a tenth in the eight steps of Burda et al. (2016)."""
     clip: float | None = None
     """Largest norm of the gradient of the loss in nats per dimension; 0 does not clip."""
@@ -163,7 +149,7 @@ class TrainingOptions:
     """Decay of the moving average of the weights, which is the model that is kept; 0 keeps the weights themselves."""
     patience: int = 20
     """Stop after this many validations (an epoch or 100 steps apart) without a better ELBO; 0 never stops early."""
-    bound: Bound = "elbo"
+    bound: BoundName = "elbo"
     """What is maximised: the ELBO, the importance-weighted bound, or that with doubly reparametrised gradients."""
     samples: int = 1
     """Posterior samples per row, L (K for the importance-weighted bounds)."""

@@ -3,6 +3,9 @@
 It says what shape of outputs it needs and which data it is a likelihood of, and keeps what is set from the training
 rows (scalings, starting biases) as buffers, so that they are saved with the weights and the networks see numbers of
 order one. `log_prob` is the hot path; calling the module gives the `RowDistribution` for everything else.
+
+A new likelihood is a module here, with a `Likelihood` that has a `build`, and a line in
+`variate.config.parts.LIKELIHOODS`.
 """
 
 from abc import ABC, abstractmethod
@@ -11,6 +14,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
+from variate.config.recipe import ModelOptions, Schema
 from variate.distributions.rows import RowDistribution
 
 
@@ -31,6 +35,16 @@ class Likelihood(nn.Module, ABC):
         super().__init__()
         self.event_shape = tuple(event_shape)
         self.out_shape = tuple(out_shape)
+
+    @classmethod
+    def build(cls, schema: Schema, options: ModelOptions) -> "Likelihood":
+        """The likelihood that options describe, for rows of a schema; only for likelihoods with a name.
+
+        Args:
+            schema: What a row is.
+            options: Complete.
+        """
+        raise NotImplementedError(f"{cls.__name__} has no name in a recipe")
 
     def forward(self, outputs: Float[Tensor, "..."]) -> RowDistribution:
         """p(x|z) with batch shape *batch, for network outputs (*batch, *out_shape).

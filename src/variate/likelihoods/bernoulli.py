@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 
+from variate.config.recipe import ModelOptions, Schema
 from variate.distributions.bernoulli import BernoulliElements
 from variate.distributions.rows import Independent
 from variate.distributions.support import is_bit
@@ -36,6 +37,11 @@ class Bernoulli(Likelihood):
     def __init__(self, event_shape: tuple[int, ...]) -> None:
         super().__init__(event_shape, (1, *event_shape))
         self.register_buffer("mean_logit", torch.zeros(self.event_shape))
+
+    @classmethod
+    def build(cls, schema: Schema, options: ModelOptions) -> "Bernoulli":
+        """The likelihood that options describe."""
+        return cls(schema.shape)
 
     def distribution(self, outputs: Tensor) -> Independent:
         """Bits whose logits are the outputs plus the mean's."""

@@ -6,6 +6,7 @@ log p(x|z) = sum_i (l_i[x_i] - log sum_k exp l_i[k]) with logits l.
 import torch
 from torch import Tensor
 
+from variate.config.recipe import ModelOptions, Schema
 from variate.distributions.categorical import CategoricalElements
 from variate.distributions.rows import Independent
 from variate.distributions.support import is_level
@@ -41,6 +42,11 @@ class Categorical(Likelihood):
         super().__init__(event_shape, (levels, *event_shape))
         self.levels, self.nominal = levels, nominal
         self.register_buffer("log_frequency", torch.zeros(self.out_shape))
+
+    @classmethod
+    def build(cls, schema: Schema, options: ModelOptions) -> "Categorical":
+        """The likelihood that options describe."""
+        return cls(schema.shape, schema.levels)
 
     def distribution(self, outputs: Tensor) -> Independent:
         """Codes whose logits are the outputs plus the log-frequencies."""

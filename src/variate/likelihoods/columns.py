@@ -12,22 +12,19 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from variate.config.recipe import Column
+from variate.config.parts import LIKELIHOODS, load_part
+from variate.config.recipe import Column, ModelOptions, Schema
 from variate.distributions.joint import JointRows
 from variate.errors import InputError, Option, Sentence, unknown
 from variate.likelihoods.base import Likelihood
 from variate.likelihoods.bernoulli import Bernoulli
 from variate.likelihoods.categorical import Categorical
-from variate.likelihoods.gaussian import Gaussian
-from variate.likelihoods.negative_binomial import NegativeBinomial
-from variate.likelihoods.poisson import Poisson
 from variate.likelihoods.scale import LEARNED_SCALES
-from variate.likelihoods.student_t import StudentT
 
 _Family = Callable[[tuple[int, ...]], Likelihood]
 
-REAL: dict[str, Callable[[tuple[int, ...], str], Likelihood]] = {"gaussian": Gaussian, "student-t": StudentT}
-COUNTS: dict[str, _Family] = {"negative-binomial": NegativeBinomial, "poisson": Poisson}
+REAL = [name for name, part in LIKELIHOODS.items() if part.columns == "real"]
+COUNTS = [name for name, part in LIKELIHOODS.items() if part.columns == "counts"]
 
 
 class Columns(Likelihood):
@@ -57,9 +54,9 @@ class Columns(Likelihood):
             if name not in known:
                 raise unknown(argument, name, known)
         families: dict[str, _Family] = {
-            "real": lambda shape: REAL[real](shape, scale),
+            "real": lambda shape: load_part(LIKELIHOODS[real].path)(shape, scale),
             "binary": Bernoulli,
-            "counts": COUNTS[counts],
+            "counts": load_part(LIKELIHOODS[counts].path),
         }
         groups = _groups(columns, families)
         sizes = [prod(likelihood.out_shape) for likelihood, _ in groups]
@@ -69,6 +66,13 @@ class Columns(Likelihood):
         self.parts = nn.ModuleList(likelihood for likelihood, _ in groups)
         for i, (_, own) in enumerate(groups):
             self.register_buffer(f"columns_{i}", torch.tensor(own), persistent=False)
+
+    @classmethod
+    def build(cls, schema: Schema, options: ModelOptions) -> "Columns":
+        """The likelihood of a table: a named one for the columns that it suits, a default for others."""
+        part = LIKELIHOODS[options.likelihood]
+        named = {part.columns: options.likelihood} if part.columns else {}
+        return cls(schema.columns, **named, **({"scale": options.scale} if part.scale else {}))
 
     @property
     def is_mass(self) -> bool:  # type: ignore[override]

@@ -8,6 +8,7 @@ import math
 
 from torch import Tensor
 
+from variate.config.recipe import ModelOptions, Schema
 from variate.distributions.quantized import QuantizedLogistic
 from variate.likelihoods.pixels import Pixels
 
@@ -35,6 +36,11 @@ class DiscretizedLogistic(Pixels):
         # A logistic distribution of scale s has standard deviation s pi / sqrt 3.
         s = None if sigma is None else sigma * math.sqrt(3) / math.pi
         super().__init__("discretized-logistic", event_shape, levels, mixtures, scale, s)
+
+    @classmethod
+    def build(cls, schema: Schema, options: ModelOptions) -> "DiscretizedLogistic":
+        """The likelihood that options describe."""
+        return cls(schema.shape, schema.levels, options.mixtures or 1, options.scale, options.sigma)
 
     def family(self, loc: Tensor, log_scale: Tensor, logits: Tensor | None, axis: int) -> QuantizedLogistic:
         """The quantised logistic with these parameters."""

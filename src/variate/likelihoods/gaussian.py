@@ -2,6 +2,7 @@
 
 from torch import Tensor
 
+from variate.config.recipe import ModelOptions, Schema
 from variate.distributions.normal import NormalElements
 from variate.distributions.optimal import OptimalNormal
 from variate.distributions.rows import Independent, RowDistribution
@@ -23,6 +24,11 @@ class Gaussian(Real):
     def __init__(self, event_shape: tuple[int, ...], scale: str = "dimension", sigma: float | None = None) -> None:
         module = make_scale(scale, sigma, tuple(event_shape), initial=0.0, floor=MIN_REAL_LOG_SCALE, known=SCALES)
         super().__init__("gaussian", event_shape, module)
+
+    @classmethod
+    def build(cls, schema: Schema, options: ModelOptions) -> "Gaussian":
+        """The likelihood that options describe."""
+        return cls(schema.shape, options.scale, options.sigma)
 
     def standardized(self, loc: Tensor, log_scale: Tensor) -> RowDistribution:
         """N(loc, sigma^2); with an optimal scale in training, sigma is the best for whatever it is evaluated on."""

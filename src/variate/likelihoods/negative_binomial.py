@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor, nn
 
+from variate.config.recipe import ModelOptions, Schema
 from variate.distributions.counts import NegativeBinomialElements
 from variate.distributions.rows import Independent
 from variate.errors import unknown
@@ -42,6 +43,11 @@ class NegativeBinomial(Likelihood):
         self.register_buffer("initial_log_dispersion", torch.zeros(self.event_shape))
         learned = nn.Parameter(torch.zeros(self.event_shape)) if not DISPERSIONS[dispersion] else None
         self.register_parameter("log_dispersion", learned)
+
+    @classmethod
+    def build(cls, schema: Schema, options: ModelOptions) -> "NegativeBinomial":
+        """The likelihood that options describe."""
+        return cls(schema.shape)
 
     def distribution(self, outputs: Tensor) -> Independent:
         """Counts with log m [and log r] from the outputs, each relative to its start; log r may be a parameter."""

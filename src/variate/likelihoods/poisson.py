@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 
+from variate.config.recipe import ModelOptions, Schema
 from variate.distributions.counts import PoissonElements
 from variate.distributions.rows import Independent
 from variate.likelihoods.base import Likelihood
@@ -23,6 +24,11 @@ class Poisson(Likelihood):
     def __init__(self, event_shape: tuple[int, ...]) -> None:
         super().__init__(event_shape, (1, *event_shape))
         self.register_buffer("offset", torch.zeros(self.event_shape))
+
+    @classmethod
+    def build(cls, schema: Schema, options: ModelOptions) -> "Poisson":
+        """The likelihood that options describe."""
+        return cls(schema.shape)
 
     def distribution(self, outputs: Tensor) -> Independent:
         """Counts whose log-means are the outputs plus the offset."""

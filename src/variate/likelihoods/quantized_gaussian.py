@@ -2,6 +2,7 @@
 
 from torch import Tensor
 
+from variate.config.recipe import ModelOptions, Schema
 from variate.distributions.quantized import QuantizedNormal
 from variate.likelihoods.pixels import Pixels
 
@@ -25,6 +26,11 @@ class QuantizedGaussian(Pixels):
         sigma: float | None = None,
     ) -> None:
         super().__init__("quantized-gaussian", event_shape, levels, 1, scale, sigma)
+
+    @classmethod
+    def build(cls, schema: Schema, options: ModelOptions) -> "QuantizedGaussian":
+        """The likelihood that options describe."""
+        return cls(schema.shape, schema.levels, options.scale, options.sigma)
 
     def family(self, loc: Tensor, log_scale: Tensor, logits: Tensor | None, axis: int) -> QuantizedNormal:
         """The quantised normal with these parameters."""

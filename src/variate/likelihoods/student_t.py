@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import softplus
 
+from variate.config.recipe import ModelOptions, Schema
 from variate.distributions.rows import Independent
 from variate.distributions.student_t import StudentTElements
 from variate.likelihoods.real import MIN_REAL_LOG_SCALE, Real
@@ -34,6 +35,11 @@ class StudentT(Real):
         )
         super().__init__("student-t", event_shape, module)
         self.raw_df = nn.Parameter(torch.full(self.event_shape, math.log(math.expm1(INITIAL_DF - MIN_DF))))
+
+    @classmethod
+    def build(cls, schema: Schema, options: ModelOptions) -> "StudentT":
+        """The likelihood that options describe."""
+        return cls(schema.shape, options.scale, options.sigma)
 
     @property
     def df(self) -> Tensor:

@@ -1,72 +1,22 @@
-"""Builds models from recipes: the only module that turns the names of options into objects.
-
-To add a likelihood, posterior, prior or network: a module in its own folder, its name in `variate.config.recipe`, and
-one line in a table here.
-"""
+"""Builds models from recipes: the only module that turns the names of `variate.config.parts` into objects."""
 
 from collections.abc import Callable, Collection
-from typing import NamedTuple
 
 import numpy as np
 from torch import nn
 
-from variate import likelihoods
 from variate.config.defaults import choose
-from variate.config.recipe import Likelihood, ModelOptions, Recipe, Schema
+from variate.config.parts import LIKELIHOODS, NETWORKS, POSTERIORS, PRIORS, load_part
+from variate.config.recipe import ModelOptions, Recipe, Schema
 from variate.data.arrays import from_arrays
 from variate.data.dataset import Dataset, Splits
 from variate.data.source import Source
 from variate.errors import InputError, Option, Sentence, at_least, unknown
-from variate.models import posteriors, priors
 from variate.models.base import Model
 from variate.models.checked import Array, check, expected
 from variate.models.vae import VAE, Decoder, Encoder
-from variate.networks import (
-    ACTIVATIONS,
-    MLP,
-    Activate,
-    ColumnInputs,
-    ConvDecoder,
-    ConvEncoder,
-    Inputs,
-    PlainMLP,
-    Standardize,
-)
+from variate.networks import ACTIVATIONS, ColumnInputs, Ends, Inputs, Standardize
 from variate.runtime.random import seeded
-
-POSTERIORS: dict[str, Callable[[int], posteriors.PosteriorFamily]] = {
-    "isotropic": posteriors.Isotropic,
-    "diagonal": posteriors.Diagonal,
-    "full": posteriors.Full,
-}
-
-LIKELIHOODS: dict[Likelihood, Callable[[Schema, ModelOptions], likelihoods.Likelihood]] = {
-    "bernoulli": lambda s, m: likelihoods.Bernoulli(s.shape),
-    "quantized-gaussian": lambda s, m: likelihoods.QuantizedGaussian(s.shape, s.levels, m.scale, m.sigma),
-    "discretized-logistic": lambda s, m: likelihoods.DiscretizedLogistic(
-        s.shape, s.levels, m.mixtures or 1, m.scale, m.sigma
-    ),
-    "categorical": lambda s, m: likelihoods.Categorical(s.shape, s.levels),
-    "gaussian": lambda s, m: likelihoods.Gaussian(s.shape, m.scale, m.sigma),
-    "student-t": lambda s, m: likelihoods.StudentT(s.shape, m.scale, m.sigma),
-    "poisson": lambda s, m: likelihoods.Poisson(s.shape),
-    "negative-binomial": lambda s, m: likelihoods.NegativeBinomial(s.shape),
-}
-
-COLUMNS: dict[Likelihood, Callable[[Schema, ModelOptions], likelihoods.Likelihood]] = {
-    "columns": lambda s, m: likelihoods.Columns(s.columns, scale=m.scale),
-    "gaussian": lambda s, m: likelihoods.Columns(s.columns, real="gaussian", scale=m.scale),
-    "student-t": lambda s, m: likelihoods.Columns(s.columns, real="student-t", scale=m.scale),
-    "poisson": lambda s, m: likelihoods.Columns(s.columns, counts="poisson"),
-    "negative-binomial": lambda s, m: likelihoods.Columns(s.columns, counts="negative-binomial"),
-}
-"""For a table, a named likelihood is that of the columns it suits; the other columns have the default of their kind."""
-
-PRIORS: dict[str, Callable[[Encoder, ModelOptions], nn.Module]] = {
-    "normal": lambda encoder, m: priors.Normal(encoder.family.latent),
-    "mixture": lambda encoder, m: priors.Mixture(encoder.family.latent, m.components),
-    "vamp": lambda encoder, m: priors.Vamp(encoder, m.components),
-}
 
 LEAST = {"latent": 1, "width": 1, "depth": 0, "components": 1}
 """The smallest value of each option that is a size."""
@@ -78,40 +28,8 @@ PIXEL_FLOOR = 0.2
 """Added to the standard deviation that a pixel is divided by, as a fraction of the spread of all pixels."""
 
 
-class Ends(NamedTuple):
-    """The shapes of what goes into and comes out of the two networks of a model.
-
-    Attributes:
-        inputs: Shape of one row's scaled features, which the encoder's network takes.
-        posterior: Numbers per row that the encoder's network returns.
-        latent: Numbers per row that the decoder's network takes, d.
-        likelihood: Shape of what the decoder's network returns for one row.
-    """
-
-    inputs: tuple[int, ...]
-    posterior: int
-    latent: int
-    likelihood: tuple[int, ...]
-
-
 Networks = Callable[[Ends], tuple[nn.Module, nn.Module]]
 """Makes the encoder's and the decoder's network for given shapes."""
-
-NETWORKS: dict[str, Callable[[Ends, int, int, Activate], tuple[nn.Module, nn.Module]]] = {
-    "mlp": lambda ends, *sizes: (
-        MLP(ends.inputs, (ends.posterior,), *sizes),
-        MLP((ends.latent,), ends.likelihood, *sizes),
-    ),
-    "conv": lambda ends, *sizes: (
-        ConvEncoder(ends.inputs, ends.posterior, *sizes),
-        ConvDecoder(ends.latent, ends.likelihood, *sizes),
-    ),
-    "plain": lambda ends, *sizes: (
-        PlainMLP(ends.inputs, (ends.posterior,), *sizes),
-        PlainMLP((ends.latent,), ends.likelihood, *sizes),
-    ),
-}
-"""Makes two networks from their shapes, width, depth and activation."""
 
 
 def default_networks(model: ModelOptions) -> Networks:
@@ -119,9 +37,8 @@ def default_networks(model: ModelOptions) -> Networks:
     width, depth = model.width, model.depth
     if width is None or depth is None:
         raise AssertionError("options are chosen before a model is built")
-
-    networks, activation = NETWORKS[model.network], ACTIVATIONS[model.activation]
-    return lambda ends: networks(ends, width, depth, activation)
+    pair, activation = load_part(NETWORKS[model.network].path), ACTIVATIONS[model.activation]
+    return lambda ends: pair(ends, width, depth, activation)
 
 
 def floor(schema: Schema) -> float:
@@ -144,13 +61,14 @@ def from_recipe(recipe: Recipe, networks: Networks | None = None) -> VAE:
     check_options(schema, model)
     if model.latent is None:
         raise AssertionError("options are checked before a model is built")
-    likelihood = (COLUMNS if schema.columns else LIKELIHOODS)[model.likelihood](schema, model)
-    family = POSTERIORS[model.posterior](model.latent)
+    of_table = LIKELIHOODS["columns" if schema.columns else model.likelihood]
+    likelihood = load_part(of_table.path).build(schema, model)
+    family = load_part(POSTERIORS[model.posterior])(model.latent)
     inputs: Inputs = ColumnInputs(schema.columns) if schema.columns else Standardize(schema.shape, floor(schema))
     ends = Ends(inputs.shape, family.num_outputs, model.latent, likelihood.out_shape)
     encoding, decoding = (networks or default_networks(model))(ends)
     encoder = Encoder(inputs, encoding, family)
-    prior = PRIORS[model.prior](encoder, model)
+    prior = load_part(PRIORS[model.prior]).build(encoder, model)
     return VAE(encoder, Decoder(decoding, likelihood), prior, None if networks else recipe)
 
 
@@ -158,11 +76,11 @@ def check_options(schema: Schema, model: ModelOptions) -> None:
     """Checks the options of a model that is about to be built.
 
     Raises:
-        InputError: If a name is not in the tables above, a size is missing or too small, or the likelihood does not fit
+        InputError: If a name is not in its table, a size is missing or too small, or the likelihood does not fit
             the data.
     """
     tables: dict[str, Collection[str]] = {
-        "likelihood": LIKELIHOODS.keys() | COLUMNS.keys(),
+        "likelihood": LIKELIHOODS,
         "posterior": POSTERIORS,
         "prior": PRIORS,
         "network": NETWORKS,
@@ -177,7 +95,9 @@ def check_options(schema: Schema, model: ModelOptions) -> None:
         if size is None:
             raise InputError(option, f"a number of at least {least}", None, "fill in open options with `choose` first")
         at_least(least, **{option: size})
-    fitting = COLUMNS if schema.columns else LIKELIHOODS
+    fitting = [name for name, part in LIKELIHOODS.items() if part.of_tables or part.columns]
+    if not schema.columns:
+        fitting = [name for name, part in LIKELIHOODS.items() if not part.of_tables]
     if model.likelihood not in fitting:
         names = ", ".join(sorted(fitting))
         raise InputError("likelihood", f"'auto' or one of {names} for {schema.kind} data", repr(model.likelihood))

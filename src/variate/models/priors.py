@@ -3,7 +3,7 @@
 Besides the ones here, any `torch.distributions.Distribution` and any module whose call without arguments returns one (a
 zuko flow) can be a prior: `Given` wraps it.
 
-A new prior is a class here (a `Prior`) and a line in `variate.models.build.PRIORS`.
+A new prior is a `Prior` with a `build`, and a line in `variate.config.parts.PRIORS`.
 """
 
 from abc import ABC, abstractmethod
@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, distributions, nn
 from torch.distributions import Distribution
 
+from variate.config.recipe import ModelOptions
 from variate.distributions import DiagonalGaussian, FullGaussian, Gaussian, StandardNormal
 from variate.distributions.conditional import Conditional
 from variate.distributions.mixture import GaussianMixture
@@ -31,6 +32,11 @@ class Prior(nn.Module, ABC):
     def __init__(self, noise_size: int) -> None:
         super().__init__()
         self.noise_shape = (noise_size,)
+
+    @classmethod
+    def build(cls, encoder: Any, options: ModelOptions) -> "Prior":  # noqa: ANN401  an Encoder, which imports this
+        """The prior that options describe, for a model with this encoder; only for priors with a name."""
+        raise NotImplementedError(f"{cls.__name__} has no name in a recipe")
 
     @abstractmethod
     def forward(self) -> Conditional:
@@ -53,6 +59,11 @@ class Normal(Prior):
         super().__init__(latent)
         self.register_buffer("origin", torch.zeros(latent), persistent=False)
 
+    @classmethod
+    def build(cls, encoder: Any, options: ModelOptions) -> "Normal":  # noqa: ANN401
+        """N(0, I) over the encoder's latents."""
+        return cls(encoder.family.latent)
+
     def forward(self) -> StandardNormal:
         """p(z)."""
         return StandardNormal(len(self.origin), self.origin.dtype, self.origin.device)
@@ -71,6 +82,11 @@ class Mixture(Prior):
         self.logits = nn.Parameter(torch.zeros(components))
         self.loc = nn.Parameter(torch.randn(components, latent))
         self.log_scale = nn.Parameter(torch.zeros(components, latent))
+
+    @classmethod
+    def build(cls, encoder: Any, options: ModelOptions) -> "Mixture":  # noqa: ANN401
+        """A mixture of `components` Gaussians over the encoder's latents."""
+        return cls(encoder.family.latent, options.components)
 
     def forward(self) -> GaussianMixture:
         """p(z)."""
@@ -95,6 +111,11 @@ class Vamp(Prior):
         self._encoder: tuple[Any] = (encoder,)  # in a tuple: its weights are saved once, with the model
         self.logits = nn.Parameter(torch.zeros(components))
         self.pseudo_inputs = nn.Parameter(torch.randn(components, *encoder.inputs.shape))
+
+    @classmethod
+    def build(cls, encoder: Any, options: ModelOptions) -> "Vamp":  # noqa: ANN401
+        """A VampPrior with `components` pseudo-inputs."""
+        return cls(encoder, options.components)
 
     def forward(self) -> GaussianMixture:
         """p(z)."""

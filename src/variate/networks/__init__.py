@@ -2,6 +2,7 @@
 
 from variate.networks.activations import ACTIVATIONS, Activate
 from variate.networks.conv import ConvDecoder, ConvEncoder
+from variate.networks.ends import Ends
 from variate.networks.inputs import ColumnInputs, Inputs, Standardize
 from variate.networks.mlp import MLP
 from variate.networks.plain import PlainMLP
@@ -13,6 +14,7 @@ __all__ = [
     "ColumnInputs",
     "ConvDecoder",
     "ConvEncoder",
+    "Ends",
     "Inputs",
     "PlainMLP",
     "Standardize",

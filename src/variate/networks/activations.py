@@ -4,12 +4,12 @@ from collections.abc import Callable
 
 from torch import nn
 
-from variate.config.recipe import Activation
+from variate.config.recipe import ActivationName
 
 Activate = Callable[[], nn.Module]
 """Makes an activation module."""
 
-ACTIVATIONS: dict[Activation, Activate] = {
+ACTIVATIONS: dict[ActivationName, Activate] = {
     "silu": nn.SiLU,
     "tanh": nn.Tanh,
     "relu": nn.ReLU,

@@ -23,6 +23,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from variate.networks.activations import Activate
+from variate.networks.ends import Ends
 from variate.networks.mlp import SMALL_START, Residual
 
 LARGE = 48
@@ -165,3 +166,11 @@ class ConvDecoder(nn.Module):
         """The parameters of every pixel."""
         pixels = self.layers(z)[..., : self.out_shape[2], : self.out_shape[3]]  # sides were rounded up to patches
         return pixels.reshape(len(z), *self.out_shape)
+
+
+def conv_pair(ends: Ends, width: int, depth: int, activation: Activate) -> tuple[nn.Module, nn.Module]:
+    """The encoder's and the decoder's network as residual convolutional networks."""
+    return (
+        ConvEncoder(ends.inputs, ends.posterior, width, depth, activation),
+        ConvDecoder(ends.latent, ends.likelihood, width, depth, activation),
+    )

@@ -8,6 +8,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from variate.networks.activations import Activate
+from variate.networks.ends import Ends
 
 SMALL_START = 0.1
 """Factor on the output layer's usual starting weights."""
@@ -66,3 +67,11 @@ class MLP(nn.Module):
     def forward(self, x: Float[Tensor, "rows ..."]) -> Float[Tensor, "rows ..."]:
         """The output rows, (rows, *out_shape)."""
         return self.layers(x.flatten(1)).reshape(len(x), *self.out_shape)
+
+
+def mlp_pair(ends: Ends, width: int, depth: int, activation: Activate) -> tuple[nn.Module, nn.Module]:
+    """The encoder's and the decoder's network as residual MLPs."""
+    return (
+        MLP(ends.inputs, (ends.posterior,), width, depth, activation),
+        MLP((ends.latent,), ends.likelihood, width, depth, activation),
+    )

@@ -8,6 +8,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from variate.networks.activations import Activate
+from variate.networks.ends import Ends
 
 
 class PlainMLP(nn.Module):
@@ -54,3 +55,11 @@ def initialised(linear: nn.Linear) -> nn.Linear:
     nn.init.xavier_uniform_(linear.weight)
     nn.init.zeros_(linear.bias)
     return linear
+
+
+def plain_pair(ends: Ends, width: int, depth: int, activation: Activate) -> tuple[nn.Module, nn.Module]:
+    """The encoder's and the decoder's network as MLPs without residual connections."""
+    return (
+        PlainMLP(ends.inputs, (ends.posterior,), width, depth, activation),
+        PlainMLP((ends.latent,), ends.likelihood, width, depth, activation),
+    )

@@ -1,0 +1,19 @@
+"""What the two networks of a model lie between."""
+
+from typing import NamedTuple
+
+
+class Ends(NamedTuple):
+    """The shapes of what goes into and comes out of the two networks of a model.
+
+    Attributes:
+        inputs: Shape of one row's scaled features, which the encoder's network takes.
+        posterior: Numbers per row that the encoder's network returns.
+        latent: Numbers per row that the decoder's network takes, d.
+        likelihood: Shape of what the decoder's network returns for one row.
+    """
+
+    inputs: tuple[int, ...]
+    posterior: int
+    latent: int
+    likelihood: tuple[int, ...]
