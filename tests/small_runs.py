@@ -1,7 +1,8 @@
-"""Small trained runs that the tests of several rooms share, and the command line called in process."""
+"""Small trained runs that the tests of several rooms share, and the command line, in process and in one of its own."""
 
 import csv
 import os
+import subprocess
 import sys
 import warnings
 from pathlib import Path
@@ -79,3 +80,10 @@ def variate_command(monkeypatch, capsys, tmp_path):
 def in_a_process(*arguments, **options):
     """Arguments for `subprocess` that call the command line."""
     return {"args": [sys.executable, "-m", "variate", *map(str, arguments)], "env": os.environ.copy(), **options}
+
+
+def finished(*arguments, **options):
+    """The command line in a process of its own, which has to succeed: what it printed."""
+    done = subprocess.run(**in_a_process(*arguments, **options), capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout

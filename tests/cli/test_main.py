@@ -1,11 +1,10 @@
 """Help, exit codes and what is printed where a command fails."""
 
 import dataclasses
-import subprocess
 
 import pytest
 
-from small_runs import in_a_process
+from small_runs import finished
 from variate.cli import COMMANDS
 from variate.config.recipe import DataOptions, ModelOptions, TrainingOptions
 from variate.errors import InputError, Option, Sentence, VariateWarning
@@ -13,9 +12,9 @@ from variate.runtime.distributed import LostProcessError
 
 
 def test_help_names_every_command_and_every_option(variate_command):
-    done = subprocess.run(**in_a_process("--help"), capture_output=True, text=True, check=True)
-    assert "usage: variate" in done.stdout
-    assert all(name in done.stdout for name in COMMANDS)
+    shown = finished("--help")
+    assert "usage: variate" in shown
+    assert all(name in shown for name in COMMANDS)
     for name, command in COMMANDS.items():
         code, out, _ = variate_command(name, "--help")
         assert code == 0

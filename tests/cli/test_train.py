@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 import variate
-from small_runs import FAST, in_a_process
+from small_runs import FAST, finished, in_a_process
 from variate.cli.main import main
 from variate.runs import Run
 
@@ -170,8 +170,7 @@ def test_ctrl_c_saves_a_usable_model_and_exits_with_130(tmp_path):
     command = in_a_process("train", "digits", *endless, cwd=tmp_path, text=True)
     with subprocess.Popen(**command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         metrics = tmp_path / "runs" / "digits" / "metrics.jsonl"
-        deadline = time.monotonic() + 200
-        while time.monotonic() < deadline and not (metrics.exists() and metrics.read_text()):
+        while process.poll() is None and not (metrics.exists() and metrics.read_text()):
             time.sleep(0.02)
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=100)
@@ -185,8 +184,7 @@ def test_ctrl_c_saves_a_usable_model_and_exits_with_130(tmp_path):
 
 def test_a_killed_command_resumes_where_it_was(tmp_path):
     options = [*FAST, "--epochs", "30", "--out"]
-    whole = in_a_process("train", "digits", *options, "whole", cwd=tmp_path)
-    subprocess.run(**whole, check=True, capture_output=True)
+    finished("train", "digits", *options, "whole", cwd=tmp_path)
     killed = ["train", "digits", *options, "killed"]
     silent = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     with subprocess.Popen(**in_a_process(*killed, cwd=tmp_path, **silent)) as process:
@@ -194,7 +192,7 @@ def test_a_killed_command_resumes_where_it_was(tmp_path):
             assert process.poll() is None
             time.sleep(0.01)
         process.kill()
-    subprocess.run(**in_a_process(*killed, "--resume", cwd=tmp_path), check=True, capture_output=True)
+    finished(*killed, "--resume", cwd=tmp_path)
     for name in ("model.safetensors", "metrics.jsonl", "samples.png", "reconstructions.png"):
         assert (tmp_path / "whole" / name).read_bytes() == (tmp_path / "killed" / name).read_bytes(), name
 
@@ -205,7 +203,7 @@ def test_compiled_bfloat16_training_follows_the_plain_one(tmp_path):
     bits = {}
     for name, options in {"plain": ["off", "float32"], "fast": ["on", "bfloat16"]}.items():
         given = ["--epochs", "20", "--out", name, "--compile", options[0], "--precision", options[1]]
-        subprocess.run(**in_a_process("train", "digits", *given, cwd=tmp_path), check=True, capture_output=True)
+        finished("train", "digits", *given, cwd=tmp_path)
         bits[name] = variate.evaluate(Run(tmp_path / name).model, variate.read("digits").all_rows()).elbo
     error = math.hypot(bits["plain"].stderr, bits["fast"].stderr)
     assert abs(bits["plain"].value - bits["fast"].value) <= 4 * error

@@ -11,6 +11,7 @@ from variate.config.recipe import FORMAT, Precision, Recipe
 from variate.data import Dataset, Source, Splits, fingerprint, held_out_rows, read, split
 from variate.errors import InputError, Option, Sentence
 from variate.runs.directory import absolute
+from variate.runtime import files
 
 if TYPE_CHECKING:
     from variate.models.base import Model
@@ -247,7 +248,5 @@ def _parsed(path: Path, text: str) -> dict[str, Any]:
 
 
 def _write_record(path: Path, record: Mapping[str, Any]) -> Path:
-    from variate.runtime import files
-
     files.write_text(path, json.dumps(record, indent=2, allow_nan=False) + "\n")
     return path
