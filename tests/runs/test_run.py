@@ -146,9 +146,10 @@ def test_files_that_are_no_model_are_refused(digits_run, tmp_path):
         bad.write_bytes(damaged)
         with pytest.raises(InputError):
             _ = Run(bad).recipe, Run(bad).model
-    for absent in (tmp_path / "nowhere", tmp_path):
-        with pytest.raises(InputError):
-            _ = Run(absent).recipe
+    for absent, got in ((tmp_path / "nowhere", "no file"), (tmp_path, "a directory without model.safetensors")):
+        with pytest.raises(InputError) as error:
+            Run(absent)
+        assert (error.value.argument, error.value.got) == (str(absent), got)
 
 
 def test_a_model_of_a_newer_version_is_refused(digits_run, tmp_path):

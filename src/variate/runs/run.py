@@ -51,7 +51,7 @@ class Examined(NamedTuple):
 class Run:
     """A trained model with its data, its history and what was measured of it.
 
-    Opening one reads nothing. Each part is read on its first use, the recipe and the data without torch.
+    Each part is read on its first use, the recipe and the data without torch.
 
     Args:
         path: A run directory, or a model file; the run is then the directory that the file is in.
@@ -62,6 +62,9 @@ class Run:
         name: The path as it was given.
         path: The run directory.
         model_file: The file of the model.
+
+    Raises:
+        InputError: If there is no model file.
     """
 
     def __init__(self, path: str | Path, *, model: "Model | None" = None, splits: Splits | None = None) -> None:
@@ -72,13 +75,16 @@ class Run:
         self._splits = splits
         if model is not None:
             self.model = model
+        elif not self.model_file.is_file():
+            got = f"a directory without {MODEL_FILE}" if is_directory else "no file"
+            raise InputError(self.name, "a run directory or a model file", got)
 
     @cached_property
     def model(self) -> "Model":
         """The model, in evaluation mode, on the CPU.
 
         Raises:
-            InputError: If its file is absent, damaged, or not a model with a recipe.
+            InputError: If its file is damaged, or not a model with a recipe.
         """
         from variate.models.load import load
 
