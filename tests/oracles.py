@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from variate import VAE, Batch, Decoder, Encoder, Group, Model, likelihoods
-from variate.distributions import DiagonalGaussian, FullGaussian, Gaussian, IsotropicGaussian, StandardNormal
+from variate.distributions import DiagonalGaussian, FullGaussian, GaussianConditional, IsotropicGaussian, StandardNormal
 from variate.distributions.conditional import Conditional
 from variate.likelihoods import Likelihood
 from variate.models import posteriors, priors
@@ -123,13 +123,13 @@ class LinearLadder(Model):
         assert lead[1] == len(context)
         return (self.mu + context @ self.U.T,)
 
-    def prior(self, g: int, state: tuple[Tensor, ...]) -> Gaussian:
+    def prior(self, g: int, state: tuple[Tensor, ...]) -> GaussianConditional:
         if g == 0:
             return StandardNormal(self.groups[0].shape[0], self.dtype)
         loc = state[1] @ self.B.T + self.b
         return IsotropicGaussian(loc, torch.full((1,) * loc.dim(), self.s).log())
 
-    def posterior(self, g: int, state: tuple[Tensor, ...], features: Tensor) -> Gaussian:
+    def posterior(self, g: int, state: tuple[Tensor, ...], features: Tensor) -> GaussianConditional:
         identity = torch.eye(len(self.mu))
         if g == 0:  # x - mu - U c = (W B + V) z_1 + W b + N(0, s^2 W W^T + sigma^2 I)
             gain = self.W @ self.B + self.V
@@ -142,7 +142,7 @@ class LinearLadder(Model):
         scaled = FullGaussian(prior + self.s * found.loc, self.s * found.scale_tril)
         return scaled if self.family == "full" else DiagonalGaussian(scaled.loc, 0.5 * scaled.variance.log())
 
-    def _conditional(self, gain: Tensor, residual: Tensor, covariance: Tensor) -> Gaussian:
+    def _conditional(self, gain: Tensor, residual: Tensor, covariance: Tensor) -> GaussianConditional:
         """p(z | r) for r = gain z + N(0, covariance) and z ~ N(0, I)."""
         precision = torch.eye(gain.shape[1]) + gain.T @ torch.linalg.solve(covariance, gain)
         loc = residual @ torch.linalg.solve(precision, torch.linalg.solve(covariance, gain).T).T

@@ -16,7 +16,8 @@ from layers import BEGIN, END, LAYERS, PAGE, table
 HOUSE = Path(variate.__file__).parent
 FILES = sorted(HOUSE.rglob("*.py"))
 MOST_LINES_A_FILE, MOST_LINES_A_FUNCTION = 350, 40
-LONG_FILES: tuple[str, ...] = ()
+LONG_FILES = ("variate.distributions.gaussian", "variate.models.base", "variate.training.trainer")
+"""Each holds one concept that would be harder to read in pieces."""
 LONG_FUNCTIONS: tuple[str, ...] = ()
 
 
@@ -349,8 +350,8 @@ def test_a_public_name_has_one_home():
 CONCRETE = {
     "models": {"VAE", "Encoder", "Decoder"},
     "distributions": {
-        "Gaussian", "StandardNormal", "IsotropicGaussian", "DiagonalGaussian", "FullGaussian", "GaussianMixture",
-        "MixtureSameFamily", "Independent", "Joint", "Scaled",
+        "GaussianConditional", "StandardNormal", "IsotropicGaussian", "DiagonalGaussian", "FullGaussian",
+        "GaussianMixture", "MixtureSameFamily", "Independent", "JointRows", "ScaledRows",
     },
     "likelihoods": {"Bernoulli", "Categorical", "Columns", "Pixels", "Gaussian", "Real"},
     "data": {"InMemory", "MappedArrays", "ParquetRows", "Without", "Stream", "Streamed"},

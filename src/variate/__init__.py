@@ -32,8 +32,9 @@ if TYPE_CHECKING:
     from variate.evaluation.bounds.sandwich import evidence_sandwich
     from variate.evaluation.evaluate import Evaluation, evaluate
     from variate.evaluation.gap_budget import GapBudget, gap_budget
-    from variate.models.base import Draws, Group, Model
+    from variate.models.base import Model
     from variate.models.build import build
+    from variate.models.draws import Draws, Group
     from variate.models.load import load
     from variate.models.vae import VAE, Decoder, Encoder
     from variate.objectives import Terms, elbo
@@ -61,8 +62,8 @@ _HOMES = {
     "evaluate": "variate.evaluation.evaluate",
     "GapBudget": "variate.evaluation.gap_budget",
     "gap_budget": "variate.evaluation.gap_budget",
-    "Draws": "variate.models.base",
-    "Group": "variate.models.base",
+    "Draws": "variate.models.draws",
+    "Group": "variate.models.draws",
     "Model": "variate.models.base",
     "build": "variate.models.build",
     "load": "variate.models.load",

@@ -5,7 +5,7 @@ instead, and what to do. It is a `ValueError`, so library users catch it as usua
 2 on it and with 1 on anything else. A `VariateWarning` reports a run that works but could be better.
 
 Texts that name an option do so by an `Option`, and are `Sentence`s: strings that read as Python (`drop=['id']`), which
-the command line says again with its own flags (`--drop id`).
+the command line says again with its own flags.
 """
 
 import difflib
@@ -31,7 +31,7 @@ class Option(NamedTuple):
         return self.name if self.value is None else f"{self.name}={self.value!r}"
 
     def as_flag(self, flag: str) -> str:
-        """`--drop id`, for a flag `--drop`; a switch that is on has no value."""
+        """The flag followed by the value's words; a switch that is on has no value."""
         if self.value is None or self.value is True:
             return flag
         return f"{flag} {' '.join(shlex.quote(str(word)) for word in _words(self.value))}"

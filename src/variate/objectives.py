@@ -26,8 +26,11 @@ from torch import Tensor
 from variate.config.recipe import TrainingOptions
 from variate.data.batch import Batch
 from variate.errors import InputError, at_least, unknown
-from variate.models.base import Draws, LogProb, Model, evaluating
+from variate.likelihoods.base import LogProb
+from variate.models.base import Model
 from variate.models.checked import Data
+from variate.models.draws import Draws
+from variate.models.network import evaluating
 from variate.runtime.random import Key, generator
 
 RateEstimator = Literal["auto", "closed-form", "drawn"]
@@ -256,6 +259,11 @@ def objective_for(options: TrainingOptions) -> Objective:
     if options.free_bits and OBJECTIVES[options.bound] is not weighted_elbo:
         raise InputError("free_bits", "0 for every bound but 'elbo'", f"{options.free_bits} with {options.bound!r}")
     return free_bits_elbo if options.free_bits else OBJECTIVES[options.bound]
+
+
+def is_traceable(options: TrainingOptions) -> bool:
+    """Whether torch.compile can trace the objective; it cannot where a hook changes a gradient on its way back."""
+    return OBJECTIVES[options.bound] is not doubly_reparametrized_iwae
 
 
 def is_bound(options: TrainingOptions) -> bool:

@@ -6,16 +6,16 @@ import pytest
 import torch
 from torch.distributions import Gamma, Independent, Laplace, MultivariateNormal, Normal, kl_divergence
 
-from variate.distributions import DiagonalGaussian, FullGaussian, Gaussian, IsotropicGaussian, StandardNormal
+from variate.distributions import DiagonalGaussian, FullGaussian, GaussianConditional, IsotropicGaussian, StandardNormal
+from variate.distributions.foreign import Foreign, as_conditional
 from variate.distributions.gaussian import scale_excess
 from variate.distributions.mixture import GaussianMixture
-from variate.models.priors import Foreign, as_conditional
 
 FAMILIES = ("standard", "isotropic", "diagonal", "full")
 D = 4
 
 
-def make(family, batch=(), seed=0, d=D) -> Gaussian:
+def make(family, batch=(), seed=0, d=D) -> GaussianConditional:
     """A Gaussian of the family with random parameters."""
     generator = torch.Generator().manual_seed(seed)
 

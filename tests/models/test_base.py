@@ -9,8 +9,9 @@ from torch.distributions import Independent, Laplace, MultivariateNormal, Normal
 from oracles import LinearGaussian, LinearLadder
 from variate import Batch, InputError, ModelOptions, Schema, TrainingOptions, build, from_arrays
 from variate.distributions import DiagonalGaussian, FullGaussian, StandardNormal
-from variate.models.base import Group, evaluating
-from variate.models.priors import Foreign
+from variate.distributions.foreign import Foreign
+from variate.models.draws import Group
+from variate.models.network import evaluating
 from variate.runtime.random import Key, generator
 
 

@@ -3,10 +3,10 @@ import torch
 from torch.distributions import Independent, Laplace
 
 from variate.distributions import DiagonalGaussian, FullGaussian, IsotropicGaussian, StandardNormal
+from variate.distributions.foreign import Foreign, Pushforward
 from variate.distributions.mixture import GaussianMixture
 from variate.models import capabilities
 from variate.models.capabilities import offers
-from variate.models.priors import Foreign, Pushforward
 
 GAUSSIANS = {
     "isotropic": IsotropicGaussian(torch.zeros(3, 2), torch.zeros(3, 1)),

@@ -10,9 +10,9 @@ from torch.distributions import Independent, Laplace, MultivariateNormal, Normal
 from oracles import LinearGaussian
 from variate import Batch, InputError, ModelOptions, Schema, build, elbo
 from variate.distributions import DiagonalGaussian, FullGaussian, StandardNormal
+from variate.distributions.foreign import Foreign, Pushforward, as_conditional
 from variate.distributions.mixture import GaussianMixture
 from variate.models import priors
-from variate.models.priors import Foreign, Pushforward, as_conditional
 from variate.objectives import terms
 
 

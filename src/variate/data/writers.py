@@ -15,8 +15,6 @@ from variate.runtime import files
 TABLE_ENDINGS = (".parquet", ".csv", ".npy")
 
 
-
-
 def new_path(out: str, endings: tuple[str, ...], overwrite: bool) -> Path:
     """The path to write to, to be checked before any work is done.
 
@@ -104,5 +102,3 @@ def write_array(path: Path, array: np.ndarray) -> None:
     """Writes one array as npy."""
     with files.replacing(path) as part, part.open("wb") as file:
         np.save(file, array, allow_pickle=False)
-
-

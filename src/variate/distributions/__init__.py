@@ -3,9 +3,9 @@
 from variate.distributions.gaussian import (
     DiagonalGaussian,
     FullGaussian,
-    Gaussian,
+    GaussianConditional,
     IsotropicGaussian,
     StandardNormal,
 )
 
-__all__ = ["DiagonalGaussian", "FullGaussian", "Gaussian", "IsotropicGaussian", "StandardNormal"]
+__all__ = ["DiagonalGaussian", "FullGaussian", "GaussianConditional", "IsotropicGaussian", "StandardNormal"]

@@ -34,7 +34,7 @@ def scale_excess(log_scale: Tensor) -> Tensor:
     return torch.expm1(2 * log_scale) - 2 * log_scale
 
 
-class Gaussian(Conditional):
+class GaussianConditional(Conditional):
     """N(loc, A A^T); a family says what A is.
 
     Args:
@@ -68,11 +68,11 @@ class Gaussian(Conditional):
         """Diagonal of the covariance, (*batch, d)."""
 
     @abstractmethod
-    def mapped(self, function: Callable[[Tensor], Tensor]) -> "Gaussian":
+    def mapped(self, function: Callable[[Tensor], Tensor]) -> "GaussianConditional":
         """The Gaussian whose parameters are the function of these; it must keep their axes but the first."""
 
     @abstractmethod
-    def tempered(self, temperature: float) -> "Gaussian":
+    def tempered(self, temperature: float) -> "GaussianConditional":
         """N(loc, t^2 A A^T)."""
 
     @property
@@ -100,15 +100,15 @@ class Gaussian(Conditional):
         """Log of the diagonal of the inverse covariance, (*batch, d)."""
         return -self.variance.log()
 
-    def __getitem__(self, rows: Tensor) -> "Gaussian":
+    def __getitem__(self, rows: Tensor) -> "GaussianConditional":
         """The distributions of some rows of the first batch axis."""
         return self.mapped(lambda parameter: parameter[rows])
 
-    def detached(self) -> "Gaussian":
+    def detached(self) -> "GaussianConditional":
         """The same distribution, constant under differentiation."""
         return self.mapped(Tensor.detach)
 
-    def to(self, *target: Any) -> "Gaussian":  # noqa: ANN401  as torch's
+    def to(self, *target: Any) -> "GaussianConditional":  # noqa: ANN401  as torch's
         """The same distribution with its parameters on another device or of another type, as `Tensor.to` takes them."""
         return self.mapped(lambda parameter: parameter.to(*target))
 
@@ -132,7 +132,7 @@ class Gaussian(Conditional):
 
     def marginal_kl(self, p: Conditional) -> Tensor | None:
         """KL(q_i || p_i) of the marginals of two Gaussians, (*batch, d), in nats."""
-        if not isinstance(p, Gaussian):
+        if not isinstance(p, GaussianConditional):
             return None
         log_ratio = 0.5 * (self.variance.log() - p.variance.log())
         return 0.5 * (scale_excess(log_ratio) + (self.loc - p.loc).square() / p.variance)
@@ -143,7 +143,7 @@ class Gaussian(Conditional):
 
     def kl(self, p: Conditional) -> Tensor | None:
         """KL(self || p) for any two Gaussians of one dimension, in nats, (*batch,) (MATHS 6)."""
-        if not isinstance(p, Gaussian):
+        if not isinstance(p, GaussianConditional):
             return None
         if p.is_standard:
             return self.kl_standard()
@@ -163,7 +163,7 @@ class Gaussian(Conditional):
 
     def kl_elements(self, p: Conditional) -> Tensor | None:
         """The terms of KL(self || p) per latent, (*batch, d), if both have independent latents."""
-        if not isinstance(p, Gaussian) or not self.is_factorized or not p.is_factorized:
+        if not isinstance(p, GaussianConditional) or not self.is_factorized or not p.is_factorized:
             return None
         return self.kl_standard_elements() if p.is_standard else self.marginal_kl(p)
 
@@ -188,7 +188,7 @@ class Gaussian(Conditional):
         """||A_n^-1 (z_m - loc_n)||^2 for every pair, (M, N), in memory for M N numbers."""
 
     @abstractmethod
-    def adjusted(self, delta: Tensor, log_factor: Tensor, below: Tensor | None = None) -> "Gaussian":
+    def adjusted(self, delta: Tensor, log_factor: Tensor, below: Tensor | None = None) -> "GaussianConditional":
         """N(m + A delta, A exp(log_factor)): the family in coordinates in which this distribution is standard.
 
         Args:
@@ -207,13 +207,13 @@ class Gaussian(Conditional):
         return FullGaussian(self.loc, self.scale_tril)
 
     @staticmethod
-    def cat(parts: "Sequence[Gaussian]") -> "Gaussian":
+    def cat(parts: "Sequence[GaussianConditional]") -> "GaussianConditional":
         """One Gaussian of the batches of several of one family."""
         names = parts[0].parameter_names
         return type(parts[0])(*(torch.cat([getattr(part, name) for part in parts]) for name in names))
 
 
-class StandardNormal(Gaussian):
+class StandardNormal(GaussianConditional):
     """N(0, I).
 
     Args:
@@ -255,7 +255,7 @@ class StandardNormal(Gaussian):
         loc = function(self.loc)
         return StandardNormal(self.dim, loc.dtype, loc.device)
 
-    def tempered(self, temperature: float) -> "Gaussian":
+    def tempered(self, temperature: float) -> "GaussianConditional":
         """N(0, t^2 I)."""
         return self if temperature == 1 else self.as_full().tempered(temperature)
 
@@ -266,12 +266,12 @@ class StandardNormal(Gaussian):
     def _squared_distances(self, z: Tensor, loc: Tensor) -> Tensor:
         raise NotImplementedError("N(0, I) has no batch")
 
-    def adjusted(self, delta: Tensor, log_factor: Tensor, below: Tensor | None = None) -> "Gaussian":
+    def adjusted(self, delta: Tensor, log_factor: Tensor, below: Tensor | None = None) -> "GaussianConditional":
         """N(delta, exp(log_factor)^2)."""
         return DiagonalGaussian(delta, log_factor)
 
 
-class _Factorized(Gaussian):
+class _Factorized(GaussianConditional):
     """What isotropic and diagonal covariances share: a log-scale per row or per latent.
 
     Args:
@@ -297,15 +297,15 @@ class _Factorized(Gaussian):
         """The terms of KL(self || N(0, I)) per latent, in nats, (*batch, d) (MATHS 7)."""
         return 0.5 * (scale_excess(self.log_scale) + self.loc.square())
 
-    def mapped(self, function: Callable[[Tensor], Tensor]) -> "Gaussian":
+    def mapped(self, function: Callable[[Tensor], Tensor]) -> "GaussianConditional":
         """The Gaussian whose mean and log-scale are the function of these."""
         return type(self)(function(self.loc), function(self.log_scale))
 
-    def tempered(self, temperature: float) -> Gaussian:
+    def tempered(self, temperature: float) -> GaussianConditional:
         """N(loc, t^2 s^2)."""
         return self if temperature == 1 else self.as_full().tempered(temperature)
 
-    def adjusted(self, delta: Tensor, log_factor: Tensor, below: Tensor | None = None) -> Gaussian:
+    def adjusted(self, delta: Tensor, log_factor: Tensor, below: Tensor | None = None) -> GaussianConditional:
         """N(loc + s delta, s exp(log_factor))."""
         return type(self)(self.loc + self.color(delta), self.log_scale + log_factor)
 
@@ -374,7 +374,7 @@ class DiagonalGaussian(_Factorized):
         return (2 * self.log_scale).exp()
 
 
-class FullGaussian(Gaussian):
+class FullGaussian(GaussianConditional):
     """N(loc, A A^T) with A a lower triangle.
 
     Args:

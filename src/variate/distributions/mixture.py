@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from variate.distributions.conditional import Conditional
-from variate.distributions.gaussian import Gaussian
+from variate.distributions.gaussian import GaussianConditional
 
 
 class GaussianMixture(Conditional):
@@ -21,7 +21,7 @@ class GaussianMixture(Conditional):
         components: Gaussians with batch shape (K,).
     """
 
-    def __init__(self, logits: Tensor, components: Gaussian) -> None:
+    def __init__(self, logits: Tensor, components: GaussianConditional) -> None:
         self.logits, self.components = logits, components
 
     @property

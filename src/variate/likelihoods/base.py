@@ -9,6 +9,7 @@ A new likelihood is a module here, with a `Likelihood` that has a `build`, and a
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 
 import torch
 from jaxtyping import Bool, Float
@@ -16,6 +17,9 @@ from torch import Tensor, nn
 
 from variate.config.recipe import ModelOptions, Schema
 from variate.distributions.rows import RowDistribution
+
+LogProb = Callable[[Tensor, Tensor, Tensor | None], Tensor]
+"""Computes log p(x|z), (*batch), from the likelihood's parameters, rows and a mask, as `Likelihood.log_prob` does."""
 
 
 class Likelihood(nn.Module, ABC):

@@ -12,11 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from variate.likelihoods.base import Likelihood
+from variate.likelihoods.base import Likelihood, LogProb
 from variate.runtime.compile import can_compile, compiled
-
-LogProb = Callable[[Tensor, Tensor, Tensor | None], Tensor]
-"""log p(x|z), (*batch), from the likelihood's parameters, rows and a mask, as `Likelihood.log_prob` computes it."""
 
 SECONDS_TO_FUSE = 15.0
 """Seconds to compile a likelihood with an empty cache."""

@@ -16,10 +16,9 @@ rows.
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -30,9 +29,11 @@ from variate.data.dataset import Dataset
 from variate.distributions.conditional import Conditional
 from variate.distributions.rows import RowDistribution
 from variate.errors import InputError, at_least
-from variate.likelihoods.base import Likelihood
+from variate.likelihoods.base import Likelihood, LogProb
 from variate.models.capabilities import Moments, offers
 from variate.models.checked import Data, as_dataset
+from variate.models.draws import Draws, Embedding, Group, Joint
+from variate.models.network import Network, evaluating
 from variate.runtime import tensor_files
 from variate.runtime.random import Key, generator
 
@@ -40,115 +41,6 @@ Features = Any
 """What `Model.encode` returns. Its type is the model's own business."""
 State = Any
 """What the top-down pass carries from group to group. Its type is the model's own business."""
-
-LogProb = Callable[[Tensor, Tensor, Tensor | None], Tensor]
-"""Computes log p(x|z), (*batch), from the likelihood's parameters, rows and a mask, as `Likelihood.log_prob` does."""
-
-
-class Group(NamedTuple):
-    """One group of latents.
-
-    Attributes:
-        shape: Shape of the latents of one row.
-        noise_shape: Shape of the noise for one draw from the posterior.
-        prior_noise_shape: Shape of the noise for one draw from the prior.
-    """
-
-    shape: tuple[int, ...]
-    noise_shape: tuple[int, ...]
-    prior_noise_shape: tuple[int, ...]
-
-    @classmethod
-    def gaussian(cls, *shape: int) -> "Group":
-        """A group whose noise has the shape of its latents."""
-        return cls(shape, shape, shape)
-
-
-class Draws(NamedTuple):
-    """Draws from q(z|x, c) and what they are scored by. Densities and divergences are computed when they are accessed.
-
-    Attributes:
-        latents: Latents of each group, (L, N, *group.shape).
-        noise: The noise that they were made from, (L, N, *group.noise_shape).
-        q: The posterior of each group given the draws above it.
-        p: The prior of each group given the draws above it.
-        log_px: log p(x_observed | z, c), (L, N), in nats.
-    """
-
-    latents: tuple[Tensor, ...]
-    noise: tuple[Tensor, ...]
-    q: tuple[Conditional, ...]
-    p: tuple[Conditional, ...]
-    log_px: Tensor
-
-    @property
-    def log_qz(self) -> Tensor:
-        """Log-densities log q(z_g | z_<g, x, c) of each group, (groups, L, N), in nats."""
-        terms = [q.log_prob(z, noise) for q, z, noise in zip(self.q, self.latents, self.noise, strict=True)]
-        return torch.stack([term.expand_as(self.log_px) for term in terms])
-
-    @property
-    def log_pz(self) -> Tensor:
-        """Log-densities log p(z_g | z_<g, c) of each group, (groups, L, N), in nats."""
-        terms = [p.log_prob(z) for p, z in zip(self.p, self.latents, strict=True)]
-        return torch.stack([term.expand_as(self.log_px) for term in terms])
-
-    @property
-    def kl(self) -> tuple[Tensor | None, ...]:
-        """KL(q || p) of each group, broadcasting with (L, N), in nats; None where no closed form is known."""
-        return tuple(q.kl(p) for q, p in zip(self.q, self.p, strict=True))
-
-    @property
-    def kl_elements(self) -> tuple[Tensor | None, ...]:
-        """KL(q || p) of each group per latent, broadcasting with (L, N, *group.shape), in nats.
-
-        None where it is not a sum over latents, or where no closed form is known.
-        """
-        return tuple(q.kl_elements(p) for q, p in zip(self.q, self.p, strict=True))
-
-    @property
-    def log_ratio(self) -> Tensor:
-        """The rate of each draw: log q(z|x, c) - log p(z|c) over all groups, (L, N), in nats."""
-        return (self.log_qz - self.log_pz).sum(0)
-
-    @property
-    def log_weights(self) -> Tensor:
-        """Log importance weights log p(x, z|c) - log q(z|x, c), (L, N), in nats."""
-        return self.log_px + (self.log_pz - self.log_qz).sum(0)
-
-
-class Joint(NamedTuple):
-    """The two parts of log p(x, z | c), in nats: log p(x_observed | z, c), (L, N), and log p(z | c) over all groups."""
-
-    log_px: Tensor
-    log_pz: Tensor
-
-
-class Embedding(NamedTuple):
-    """Mean and standard deviation of the posterior of the top group, each (N, *shape)."""
-
-    mean: Tensor
-    std: Tensor
-
-
-class Network(nn.Module):
-    """A network that may run in a lower precision than the code around it.
-
-    Args:
-        inner: The network.
-    """
-
-    def __init__(self, inner: nn.Module) -> None:
-        super().__init__()
-        self.inner = inner
-        self.precision: torch.dtype | None = None
-
-    def forward(self, x: Tensor) -> Tensor:
-        """The network's output, in the network's precision."""
-        if self.precision is None:
-            return self.inner(x)
-        with torch.autocast(x.device.type, self.precision):
-            return self.inner(x)
 
 
 class Model(nn.Module, ABC):
@@ -473,19 +365,3 @@ class Model(nn.Module, ABC):
         """Writes the weights, the scalings and the recipe to one safetensors file, completely or not at all."""
         metadata = {"format": str(FORMAT), "recipe": self.recipe.to_json() if self.recipe else ""}
         tensor_files.write_tensors(Path(path), self.state_dict(), metadata)
-
-
-@contextmanager
-def evaluating(model: nn.Module) -> Iterator[None]:
-    """Evaluation mode without gradients; the mode is restored afterwards.
-
-    The weights do not change inside, so those of networks in lower precision are cast once: autocast keeps its casts
-    until the outermost of its blocks ends.
-    """
-    training = model.training
-    model.eval()
-    try:
-        with torch.no_grad(), torch.autocast(next(model.parameters()).device.type, enabled=False):
-            yield
-    finally:
-        model.train(training)

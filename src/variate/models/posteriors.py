@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from variate.distributions import DiagonalGaussian, FullGaussian, Gaussian, IsotropicGaussian
+from variate.distributions import DiagonalGaussian, FullGaussian, GaussianConditional, IsotropicGaussian
 
 LOG_SCALE_BOUND = 10.0
 """b: posterior scales lie between e^-10 and e^10."""
@@ -39,7 +39,7 @@ class PosteriorFamily(nn.Module, ABC):
         """How many numbers per row the encoder's network must give."""
 
     @abstractmethod
-    def forward(self, outputs: Float[Tensor, "*batch outputs"]) -> Gaussian:
+    def forward(self, outputs: Float[Tensor, "*batch outputs"]) -> GaussianConditional:
         """q(z|x) from the network's outputs for x."""
 
 

@@ -14,9 +14,11 @@ from torch.distributions import Distribution
 from variate.config.recipe import Recipe
 from variate.data.batch import Batch
 from variate.distributions.conditional import Conditional
-from variate.distributions.gaussian import Gaussian
+from variate.distributions.gaussian import GaussianConditional
 from variate.likelihoods.base import Likelihood
-from variate.models.base import Group, Model, Network
+from variate.models.base import Model
+from variate.models.draws import Group
+from variate.models.network import Network
 from variate.models.posteriors import PosteriorFamily
 from variate.models.priors import Given, Prior
 from variate.networks.inputs import Inputs
@@ -35,11 +37,11 @@ class Encoder(nn.Module):
         super().__init__()
         self.inputs, self.network, self.family = inputs, Network(network), family
 
-    def posterior(self, features: Tensor) -> Gaussian:
+    def posterior(self, features: Tensor) -> GaussianConditional:
         """q(z|x) from features that are already scaled."""
         return self.family(self.network(features).to(features.dtype))
 
-    def forward(self, x: Tensor, mask: Tensor | None = None) -> Gaussian:
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> GaussianConditional:
         """q(z|x), for x of shape (N, *event); what is not observed is read as 0."""
         return self.posterior(self.inputs(x if mask is None else x.masked_fill(~mask, 0)))
 
@@ -95,7 +97,7 @@ class VAE(Model):
         """The family of p(x|z)."""
         return self.decoder.likelihood
 
-    def encode(self, batch: Batch) -> Gaussian:
+    def encode(self, batch: Batch) -> GaussianConditional:
         """q(z|x), batch shape (N,)."""
         return self.encoder(batch.x, batch.mask)
 
@@ -106,7 +108,7 @@ class VAE(Model):
         """p(z)."""
         return self.latent_prior()
 
-    def posterior(self, g: int, state: Tensor | None, features: Gaussian) -> Gaussian:
+    def posterior(self, g: int, state: Tensor | None, features: GaussianConditional) -> GaussianConditional:
         """q(z|x)."""
         return features
 

@@ -4,7 +4,8 @@ import torch
 from torch import Tensor, nn
 
 from variate.data.dataset import Dataset
-from variate.models.base import Model, evaluating
+from variate.models.base import Model
+from variate.models.network import evaluating
 
 
 def multiplications(model: Model, row: Dataset) -> int:

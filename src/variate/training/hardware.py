@@ -9,6 +9,7 @@ from variate.config.recipe import Compile, TrainingOptions
 from variate.errors import InputError, Option, Sentence
 from variate.likelihoods.fused import SECONDS_TO_FUSE, can_fuse, seconds_saved
 from variate.models.base import Model
+from variate.objectives import is_traceable
 from variate.runtime.compile import can_compile
 from variate.runtime.device import fast_bfloat16
 
@@ -77,7 +78,8 @@ def compilation(options: TrainingOptions, model: Model, steps: int) -> Compile:
     by_likelihood = seconds_saved(likelihood, (options.batch_size or 1) * options.samples * steps)
     if can_fuse(likelihood):
         saved["likelihood"] = by_likelihood - SECONDS_TO_FUSE
-    if options.bound != "dreg" and not (device == "cpu" and any(isinstance(m, nn.Conv2d) for m in model.modules())):
+    convolutions = any(isinstance(m, nn.Conv2d) for m in model.modules())
+    if is_traceable(options) and not (device == "cpu" and convolutions):
         saved["on"] = by_likelihood + steps * SECONDS_PER_STEP - SECONDS_TO_COMPILE
     choices: tuple[Compile, ...] = ("off", "likelihood", "on")
     return max(choices, key=lambda how: saved[how])

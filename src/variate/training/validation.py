@@ -4,7 +4,8 @@ import torch
 from torch import Tensor
 
 from variate.data.dataset import Dataset
-from variate.models.base import Model, evaluating
+from variate.models.base import Model
+from variate.models.network import evaluating
 from variate.objectives import Terms, terms
 from variate.runtime.distributed import Processes
 from variate.runtime.random import Key, generator, mix

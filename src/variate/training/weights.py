@@ -10,7 +10,8 @@ import copy
 import torch
 from torch import Tensor, nn
 
-from variate.models.base import Model, Network
+from variate.models.base import Model
+from variate.models.network import Network
 from variate.training import schedule
 
 BETAS = (0.9, 0.99)
