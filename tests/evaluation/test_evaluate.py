@@ -1,11 +1,16 @@
 import math
+from functools import partial
 
 import numpy as np
 import pytest
 import torch
 
+from conditional_linear import ConditionalLinear
+from ladder import Ladder
 from oracles import LinearGaussian
-from variate import InputError, ModelOptions, annealed_evidence, build, elbo, evaluate, log_evidence
+from refusals import refused
+from variate import ModelOptions, annealed_evidence, build, elbo, evaluate, from_arrays, log_evidence
+from variate.evaluation import evaluate as module
 from variate.statistics import bits_per_dim, estimate
 
 
@@ -16,8 +21,7 @@ def test_mean_elbo_is_evidence_minus_gap(family):
     result = evaluate(model.vae(family), x)
     evidence = model.log_evidence(x)
     # The rows are the same on both sides, so what differs is the noise of the draws.
-    torch.manual_seed(1)
-    noise = elbo(model.vae(family), x).elbo - (evidence - model.gap(family))
+    noise = elbo(model.vae(family), x, seed=1).elbo - (evidence - model.gap(family))
     error = noise.std().item() / math.sqrt(len(x))
     assert abs(result.elbo.value - (evidence.mean() - model.gap(family)).item()) <= 4 * error
 
@@ -37,7 +41,7 @@ def test_parts_add_up_and_the_rate_is_its_closed_form():
     vae, x = model.vae("diagonal"), model.draw(200)
     result = evaluate(vae, x)
     assert result.elbo.value == pytest.approx(-result.distortion.value - result.rate.value)
-    rates = torch.distributions.kl_divergence(vae.posterior(x), vae.prior)
+    rates = vae.encoder(x).kl(vae.latent_prior())
     assert result.rate.value == pytest.approx(rates.mean().item())
     assert result.rate.stderr == pytest.approx(rates.std().item() / math.sqrt(200))
 
@@ -61,7 +65,7 @@ def test_record_counts_every_row_whatever_the_batch_size(batch_size):
     vae, x = model.vae("full"), model.draw(50)
     result = evaluate(vae, x, batch_size=batch_size)
     assert (result.num_rows, result.of_rows, result.dimensions, result.is_mass) == (50, 50, 6, False)
-    rates = torch.distributions.kl_divergence(vae.posterior(x), vae.prior)
+    rates = vae.encoder(x).kl(vae.latent_prior())
     assert result.rate.value == pytest.approx(rates.mean().item(), rel=1e-12)
 
 
@@ -93,13 +97,14 @@ def test_importance_weighted_bounds_are_those_of_log_evidence():
     assert evaluate(vae, x).importance is None
 
 
-def test_annealing_is_compared_on_its_own_rows():
+def test_annealing_is_compared_on_its_own_rows(monkeypatch):
     model = LinearGaussian(dim=6, latent=3, sigma=0.5)
     vae, x = model.vae("isotropic"), model.draw(40)
+    monkeypatch.setattr(module, "annealed_evidence", partial(annealed_evidence, num_steps=20, num_chains=4))
     result = evaluate(vae, x, 100, annealed_rows=8)
     assert result.annealed is not None
     assert result.annealed.num_rows == 8
-    annealed = annealed_evidence(vae, x, num_rows=8)
+    annealed = annealed_evidence(vae, x, num_rows=8, num_steps=20, num_chains=4)
     assert result.annealed.bound == annealed.estimate
     weighted = log_evidence(vae, x, 100).log_evidence[annealed.which]
     assert result.annealed.over_importance == estimate(annealed.log_evidence - weighted)
@@ -138,7 +143,7 @@ def test_a_uniform_model_of_pixels_costs_eight_bits():
     with torch.no_grad():
         for parameter in vae.parameters():
             parameter.zero_()
-        vae.decoder.likelihood.log_frequency.zero_()
+        vae.likelihood.log_frequency.zero_()
     result = evaluate(vae, rows)
     assert result.is_mass
     assert result.dimensions == 30
@@ -146,13 +151,35 @@ def test_a_uniform_model_of_pixels_costs_eight_bits():
     assert bits_per_dim(-result.elbo.value, result.dimensions) == pytest.approx(8)
 
 
-def test_no_rows_and_other_rows_are_refused():
+def test_the_terms_do_not_depend_on_the_batch_size():
+    vae, x = LinearGaussian(dim=6, latent=3, sigma=0.5).vae("diagonal"), torch.randn(50, 6)
+    whole, parts = evaluate(vae, x), evaluate(vae, x, batch_size=7)
+    assert parts.elbo == pytest.approx(whole.elbo, rel=1e-12)
+    assert parts.distortion == pytest.approx(whole.distortion, rel=1e-12)
+
+
+def test_two_groups_of_latents_have_one_record():
+    model = Ladder().double().make_exact()
+    x = model.sample(500, seed=1)
+    result = evaluate(model, x, 10)
+    assert result.importance.bounds[10].value == pytest.approx(model.log_evidence(x).mean().item(), abs=1e-9)
+    error = math.hypot(result.elbo.stderr, model.log_evidence(x).std().item() / math.sqrt(500))
+    assert abs(result.elbo.value - model.log_evidence(x).mean().item()) <= 4 * error
+    assert (result.latent, result.active_units) == (5, (5.0, 0.0))
+
+
+def test_contexts_and_masks_reach_every_number():
+    model, context = ConditionalLinear().double(), torch.randn(30, 2)
+    x, mask = model.sample(30, context=context, seed=1), torch.rand(30, 8).argsort(1) < 4
+    data = from_arrays(torch.where(mask, x, torch.nan).numpy(), mask=mask.numpy(), context=context.numpy())
+    result = evaluate(model, data, 20)
+    assert result.importance.bounds[20].value == pytest.approx(model.log_evidence(x, context, mask).mean().item())
+    assert result.reconstruction.rmse.value < 2
+
+
+@pytest.mark.parametrize(("argument", "value"), [("num_samples", 0), ("annealed_rows", -1), ("batch_size", 0)])
+def test_no_rows_other_rows_and_impossible_numbers_are_refused(argument, value):
     vae = LinearGaussian(dim=6, latent=3, sigma=0.5).vae("full")
-    with pytest.raises(InputError, match="at least one row"):
-        evaluate(vae, torch.zeros(0, 6))
-    with pytest.raises(InputError, match="shape"):
-        evaluate(vae, torch.zeros(3, 5))
-    with pytest.raises(InputError, match="num_samples"):
-        evaluate(vae, torch.zeros(3, 6), num_samples=0)
-    with pytest.raises(InputError, match="annealed_rows"):
-        evaluate(vae, torch.zeros(3, 6), annealed_rows=-1)
+    assert refused(evaluate, vae, torch.zeros(0, 6)).got == "none"
+    assert refused(evaluate, vae, torch.zeros(3, 5)).argument == "x"
+    assert refused(evaluate, vae, torch.zeros(3, 6), **{argument: value}).argument == argument

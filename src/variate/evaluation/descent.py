@@ -67,7 +67,7 @@ class PathMoments(NamedTuple):
 
 def side_by_side(parts: Sequence[Tensor]) -> Tensor:
     """The groups' latents as one vector per draw and row, (L, N, num_latents)."""
-    flat = [part.flatten(2) for part in parts]
+    flat = [part.reshape(*part.shape[:2], -1) for part in parts]
     return flat[0] if len(flat) == 1 else torch.cat(flat, -1)
 
 

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 import torch
 
-from examples import COLUMNS, table
+from examples import table
 from oracles import LinearGaussian
-from variate import Column, InputError, ModelOptions, Schema, build, likelihoods
-from variate.data import Rows
-from variate.evaluation.diagnostics.reconstruction import image_range, quantities, reconstruction, ssim, window
+from refusals import refused
+from variate import Column, ModelOptions, Schema, build, from_arrays, likelihoods
+from variate.evaluation.diagnostics.reconstruction import reconstruction, ssim, window
 
 OPTIONS = ModelOptions(latent=2, width=8, depth=1, network="mlp")
 
@@ -79,7 +79,7 @@ def test_errors_of_pixels_are_numpys(likelihood):
 def test_bits_have_range_one():
     rows = np.random.default_rng(0).integers(0, 2, (20, 1, 8, 8), dtype=np.uint8)
     vae = build(rows, OPTIONS)
-    assert isinstance(vae.decoder.likelihood, likelihoods.Bernoulli)
+    assert isinstance(vae.likelihood, likelihoods.Bernoulli)
     found = reconstruction(vae, rows)
     np.testing.assert_allclose(found.psnr, -20 * found.rmse.log10(), rtol=1e-12)
 
@@ -92,15 +92,14 @@ def test_real_rows_have_an_rmse_only():
     x_hat = (x - model.mu) @ gain.T @ model.W.T + model.mu
     torch.testing.assert_close(found.rmse, (x - x_hat).square().mean(1).sqrt(), atol=1e-9, rtol=0)
     assert found.psnr is found.ssim is found.mean_psnr is found.mean_ssim is None
-    assert image_range(likelihoods.Gaussian((1, 8, 8))) is None
 
 
 def test_what_is_equal_has_an_infinite_psnr():
     rows = np.full((5, 1, 8, 8), 7, dtype=np.uint8)
     vae = build(rows, ModelOptions(latent=2, width=8, depth=1, network="mlp", likelihood="categorical"))
     with torch.no_grad():
-        vae.decoder.likelihood.log_frequency.fill_(-1e9)
-        vae.decoder.likelihood.log_frequency[7] = 0
+        vae.likelihood.log_frequency.fill_(-1e9)
+        vae.likelihood.log_frequency[7] = 0
     found = reconstruction(vae, rows)
     assert found.rmse.tolist() == [0] * 5
     assert found.psnr.tolist() == [math.inf] * 5
@@ -110,26 +109,41 @@ def test_what_is_equal_has_an_infinite_psnr():
 def test_names_are_no_quantities():
     rows = table()
     vae = build(rows, ModelOptions(latent=2, width=8, depth=1))
-    assert quantities(vae.decoder.likelihood).tolist() == [c.kind != "categorical" for c in COLUMNS]
-    x_hat = vae.reconstruct(rows.values).double().numpy()
-    oracle = np.sqrt(((x_hat - rows.values) ** 2)[:, [0, 2, 3]].mean(1))
-    np.testing.assert_allclose(reconstruction(vae, rows.values).rmse, oracle, rtol=1e-6)
-    assert quantities(likelihoods.Categorical((3,), 4)).all()
-    assert not quantities(likelihoods.Categorical((3,), 4, nominal=True)).any()
+    x, x_hat = rows.all().x.numpy(), vae.reconstruct(rows).double().numpy()
+    oracle = np.sqrt(((x_hat - x) ** 2)[:, [0, 2, 3]].mean(1))
+    np.testing.assert_allclose(reconstruction(vae, rows).rmse, oracle, rtol=1e-6)
 
 
 def test_a_table_of_names_has_no_error_at_all():
     columns = (Column("a", "categorical", ("x", "y", "z")), Column("b", "categorical", ("u", "v")))
     values = np.random.default_rng(0).integers(0, 2, (20, 2)).astype(np.float64)
-    vae = build(Rows(values, Schema("table", (2,), columns=columns)), ModelOptions(latent=2, width=8, depth=1))
-    found = reconstruction(vae, values)
+    rows = from_arrays(values, schema=Schema("table", (2,), columns=columns))
+    found = reconstruction(build(rows, ModelOptions(latent=2, width=8, depth=1)), rows)
     assert tuple(found) == (None, None, None)
     assert found.mean_rmse is None
 
 
+def test_errors_of_masked_rows_are_those_of_their_observed_elements():
+    model = LinearGaussian(dim=6, latent=3, sigma=0.5)
+    vae, x, mask = model.vae("full"), model.draw(25), torch.rand(25, 6) < 0.6
+    mask[3] = False
+    rows = from_arrays(torch.where(mask, x, torch.nan).numpy(), mask=mask.numpy())
+    found, squares = reconstruction(vae, rows), (x - vae.reconstruct(rows)).square()
+    oracle = torch.stack([squares[n, own].mean().sqrt() for n, own in enumerate(mask)])
+    torch.testing.assert_close(found.rmse, oracle, equal_nan=True)
+    assert found.rmse[3].isnan()
+    assert found.mean_rmse.value == pytest.approx(oracle.nanmean().item())
+
+
+def test_masked_images_have_no_structural_similarity():
+    rows = np.random.default_rng(0).integers(0, 256, (9, 1, 8, 8), dtype=np.uint8)
+    data = from_arrays(rows, mask=np.random.default_rng(1).random(rows.shape) < 0.5)
+    found = reconstruction(build(rows, OPTIONS), data)
+    assert found.ssim is None
+    np.testing.assert_allclose(found.psnr, 20 * np.log10(255 / found.rmse.numpy()), rtol=1e-12)
+
+
 def test_no_rows_and_no_batch_are_refused():
     vae = LinearGaussian(dim=6, latent=3, sigma=0.5).vae("full")
-    with pytest.raises(InputError, match="at least one row"):
-        reconstruction(vae, torch.zeros(0, 6))
-    with pytest.raises(InputError, match="batch_size must be at least 1"):
-        reconstruction(vae, torch.zeros(2, 6), batch_size=0)
+    assert refused(reconstruction, vae, torch.zeros(0, 6)).argument == "x"
+    assert refused(reconstruction, vae, torch.zeros(2, 6), batch_size=0).argument == "batch_size"

@@ -34,8 +34,9 @@ from torch import Tensor
 
 from variate.evaluation.bounds import hmc
 from variate.evaluation.bounds.path import Path, Start, make_options, paths
-from variate.models.base import Model, evaluating
+from variate.models.base import Model
 from variate.models.checked import Data
+from variate.models.network import evaluating
 from variate.runtime.progress import progress
 from variate.runtime.random import some_rows
 from variate.statistics import Estimate, estimate

@@ -26,10 +26,12 @@ from variate.distributions.conditional import Conditional
 from variate.errors import InputError, at_least
 from variate.evaluation.bounds.weights import Weights
 from variate.evaluation.descent import apart, posterior_numbers
+from variate.likelihoods.base import LogProb
 from variate.likelihoods.fused import scoring
-from variate.models.base import LogProb, Model, evaluating
+from variate.models.base import Model
 from variate.models.capabilities import PerRow, offers
 from variate.models.checked import Data
+from variate.models.network import evaluating
 from variate.runtime.device import rows_at_once
 from variate.runtime.progress import progress
 from variate.runtime.random import RowStreams, some_rows

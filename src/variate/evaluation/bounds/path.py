@@ -29,7 +29,7 @@ References:
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal, cast, get_args
 
 import torch
 from jaxtyping import Float
@@ -113,10 +113,19 @@ def make_options(
         InputError: If a number is not positive, or the start is unknown.
     """
     at_least(1, num_steps=num_steps, num_chains=num_chains, leapfrog=leapfrog, batch_size=batch_size)
+    default = rows_at_once(math.prod(model.event_shape), model.device)
+    return Options(num_steps, num_chains, leapfrog, known_start(start), batch_size or default, seed)
+
+
+def known_start(start: str) -> Start:
+    """The name of a start.
+
+    Raises:
+        InputError: If there is no such start.
+    """
     if start not in get_args(Start):
         raise unknown("start", start, get_args(Start))
-    default = rows_at_once(math.prod(model.event_shape), model.device)
-    return Options(num_steps, num_chains, leapfrog, start, batch_size or default, seed)
+    return cast(Start, start)
 
 
 def sigmoid_schedule(num_steps: int) -> Float[Tensor, " temperatures"]:

@@ -26,7 +26,8 @@ from variate.errors import at_least
 from variate.evaluation.bounds.annealed import anneal, anneal_down, frozen_steps, log_mean, total_moves
 from variate.evaluation.bounds.path import Start, check_prior, make_options, paths
 from variate.evaluation.simulation import check_context, simulate
-from variate.models.base import Model, evaluating
+from variate.models.base import Model
+from variate.models.network import evaluating
 from variate.runtime.progress import progress
 from variate.statistics import Estimate, estimate
 

@@ -17,9 +17,10 @@ from torch import Tensor
 
 from variate.data.batch import Batch
 from variate.evaluation.descent import row_posterior
-from variate.models.base import Model, evaluating
+from variate.models.base import Model
 from variate.models.capabilities import Precisions, offers
 from variate.models.checked import Data
+from variate.models.network import evaluating
 from variate.runtime.device import rows_at_once
 from variate.runtime.random import RowStreams, some_rows
 

@@ -19,8 +19,9 @@ from torch import Tensor
 from variate.data.dataset import Dataset
 from variate.errors import InputError, at_least
 from variate.evaluation.descent import descend, posterior_noise, side_by_side
-from variate.models.base import Model, evaluating
+from variate.models.base import Model
 from variate.models.checked import Data
+from variate.models.network import evaluating
 from variate.runtime.random import RowStreams, generator, mix, some_rows
 from variate.statistics import Estimate, estimate
 

@@ -15,10 +15,11 @@ from torch import Tensor
 
 from variate.distributions.conditional import Conditional
 from variate.errors import at_least
-from variate.evaluation.descent import descend, posterior_noise
-from variate.models.base import Model, evaluating
+from variate.evaluation.descent import descend, posterior_noise, side_by_side
+from variate.models.base import Model
 from variate.models.capabilities import Marginals, offers
 from variate.models.checked import Data
+from variate.models.network import evaluating
 from variate.runtime.random import RowStreams
 from variate.statistics import active
 from variate.training.validation import posterior_means
@@ -64,8 +65,8 @@ def latent_rates(model: Model, data: Data, *, seed: int = 0, batch_size: int = 1
                 rates = marginal_rates(q, p, z)
                 if rates is None:
                     return None
-                found.append(rates.expand_as(z).squeeze(0).flatten(1))
-            per_row.append(torch.cat(found, 1).cpu().double())
+                found.append(rates.expand_as(z))
+            per_row.append(side_by_side(found).squeeze(0).cpu().double())
     return torch.cat(per_row).mean(0)
 
 

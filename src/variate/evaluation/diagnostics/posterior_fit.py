@@ -28,9 +28,10 @@ from variate.data.batch import Batch
 from variate.distributions.conditional import Conditional
 from variate.errors import at_least
 from variate.evaluation.descent import row_posterior
-from variate.models.base import Model, evaluating
+from variate.models.base import Model
 from variate.models.capabilities import Adjustable, offers
 from variate.models.checked import Data
+from variate.models.network import evaluating
 from variate.runtime.device import rows_at_once
 from variate.runtime.progress import progress
 from variate.runtime.random import RowStreams

@@ -23,8 +23,9 @@ from torch import Tensor
 from torch.nn.functional import conv2d
 
 from variate.errors import at_least
-from variate.models.base import Model, evaluating
+from variate.models.base import Model
 from variate.models.checked import Data
+from variate.models.network import evaluating
 from variate.statistics import Estimate, estimate
 
 WINDOW, WINDOW_STD, K1, K2 = 11, 1.5, 0.01, 0.03

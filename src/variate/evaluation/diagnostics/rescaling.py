@@ -13,8 +13,9 @@ from variate.data.batch import Batch
 from variate.errors import at_least
 from variate.evaluation.descent import descend
 from variate.likelihoods.base import Likelihood
-from variate.models.base import Model, evaluating
+from variate.models.base import Model
 from variate.models.checked import Data
+from variate.models.network import evaluating
 from variate.runtime.random import Key, generator, some_rows
 from variate.statistics import Estimate, estimate
 

@@ -23,7 +23,8 @@ from torch import Tensor
 from variate.errors import InputError, at_least
 from variate.evaluation.descent import descend, posterior_noise, side_by_side
 from variate.evaluation.simulation import check_context, simulate
-from variate.models.base import Model, evaluating
+from variate.models.base import Model
+from variate.models.network import evaluating
 from variate.runtime.random import RowStreams
 
 LEAST_EXPECTED = 5

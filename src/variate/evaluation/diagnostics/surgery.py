@@ -30,9 +30,10 @@ from torch import Tensor
 from variate.data.dataset import Dataset
 from variate.errors import at_least
 from variate.evaluation.descent import log_prior, row_posterior
-from variate.models.base import Model, evaluating
+from variate.models.base import Model
 from variate.models.capabilities import Pairwise, offers
 from variate.models.checked import Data
+from variate.models.network import evaluating
 from variate.runtime.random import RowStreams, some_rows
 from variate.statistics import Estimate, estimate
 
