@@ -1,16 +1,15 @@
 import copy
-import math
 
 import pytest
 import torch
 import zuko
-from torch import distributions, nn
+from torch import nn
 from torch.distributions import Independent, Laplace, MultivariateNormal, Normal
 
 from oracles import LinearGaussian
 from variate import Batch, InputError, ModelOptions, Schema, build, elbo
 from variate.distributions import DiagonalGaussian, FullGaussian, StandardNormal
-from variate.distributions.foreign import Foreign, Pushforward, as_conditional
+from variate.distributions.foreign import as_conditional
 from variate.distributions.mixture import GaussianMixture
 from variate.models import priors
 from variate.objectives import terms
@@ -165,54 +164,6 @@ def test_a_flow_is_a_prior(kind):
     assert error.value.argument == "temperature"
 
 
-def transformed():
-    base = Independent(Normal(torch.tensor([0.5, -1.0, 2.0]), torch.tensor([1.0, 2.0, 0.5])), 1)
-    steps = [distributions.AffineTransform(1.0, 0.3, event_dim=1), distributions.ExpTransform()]
-    return distributions.TransformedDistribution(base, steps)
-
-
-@pytest.mark.parametrize("make", [lambda: flow()(), lambda: flow(zuko.flows.NSF)(), transformed])
-def test_draws_of_a_flow_are_the_images_of_its_noise(make):
-    p_z = make()
-    conditional = as_conditional(p_z)
-    assert isinstance(conditional, Pushforward)
-    torch.manual_seed(3)
-    expected = p_z.sample((2, 40))
-    torch.manual_seed(3)
-    torch.testing.assert_close(conditional.from_noise(torch.randn(2, 40, 3)), expected)
-    z = expected[:, :5]
-    torch.testing.assert_close(conditional.log_prob(z), p_z.log_prob(z))
-
-
-def test_draws_of_a_flow_are_differentiable():
-    module = flow()
-    as_conditional(module()).from_noise(torch.randn(2, 4, 3)).square().sum().backward()
-    assert any(p.grad is not None and p.grad.abs().sum() > 0 for p in module.parameters())
-
-
-@pytest.mark.parametrize("make", [laplace, lambda: flow()(), transformed], ids=["foreign", "flow", "transformed"])
-def test_draws_of_a_row_depend_on_its_noise_only_and_leave_the_global_generators_alone(make):
-    conditional = as_conditional(make())
-    noise = torch.randn(4, 30, 3)
-    before = torch.get_rng_state()
-    z = conditional.from_noise(noise)
-    assert torch.equal(torch.get_rng_state(), before)
-    assert z.shape == noise.shape
-    for rows in ([7], [29, 0, 13], list(range(30))):
-        torch.testing.assert_close(conditional.from_noise(noise[:, rows]), z[:, rows], rtol=1e-12, atol=1e-12)
-    assert z.flatten().unique().numel() == z.numel()
-    other = conditional.from_noise(torch.cat([noise[:, :1], torch.randn(4, 29, 3)], 1))
-    torch.testing.assert_close(other[:, 0], z[:, 0], rtol=1e-12, atol=1e-12)
-    assert (other[:, 1:] != z[:, 1:]).all()
-
-
-def test_draws_of_a_foreign_distribution_have_its_moments():
-    n = 4_000
-    z = as_conditional(laplace()).from_noise(torch.randn(5, n // 5, 3)).reshape(n, 3)
-    for found, expected in ((z, 0.0), (z.square(), 2.0)):
-        assert ((found.mean(0) - expected).abs() <= 4 * found.std(0) / math.sqrt(n)).all()
-
-
 def test_samples_with_a_foreign_prior_repeat_and_leave_the_global_generators_alone():
     vae = LinearGaussian(dim=4, latent=3, sigma=0.6).vae("full", laplace())
     before = torch.get_rng_state()
@@ -244,34 +195,6 @@ def test_a_flow_of_another_size_is_no_prior():
     with pytest.raises(InputError) as error:
         elbo(model.vae("full", flow(d=3)), model.draw(3))
     assert error.value.argument == "prior"
-
-
-@pytest.mark.parametrize(
-    ("p_z", "support"),
-    [
-        (laplace(1), [True, True]),
-        (Independent(distributions.Exponential(torch.ones(1)), 1), [False, True]),
-        (Independent(distributions.Poisson(torch.ones(1)), 1), [False, True]),
-    ],
-)
-def test_the_support_of_a_foreign_distribution_is_known(p_z, support):
-    found = Foreign(p_z)
-    assert found.contains(torch.tensor([[-1.0], [1.0]])).tolist() == support
-    assert found.is_discrete == isinstance(p_z.base_dist, distributions.Poisson)
-
-
-def test_a_distribution_without_a_support_is_taken_to_be_continuous_on_all_places():
-    class Silent(distributions.Distribution):
-        event_shape, batch_shape = torch.Size((2,)), torch.Size(())
-
-        def __init__(self):
-            pass
-
-    found = Foreign(Silent())
-    assert not found.is_discrete
-    assert found.contains(torch.randn(4, 5, 2)).all()
-    with pytest.raises(NotImplementedError):
-        found.detached()
 
 
 @pytest.mark.parametrize("prior", ["normal", "mixture", "vamp", "given"])
