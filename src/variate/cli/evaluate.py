@@ -34,8 +34,9 @@ class Evaluate:
 
     def __call__(self) -> None:
         """Prints the table and writes the record."""
+        from variate.config.run_files import EVALUATION_FILE
         from variate.runs.directory import record_path
-        from variate.runs.run import EVALUATION_FILE, Run
+        from variate.runs.run import Run
 
         run = Run(self.model)
         path = record_path(run.path / EVALUATION_FILE, self.out)

@@ -8,7 +8,9 @@ import tyro
 
 from variate.cli.flags import as_flag
 from variate.cli.output import say, warn
+from variate.config.parts import NETWORKS
 from variate.config.recipe import DataOptions, ModelOptions, Recipe, TrainingOptions
+from variate.config.run_files import METRICS_FILE
 from variate.errors import Option, Sentence
 from variate.runtime.distributed import is_main_process
 
@@ -63,7 +65,7 @@ class Train:
 def size(recipe: Recipe) -> str:
     """How large the model is."""
     model = recipe.model
-    units = "channels" if model.network == "conv" else "units"
+    units = NETWORKS[model.network].units
     return f"{model.depth} x {model.width} {units}, {model.latent} latents, {model.posterior} posterior"
 
 
@@ -83,7 +85,6 @@ def close(run: "Run") -> None:
     from variate.reports.evaluation import evaluation_report
     from variate.reports.rows import write_reconstructions, write_rows
     from variate.reports.terminal import show
-    from variate.runs.run import METRICS_FILE
     from variate.tasks.reconstruct import reconstruct
     from variate.tasks.sample import sample
 

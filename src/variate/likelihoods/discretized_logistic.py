@@ -11,6 +11,7 @@ from torch import Tensor
 from variate.config.recipe import ModelOptions, Schema
 from variate.distributions.quantized import QuantizedLogistic
 from variate.likelihoods.pixels import Pixels
+from variate.likelihoods.scale import check_sigma
 
 
 class DiscretizedLogistic(Pixels):
@@ -34,6 +35,7 @@ class DiscretizedLogistic(Pixels):
         sigma: float | None = None,
     ) -> None:
         # A logistic distribution of scale s has standard deviation s pi / sqrt 3.
+        check_sigma(scale, sigma)
         s = None if sigma is None else sigma * math.sqrt(3) / math.pi
         super().__init__("discretized-logistic", event_shape, levels, mixtures, scale, s)
 

@@ -238,7 +238,7 @@ def make_scale(
             shared = Sentence("use ", Option("scale", "shared"), ", one scale learned by gradient")
             raise InputError("scale", f"one of {', '.join(sorted(known))}", repr(scale), shared)
         raise unknown("scale", scale, known)
-    _check_sigma(scale, sigma)
+    check_sigma(scale, sigma)
     request = ScaleRequest(
         sigma=math.nan if sigma is None else sigma,
         event_shape=event_shape,
@@ -249,7 +249,7 @@ def make_scale(
     return known[scale](request)
 
 
-def _check_sigma(scale: str, sigma: float | None) -> None:
+def check_sigma(scale: str, sigma: float | None) -> None:
     """Checks that sigma is given for a fixed scale and for no other, and that it is a scale."""
     fixed = Option("scale", "fixed")
     if sigma is None:

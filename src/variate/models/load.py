@@ -7,15 +7,13 @@ import torch
 from torch import Tensor
 
 from variate.config.recipe import FORMAT, Recipe
+from variate.config.run_files import MODEL_FILE
 from variate.errors import InputError
 from variate.models.base import Model
 from variate.models.build import from_recipe
 from variate.models.vae import VAE
 from variate.runtime import tensor_files
 from variate.runtime.random import seeded
-
-MODEL_FILE = "model.safetensors"
-"""The name of the model in a run directory."""
 
 M = TypeVar("M", bound=Model)
 

@@ -5,6 +5,7 @@ import os
 from pathlib import Path
 
 from variate.config.recipe import DataOptions, ModelOptions, Recipe, TrainingOptions
+from variate.config.run_files import CHECKPOINT
 from variate.errors import InputError, Option, Sentence
 from variate.runtime import distributed
 
@@ -54,7 +55,7 @@ def resumed_directory(source: str, out: str | None) -> Path:
     """
     if out is not None:
         return Path(out)
-    runs = [run for run in ALL_RUNS.glob(f"{run_name(source)}*") if (run / "checkpoint").is_dir()]
+    runs = [run for run in ALL_RUNS.glob(f"{run_name(source)}*") if (run / CHECKPOINT.parent).is_dir()]
     if not runs:
         raise InputError(
             "resume",
@@ -62,7 +63,7 @@ def resumed_directory(source: str, out: str | None) -> Path:
             "none",
             Sentence("name its directory by ", Option("out")),
         )
-    return max(runs, key=lambda run: (run / "checkpoint").stat().st_mtime)
+    return max(runs, key=lambda run: (run / CHECKPOINT.parent).stat().st_mtime)
 
 
 def resumed_recipe(run: Path, source: str, data: DataOptions, model: ModelOptions, training: TrainingOptions) -> Recipe:

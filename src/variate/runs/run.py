@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeGuard
 
 from variate.config.recipe import FORMAT, Precision, Recipe
+from variate.config.run_files import DIAGNOSIS_FILE, EVALUATION_FILE, METRICS_FILE, MODEL_FILE
 from variate.data import Dataset, Source, Splits, fingerprint, held_out_rows, read, split
 from variate.errors import InputError, Option, Sentence
 from variate.runs.directory import absolute
@@ -15,9 +16,6 @@ from variate.runtime import files
 
 if TYPE_CHECKING:
     from variate.models.base import Model
-
-MODEL_FILE, METRICS_FILE = "model.safetensors", "metrics.jsonl"
-EVALUATION_FILE, DIAGNOSIS_FILE = "evaluation.json", "diagnosis.json"
 
 
 class HeldOut(NamedTuple):

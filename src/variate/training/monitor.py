@@ -11,10 +11,10 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
+from variate.config.run_files import METRICS_FILE
 from variate.runtime import files
 from variate.training.state import Record
 
-METRICS = Path("metrics.jsonl")
 PLAIN_SECONDS = 5.0
 """Without a terminal, a line is printed at most this often."""
 
@@ -28,7 +28,7 @@ class Metrics:
     """
 
     def __init__(self, run: Path | None, records: list[Record]) -> None:
-        self.path = run / METRICS if run else None
+        self.path = run / METRICS_FILE if run else None
         if self.path:
             files.write_text(self.path, "".join(json.dumps(r) + "\n" for r in records))
 

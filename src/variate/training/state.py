@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from variate.config.recipe import Recipe, TrainingOptions
+from variate.config.run_files import CHECKPOINT
 from variate.errors import InputError
 from variate.models.base import Model
 from variate.runtime import tensor_files
@@ -24,8 +25,6 @@ from variate.training.weights import WeightVector
 
 Record = dict[str, Any]
 """One line of metrics: numbers, and the list of collapsed latents."""
-
-CHECKPOINT = Path("checkpoint", "state.safetensors")
 
 
 @dataclass

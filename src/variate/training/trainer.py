@@ -28,13 +28,13 @@ import torch
 from torch import Tensor, nn
 
 from variate.config.recipe import TrainingOptions
+from variate.config.run_files import MODEL_FILE
 from variate.data.batch import Batch
 from variate.errors import VariateWarning
 from variate.likelihoods.base import LogProb
 from variate.likelihoods.fused import fused
 from variate.models.base import Model
 from variate.models.checked import Data, drawn
-from variate.models.load import MODEL_FILE
 from variate.objectives import Scored, Step, Terms, objective_for
 from variate.runtime import distributed
 from variate.runtime.compile import compiled

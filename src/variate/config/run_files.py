@@ -1,0 +1,12 @@
+"""The files of a run directory."""
+
+from pathlib import Path
+
+MODEL_FILE = "model.safetensors"
+"""The best weights so far, with scalings and recipe: the model."""
+METRICS_FILE = "metrics.jsonl"
+"""One JSON object per validation."""
+EVALUATION_FILE, DIAGNOSIS_FILE = "evaluation.json", "diagnosis.json"
+"""What was last evaluated and diagnosed."""
+CHECKPOINT = Path("checkpoint", "state.safetensors")
+"""All that an exact resume needs."""
