@@ -1,4 +1,4 @@
-"""The distribution of one group of latents given what lies above it: p(z_g | z_<g, c) or q(z_g | z_<g, x, c).
+"""The distribution of one group of latents given the groups above it: p(z_g | z_<g, c) or q(z_g | z_<g, x, c).
 
 A draw is a function of standard normal noise that is passed in, so that whatever uses it is a pure function.
 Capabilities that only some conditionals have are small protocols; `variate.models.capabilities` looks them up.
@@ -25,10 +25,10 @@ class Conditional(ABC):
 
     @abstractmethod
     def from_noise(self, noise: Tensor) -> Tensor:
-        """Draws made of standard normal noise; differentiable in the parameters if they are continuous.
+        """Draws, as a function of noise; differentiable in the parameters unless the draws are discrete or foreign.
 
         Args:
-            noise: (L, N, *noise_shape).
+            noise: Standard normal numbers, (L, N, *noise_shape).
 
         Returns:
             Latents, (L, N, *shape).
@@ -40,7 +40,7 @@ class Conditional(ABC):
 
         Args:
             z: Latents, (L, N, *shape).
-            noise: The noise that z was made of by `from_noise`, if that is known: nothing then has to be inverted.
+            noise: The noise that `from_noise` made z from, if it is known; it saves the inversion.
         """
 
     @abstractmethod
@@ -52,7 +52,7 @@ class Conditional(ABC):
         """The distribution with its standard deviations multiplied by the temperature.
 
         Raises:
-            InputError: If it has none that can be multiplied, and the temperature is not 1.
+            InputError: If the temperature is not 1 and the standard deviations cannot be changed.
         """
 
     def kl(self, p: "Conditional") -> Tensor | None:
@@ -60,9 +60,12 @@ class Conditional(ABC):
         return None
 
     def kl_elements(self, p: "Conditional") -> Tensor | None:
-        """The terms of KL(self || p) per latent, (*batch, *shape), in nats; None where it is no sum over latents."""
+        """The terms of KL(self || p) per latent, (*batch, *shape), in nats.
+
+        None where KL(self || p) is not a sum over latents, or where no closed form is known.
+        """
         return None
 
     def marginal_kl(self, p: "Conditional") -> Tensor | None:
-        """KL(self_i || p_i) of the marginals of each latent, (*batch, *shape), in nats; None if not known."""
+        """KL(self_i || p_i) of the marginals of each latent, (*batch, *shape), in nats; None where it is not known."""
         return None

@@ -69,7 +69,7 @@ class GaussianConditional(Conditional):
 
     @abstractmethod
     def mapped(self, function: Callable[[Tensor], Tensor]) -> "GaussianConditional":
-        """The Gaussian whose parameters are the function of these; it must keep their axes but the first."""
+        """The Gaussian whose parameters are a function of these, such as a selection of rows or a change of type."""
 
     @abstractmethod
     def tempered(self, temperature: float) -> "GaussianConditional":
@@ -101,7 +101,7 @@ class GaussianConditional(Conditional):
         return -self.variance.log()
 
     def __getitem__(self, rows: Tensor) -> "GaussianConditional":
-        """The distributions of some rows of the first batch axis."""
+        """The distributions of some rows, by their numbers on the first batch axis, (B,) int64."""
         return self.mapped(lambda parameter: parameter[rows])
 
     def detached(self) -> "GaussianConditional":
@@ -109,29 +109,34 @@ class GaussianConditional(Conditional):
         return self.mapped(Tensor.detach)
 
     def to(self, *target: Any) -> "GaussianConditional":  # noqa: ANN401  as torch's
-        """The same distribution with its parameters on another device or of another type, as `Tensor.to` takes them."""
+        """The same distribution on another device or of another type; arguments as for `Tensor.to`."""
         return self.mapped(lambda parameter: parameter.to(*target))
 
     def from_noise(self, noise: Tensor) -> Tensor:
-        """m + A e, differentiable in m and A; (*sample, *batch, d)."""
+        """Draws m + A e, (*sample, *batch, d), for noise e of that shape; differentiable in m and A."""
         return self.loc + self.color(noise)
 
     def sample(self, sample_shape: Sequence[int] = (), generator: torch.Generator | None = None) -> Tensor:
-        """Draws, (*sample, *batch, d), differentiable in m and A; without a generator, from torch's global one."""
+        """Draws, (*sample, *batch, d), differentiable in m and A.
+
+        Args:
+            sample_shape: Shape of the draws of each row.
+            generator: Where random numbers come from; None takes torch's global generator.
+        """
         shape = (*sample_shape, *self.loc.shape)
         return self.from_noise(torch.randn(shape, dtype=self.loc.dtype, device=self.loc.device, generator=generator))
 
     def log_prob(self, z: Tensor, noise: Tensor | None = None) -> Tensor:
-        """Log-density in nats, (*sample, *batch)."""
+        """Log-density of z, (*sample, *batch, d), in nats, (*sample, *batch); the noise saves the inversion."""
         eps = self.whiten(z - self.loc) if noise is None else noise
         return -0.5 * (eps.square().sum(-1) + self.dim * LOG_2PI) - self.log_abs_det
 
     def marginal_log_prob(self, z: Tensor) -> Tensor:
-        """Log-densities of the marginals, log q_i(z_i), (*batch, d), in nats."""
+        """Log-densities of the marginals, log q_i(z_i), (*sample, *batch, d), in nats."""
         return -0.5 * ((z - self.loc).square() / self.variance + self.variance.log() + LOG_2PI)
 
     def marginal_kl(self, p: Conditional) -> Tensor | None:
-        """KL(q_i || p_i) of the marginals of two Gaussians, (*batch, d), in nats."""
+        """KL(q_i || p_i) of the marginals of two Gaussians, (*batch, d), in nats; None if p is not one."""
         if not isinstance(p, GaussianConditional):
             return None
         log_ratio = 0.5 * (self.variance.log() - p.variance.log())
@@ -142,7 +147,7 @@ class GaussianConditional(Conditional):
         return self.log_abs_det + 0.5 * self.dim * (1 + LOG_2PI)
 
     def kl(self, p: Conditional) -> Tensor | None:
-        """KL(self || p) for any two Gaussians of one dimension, in nats, (*batch,) (MATHS 6)."""
+        """KL(self || p) for two Gaussians over d dimensions, (*batch,), in nats (MATHS 6); None if p is not one."""
         if not isinstance(p, GaussianConditional):
             return None
         if p.is_standard:
@@ -162,7 +167,7 @@ class GaussianConditional(Conditional):
         raise NotImplementedError(f"the rate of a {type(self).__name__} is no sum over latents")
 
     def kl_elements(self, p: Conditional) -> Tensor | None:
-        """The terms of KL(self || p) per latent, (*batch, d), if both have independent latents."""
+        """The terms of KL(self || p) per latent, (*batch, d), in nats; None unless both have independent latents."""
         if not isinstance(p, GaussianConditional) or not self.is_factorized or not p.is_factorized:
             return None
         return self.kl_standard_elements() if p.is_standard else self.marginal_kl(p)
@@ -185,30 +190,32 @@ class GaussianConditional(Conditional):
 
     @abstractmethod
     def _squared_distances(self, z: Tensor, loc: Tensor) -> Tensor:
-        """||A_n^-1 (z_m - loc_n)||^2 for every pair, (M, N), in memory for M N numbers."""
+        """||A_n^-1 (z_m - loc_n)||^2 for every pair, (M, N)."""
 
     @abstractmethod
     def adjusted(self, delta: Tensor, log_factor: Tensor, below: Tensor | None = None) -> "GaussianConditional":
-        """N(m + A delta, A exp(log_factor)): the family in coordinates in which this distribution is standard.
+        """A member of the family in coordinates in which this distribution is N(0, I).
+
+        With F = diag exp(log_factor) + T it is N(m + A delta, (A F) (A F)^T).
 
         Args:
             delta: (*batch, d).
-            log_factor: Of the shape of `log_factor_shape`.
-            below: For a full covariance the strictly lower triangle T: A becomes A (diag exp(log_factor) + T).
+            log_factor: (*log_factor_shape).
+            below: T, strictly lower triangular, (*batch, d, d), for a full covariance; None is 0.
         """
 
     @property
     def log_factor_shape(self) -> tuple[int, ...]:
-        """Shape of the free log-scales of the family, (*batch, d) or (*batch, 1)."""
+        """Shape of the family's free log-scales: (*batch, d), or (*batch, 1) for an isotropic covariance."""
         return tuple(self.loc.shape)
 
     def as_full(self) -> "FullGaussian":
-        """The same distribution as a member of the family with any covariance."""
+        """The same distribution as a Gaussian with a full covariance."""
         return FullGaussian(self.loc, self.scale_tril)
 
     @staticmethod
     def cat(parts: "Sequence[GaussianConditional]") -> "GaussianConditional":
-        """One Gaussian of the batches of several of one family."""
+        """The Gaussians of several batches of one family as one batch, joined on the first batch axis."""
         names = parts[0].parameter_names
         return type(parts[0])(*(torch.cat([getattr(part, name) for part in parts]) for name in names))
 
@@ -251,7 +258,7 @@ class StandardNormal(GaussianConditional):
         return torch.ones_like(self.loc)
 
     def mapped(self, function: Callable[[Tensor], Tensor]) -> "StandardNormal":
-        """N(0, I) with the type and on the device that the function gives."""
+        """N(0, I) with the type and on the device of the function's result."""
         loc = function(self.loc)
         return StandardNormal(self.dim, loc.dtype, loc.device)
 
@@ -272,7 +279,7 @@ class StandardNormal(GaussianConditional):
 
 
 class _Factorized(GaussianConditional):
-    """What isotropic and diagonal covariances share: a log-scale per row or per latent.
+    """What isotropic and diagonal covariances share: log-scales.
 
     Args:
         loc: Mean, (*batch, d).
@@ -298,7 +305,7 @@ class _Factorized(GaussianConditional):
         return 0.5 * (scale_excess(self.log_scale) + self.loc.square())
 
     def mapped(self, function: Callable[[Tensor], Tensor]) -> "GaussianConditional":
-        """The Gaussian whose mean and log-scale are the function of these."""
+        """The Gaussian whose mean and log-scale are a function of these."""
         return type(self)(function(self.loc), function(self.log_scale))
 
     def tempered(self, temperature: float) -> GaussianConditional:
@@ -398,9 +405,9 @@ class FullGaussian(GaussianConditional):
         return self._as_columns(lambda c: torch.linalg.solve_triangular(self._scale_tril, c, upper=False), residual)
 
     def _as_columns(self, function: Callable[[Tensor], Tensor], vectors: Tensor) -> Tensor:
-        """A linear map of vectors (*sample, *batch, d), done for all samples at once on columns (*batch, d, L).
+        """A linear map of vectors (*sample, *batch, d), applied to all samples at once as columns (*batch, d, L).
 
-        Otherwise A would be copied for each sample.
+        Broadcasting A over the samples instead would copy it for each.
         """
         sample = vectors.shape[: max(0, vectors.dim() - 1 - len(self.batch_shape))]
         batch = torch.broadcast_shapes(self.batch_shape, vectors.shape[len(sample) : -1])
@@ -429,7 +436,7 @@ class FullGaussian(GaussianConditional):
         return torch.linalg.solve_triangular(self._scale_tril, identity, upper=False).square().sum(-2).log()
 
     def mapped(self, function: Callable[[Tensor], Tensor]) -> "FullGaussian":
-        """The Gaussian whose mean and triangle are the function of these."""
+        """The Gaussian whose mean and triangle are a function of these."""
         return FullGaussian(function(self.loc), function(self._scale_tril))
 
     def tempered(self, temperature: float) -> "FullGaussian":
@@ -453,6 +460,6 @@ class FullGaussian(GaussianConditional):
         return FullGaussian(self.loc + self.color(delta), self._scale_tril @ factor)
 
     def _squared_distances(self, z: Tensor, loc: Tensor) -> Tensor:
-        """Each triangle is solved for all places at once."""
+        """||A_n^-1 (z_m - loc_n)||^2, with one triangular solve per distribution for all places."""
         residual = z.mT - loc.unsqueeze(-1)
         return torch.linalg.solve_triangular(self._scale_tril, residual, upper=False).square().sum(1).mT

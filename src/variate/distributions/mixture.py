@@ -2,8 +2,8 @@ r"""A mixture of Gaussians, sum_k w_k N(z | m_k, A_k A_k^T).
 
     log p(z) = log sum_k exp(log w_k + log N(z | m_k, A_k A_k^T))
 
-A draw takes d + 1 standard normal numbers: Phi of the first chooses the component by the cumulative weights, the others
-are the noise of that component's draw.
+A draw takes d + 1 standard normal numbers (e_0, e): with Phi the normal distribution function, Phi(e_0) is uniform and
+selects component k by the cumulative weights, and z = m_k + A_k e.
 """
 
 import torch
@@ -41,7 +41,7 @@ class GaussianMixture(Conditional):
         return self.log_weights.exp() @ second
 
     def from_noise(self, noise: Tensor) -> Tensor:
-        """Draws, (*lead, d), of noise (*lead, d + 1); differentiable in the means and scales, not in the weights."""
+        """Draws, (*lead, d), from noise (*lead, d + 1); differentiable in m_k and A_k, but not in the weights."""
         chosen, eps = noise[..., 0], noise[..., 1:]
         cumulative = self.log_weights.exp().cumsum(-1)
         component = torch.searchsorted(cumulative, torch.special.ndtr(chosen).contiguous())
@@ -62,5 +62,5 @@ class GaussianMixture(Conditional):
         return GaussianMixture(self.logits.detach(), self.components.detached())
 
     def tempered(self, temperature: float) -> "GaussianMixture":
-        """The mixture with the standard deviations of its components multiplied by t."""
+        """The mixture with the standard deviations of its components multiplied by the temperature."""
         return GaussianMixture(self.logits, self.components.tempered(temperature))

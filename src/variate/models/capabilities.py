@@ -1,4 +1,4 @@
-"""What only some models can do, as small protocols, and the one way to ask for them."""
+"""Capabilities that only some conditionals have, as protocols, and the function that looks them up."""
 
 from collections.abc import Sequence
 from typing import Any, Protocol, TypeVar, runtime_checkable
@@ -37,7 +37,7 @@ class Bounded(Protocol):
     """A conditional that may not have all of R^d as its support."""
 
     def contains(self, z: Tensor) -> Tensor:
-        """Whether each place is in the support, (*lead)."""
+        """Whether each z, (*lead, *shape), is in the support, (*lead)."""
 
 
 @runtime_checkable
@@ -46,7 +46,7 @@ class PerRow(Protocol):
 
     @property
     def batch_shape(self) -> torch.Size:
-        """The shape of the batch; its first axis is that of the rows."""
+        """The shape of the batch; its first axis is the rows."""
 
     def __getitem__(self, rows: Tensor) -> Conditional:
         """The distributions of some rows."""
@@ -57,25 +57,25 @@ class Convertible(Protocol):
     """A conditional whose parameters can be moved to another device or type."""
 
     def to(self, *target: Any) -> Conditional:  # noqa: ANN401  as torch's
-        """The same distribution, with targets as `Tensor.to` takes them."""
+        """The same distribution on another device or of another type; arguments as for `Tensor.to`."""
 
 
 @runtime_checkable
 class Pairwise(Protocol):
-    """A conditional per row that scores places under the distributions of all rows at once."""
+    """A conditional per row that can score many places under the distributions of all rows at once."""
 
     @staticmethod
     def cat(parts: Sequence[Any]) -> Any:  # noqa: ANN401  of the type that offers it
         """One conditional of the rows of several."""
 
     def to(self, *target: Any) -> Any:  # noqa: ANN401  of the type that offers it
-        """The same distribution, with targets as `Tensor.to` takes them."""
+        """The same distribution on another device or of another type; arguments as for `Tensor.to`."""
 
     def log_prob(self, z: Tensor, noise: Tensor | None = None) -> Tensor:
         """Log-density of each row's place under the row's own distribution, in nats."""
 
     def from_noise(self, noise: Tensor) -> Tensor:
-        """Draws made of standard normal noise."""
+        """Draws, as a function of standard normal noise."""
 
     def pairwise_log_prob(self, z: Tensor) -> Tensor:
         """The log-density of each of M places under the distributions of each of N rows, (M, N), in nats."""
@@ -100,7 +100,7 @@ class Precisions(Protocol):
 
 @runtime_checkable
 class Adjustable(Protocol):
-    """A conditional of a family with free parameters, in coordinates in which it is standard itself.
+    """A conditional whose family can be parametrised in coordinates in which the conditional is N(0, I).
 
     Attributes:
         is_factorized: Whether the latents are independent.
@@ -124,10 +124,10 @@ class Adjustable(Protocol):
         """The same distribution, constant under differentiation."""
 
     def as_full(self) -> "Adjustable":
-        """The same distribution in the family with any covariance."""
+        """The same distribution as a Gaussian with a full covariance."""
 
     def adjusted(self, delta: Tensor, log_factor: Tensor, below: Tensor | None = None) -> Conditional:
-        """The member of the family with these parameters; see `Gaussian.adjusted`."""
+        """The member of the family with these parameters; see `GaussianConditional.adjusted`."""
 
     @staticmethod
     def cat(parts: Sequence[Any]) -> Any:  # noqa: ANN401  of the type that offers it
@@ -135,5 +135,5 @@ class Adjustable(Protocol):
 
 
 def offers(conditional: Conditional, capability: type[C]) -> C | None:
-    """The conditional as something with a capability (a protocol above); None if it does not have it."""
+    """The conditional, if it has a capability (one of the protocols above), else None."""
     return conditional if isinstance(conditional, capability) else None

@@ -1,4 +1,4 @@
-"""Data as a model takes them: in memory, checked against its likelihood, with bits that training redraws drawn once."""
+"""Data in the form that models take: in memory, checked, and with bits drawn once where training redraws them."""
 
 import numpy as np
 import torch
@@ -13,19 +13,19 @@ from variate.runtime.random import Key, generator
 
 Array = Tensor | np.ndarray
 Data = Array | Dataset | Splits
-"""What public functions take: an array of rows as they are, a data set, or its parts."""
+"""What public functions take: an array of rows as they are, a dataset, or splits."""
 
 
 def as_dataset(data: Data, likelihood: Likelihood, takes_context: bool, name: str = "x", seed: int = 0) -> Dataset:
-    """Rows that a model takes, in memory.
+    """Data as a checked dataset in memory.
 
     Args:
-        data: An array of rows as they are, (N, *event); a data set, of which a sample is taken if it stays on disk; or
-            the parts of one, of which the test part is taken.
+        data: An array of rows as they are, (N, *event); a dataset, of which a sample is taken if it is on disk; or
+            splits, whose test part is taken.
         likelihood: The model's likelihood.
         takes_context: Whether the model is conditional on a context.
         name: What errors call the data.
-        seed: Seed of the bits that are drawn.
+        seed: Seed of the bits, where they are drawn from grey levels.
 
     Raises:
         InputError: If there is no row, or the shape, a value or the kind of data is not what the model takes.
@@ -38,7 +38,16 @@ def as_dataset(data: Data, likelihood: Likelihood, takes_context: bool, name: st
 
 
 def from_rows(x: Array, likelihood: Likelihood, name: str) -> Dataset:
-    """An array of rows as they are; bits become integers."""
+    """An array of rows as a dataset; booleans become uint8.
+
+    Args:
+        x: Rows, (N, *event).
+        likelihood: The model's likelihood.
+        name: What errors call the rows.
+
+    Raises:
+        InputError: If the array does not hold numbers, or is of another shape.
+    """
     array = x.detach().cpu().numpy() if isinstance(x, Tensor) else np.asarray(x)
     if array.dtype.kind not in "biuf":
         raise InputError(name, "an array of numbers", f"dtype {array.dtype}")
@@ -51,7 +60,7 @@ def from_rows(x: Array, likelihood: Likelihood, name: str) -> Dataset:
 
 
 def drawn(data: Dataset, seed: int) -> Dataset:
-    """The rows, in memory, with their transforms applied once, by a generator of this seed."""
+    """Rows in memory with their transforms applied once, by a generator with this seed."""
     if not data.transforms:
         return data
     batch, key = data.all(), Key(generator(seed), len(data))
@@ -61,7 +70,7 @@ def drawn(data: Dataset, seed: int) -> Dataset:
 
 
 def expected(data: Dataset) -> Tensor:
-    """Rows in memory with their transforms replaced by their expectation: what scalings are set from, (N, *event)."""
+    """What scalings are set from: rows in memory with each transform replaced by its expectation, (N, *event)."""
     batch = data.all()
     for transform in data.transforms:
         batch = transform.expected(batch)
@@ -69,7 +78,13 @@ def expected(data: Dataset) -> Tensor:
 
 
 def check(data: Dataset, likelihood: Likelihood, takes_context: bool, name: str = "x") -> None:
-    """Refuses rows in memory that a model does not take.
+    """Checks rows in memory against a model.
+
+    Args:
+        data: The rows.
+        likelihood: The model's likelihood.
+        takes_context: Whether the model is conditional on a context.
+        name: What errors call the rows.
 
     Raises:
         InputError: If there is no row, or the shape, a value or the kind of data is not what the model takes.
@@ -84,7 +99,7 @@ def check(data: Dataset, likelihood: Likelihood, takes_context: bool, name: str 
 
 
 def check_rows(rows: Tensor, mask: Tensor | None, likelihood: Likelihood, name: str = "x") -> None:
-    """Refuses rows that a likelihood is not of.
+    """Checks rows against a likelihood.
 
     Args:
         rows: Rows as they are, (N, *event).
@@ -105,10 +120,10 @@ def check_rows(rows: Tensor, mask: Tensor | None, likelihood: Likelihood, name: 
 
 
 def refuse_not_finite(rows: Tensor, name: str) -> None:
-    """Refuses NaN and infinities.
+    """Checks that rows are finite.
 
     Raises:
-        InputError: If there is one, with the number of rows and the first.
+        InputError: If an element is not; it names the number of such rows and the first of them.
     """
     bad = torch.cat([(~some.isfinite()).flatten(1).any(1) for some in rows.split(4096)])
     if bad.any():

@@ -1,8 +1,8 @@
 """Posterior families: from an encoder's output to the Gaussian q(z|x).
 
-A family says how many numbers per row it needs (`num_outputs`) and turns them into a Gaussian. Log-scales pass through
-b tanh(./b), which is the identity near 0, so that no output of a network overflows: a scale outside e^-b .. e^b is of
-no use to a model whose prior has scale 1.
+A family defines how many numbers per row it needs (`num_outputs`) and turns them into a Gaussian. Log-scales pass
+through b tanh(./b), which is the identity near 0, so that no output of a network overflows. Scales outside e^-b .. e^b
+are of no use to a model whose prior has scale 1.
 """
 
 from abc import ABC, abstractmethod
@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from variate.distributions import DiagonalGaussian, FullGaussian, GaussianConditional, IsotropicGaussian
 
 LOG_SCALE_BOUND = 10.0
-"""b: posterior scales lie between e^-10 and e^10."""
+"""b: posterior scales are between e^-10 and e^10."""
 
 
 def bounded(raw: Tensor) -> Tensor:
@@ -36,7 +36,7 @@ class PosteriorFamily(nn.Module, ABC):
     @property
     @abstractmethod
     def num_outputs(self) -> int:
-        """How many numbers per row the encoder's network must give."""
+        """Number of outputs per row that the encoder's network must have."""
 
     @abstractmethod
     def forward(self, outputs: Float[Tensor, "*batch outputs"]) -> GaussianConditional:

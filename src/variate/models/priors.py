@@ -1,7 +1,7 @@
 """Priors p(z) of one group: modules without input whose call returns a `Conditional`.
 
-Besides the ones here, any `torch.distributions.Distribution` and any module whose call without arguments returns one (a
-zuko flow) can be a prior: `Given` wraps it.
+Any `torch.distributions.Distribution`, and any module whose call without arguments returns one (a zuko flow), can be a
+prior too: `Given` wraps it.
 
 A new prior is a `Prior` with a `build`, and a line in `variate.config.parts.PRIORS`.
 """
@@ -25,7 +25,7 @@ class Prior(nn.Module, ABC):
     """p(z) over d latents.
 
     Args:
-        noise_size: How many standard normal numbers a draw is made of.
+        noise_size: Standard normal numbers per draw.
     """
 
     def __init__(self, noise_size: int) -> None:
@@ -42,7 +42,7 @@ class Prior(nn.Module, ABC):
         """p(z)."""
 
     def fit_scaling(self, rows: Tensor) -> None:
-        """Sets what the training rows, (N, *event), decide before training; most priors have nothing to set."""
+        """Sets starting values from the training rows, (N, *event); does nothing for most priors."""
 
 
 class Normal(Prior):
@@ -69,7 +69,7 @@ class Normal(Prior):
 
 
 class Mixture(Prior):
-    """sum_k w_k N(z | m_k, diag s_k^2), with everything learned.
+    """sum_k w_k N(z | m_k, diag s_k^2), with learned weights, means and scales.
 
     Args:
         latent: Number of latent dimensions, d.

@@ -38,20 +38,20 @@ class Encoder(nn.Module):
         self.inputs, self.network, self.family = inputs, Network(network), family
 
     def posterior(self, features: Tensor) -> GaussianConditional:
-        """q(z|x) from features that are already scaled."""
+        """q(z|x), batch shape (N,), from scaled features, (N, *inputs.shape)."""
         return self.family(self.network(features).to(features.dtype))
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> GaussianConditional:
-        """q(z|x), for x of shape (N, *event); what is not observed is read as 0."""
+        """q(z|x), batch shape (N,), for rows and a mask of shape (N, *event); unobserved elements are read as 0."""
         return self.posterior(self.inputs(x if mask is None else x.masked_fill(~mask, 0)))
 
 
 class Decoder(nn.Module):
-    """The parameters of p(x|z): a network, and the likelihood that they are of.
+    """The parameters of p(x|z): a network, with the likelihood that takes its outputs.
 
     Args:
         network: From latents (rows, d) to (rows, *likelihood.out_shape).
-        likelihood: Turns the parameters into p(x|z).
+        likelihood: Turns the network's outputs into p(x|z).
     """
 
     def __init__(self, network: nn.Module, likelihood: Likelihood) -> None:
@@ -102,7 +102,7 @@ class VAE(Model):
         return self.encoder(batch.x, batch.mask)
 
     def start(self, context: Tensor | None, lead: tuple[int, int]) -> None:
-        """Nothing is known yet."""
+        """None: the state is the latents, once they are drawn."""
 
     def prior(self, g: int, state: Tensor | None) -> Conditional:
         """p(z)."""
@@ -113,7 +113,7 @@ class VAE(Model):
         return features
 
     def extend(self, g: int, state: Tensor | None, z: Tensor) -> Tensor:
-        """The latents themselves."""
+        """The latents, (L, N, d)."""
         return z
 
     def outputs(self, state: Tensor) -> Tensor:
