@@ -7,25 +7,27 @@ from types import FunctionType
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from variate.errors import VariateWarning
 
 
 def can_compile(device: str) -> bool:
-    """Whether torch.compile finds the compiler it needs."""
+    """Whether the compiler that torch.compile needs for a device is installed."""
     return device.startswith("cuda") or any(shutil.which(name) for name in ("g++", "clang++"))
 
 
 def compiled(function: Callable[..., Any], large: bool = False) -> Callable[..., Any]:
-    """The function as one graph; where the compiler fails, the function as it is, with a warning.
+    """A function compiled as one graph. If the compiler fails, the function runs as it is, with a warning.
 
-    torch keeps what it compiled with a function's code object. Each compiled function gets a code object of its own, so
-    that the graphs of several models in one process neither push each other out nor count towards one limit.
+    torch keeps compiled graphs with the code object of a function, up to a limit. Each compiled function gets a code
+    object of its own, so that the graphs of several models in one process do not share the limit.
 
     Args:
         function: A plain function, not a module.
-        large: Whether it takes dozens of kernels, so that precompiling the headers they share pays.
+        large: Whether it needs dozens of kernels, so that precompiling their common headers saves time.
+
+    Returns:
+        A function of the same positional arguments; it is compiled anew for arguments of other shapes.
     """
     if not isinstance(function, FunctionType):
         raise AssertionError("only a plain function has code to copy")
@@ -34,7 +36,7 @@ def compiled(function: Callable[..., Any], large: bool = False) -> Callable[...,
     options: dict[str, Any] = {"cpp_cache_precompile_headers": large}
     graph: Callable[..., Any] = torch.compile(own, fullgraph=True, dynamic=False, options=options)
 
-    def call(*arguments: Tensor) -> Any:  # noqa: ANN401
+    def call(*arguments: Any) -> Any:  # noqa: ANN401
         nonlocal graph
         try:
             return graph(*arguments)

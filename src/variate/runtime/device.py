@@ -1,4 +1,4 @@
-"""What the machine does fast, and how many rows to work on at a time."""
+"""What the hardware is fast at, the number of rows to process at a time, and CPU threads."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -6,9 +6,9 @@ from contextlib import contextmanager
 import torch
 
 CACHED_NUMBERS = 800_000
-"""Numbers of x in a chunk on a CPU; 32 times as many on a GPU."""
+"""Numbers in a chunk on a CPU; 32 times as many on a GPU."""
 MAX_CHUNK_ROWS = 8192
-"""Most rows in a chunk, however short they are."""
+"""Most rows in a chunk."""
 
 
 def fast_bfloat16(device: str) -> bool:
@@ -19,14 +19,19 @@ def fast_bfloat16(device: str) -> bool:
 
 
 def rows_at_once(numbers: int, device: torch.device) -> int:
-    """How many rows, of so many numbers each, to decode at a time: what fits into a CPU's cache is fastest there."""
+    """Rows to decode at a time: on a CPU, as many as fit into its cache.
+
+    Args:
+        numbers: Numbers that are computed per row.
+        device: Where.
+    """
     room = CACHED_NUMBERS * (1 if device.type == "cpu" else 32)
     return max(1, min(MAX_CHUNK_ROWS, room // numbers))
 
 
 @contextmanager
 def threads(number: int | None) -> Iterator[None]:
-    """Uses this many CPU threads inside the block; with None, as many as torch chose."""
+    """Sets the number of CPU threads inside the block; None leaves it as it is."""
     before = torch.get_num_threads()
     torch.set_num_threads(number or before)
     try:

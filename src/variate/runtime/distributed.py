@@ -1,12 +1,12 @@
-"""Several processes that train one model together; all that is known of torch.distributed.
+"""Several processes that train one model together. No other module uses torch.distributed.
 
-`torchrun` starts W processes, on one machine or several, and tells each by its environment which one it is: its rank
-r = 0 .. W - 1. A batch of B rows is the one that a single process would take, and rank r works on its rows r, r + W,
-r + 2 W, ... Random numbers are drawn for the whole batch by every process from the same seed, and each keeps those of
-its own rows (`variate.runtime.random.Key`), so a run is the same run whatever W is, up to the rounding of sums.
+`torchrun` starts W processes, on one machine or several, and gives each its rank r = 0 .. W - 1 in the environment. The
+batch of a step has the same B rows as in a run with a single process; rank r works on its rows r, r + W, r + 2 W, ...
+Every process draws the random numbers of the whole batch from the same seed and keeps those of its own rows
+(`variate.runtime.random.Key`), so the result does not depend on W, up to the rounding of sums.
 
-Rank 0 alone writes files and prints. What depends on a clock, a signal or a file is decided together, so that all
-processes take the same steps. A single process is `Processes()`: its methods return what they are given, and
+Only rank 0 writes files and prints. Decisions that depend on a clock, a signal or a file are made together, so that all
+processes take the same steps. A single process is `Processes()`: its methods return their arguments, and
 torch.distributed is not loaded.
 """
 
@@ -31,7 +31,7 @@ T = TypeVar("T")
 TIMEOUT = timedelta(minutes=10)
 """How long a process waits for the others before it gives up."""
 STEPS_BETWEEN_VOTES = 10
-"""Steps between two votes on what a clock or a signal says."""
+"""Steps between two votes on decisions that depend on a clock or a signal."""
 
 CONNECTION_WORDS = (
     "gloo",
@@ -42,7 +42,7 @@ CONNECTION_WORDS = (
     "Timed out",
     "timeout",
 )
-"""Words in the messages of errors of a lost connection whose type does not show it."""
+"""Words in the messages of connection errors that have no type of their own."""
 
 
 class LostProcessError(RuntimeError):
@@ -50,7 +50,7 @@ class LostProcessError(RuntimeError):
 
 
 def launched() -> int:
-    """How many processes torchrun started for this job, connected or not; 1 without it."""
+    """Number of processes that torchrun started for this run, connected or not; 1 without torchrun."""
     return int(os.environ.get("WORLD_SIZE", "1"))
 
 
@@ -60,9 +60,7 @@ def is_main_process() -> bool:
 
 
 def reports_lost_processes() -> bool:
-    """Whether this is one of the two processes of its machine that report that another was lost, which may be one of
-    them.
-    """
+    """Whether this process reports that another one was lost: two per machine do, since one of them may be lost."""
     return launched() == 1 or int(os.environ.get("LOCAL_RANK", "0")) < 2
 
 
@@ -115,7 +113,7 @@ class Processes:
         return values
 
     def on_main(self, function: Callable[[], T]) -> T:
-        """What the function gives on rank 0, which alone calls it; an `InputError` there is raised by all."""
+        """Calls the function on rank 0 and returns its result on all; an `InputError` is raised on all."""
         found, error = None, None
         if self.is_main:
             try:
@@ -129,7 +127,7 @@ class Processes:
         return found  # type: ignore[return-value]
 
     def on_all(self, function: Callable[[], T]) -> T:
-        """What the function gives on this process; an `InputError` of one process is raised by all."""
+        """Calls the function on each process and returns its own result; an `InputError` of any is raised on all."""
         result, error = None, None
         try:
             result = function()
@@ -142,7 +140,12 @@ class Processes:
         return result  # type: ignore[return-value]
 
     def vote(self, step: int, *flags: bool) -> tuple[bool, ...]:
-        """Whether any process raises each flag, asked every few steps, False between; alone, the flags themselves."""
+        """Whether any process raises each flag; asked every few steps, with False in between.
+
+        Args:
+            step: Number of the step.
+            flags: This process's flags. A single process gets them back at every step.
+        """
         if self.world == 1:
             return flags
         if step % STEPS_BETWEEN_VOTES:
@@ -199,10 +202,14 @@ class Processes:
         torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
 
     def check_shareable(self, batch_size: int, modules: Iterable["nn.Module"]) -> None:
-        """Refuses a batch that cannot be shared in equal parts, and a model in which its rows depend on each other.
+        """Checks that a batch can be shared among the processes.
+
+        Args:
+            batch_size: Rows per step, B.
+            modules: The modules of the model.
 
         Raises:
-            InputError: If it is one of these.
+            InputError: If B is not a multiple of the number of processes, or the rows of a batch depend on each other.
         """
         if self.world == 1:
             return

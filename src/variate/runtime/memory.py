@@ -1,4 +1,4 @@
-"""Whether data fit in the memory of this machine, checked before any memory is used for them."""
+"""Whether data fit in the memory of this machine, checked before any memory is allocated for them."""
 
 import os
 from typing import Literal
@@ -17,14 +17,14 @@ def physical() -> int | None:
 
 
 def require(size: int, source: str) -> None:
-    """Refuses data that this machine cannot hold, whether they are large or a file only claims that they are.
+    """Checks that data fit in memory, before they are read; a damaged header may claim any size.
 
     Args:
         size: Bytes that reading `source` would take.
-        source: What is to be read.
+        source: What errors call the data.
 
     Raises:
-        InputError: If that is more than the machine has.
+        InputError: If that is more than the memory of this machine.
     """
     limit = physical()
     if limit is not None and size > limit:
@@ -37,11 +37,11 @@ def require(size: int, source: str) -> None:
 
 
 def streams(switch: Literal["auto", "on", "off"], size: int) -> bool:
-    """Whether rows stay on disk: as the user chose, or else if they would take more than half of the memory.
+    """Whether rows stay on disk: as the user chose, or with "auto" if they would take more than half of the memory.
 
     Args:
         switch: `DataOptions.stream`.
-        size: Bytes that the rows would take.
+        size: Bytes that the rows would take in memory.
     """
     limit = physical()
     return switch == "on" or (switch == "auto" and limit is not None and size > limit / 2)

@@ -10,12 +10,12 @@ from rich.progress import Progress
 
 @contextmanager
 def progress(what: str, total: int, show: bool) -> Iterator[Callable[[int], None]]:
-    """Shows a bar inside the block, on a terminal and where wanted.
+    """Shows a progress bar inside the block, if standard error is a terminal.
 
     Args:
-        what: The work, in a word or two.
-        total: The amount of work.
-        show: Whether to show anything.
+        what: Name of the work, in a word or two.
+        total: The amount of work, in any unit.
+        show: Whether to show a bar at all.
 
     Yields:
         A function to call with the amount of work done since the last call.

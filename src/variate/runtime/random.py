@@ -1,9 +1,9 @@
 """Random numbers as a function of a seed and a position, without torch's global generators.
 
-Every draw of the library comes from a generator made for it: one per training step, one per row where results must not
-depend on chunks. So a resumed run needs no saved generator, two runs in two threads do not disturb each other, and the
-user's own generators are never touched. The one exception is `seeded`: modules initialise their weights, and foreign
-distributions draw, from torch's global generators.
+Every draw of the library comes from a generator made for it: one per training step, or one per row where results must
+not depend on chunks. So a resumed run needs no saved generator, runs in several threads do not disturb each other, and
+the user's generators keep their state. The exception is `seeded`, for the initialisation of modules and for foreign
+distributions, which draw from torch's global generators.
 """
 
 import hashlib
@@ -24,7 +24,7 @@ def mix(seed: int, *position: str | int) -> int:
 
 
 def generator(seed: int, device: torch.device | str = "cpu") -> torch.Generator:
-    """A generator of its own with this seed."""
+    """A new generator with this seed."""
     return torch.Generator(device).manual_seed(seed)
 
 
@@ -35,7 +35,7 @@ _global_generators = threading.RLock()
 def seeded(seed: int) -> Iterator[None]:
     """Seeds torch's global generators inside the block and restores them afterwards; one thread at a time.
 
-    For code that can draw from nothing else: the initialisation of modules, and distributions that are not ours.
+    For code that can draw from no other generator: the initialisation of modules, and distributions that are not ours.
     """
     devices = range(torch.cuda.device_count()) if torch.cuda.is_initialized() else ()
     with _global_generators, torch.random.fork_rng(devices=devices):
@@ -51,7 +51,7 @@ class Key:
     how many processes there are.
 
     Args:
-        source: Where the numbers come from; its device is that of the numbers.
+        source: The generator; the numbers are on its device.
         num_rows: Rows of the whole batch.
         rank: Number of this process, r.
         world: Number of processes, W.
@@ -65,8 +65,11 @@ class Key:
 
         Args:
             shape: Shape of the result, with this process's rows on one axis.
-            dtype: Type of the numbers.
+            dtype: Type of the numbers; None is torch's default type.
             axis: The axis of the rows.
+
+        Returns:
+            This process's share of the numbers, of the given shape.
         """
         whole = self._whole(shape, axis)
         return self._own(torch.randn(whole, dtype=dtype, device=self.source.device, generator=self.source), axis)
@@ -92,7 +95,7 @@ class Key:
 
 
 class RowStreams:
-    """A generator per row: what a row draws depends on the seed, its number, and what it drew before.
+    """A generator per row: the draws of a row depend on the seed, its number and its earlier draws, not on other rows.
 
     The numbers are drawn on the CPU, so they are the same on every device. A stream repeats only if it is drawn in
     pieces of the same sizes.
@@ -100,20 +103,28 @@ class RowStreams:
     Args:
         seed: Seed of all streams.
         rows: Numbers of the rows.
-        purpose: Streams for different purposes are independent.
+        purpose: A name; streams with different names are independent.
     """
 
     def __init__(self, seed: int, rows: Iterable[int], purpose: str) -> None:
         self.generators = [generator(mix(seed, purpose, int(row))) for row in rows]
 
     def normal(self, draws: int, shape: tuple[int, ...], like: Tensor) -> Tensor:
-        """Standard normal numbers, (draws, rows, *shape), with the dtype and the device of `like`."""
+        """Standard normal numbers, (draws, rows, *shape), with the type and on the device of `like`."""
         own = [torch.randn(draws, *shape, dtype=like.dtype, generator=g) for g in self.generators]
         return torch.stack(own, dim=1).to(like.device)
 
 
 def some_rows(total: int, num_rows: int | None, seed: int) -> Tensor:
-    """Rising numbers of the rows to work on: all, or `num_rows` of them chosen by the seed without replacement.
+    """Numbers of the rows to work on, rising: all, or `num_rows` of them drawn without replacement.
+
+    Args:
+        total: Number of rows that there are.
+        num_rows: Number of rows to choose; None, or more than there are, takes all.
+        seed: Seed of the choice.
+
+    Returns:
+        Row numbers, int64, on the CPU.
 
     Raises:
         InputError: If `num_rows` is less than 1.

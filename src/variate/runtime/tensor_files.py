@@ -1,8 +1,7 @@
 """Tensors in a file with a checksum.
 
 The files are safetensors: opening one runs no code, and the sizes in its header are checked against the file's length
-before memory is taken. The header also holds the SHA-256 of the content, by which a damaged or truncated file is
-recognised.
+before memory is allocated. The header also holds the SHA-256 of the content, so that damaged files are recognised.
 """
 
 import hashlib
@@ -19,7 +18,7 @@ from variate.errors import InputError
 from variate.runtime.files import replacing
 
 HEADER = "variate"
-"""The key of our entry in a safetensors file's metadata."""
+"""Key of variate's entry in the metadata of a safetensors file."""
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
@@ -40,13 +39,16 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[s
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     """Reads what `write_tensors` wrote.
 
+    Returns:
+        The tensors by name, on the CPU, and the strings.
+
     Raises:
-        InputError: If the file is absent, is no such file, or is damaged.
+        InputError: If the file is absent, damaged or of another kind.
     """
     if not path.is_file():
         raise InputError(str(path), "a .safetensors file that variate wrote", "no file")
     try:
-        content = path.read_bytes()  # in one opening, so that a file that is replaced meanwhile is not read in parts
+        content = path.read_bytes()  # in one read, so that header and tensors are from the same file if it is replaced
         metadata = _metadata(content)
         tensors = load(content)
     except (SafetensorError, OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
@@ -70,7 +72,7 @@ def _metadata(content: bytes) -> dict[str, str]:
 
 
 def checksum(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> str:
-    """SHA-256 over names, types, shapes and bytes, in the order of the names."""
+    """SHA-256, in hexadecimal, of the metadata and of the names, types, shapes and bytes of the tensors, by name."""
     digest = hashlib.sha256(json.dumps(dict(metadata), sort_keys=True).encode())
     for name in sorted(tensors):
         tensor = tensors[name]
