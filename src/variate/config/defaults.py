@@ -1,7 +1,7 @@
-"""What `auto` means: options chosen from the data's shape and size, each with its reason.
+"""What `auto` means: options that are chosen from the shape and the number of the rows, with reasons.
 
-Deterministic: the same data and options give the same choice on any machine, so a recipe says all. The sizes were
-chosen by measurement; `docs/benchmarks.md` has the figures.
+The same data and options give the same choice on any machine, so a run is described completely by its recipe. The sizes
+were chosen by measurement; `docs/benchmarks.md` has the figures.
 """
 
 import dataclasses
@@ -37,7 +37,7 @@ MANY_ROWS = 10_000
 
 
 class Choice(NamedTuple):
-    """A recipe without `auto`, and the sentences that say why it is what it is."""
+    """A complete recipe, and the reasons for its choices, one sentence each."""
 
     recipe: Recipe
     reasons: tuple[str, ...]
@@ -52,19 +52,22 @@ def choose(
     model: ModelOptions | None = None,
     training: TrainingOptions | None = None,
 ) -> Choice:
-    """Fills in every option that the user left open.
+    """Chooses the options that are left open; only the number of epochs may stay open.
 
     Args:
-        schema: What a row is.
-        num_rows: Training rows.
+        schema: What one row is.
+        num_rows: Number of training rows.
         source: Where the data came from, for the recipe.
         fingerprint: Hash of the data, for the recipe.
-        data: How they were read, for the recipe.
-        model: The user's choices; None fields and "auto" are open.
-        training: The same.
+        data: How the data were read, for the recipe.
+        model: Model options; those that are None or "auto" are open.
+        training: Training options, likewise.
 
     Returns:
-        The complete recipe and its reasons.
+        The recipe and the reasons.
+
+    Raises:
+        InputError: If a name is unknown, or an option does not fit the data or the likelihood.
     """
     model, why = choose_model(schema, num_rows, model or ModelOptions())
     training = choose_training(num_rows, training or TrainingOptions())
@@ -72,7 +75,11 @@ def choose(
 
 
 def choose_model(schema: Schema, num_rows: int, model: ModelOptions) -> tuple[ModelOptions, tuple[str, ...]]:
-    """The model's open options and the sentences that say why."""
+    """The model options without open ones, and the reasons.
+
+    Raises:
+        InputError: If a name is unknown, or an option does not fit the data or the likelihood.
+    """
     likelihood, reason = OF_KIND[schema.kind]
     if model.likelihood != "auto":
         likelihood, reason = model.likelihood, "as asked"
@@ -93,17 +100,17 @@ def choose_model(schema: Schema, num_rows: int, model: ModelOptions) -> tuple[Mo
 
 
 def choose_network(schema: Schema, asked: str) -> tuple[str, str]:
-    """The network's name, and why.
+    """The name of the network, and the reason.
 
     Raises:
-        InputError: If it is unknown, or is for images and rows are not images.
+        InputError: If the name is unknown, or the network is for images and the rows are not images.
     """
     if asked != "auto":
         if asked not in NETWORKS:
             raise unknown("network", asked, NETWORKS)
         if NETWORKS[asked].of_images and not schema.is_image:
-            expected, remedy = "another one for rows that are no images", Sentence("use ", Option("network", "mlp"))
-            raise InputError("network", expected, repr(asked), remedy)
+            remedy = Sentence("use ", Option("network", "mlp"))
+            raise InputError("network", "another network for rows that are not images", repr(asked), remedy)
         return asked, "as asked"
     if schema.is_image and max(schema.shape[1:]) >= CONV_FROM:
         return "conv", f"images with a side of at least {CONV_FROM} pixels"
@@ -111,15 +118,15 @@ def choose_network(schema: Schema, asked: str) -> tuple[str, str]:
 
 
 def latents(schema: Schema) -> int:
-    """Latent dimensions: about four times the cube root of a row's numbers (16 for 8x8, 32 for 28x28), half of few."""
+    """Number of latent dimensions for rows of D numbers: about 4 D^(1/3), at most D / 2 (16 for 8x8, 32 for 28x28)."""
     return min(128, math.ceil(schema.size / 2), 2 ** round(math.log2(4 * schema.size ** (1 / 3))))
 
 
 def refuse_unused(likelihood: str, model: ModelOptions) -> None:
-    """Refuses an option that the likelihood would ignore, and a likelihood that is unknown.
+    """Checks that the likelihood is known and uses the options that are set for it.
 
     Raises:
-        InputError: If there is one.
+        InputError: If it is unknown, or would ignore an option.
     """
     if likelihood not in LIKELIHOODS:
         raise unknown("likelihood", likelihood, LIKELIHOODS)
@@ -129,28 +136,28 @@ def refuse_unused(likelihood: str, model: ModelOptions) -> None:
         expected = f"none, since likelihood {likelihood!r} has no scale"
         raise InputError(given, expected, getattr(model, given), "leave it out")
     if not part.is_mixture and model.mixtures is not None:
-        expected = f"none, since likelihood {likelihood!r} is no mixture"
+        expected = f"none, since likelihood {likelihood!r} is not a mixture"
         raise InputError("mixtures", expected, model.mixtures, "leave it out")
 
 
 def mixtures(schema: Schema, num_rows: int, likelihood: str) -> int:
-    """Three components per pixel if there are rows enough to tell them apart, and levels enough to need them."""
+    """Number of components per pixel: 3 with enough rows to fit them and enough grey levels to need them, else 1."""
     return 3 if LIKELIHOODS[likelihood].is_mixture and num_rows >= MANY_ROWS and schema.levels > 64 else 1
 
 
 def width(schema: Schema, num_rows: int) -> int:
-    """Units per layer: more for longer rows and for more of them, so that few rows do not meet a huge network."""
+    """Units per hidden layer: twice the length of a row, within limits that grow with the number of rows."""
     limit = 512 if num_rows >= MANY_ROWS else 256 if num_rows >= 1_000 else 128
     return min(limit, max(64, 2 ** math.ceil(math.log2(2 * schema.size))))
 
 
 def choose_training(num_rows: int, training: TrainingOptions, cost: int | None = None) -> TrainingOptions:
-    """The training's open options.
+    """The training options without open ones.
 
     Args:
-        num_rows: Training rows.
-        training: The user's choices.
-        cost: Multiplications per row of one pass; without it the number of epochs stays open.
+        num_rows: Number of training rows.
+        training: Training options; those that are None are open.
+        cost: Multiplications per row of one forward pass; None leaves the number of epochs open.
     """
     usual = min(128 if num_rows >= MANY_ROWS else 64, num_rows)
     batch = training.batch_size if training.batch_size is not None else usual

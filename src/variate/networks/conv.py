@@ -1,4 +1,4 @@
-"""A residual convolutional pair for images of any height, width and number of channels.
+"""A pair of residual convolutional networks for images of any height, width and number of channels.
 
 The encoder divides the sides by a patch of 2 or 4 pixels, then halves them, rounding up, until the longer one is at
 most `COARSEST`, and doubles the channels each time up to `MAX_CHANNELS`; the decoder goes back through the same list of
@@ -37,7 +37,7 @@ GROUP = 8
 
 
 def patch(height: int, width: int) -> int:
-    """Side of a patch in pixels; the first convolution makes one place of each patch."""
+    """Side of a patch in pixels; the first convolution maps each patch to one place of a feature map."""
     return 4 if max(height, width) >= LARGE else 2
 
 
@@ -56,7 +56,7 @@ def channels(width: int, stages: int) -> list[int]:
 
 
 def block(width: int, activation: Activate = nn.SiLU) -> Residual:
-    """Normalise, activate, convolve, twice, around the identity; the second convolution starts at zero."""
+    """A residual block: normalise, activate and convolve, twice. The second convolution starts at zero."""
     last = nn.Conv2d(width, width, 3, padding=1)
     nn.init.zeros_(last.weight)
     first = nn.Conv2d(width, width, 3, padding=1)
@@ -69,7 +69,7 @@ def blocks(width: int, depth: int, activation: Activate) -> list[Residual]:
 
 
 def norm(width: int) -> nn.GroupNorm:
-    """Group normalisation: no statistics across rows, so a row's density does not depend on its batch."""
+    """Group normalisation, which has no statistics over rows, so that a row's density does not depend on its batch."""
     most = max(1, width // GROUP)
     return nn.GroupNorm(next(groups for groups in range(most, 0, -1) if width % groups == 0), width)
 
@@ -91,7 +91,7 @@ class Resize(nn.Module):
 
 
 class ConvEncoder(nn.Module):
-    """Images in, numbers out.
+    """A map from images to numbers.
 
     Args:
         in_shape: (channels, height, width).
@@ -122,12 +122,12 @@ class ConvEncoder(nn.Module):
         nn.utils.convert_conv2d_weight_memory_format(self, torch.channels_last)
 
     def forward(self, x: Float[Tensor, "rows channels height width"]) -> Float[Tensor, "rows outputs"]:
-        """The output rows."""
+        """Outputs, (rows, num_outputs)."""
         return self.layers(x)
 
 
 class ConvDecoder(nn.Module):
-    """Latents in, images of parameters out.
+    """A map from latents to images of parameters.
 
     Args:
         latent: Number of latent dimensions.
@@ -163,7 +163,7 @@ class ConvDecoder(nn.Module):
         nn.utils.convert_conv2d_weight_memory_format(self, torch.channels_last)
 
     def forward(self, z: Float[Tensor, "rows latent"]) -> Float[Tensor, "rows parameters channels height width"]:
-        """The parameters of every pixel."""
+        """Parameters of every pixel, (rows, *out_shape)."""
         pixels = self.layers(z)[..., : self.out_shape[2], : self.out_shape[3]]  # sides were rounded up to patches
         return pixels.reshape(len(z), *self.out_shape)
 

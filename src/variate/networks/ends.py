@@ -1,4 +1,4 @@
-"""What the two networks of a model lie between."""
+"""The shapes that the two networks of a model are made for."""
 
 from typing import NamedTuple
 

@@ -1,4 +1,4 @@
-"""What the encoder's network sees of a row: the data's own numbers scaled to order one.
+"""The features that the encoder's network takes: the numbers of a row, scaled to order one.
 
 Rows reach the model as they are, so the scaling is part of the model: buffers, set from the training rows and saved
 with the weights. It changes no density, since q(z|x) conditions on x, so it needs no Jacobian.
@@ -15,18 +15,18 @@ from variate.statistics import moments
 
 
 class Inputs(nn.Module, ABC):
-    """Rows in, features of order one out, in the model's precision."""
+    """Turns rows into features of order one, in the model's precision."""
 
     shape: tuple[int, ...]
     """Shape of one row's features."""
 
     @abstractmethod
     def forward(self, x: Tensor) -> Tensor:
-        """Features, (*batch, *shape)."""
+        """Features, (*batch, *shape), of rows (*batch, *event)."""
 
     @abstractmethod
     def fit_scaling(self, rows: Tensor) -> None:
-        """Sets the scaling from the training rows."""
+        """Sets the scaling from the training rows, (N, *event)."""
 
 
 class Standardize(Inputs):
@@ -48,11 +48,14 @@ class Standardize(Inputs):
         self.register_buffer("unit", torch.ones(*shape))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Features, (*batch, *shape); the difference is taken in the wider of the two precisions."""
+        """Features, (*batch, *shape), of rows of that shape; x - offset is computed in the wider of their types."""
         return ((x - self.offset) / self.unit).to(self.unit.dtype)
 
     def fit_scaling(self, rows: Tensor) -> None:
-        """Sets offset and unit to the mean and the standard deviation of the training rows; constants get unit 1."""
+        """Sets offset and unit from the mean and the standard deviation of the training rows, (N, *shape).
+
+        Elements that are constant get unit 1.
+        """
         mean, std = moments(rows)
         unit = std + self.floor * (std.square() + (mean - mean.mean()).square()).mean().sqrt()
         self.offset.copy_(mean)
@@ -60,7 +63,7 @@ class Standardize(Inputs):
 
 
 class ColumnInputs(Inputs):
-    """Table columns as features: reals and bits standardised, counts as log(1 + x) first, categories one-hot.
+    """Columns of a table as features: numbers, bits and log(1 + count) standardised, categories one-hot.
 
     Args:
         columns: The table's columns, in order.
@@ -77,17 +80,17 @@ class ColumnInputs(Inputs):
         self.standardize = Standardize((len(self.numeric),))
 
     def numbers(self, x: Tensor) -> Tensor:
-        """The numeric columns, counts as log(1 + x)."""
+        """The numeric columns, counts as log(1 + x), (*batch, numeric columns)."""
         x = x.clone()
         x[..., self.counts] = x[..., self.counts].log1p()
         return x[..., self.numeric]
 
     def forward(self, x: Tensor) -> Tensor:
-        """Features, (*batch, features)."""
+        """Features, (*batch, features), of rows (*batch, columns)."""
         numbers = self.standardize(self.numbers(x))
         codes = [nn.functional.one_hot(x[..., i].long(), size).to(numbers) for i, size in self.categorical]
         return torch.cat([numbers, *codes], dim=-1)
 
     def fit_scaling(self, rows: Tensor) -> None:
-        """Standardises the numeric columns by the training rows."""
+        """Sets the scaling of the numeric columns from the training rows, (N, columns)."""
         self.standardize.fit_scaling(self.numbers(rows))

@@ -11,7 +11,7 @@ from variate.networks.activations import Activate
 from variate.networks.ends import Ends
 
 SMALL_START = 0.1
-"""Factor on the output layer's usual starting weights."""
+"""Factor on the usual initial weights of the output layer."""
 
 
 class Residual(nn.Module):
@@ -31,7 +31,7 @@ class Residual(nn.Module):
 
 
 class MLP(nn.Module):
-    """Rows of any shape in, rows of any shape out, through pre-activation residual layers.
+    """A map from rows of any shape to rows of any shape, with pre-activation residual layers.
 
         h = W_0 x,    h <- h + W_l a(norm(h)),    out = W a(h)
 
@@ -65,7 +65,7 @@ class MLP(nn.Module):
         self.layers = nn.Sequential(*layers, *([activation()] if depth else []), last)
 
     def forward(self, x: Float[Tensor, "rows ..."]) -> Float[Tensor, "rows ..."]:
-        """The output rows, (rows, *out_shape)."""
+        """Outputs, (rows, *out_shape), for inputs (rows, *in_shape)."""
         return self.layers(x.flatten(1)).reshape(len(x), *self.out_shape)
 
 

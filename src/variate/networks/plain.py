@@ -1,4 +1,4 @@
-"""A multilayer perceptron without residual connections, as in the papers of the years before them."""
+"""A multilayer perceptron without residual connections, as in the first papers on variational autoencoders."""
 
 import math
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from variate.networks.ends import Ends
 
 
 class PlainMLP(nn.Module):
-    """Rows of any shape in, rows of any shape out, through affine maps and activations only.
+    """A map from rows of any shape to rows of any shape, with affine layers and activations only.
 
         h = x,    h <- a(W_l h + b_l),    out = W h + b
 
@@ -46,12 +46,12 @@ class PlainMLP(nn.Module):
         self.layers = nn.Sequential(*layers[:-1])
 
     def forward(self, x: Float[Tensor, "rows ..."]) -> Float[Tensor, "rows ..."]:
-        """The output rows, (rows, *out_shape)."""
+        """Outputs, (rows, *out_shape), for inputs (rows, *in_shape)."""
         return self.layers(x.flatten(1)).reshape(len(x), *self.out_shape)
 
 
 def initialised(linear: nn.Linear) -> nn.Linear:
-    """The layer with its initial weights."""
+    """The layer with the initial weights of Glorot and Bengio and biases of 0."""
     nn.init.xavier_uniform_(linear.weight)
     nn.init.zeros_(linear.bias)
     return linear
