@@ -1,4 +1,4 @@
-"""From a file to a model. Runs no code from the file."""
+"""Loads models from files. No code from a file is run."""
 
 from pathlib import Path
 from typing import TypeVar
@@ -22,14 +22,15 @@ def load(path: str | Path, into: M | None = None) -> M | VAE:
     """The model in a file that `Model.save` wrote.
 
     Args:
-        path: The model file, or a run directory that holds one.
-        into: A model with parts of one's own that takes the weights; without it the file's recipe builds the model.
+        path: The model file, or a run directory with one.
+        into: A model that takes the weights, for files of models with custom parts. By default the model is built from
+            the recipe in the file.
 
     Returns:
-        The model, in evaluation mode, on the CPU.
+        The model, in evaluation mode: `into`, or a new one on the CPU.
 
     Raises:
-        InputError: If the file is absent, damaged, of a newer version, or does not fit.
+        InputError: If the file is absent, damaged or of a newer version, or does not fit the model.
     """
     path = Path(path)
     if path.is_dir():
@@ -40,10 +41,10 @@ def load(path: str | Path, into: M | None = None) -> M | VAE:
         raise InputError(
             str(path),
             "a model with a recipe",
-            "one with parts of its own",
+            "one with custom parts",
             "build it and pass it as load(path, into=model)",
         )
-    with seeded(0):  # the weights drawn here are replaced: the user's generator must not notice
+    with seeded(0):  # for initial weights, which the file's replace; the user's generators keep their state
         model = into if into is not None else from_recipe(Recipe.from_json(metadata["recipe"]))
     if any(tensors[name].dtype == torch.float64 for name, _ in model.named_parameters() if name in tensors):
         model.double()
@@ -56,19 +57,27 @@ def load(path: str | Path, into: M | None = None) -> M | VAE:
 
 
 def renamed(tensors: dict[str, Tensor], expected: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The tensors under the names that the model has for them.
+    """The tensors under the names that the model expects.
 
-    A prior that is a module from elsewhere (a flow) was saved as `latent_prior.NAME` before it had a wrapper.
+    Earlier versions saved a prior that is a module from elsewhere (a flow) as `latent_prior.NAME`, without a wrapper.
+
+    Args:
+        tensors: Tensors of the file, by name.
+        expected: Tensors of the model, by name.
     """
     moved = {name.replace("latent_prior.", "latent_prior.distribution.", 1): name for name in tensors}
     return {new if new in expected and old not in expected else old: tensors[old] for new, old in moved.items()}
 
 
 def check_format(path: Path, metadata: dict[str, str]) -> None:
-    """Refuses files of a newer version, and files that hold no model.
+    """Checks that a file holds a model of a version that is known.
+
+    Args:
+        path: The file.
+        metadata: The strings in its header.
 
     Raises:
-        InputError: If it is such a file.
+        InputError: If it holds no model, or one of a newer version.
     """
     version = metadata.get("format", "")
     if not version.isdecimal() or "recipe" not in metadata:
