@@ -122,7 +122,10 @@ class Vamp(Prior):
 
     @torch.no_grad()
     def fit_scaling(self, rows: Tensor) -> None:
-        """Starts the pseudo-inputs at training rows, drawn at random, repeated where there are too few."""
+        """Starts the pseudo-inputs at training rows, each used about equally often.
+
+        The rows are drawn from torch's global generator, as initial weights are.
+        """
         index = torch.randperm(len(rows)).repeat(-(-len(self.logits) // len(rows)))[: len(self.logits)]
         self.pseudo_inputs.copy_(self._encoder[0].inputs(rows[index]))
 
