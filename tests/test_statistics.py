@@ -71,6 +71,7 @@ import resource, torch
 from variate import statistics
 from variate.statistics import moments
 statistics.ROWS_AT_A_TIME = 256
+torch.set_num_threads(1)
 rows = torch.ones({ROWS}, {SIZE}, dtype=torch.uint8)
 moments(rows[:5000])
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
