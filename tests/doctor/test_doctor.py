@@ -141,7 +141,7 @@ def test_a_sound_model_of_linear_rows_raises_no_alarm(linear):
 
 
 def test_a_sound_model_of_curved_rows_with_a_full_posterior_raises_no_alarm(curved):
-    vae, history = train(curved, dataclasses.replace(NARROW, posterior="full"), epochs=40)
+    vae, history = train(curved, dataclasses.replace(NARROW, posterior="full"), epochs=25)
     assert examined(vae, curved, history).alarms == []
 
 

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from variate.data.batch import Batch
 from variate.errors import InputError
-from variate.evaluation.descent import apart, side_by_side
+from variate.evaluation.groups import join_groups, split_groups
 from variate.models.base import Model
 from variate.runtime.random import generator, mix
 
@@ -20,7 +20,7 @@ class Simulated(NamedTuple):
     """Simulated rows.
 
     Attributes:
-        z: Latents z ~ p(z|c) of all groups side by side, (N, num_latents).
+        z: Latents z ~ p(z|c) of all groups concatenated, (N, num_latents).
         batch: Rows x ~ p(x|z, c), with their contexts, on the model's device.
     """
 
@@ -46,8 +46,8 @@ def simulate(model: Model, rows: Iterable[int], seed: int, context: Tensor | Non
         noise = torch.randn(1, 1, size, dtype=model.dtype, generator=source).to(model.device)
         on_device = source if model.device.type == "cpu" else generator(source.initial_seed(), model.device)
         condition = None if own is None else own[n : n + 1]
-        z = model.complete(apart(noise, shapes), condition)
-        latents.append(side_by_side(z)[0])
+        z = model.complete(split_groups(noise, shapes), condition)
+        latents.append(join_groups(z)[0])
         drawn.append(model.decode(z, condition).sample(generator=on_device)[0])
     return Simulated(torch.cat(latents), Batch(torch.cat(drawn), context=own))
 

@@ -19,13 +19,20 @@ from ladder import Ladder
 from oracles import LinearGaussian
 from refusals import refused
 from variate.data.batch import Batch
-from variate.evaluation.bounds.path import Options, check_prior, guided_schedule, make_options, paths, sigmoid_schedule
+from variate.evaluation.bounds.path import (
+    AnnealingOptions,
+    check_prior,
+    guided_schedule,
+    make_options,
+    paths,
+    sigmoid_schedule,
+)
 from variate.models.network import evaluating
 from variate.runtime import device
 
 
 def make_path(model, x, start="prior", batch_size=10_000, seed=0, numbers=None, context=None):
-    options = Options(10, 4, 3, start, batch_size, seed)
+    options = AnnealingOptions(10, 4, 3, start, batch_size, seed)
     with evaluating(model):
         which = torch.arange(len(x)) if numbers is None else torch.tensor(numbers)
         return next(paths(model, Batch(x, context=context).select, which, options))
@@ -194,8 +201,8 @@ def test_batch_size_suits_the_rows():
     assert make_options(vae, "prior", 0, **sizes, batch_size=17).batch_size == 17
     default = make_options(vae, "prior", 0, **sizes, batch_size=None)
     assert default.batch_size == device.rows_at_once(6, vae.device)
-    assert Options(1, 8, 1, "prior", 17, 0).rows_at_once == 2
-    assert Options(1, 8, 1, "prior", 3, 0).rows_at_once == 1
+    assert AnnealingOptions(1, 8, 1, "prior", 17, 0).rows_at_once == 2
+    assert AnnealingOptions(1, 8, 1, "prior", 3, 0).rows_at_once == 1
 
 
 def test_points_of_two_groups_lead_from_the_start_to_the_joint_density():

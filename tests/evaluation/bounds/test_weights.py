@@ -6,11 +6,11 @@ import torch
 from pyro.ops.stats import fit_generalized_pareto
 from scipy import special, stats
 
-from variate.evaluation.bounds.weights import Weights, pareto_khat, tail_size
+from variate.evaluation.bounds.weights import WeightStatistics, pareto_khat, tail_size
 
 
 def streamed(log_w, groups=(), tile=100):
-    weights = Weights(log_w.shape[1], len(log_w), groups, tile)
+    weights = WeightStatistics(log_w.shape[1], len(log_w), groups, tile)
     for part in log_w.split(tile):
         weights.add(part)
     return weights
@@ -42,7 +42,7 @@ def test_bounds_of_groups_are_means_of_log_mean_exps(count, k):
 
 
 def test_what_is_kept_does_not_grow_with_the_draws():
-    weights = Weights(2, 100_000, (1000,), 100)
+    weights = WeightStatistics(2, 100_000, (1000,), 100)
     for _ in range(100):
         weights.add(torch.randn(100, 2))
     assert weights.largest.shape == (tail_size(100_000) + 1, 2)

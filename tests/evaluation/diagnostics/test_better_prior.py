@@ -23,17 +23,17 @@ def noisy(latent=2):
 
 def test_a_prior_that_is_right_cannot_be_improved():
     model = noisy()
-    found = better_prior(model.vae("full"), model.draw(4000), seed=1)
-    # One diagonal Gaussian has 4 parameters here: its fit costs about 4 / (2 * 2000) nats.
+    found = better_prior(model.vae("full"), model.draw(2000), seed=1)
+    # One diagonal Gaussian has 4 parameters here: its fit costs about 4 / (2 * 1000) nats.
     assert -0.02 - 4 * found.estimate.stderr <= found.estimate.value <= 4 * found.estimate.stderr
-    assert found.gain.shape == found.which.shape == (1000,)
+    assert found.gain.shape == found.which.shape == (500,)
 
 
 def test_gain_is_the_divergence_that_a_gaussian_removes():
     # q(z) = N(0, I) and p = N(m, A A^T): the best prior is q(z) itself, and its gain KL(q(z) || p).
     model = noisy()
     p_z = FullGaussian(torch.tensor([1.0, -0.5]), torch.tensor([[2.0, 0.0], [0.4, 0.8]]))
-    found = better_prior(model.vae("full", p_z), model.draw(4000), seed=2)
+    found = better_prior(model.vae("full", p_z), model.draw(2000), seed=2)
     exact = StandardNormal(2).kl(p_z).item()
     assert abs(found.estimate.value - exact) <= 4 * found.estimate.stderr + 0.02
 
@@ -46,7 +46,7 @@ def split_rows(n):
 
 
 def test_gain_of_two_clusters_is_that_of_the_mixture_and_it_is_the_change_of_the_elbo():
-    model, x = split_rows(4000)
+    model, x = split_rows(2000)
     vae = model.vae("diagonal")
     found = better_prior(vae, x, seed=3)
     assert "mixture" in found.name
@@ -132,22 +132,22 @@ def test_few_rows_leave_few_candidates_and_too_few_are_refused():
 def test_the_priors_of_two_groups_are_replaced_together():
     # q(z) of the exact model is its prior, so nothing is gained; from a lower prior that is off, its divergence is.
     model = Ladder().double().make_exact()
-    x = model.sample(1000, seed=1)
-    right = better_prior(model, x, seed=1)
+    x = model.sample(400, seed=1)
+    right = better_prior(model, x, num_samples=2, seed=1)
     assert right.estimate.value <= 4 * right.estimate.stderr
     shifted = Ladder().double().make_exact()
     shifted.A = torch.nn.Parameter(torch.zeros_like(shifted.A))
-    gain = better_prior(shifted, x, seed=1).estimate
+    gain = better_prior(shifted, x, num_samples=2, seed=1).estimate
     # E KL(N(A z1, s2^2) || N(0, s2^2)) = ||A||^2 / (2 s2^2) over z1 ~ N(0, I).
     exact = model.A.square().sum().item() / (2 * model.s2**2)
-    assert abs(gain.value - exact) <= 4 * gain.stderr + 0.1
+    assert abs(gain.value - exact) <= 4 * gain.stderr + 0.2
 
 
 def test_the_prior_given_a_context_is_that_of_each_row():
     # p(z|c) = N(U c, I) is exact and no prior without c is as good: the loss is E KL(p(z|c) || p(z)), in closed form.
-    model, context = ConditionalLinear().double(), torch.randn(2000, 2)
-    x = model.sample(2000, context=context, seed=1)
-    found = better_prior(model, from_arrays(x.numpy(), context=context.numpy()), seed=1).estimate
+    model, context = ConditionalLinear().double(), torch.randn(1000, 2)
+    x = model.sample(1000, context=context, seed=1)
+    found = better_prior(model, from_arrays(x.numpy(), context=context.numpy()), num_samples=2, seed=1).estimate
     exact = -0.5 * torch.logdet(torch.eye(3) + model.U @ model.U.T).item()
     assert abs(found.value - exact) <= 4 * found.stderr + 0.05
 

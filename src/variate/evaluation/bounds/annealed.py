@@ -33,7 +33,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from variate.evaluation.bounds import hmc
-from variate.evaluation.bounds.path import Path, Start, make_options, paths
+from variate.evaluation.bounds.path import AnnealingPath, Start, make_options, paths
 from variate.models.base import Model
 from variate.models.checked import Data
 from variate.models.network import evaluating
@@ -94,7 +94,7 @@ class Chains(NamedTuple):
     acceptance: Tensor
 
 
-def pilot(path: Path, advance: Advance) -> Float[Tensor, "P R"]:
+def pilot(path: AnnealingPath, advance: Advance) -> Float[Tensor, "P R"]:
     """Log-steps at b_1 .. b_P of a path of fewer temperatures, found by chains that adapt; they depend on x alone."""
     betas, leapfrog = path.schedule(PILOT_STEPS)[1:-1], path.options.leapfrog
     betas = torch.cat([betas[:1].expand(PILOT_WARMUP, -1), betas])
@@ -112,7 +112,7 @@ def pilot(path: Path, advance: Advance) -> Float[Tensor, "P R"]:
     return torch.stack(found[PILOT_WARMUP:])
 
 
-def frozen_steps(path: Path, advance: Advance) -> Float[Tensor, "moves R"]:
+def frozen_steps(path: AnnealingPath, advance: Advance) -> Float[Tensor, "moves R"]:
     """The step of each row at b_1 .. b_{T-1}: the pilot's log-steps, smoothed and interpolated."""
     moves = path.options.num_steps - 1
     if not moves:
@@ -125,7 +125,7 @@ def frozen_steps(path: Path, advance: Advance) -> Float[Tensor, "moves R"]:
 
 
 def anneal(
-    path: Path, z: Float[Tensor, "C R d"], steps: Tensor, purpose: str, advance: Advance, up: bool = False
+    path: AnnealingPath, z: Float[Tensor, "C R d"], steps: Tensor, purpose: str, advance: Advance, up: bool = False
 ) -> Chains:
     """Moves chains along the path and adds up their log-weights.
 
@@ -154,7 +154,7 @@ def anneal(
     return Chains(log_w.cpu(), (accepted.mean(0) / len(steps)).cpu())  # 0 / 0 is NaN where nothing moved
 
 
-def anneal_down(path: Path, steps: Tensor, advance: Advance) -> Chains:
+def anneal_down(path: AnnealingPath, steps: Tensor, advance: Advance) -> Chains:
     """Chains from f_0 to p(x, z)."""
     z = path.draw_start("annealed start", path.options.num_chains)
     return anneal(path, z, steps, "annealed down", advance)

@@ -64,7 +64,7 @@ class Point(NamedTuple):
         return self.grad_start + beta.unsqueeze(-1) * self.grad_tilt
 
 
-Evaluate = Callable[[Tensor], Point]
+Evaluator = Callable[[Tensor], Point]
 """The point at positions (C, R, d)."""
 
 
@@ -109,7 +109,7 @@ def noise(streams: RowStreams, moves: int, chains: int, like: Float[Tensor, "*an
 
 
 def leapfrog(
-    evaluate: Evaluate,
+    evaluate: Evaluator,
     point: Point,
     momentum: Float[Tensor, "C R d"],
     stride: Float[Tensor, "*#any d"],
@@ -137,7 +137,7 @@ def leapfrog(
 
 
 def move(
-    evaluate: Evaluate, point: Point, drawn: Noise, stride: Float[Tensor, "*#any d"], beta: Beta, steps: int
+    evaluate: Evaluator, point: Point, drawn: Noise, stride: Float[Tensor, "*#any d"], beta: Beta, steps: int
 ) -> Moved:
     """One move that leaves f_b invariant.
 

@@ -24,8 +24,8 @@ from torch import Tensor
 from variate.data.batch import Batch
 from variate.distributions.conditional import Conditional
 from variate.errors import InputError, at_least
-from variate.evaluation.bounds.weights import Weights
-from variate.evaluation.descent import apart, posterior_numbers
+from variate.evaluation.bounds.weights import WeightStatistics
+from variate.evaluation.groups import posterior_numbers, split_groups
 from variate.likelihoods.base import LogProb
 from variate.likelihoods.fused import scoring
 from variate.models.base import Model
@@ -128,7 +128,7 @@ def log_evidence(
         for block in index.split(block_size):
             batch = rows.take(block.numpy()).to(model.device)
             own = None if proposals is None else [q[block] for q in proposals]
-            weights = Weights(len(block), num_samples, also, TILE)
+            weights = WeightStatistics(len(block), num_samples, also, TILE)
             weigh(model, batch, RowStreams(seed, block.tolist(), "importance"), weights, batch_size, own, log_prob)
             parts.append((weights.log_mean, weights.ess, weights.khat, *(weights.bound(k) for k in also)))
             advance(len(block))
@@ -140,7 +140,7 @@ def weigh(
     model: Model,
     batch: Batch,
     streams: RowStreams,
-    weights: Weights,
+    weights: WeightStatistics,
     batch_size: int,
     proposal: Sequence[Conditional] | None,
     log_prob: LogProb,
@@ -152,7 +152,7 @@ def weigh(
         numbers = posterior_numbers(model, streams, TILE)[: weights.num_samples - start]
         log_w = []
         for part in numbers.split(max(1, batch_size // batch.num_rows)):
-            noise = apart(part, shapes)
+            noise = split_groups(part, shapes)
             draws = model.infer(batch, noise, features=features, proposal=proposal, log_prob=log_prob)
             log_w.append(draws.log_weights)
         weights.add(torch.cat(log_w))

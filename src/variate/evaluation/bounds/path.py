@@ -2,7 +2,7 @@ r"""The path of densities from f_0, the prior or the encoder's posterior, to p(x
 
     log f_b(z) = (1 - b) log f_0(z) + b log p(x, z),    0 = b_0 < b_1 < .. < b_T = 1
 
-z holds the latents of all groups side by side; with a context, every density is conditional on it, and with a mask, x
+z holds the latents of all groups concatenated; with a context, every density is conditional on it, and with a mask, x
 stands for the observed elements.
 
 The b_t of Wu et al. (2017) are dense at both ends: with u_t = 2t/T - 1, b_t is sigmoid(4 u_t), shifted and scaled onto
@@ -18,8 +18,9 @@ and the encoder's means m_i and variances v_i right, then with k_i = 1 / v_i - 1
 So from the prior, three quarters of the temperatures of a row are placed by this formula and one quarter as Wu et al.
 do: a wrong encoder costs temperatures but never the guarantee, because the b_t depend on x only.
 
-With several groups, m_i and v_i are those of q(z_g | z_<g, x) at the posterior means of the groups above. Below the
-first group they are taken relative to the prior's moments m_p, v_p there: (m_i - m_p) / sqrt(v_p) and v_i / v_p.
+With several groups, m_i and v_i are those of q(z_g | z_<g, x) at the posterior means of the groups above. Where the
+prior is conditional on those or on a context, they are taken relative to its moments m_p and v_p: as
+(m_i - m_p) / sqrt(v_p) and v_i / v_p.
 
 References:
     Simulating normalizing constants: from importance sampling to bridge sampling to path sampling (Gelman & Meng, 1998)
@@ -39,11 +40,11 @@ from variate.data.batch import Batch
 from variate.errors import InputError, at_least, unknown
 from variate.evaluation.bounds import hmc
 from variate.evaluation.bounds.hmc import Beta, Point
-from variate.evaluation.descent import (
+from variate.evaluation.groups import (
     PathMoments,
-    apart,
-    descend,
+    draw_posterior,
     in_support,
+    join_groups,
     latent_shapes,
     log_posterior,
     log_prior,
@@ -51,7 +52,7 @@ from variate.evaluation.descent import (
     posterior_noise,
     prior_noise,
     priors,
-    side_by_side,
+    split_groups,
 )
 from variate.models.base import Features, Model
 from variate.runtime.device import rows_at_once
@@ -72,7 +73,7 @@ LEAST_SPEED = 1e-6
 
 
 @dataclass(frozen=True)
-class Options:
+class AnnealingOptions:
     """How to anneal.
 
     Attributes:
@@ -106,7 +107,7 @@ def make_options(
     num_chains: int,
     leapfrog: int,
     batch_size: int | None,
-) -> Options:
+) -> AnnealingOptions:
     """The options, checked, with a default batch size that suits the size of a row and the device.
 
     Raises:
@@ -114,7 +115,7 @@ def make_options(
     """
     at_least(1, num_steps=num_steps, num_chains=num_chains, leapfrog=leapfrog, batch_size=batch_size)
     default = rows_at_once(math.prod(model.event_shape), model.device)
-    return Options(num_steps, num_chains, leapfrog, known_start(start), batch_size or default, seed)
+    return AnnealingOptions(num_steps, num_chains, leapfrog, known_start(start), batch_size or default, seed)
 
 
 def known_start(start: str) -> Start:
@@ -176,7 +177,7 @@ def _inverse(time: Float[Tensor, "R G"], beta: Float[Tensor, " G"], num_steps: i
 
 
 @dataclass(frozen=True)
-class Path:
+class AnnealingPath:
     """The densities f_b of a block of rows.
 
     Attributes:
@@ -197,7 +198,7 @@ class Path:
     moments: PathMoments | None
     anchor: Tensor
     bounded: bool
-    options: Options
+    options: AnnealingOptions
 
     @property
     def num_rows(self) -> int:
@@ -218,9 +219,9 @@ class Path:
         """Exact draws from f_0."""
         model, streams = self.model, self.streams(purpose)
         if self.options.start == "prior":
-            return side_by_side(model.complete(prior_noise(model, streams, chains), self.batch.context))
+            return join_groups(model.complete(prior_noise(model, streams, chains), self.batch.context))
         noise = posterior_noise(model, streams, chains)
-        return side_by_side(descend(model, self.batch, noise, self.features).latents)
+        return join_groups(draw_posterior(model, self.batch, noise, self.features).latents)
 
     def units(self, beta: Beta) -> Float[Tensor, "R d"]:
         """s: the standard deviations of f_b if the prior and the posterior were Gaussians with the known moments."""
@@ -240,7 +241,7 @@ class Path:
         inside = self._inside(z)
         with torch.enable_grad():
             at = torch.where(inside.unsqueeze(-1), z, self.anchor).detach().requires_grad_()
-            latents = apart(at, latent_shapes(self.model))
+            latents = split_groups(at, latent_shapes(self.model))
             log_px, log_pz = self.model.log_joint(latents, self.batch)
             if self.options.start == "prior":  # the tilt is log p(x|z): no difference of large numbers
                 start, rest = log_pz, log_px
@@ -258,7 +259,7 @@ class Path:
         finite = z.isfinite().all(-1)
         if not self.bounded:
             return finite
-        inside = in_support(self.model, apart(z, latent_shapes(self.model)), self.batch.context)
+        inside = in_support(self.model, split_groups(z, latent_shapes(self.model)), self.batch.context)
         return finite if inside is None else finite & inside
 
 
@@ -267,7 +268,9 @@ def _masked(log_f: Tensor, inside: Tensor) -> Tensor:
     return torch.where(inside & ~log_f.isnan(), log_f, -torch.inf)
 
 
-def paths(model: Model, take: Callable[[Tensor], Batch], which: Tensor, options: Options) -> Iterator[Path]:
+def paths(
+    model: Model, take: Callable[[Tensor], Batch], which: Tensor, options: AnnealingOptions
+) -> Iterator[AnnealingPath]:
     """The paths of rows, a block at a time; call it within `evaluating`.
 
     Args:
@@ -280,7 +283,9 @@ def paths(model: Model, take: Callable[[Tensor], Batch], which: Tensor, options:
         batch, numbers = take(block), block.tolist()
         features = model.encode(batch)
         anchor, bounded = check_prior(model, numbers, batch.context)
-        yield Path(model, batch, numbers, features, path_moments(model, batch, features), anchor, bounded, options)
+        yield AnnealingPath(
+            model, batch, numbers, features, path_moments(model, batch, features), anchor, bounded, options
+        )
 
 
 def check_prior(model: Model, numbers: list[int], context: Tensor | None) -> tuple[Float[Tensor, "1 R d"], bool]:
@@ -303,4 +308,4 @@ def check_prior(model: Model, numbers: list[int], context: Tensor | None) -> tup
         raise InputError("prior", wanted, "one without", "give it `sample` and `log_prob`") from None
     if any(p.is_discrete for p, _ in priors(model, latents, context)):
         raise InputError("prior", wanted, "a discrete one")
-    return side_by_side(latents), inside is not None
+    return join_groups(latents), inside is not None

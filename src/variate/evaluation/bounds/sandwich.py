@@ -1,8 +1,7 @@
 r"""Log p(x) between two bounds, on rows that the model itself drew.
 
 Drawing z ~ p(z) and then x ~ p(x|z) gives, besides x, one exact draw from p(z|x). From it a chain can move up the path
-of annealed importance sampling (`variate.evaluation.bounds.annealed`): starting from that z with log w' = 0, for t = T
-.. 1
+of annealed importance sampling (`variate.evaluation.bounds.annealed`): with log w' = 0 at first, for t from T down to 1
 
     z <- a move that leaves f_{b_t} invariant (if t < T),    log w' <- log w' + log f_{b_{t-1}}(z) - log f_{b_t}(z)
 

@@ -31,7 +31,7 @@ def tail_size(num_samples: int) -> int:
     return math.ceil(min(num_samples / 5, 3 * math.sqrt(num_samples)))
 
 
-class Weights:
+class WeightStatistics:
     """The log-weights of a block of rows, reduced as they arrive.
 
     Args:

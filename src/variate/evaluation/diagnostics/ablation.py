@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from variate.data.batch import Batch
-from variate.evaluation.descent import row_posterior
+from variate.evaluation.groups import row_posterior
 from variate.models.base import Model
 from variate.models.capabilities import Precisions, offers
 from variate.models.checked import Data

@@ -5,7 +5,7 @@ change, so it is exactly
 
     ELBO[p'] - ELBO[p] = E_q [ log p'(z) - log p(z) ]
 
-on rows that p' has not seen, with z the latents of all groups side by side. `better_prior` fits a few p' to draws of
+on rows that p' has not seen, with z the latents of all groups concatenated. `better_prior` fits a few p' to draws of
 q(z|x) and reports that. It is the part of the prior hole (`variate.evaluation.diagnostics.surgery`) that a prior of
 this kind removes.
 """
@@ -18,7 +18,7 @@ from torch import Tensor
 
 from variate.data.dataset import Dataset
 from variate.errors import InputError, at_least
-from variate.evaluation.descent import descend, posterior_noise, side_by_side
+from variate.evaluation.groups import draw_posterior, join_groups, posterior_noise
 from variate.models.base import Model
 from variate.models.checked import Data
 from variate.models.network import evaluating
@@ -166,7 +166,7 @@ def _draw(
         for block in which.split(batch_size):
             batch = rows.take(block.numpy()).to(model.device)
             noise = posterior_noise(model, RowStreams(seed, block.tolist(), "better-prior"), num_samples)
-            draws = descend(model, batch, noise)
-            found.append(side_by_side(draws.latents).cpu().double())
+            draws = draw_posterior(model, batch, noise)
+            found.append(join_groups(draws.latents).cpu().double())
             log_p.append(draws.log_pz.cpu().double())
     return torch.cat(found, dim=1), torch.cat(log_p, dim=1)

@@ -12,10 +12,10 @@ needed.
 
 **Coverage** of the central interval of probability c: how often |u - 1/2| < c/2.
 
-**Cost.** If u has the density g, composing each element's distribution function F with the map of density g gives p'(x)
-= p(x) g(F(x)), which gains E[log g(u)] = KL(g || 1) nats per element of E_q[log p(x|z)], and so of the ELBO: the gain
-of a better scale or shape that is the same for all elements. With f_b the frequencies of `bins` equal bins of all n
-elements pooled,
+**Cost.** If u has the density g, composing each element's distribution function F with the map of density g gives
+p'(x) = p(x) g(F(x)). It gains E[log g(u)] = KL(g || 1) nats per element of E_q[log p(x|z)], and so of the ELBO: the
+gain of a better scale or shape that is the same for all elements. With f_b the frequencies of `bins` equal bins of all
+n elements pooled,
 
     cost = D ( sum_b f_b log(bins f_b) - (bins - 1) / (2 n) )      nats per row,
 
@@ -54,7 +54,7 @@ from torch import Tensor
 
 from variate.distributions.rows import RowDistribution
 from variate.errors import at_least
-from variate.evaluation.descent import descend, posterior_noise
+from variate.evaluation.groups import draw_posterior, posterior_noise
 from variate.models.base import Model
 from variate.models.checked import Data
 from variate.models.network import evaluating
@@ -170,7 +170,7 @@ def calibration(
         for block in which.split(batch_size):
             batch = rows.take(block.numpy()).to(model.device)
             streams = RowStreams(seed, block.tolist(), "calibration")
-            latents = descend(model, batch, posterior_noise(model, streams, 1, torch.float64)).latents
+            latents = draw_posterior(model, batch, posterior_noise(model, streams, 1, torch.float64)).latents
             for n, row in enumerate(block.tolist()):
                 own = batch.select(slice(n, n + 1))
                 p_x = model.decode([z[:, n : n + 1].to(model.dtype) for z in latents], own.context)

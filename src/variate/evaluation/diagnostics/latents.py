@@ -15,7 +15,7 @@ from torch import Tensor
 
 from variate.distributions.conditional import Conditional
 from variate.errors import at_least
-from variate.evaluation.descent import descend, posterior_noise, side_by_side
+from variate.evaluation.groups import draw_posterior, join_groups, posterior_noise
 from variate.models.base import Model
 from variate.models.capabilities import Marginals, offers
 from variate.models.checked import Data
@@ -60,13 +60,13 @@ def latent_rates(model: Model, data: Data, *, seed: int = 0, batch_size: int = 1
         for block in torch.arange(len(rows)).split(batch_size):
             batch = rows.take(block.numpy()).to(model.device)
             noise = posterior_noise(model, RowStreams(seed, block.tolist(), "latent-rates"), 1)
-            draws, found = descend(model, batch, noise), []
+            draws, found = draw_posterior(model, batch, noise), []
             for q, p, z in zip(draws.q, draws.p, draws.latents, strict=True):
                 rates = marginal_rates(q, p, z)
                 if rates is None:
                     return None
                 found.append(rates.expand_as(z))
-            per_row.append(side_by_side(found).squeeze(0).cpu().double())
+            per_row.append(join_groups(found).squeeze(0).cpu().double())
     return torch.cat(per_row).mean(0)
 
 

@@ -27,7 +27,7 @@ from torch import Tensor
 from variate.data.batch import Batch
 from variate.distributions.conditional import Conditional
 from variate.errors import at_least
-from variate.evaluation.descent import row_posterior
+from variate.evaluation.groups import row_posterior
 from variate.models.base import Model
 from variate.models.capabilities import Adjustable, offers
 from variate.models.checked import Data

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from variate.data.batch import Batch
 from variate.errors import at_least
-from variate.evaluation.descent import descend
+from variate.evaluation.groups import draw_posterior
 from variate.likelihoods.base import Likelihood
 from variate.models.base import Model
 from variate.models.checked import Data
@@ -80,6 +80,6 @@ def rescaling(
 
 def _scores(model: Model, batch: Batch, noise: list[Tensor], likelihoods: list[Likelihood]) -> Tensor:
     """Log p(x|z) of each row under each likelihood, (likelihoods, N), in nats."""
-    outputs = model.outputs(descend(model, batch, noise).state)
+    outputs = model.outputs(draw_posterior(model, batch, noise).state)
     log_px = [likelihood.log_prob(outputs, batch.x, batch.mask) for likelihood in likelihoods]
     return torch.cat(log_px).double().cpu()

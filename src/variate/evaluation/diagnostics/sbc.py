@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 
 from variate.errors import InputError, at_least
-from variate.evaluation.descent import descend, posterior_noise, side_by_side
+from variate.evaluation.groups import draw_posterior, join_groups, posterior_noise
 from variate.evaluation.simulation import check_context, simulate
 from variate.models.base import Model
 from variate.models.network import evaluating
@@ -101,7 +101,7 @@ def simulation_based_calibration(
         for block in torch.arange(num_rows).split(batch_size):
             z, batch = simulate(model, block.tolist(), seed, context)
             noise = posterior_noise(model, RowStreams(seed, block.tolist(), "sbc"), num_samples)
-            draws = side_by_side(descend(model, batch, noise).latents)
+            draws = join_groups(draw_posterior(model, batch, noise).latents)
             ranks.append((draws < z).sum(0).cpu())
     binned = torch.cat(ranks) * bins // (num_samples + 1)
     return SBC(torch.stack([torch.bincount(own, minlength=bins) for own in binned.unbind(1)]))

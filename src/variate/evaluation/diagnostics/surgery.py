@@ -29,7 +29,7 @@ from torch import Tensor
 
 from variate.data.dataset import Dataset
 from variate.errors import at_least
-from variate.evaluation.descent import log_prior, row_posterior
+from variate.evaluation.groups import log_prior, row_posterior
 from variate.models.base import Model
 from variate.models.capabilities import Pairwise, offers
 from variate.models.checked import Data
@@ -43,7 +43,7 @@ saturated: without that part, log q(z_n) would be lower by more than -log(1 - 0.
 
 
 class Surgery(NamedTuple):
-    """The rate of each row and its two parts, from one draw a row.
+    """The rate of each row and its two parts, from one draw per row.
 
     Attributes:
         rate: log q(z_n|x_n) - log p(z_n), (N,), in nats.
@@ -121,10 +121,8 @@ def surgery(
     q = None if model.takes_context else joint_posterior(model, rows.select(which.numpy()), batch_size)
     if q is None:
         return None
-    noise = RowStreams(seed, which.tolist(), "surgery").normal(
-        1, model.groups[0].noise_shape, torch.empty(0, dtype=torch.float64)
-    )
-    z = q.from_noise(noise[0])
+    streams, like = RowStreams(seed, which.tolist(), "surgery"), torch.empty(0, dtype=torch.float64)
+    z = q.from_noise(streams.normal(1, model.groups[0].noise_shape, like)[0])
     own, aggregate = q.log_prob(z), log_aggregate(q, z, batch_size)
     with evaluating(model):
         log_p = torch.cat([_log_prior(model, part) for part in z.split(batch_size)])
@@ -134,8 +132,7 @@ def surgery(
 def joint_posterior(model: Model, rows: Dataset, batch_size: int) -> Pairwise | None:
     """q(z|x) of all rows as one distribution with batch shape (N,), in float64 on the CPU.
 
-    Double precision, because what is computed from all of them together takes differences of numbers as large as 1 /
-    s^2.
+    Double precision, because scoring all pairs takes differences of numbers as large as 1 / s^2.
     """
     parts: list[Pairwise] = []
     with evaluating(model):

@@ -1,13 +1,13 @@
-r"""Passes down the groups of latents that stop before the decoder, and all latents of a row as one vector.
+r"""The groups of latents of a model: draws and densities without the decoder, and all latents of a row as one vector.
 
-Bounds and diagnostics treat the latents of a row as a vector of `num_latents` numbers, those of the groups side by
-side. A pass down visits the groups from the top: at group g it knows z_<g and asks the model for p(z_g | z_<g, c) and
-q(z_g | z_<g, x, c). So
+Bounds and diagnostics treat the latents of a row as a vector of `num_latents` numbers, those of all groups
+concatenated. The groups are visited from the top down: at group g, z_<g is known and the model gives p(z_g | z_<g, c)
+and q(z_g | z_<g, x, c). So
 
     log q(z|x, c) = sum_g log q(z_g | z_<g, x, c)        log p(z|c) = sum_g log p(z_g | z_<g, c)
 
-Leading axes are (L, N): L draws per row, N rows. Random numbers come from one stream per row, in which the numbers of
-the groups stand side by side too.
+Leading axes are (L, N): L draws per row, N rows. Random numbers come from one stream per row, and a draw takes those of
+all groups at once.
 """
 
 import math
@@ -27,8 +27,8 @@ from variate.runtime.random import RowStreams
 Shapes = Sequence[tuple[int, ...]]
 
 
-class Descent(NamedTuple):
-    """A pass down with draws from the posterior.
+class PosteriorDraws(NamedTuple):
+    """Draws from the posterior of all groups.
 
     Attributes:
         latents: Draws of each group, (L, N, *group.shape).
@@ -51,8 +51,9 @@ class Descent(NamedTuple):
 class PathMoments(NamedTuple):
     """Moments of all latents along the path of posterior means, each (N, num_latents).
 
-    Each is given the means of the groups above. The prior of the first group is taken for N(0, I), that of a group
-    below for a Gaussian with its own moments, and for N(0, I) if those are not known.
+    Those of a group are conditional on the means of the groups above. A prior without any condition (the first group of
+    a model without a context) is treated as N(0, I); any other as a Gaussian with its own moments, or as N(0, I) if
+    they are not known.
 
     Attributes:
         mean: Posterior means less the prior's, in units of the prior's standard deviations.
@@ -65,14 +66,14 @@ class PathMoments(NamedTuple):
     scale: Tensor
 
 
-def side_by_side(parts: Sequence[Tensor]) -> Tensor:
-    """The groups' latents as one vector per draw and row, (L, N, num_latents)."""
+def join_groups(parts: Sequence[Tensor]) -> Tensor:
+    """One vector per draw and row, (L, N, total), of the parts of all groups, (L, N, *shape)."""
     flat = [part.reshape(*part.shape[:2], -1) for part in parts]
     return flat[0] if len(flat) == 1 else torch.cat(flat, -1)
 
 
-def apart(vectors: Tensor, shapes: Shapes) -> tuple[Tensor, ...]:
-    """The parts, (L, N, *shape), of vectors (L, N, total) in which they stand side by side."""
+def split_groups(vectors: Tensor, shapes: Shapes) -> tuple[Tensor, ...]:
+    """The parts of all groups, (L, N, *shape), of vectors (L, N, total): the inverse of `join_groups`."""
     parts = vectors.split([math.prod(shape) for shape in shapes], -1)
     return tuple(part.reshape(*vectors.shape[:2], *shape) for part, shape in zip(parts, shapes, strict=True))
 
@@ -83,7 +84,7 @@ def latent_shapes(model: Model) -> Shapes:
 
 
 def posterior_numbers(model: Model, streams: RowStreams, num_samples: int, dtype: torch.dtype | None = None) -> Tensor:
-    """Standard normal numbers for posterior draws, those of all groups side by side.
+    """Standard normal numbers for posterior draws, those of all groups concatenated.
 
     Args:
         model: The model.
@@ -92,7 +93,7 @@ def posterior_numbers(model: Model, streams: RowStreams, num_samples: int, dtype
         dtype: Type of the numbers; by default that of the model's latents.
 
     Returns:
-        (L, N, total); `apart` with the groups' noise shapes takes them apart.
+        (L, N, total); `split_groups` with the groups' noise shapes gives those of each group.
     """
     return _numbers(model, streams, num_samples, [group.noise_shape for group in model.groups], dtype)
 
@@ -102,13 +103,13 @@ def posterior_noise(
 ) -> tuple[Tensor, ...]:
     """The same for each group, (L, N, *group.noise_shape)."""
     numbers = posterior_numbers(model, streams, num_samples, dtype)
-    return apart(numbers, [group.noise_shape for group in model.groups])
+    return split_groups(numbers, [group.noise_shape for group in model.groups])
 
 
 def prior_noise(model: Model, streams: RowStreams, num_samples: int) -> tuple[Tensor, ...]:
     """Standard normal numbers for draws from the prior, (L, N, *group.prior_noise_shape) for each group."""
     shapes = [group.prior_noise_shape for group in model.groups]
-    return apart(_numbers(model, streams, num_samples, shapes, None), shapes)
+    return split_groups(_numbers(model, streams, num_samples, shapes, None), shapes)
 
 
 def _numbers(model: Model, streams: RowStreams, num_samples: int, shapes: Shapes, dtype: torch.dtype | None) -> Tensor:
@@ -116,7 +117,7 @@ def _numbers(model: Model, streams: RowStreams, num_samples: int, shapes: Shapes
     return streams.normal(num_samples, (sum(map(math.prod, shapes)),), like)
 
 
-def descend(model: Model, batch: Batch, noise: Sequence[Tensor], features: Features = None) -> Descent:
+def draw_posterior(model: Model, batch: Batch, noise: Sequence[Tensor], features: Features = None) -> PosteriorDraws:
     """Draws z ~ q(z|x, c) without decoding.
 
     Args:
@@ -134,7 +135,7 @@ def descend(model: Model, batch: Batch, noise: Sequence[Tensor], features: Featu
         q.append(_in_type(model.posterior(g, state, features), own.dtype, model.dtype))
         latents.append(q[-1].from_noise(own))
         state = model.extend(g, state, latents[-1].to(model.dtype))
-    return Descent(tuple(latents), tuple(q), tuple(p), state)
+    return PosteriorDraws(tuple(latents), tuple(q), tuple(p), state)
 
 
 def _in_type(q: Conditional, wanted: torch.dtype, present: torch.dtype) -> Conditional:
@@ -193,16 +194,17 @@ def path_moments(model: Model, batch: Batch, features: Features) -> PathMoments 
         The moments; None if a posterior has none that are known.
     """
     zeros = [torch.zeros(1, batch.num_rows, *g.noise_shape, dtype=model.dtype).to(model.device) for g in model.groups]
-    path, found = descend(model, batch, zeros, features), []
+    path, found = draw_posterior(model, batch, zeros, features), []
     for g, (z, q, p) in enumerate(zip(path.latents, path.q, path.p, strict=True)):
-        own, prior = offers(q, Moments), offers(p, Moments) if g else None
+        conditional = g > 0 or batch.context is not None
+        own, prior = offers(q, Moments), offers(p, Moments) if conditional else None
         if own is None:
             return None
         mean, variance = (torch.zeros_like(z), torch.ones_like(z)) if prior is None else (prior.mean, prior.variance)
         scale = variance.sqrt()
         parts = ((own.mean - mean) / scale, own.variance / variance, scale)
         found.append([part.expand_as(z) for part in parts])
-    return PathMoments(*(side_by_side(parts).squeeze(0) for parts in zip(*found, strict=True)))
+    return PathMoments(*(join_groups(parts).squeeze(0) for parts in zip(*found, strict=True)))
 
 
 def row_posterior(model: Model, batch: Batch, features: Features = None) -> Conditional | None:

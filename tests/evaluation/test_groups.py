@@ -8,16 +8,16 @@ from conditional_linear import ConditionalLinear
 from ladder import Ladder, triangle
 from oracles import LinearGaussian
 from variate.data.batch import Batch
-from variate.evaluation.descent import (
-    apart,
-    descend,
+from variate.evaluation.groups import (
+    draw_posterior,
     in_support,
+    join_groups,
     log_posterior,
     log_prior,
     path_moments,
     posterior_noise,
     row_posterior,
-    side_by_side,
+    split_groups,
 )
 from variate.models.network import evaluating
 from variate.runtime.random import RowStreams
@@ -26,7 +26,7 @@ from variate.runtime.random import RowStreams
 @pytest.mark.parametrize("shapes", [[(3,)], [(2,), (3,)], [(), (2, 2), (1,)]])
 def test_groups_side_by_side_come_apart_again(shapes):
     parts = [torch.randn(5, 4, *shape) for shape in shapes]
-    found = apart(side_by_side(parts), shapes)
+    found = split_groups(join_groups(parts), shapes)
     assert all(torch.equal(one, other) for one, other in zip(parts, found, strict=True))
 
 
@@ -46,7 +46,7 @@ def test_draws_are_those_of_infer_and_carry_their_densities():
     model = Ladder().double()
     batch, noise = Batch(torch.randn(4, 6)), [torch.randn(5, 4, 2), torch.randn(5, 4, 3)]
     with evaluating(model):
-        found, draws = descend(model, batch, noise), model.infer(batch, noise)
+        found, draws = draw_posterior(model, batch, noise), model.infer(batch, noise)
         torch.testing.assert_close(model.outputs(found.state), model.outputs(draws.latents))
     assert all(torch.equal(a, b) for a, b in zip(found.latents, draws.latents, strict=True))
     torch.testing.assert_close(found.log_pz, draws.log_pz.sum(0))
@@ -57,9 +57,9 @@ def test_noise_in_double_precision_gives_draws_in_double_precision():
     single, x, streams = copy.deepcopy(vae).float(), torch.randn(4, 6), lambda: RowStreams(0, range(4), "test")
     with evaluating(single), evaluating(vae):
         noise = posterior_noise(single, streams(), 2, torch.float64)
-        (found,) = descend(single, Batch(x.float()), noise).latents
-        (exact,) = descend(vae, Batch(x), posterior_noise(vae, streams(), 2)).latents
-        (rounded,) = descend(single, Batch(x.float()), posterior_noise(single, streams(), 2)).latents
+        (found,) = draw_posterior(single, Batch(x.float()), noise).latents
+        (exact,) = draw_posterior(vae, Batch(x), posterior_noise(vae, streams(), 2)).latents
+        (rounded,) = draw_posterior(single, Batch(x.float()), posterior_noise(single, streams(), 2)).latents
     assert (found.dtype, rounded.dtype) == (torch.float64, torch.float32)
     torch.testing.assert_close(found, exact, atol=1e-5, rtol=0)
 
