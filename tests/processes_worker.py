@@ -15,9 +15,9 @@ import torch
 
 import variate
 from variate import InputError, ModelOptions, NonFiniteError
+from variate.config.run_files import CHECKPOINT
 from variate.runtime import distributed, tensor_files
 from variate.training import trainer
-from variate.training.state import CHECKPOINT
 from variate.training.trainer import Trainer
 
 SMALL = {"latent": 4, "width": 16, "depth": 1}

@@ -17,8 +17,8 @@ from small_models import DATA, make
 from variate import VAE, Batch, Decoder, Encoder, InputError, elbo, likelihoods, load
 from variate.config.parts import PosteriorName, PriorName
 from variate.config.recipe import FORMAT
+from variate.config.run_files import MODEL_FILE
 from variate.models import posteriors, priors
-from variate.models.load import MODEL_FILE
 from variate.networks import MLP, Standardize
 from variate.objectives import terms
 from variate.runtime import files, tensor_files

@@ -16,10 +16,10 @@ import torch
 import variate
 from oracles import LinearGaussian
 from variate import Batch, InputError, ModelOptions, NonFiniteError, VariateWarning
+from variate.config.run_files import CHECKPOINT
 from variate.errors import spoken
 from variate.runtime import tensor_files
 from variate.runtime.distributed import Processes
-from variate.training.state import CHECKPOINT
 from variate.training.trainer import Loss, Trainer
 
 pytestmark = pytest.mark.filterwarnings("ignore::variate.VariateWarning")

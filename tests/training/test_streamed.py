@@ -13,13 +13,13 @@ import torch
 
 import variate
 from variate import DataOptions, InputError, ModelOptions
+from variate.config.run_files import CHECKPOINT
 from variate.likelihoods import Gaussian
 from variate.runtime import tensor_files
 from variate.runtime.distributed import Processes
 from variate.training import trainer
 from variate.training.batches import PREFETCHED, ResidentBatches, StreamedBatches
 from variate.training.order import PooledOrder
-from variate.training.state import CHECKPOINT
 
 pytestmark = pytest.mark.filterwarnings("ignore::variate.VariateWarning")
 ON = DataOptions(stream="on")
