@@ -11,7 +11,7 @@ from variate import VAE, Batch, Decoder, Encoder, InputError, TrainingOptions, e
 from variate.distributions import DiagonalGaussian, FullGaussian, StandardNormal
 from variate.distributions.mixture import GaussianMixture
 from variate.models import posteriors, priors
-from variate.models.base import Draws, Group
+from variate.models.draws import Draws, Group
 from variate.networks import Standardize
 from variate.objectives import Step, free_bits_elbo, is_bound, log_mean_exp, objective_for, terms
 from variate.runtime.random import Key, generator

@@ -1,8 +1,8 @@
 from pathlib import Path
 
 import pytest
-from refusals import refused
 
+from refusals import refused
 from variate.runtime import memory
 
 
