@@ -3,7 +3,6 @@ import dataclasses
 
 import pytest
 import torch
-from torch import nn
 from torch.distributions import Independent, Laplace, MultivariateNormal, Normal
 
 from oracles import LinearGaussian, LinearLadder
@@ -11,7 +10,6 @@ from variate import Batch, InputError, ModelOptions, Schema, TrainingOptions, bu
 from variate.distributions import DiagonalGaussian, FullGaussian, StandardNormal
 from variate.distributions.foreign import Foreign
 from variate.models.draws import Group
-from variate.models.network import evaluating
 from variate.runtime.random import Key, generator
 
 
@@ -314,32 +312,6 @@ def test_impossible_samples_are_refused(arguments):
     with pytest.raises(InputError) as error:
         vae.sample(**arguments)
     assert error.value.argument == list(arguments)[-1]
-
-
-def test_modes_are_put_back_and_dropout_is_off():
-    model = LinearGaussian(dim=5, latent=3, sigma=0.5)
-    vae, x = model.vae("full"), model.draw(20)
-    vae.encoder.network.inner = nn.Sequential(vae.encoder.network.inner, nn.Dropout(0.9))
-    vae.train()
-    first = vae.embed(x)
-    assert vae.training
-    assert vae.encoder.network.inner[1].training
-    assert torch.equal(first.mean, vae.embed(x).mean)
-    vae.eval()
-    vae.embed(x)
-    assert not vae.training
-    vae.train()
-
-    def fail():
-        with evaluating(vae):
-            assert not vae.training
-            assert not torch.is_grad_enabled()
-            raise KeyError
-
-    with pytest.raises(KeyError):
-        fail()
-    assert vae.training
-    assert torch.is_grad_enabled()
 
 
 def test_the_recipe_can_be_changed_where_there_is_one():

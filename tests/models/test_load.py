@@ -12,7 +12,7 @@ import zuko
 from torch import nn
 
 from examples import rng
-from oracles import LinearGaussian
+from oracles import LinearGaussian, LinearLadder
 from small_models import DATA, make
 from variate import VAE, Batch, Decoder, Encoder, InputError, elbo, likelihoods, load
 from variate.config.parts import PosteriorName, PriorName
@@ -264,6 +264,16 @@ def test_a_flow_is_loaded_by_its_present_and_by_its_former_names(tmp_path):
         load(path, into=twin)
         same_state(vae, twin)
         same_elbo(vae.eval(), twin, x)
+
+
+def test_a_model_of_another_kind_is_saved_and_loaded_into_one(tmp_path):
+    model, twin = LinearLadder(seed=1), LinearLadder(seed=2)
+    model.save(tmp_path / "ladder.safetensors")
+    assert "into=" in refused(tmp_path / "ladder.safetensors").remedy
+    assert load(tmp_path / "ladder.safetensors", into=twin) is twin
+    same_state(model, twin)
+    x, context = torch.randn(4, 5), torch.randn(4, 2)
+    assert torch.equal(twin.log_evidence(x, context), model.log_evidence(x, context))
 
 
 def test_a_save_that_fails_leaves_the_old_model(tmp_path, monkeypatch):
