@@ -21,7 +21,7 @@ from benchmarks import report
 from benchmarks.settings import Settings, Table, say
 
 SECTIONS = {
-    "throughput": "training steps a second, beside PyTorch, pythae and JAX",
+    "throughput": "training steps per second, beside PyTorch, pythae and JAX",
     "floor": "the least that a step's arithmetic can cost, beside the step",
     "time-to-quality": "seconds until a test ELBO is reached, beside pythae",
     "quality": "test bits/dim of 8-bit pixels after given times",

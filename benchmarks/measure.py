@@ -34,7 +34,7 @@ def ratios(upper: Sequence[float], lower: Sequence[float]) -> Spread:
 
 
 def inverse(values: Spread, scale: float = 1.0) -> Spread:
-    """Scale / value: of seconds a step, steps a second."""
+    """Scale / value: of seconds per step, steps per second."""
     return Spread(scale / values.median, scale / values.most, scale / values.least)
 
 

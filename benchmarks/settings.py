@@ -82,7 +82,7 @@ def set_up(
 def seconds_per_step(
     running: Mapping[str, Worker], settings: Settings, known: Mapping[str, dict[str, Any]]
 ) -> dict[str, list[float]]:
-    """For each side its seconds a step, round by round; a turn is about a block, but no shorter than a side's own."""
+    """For each side its seconds per step, round by round; a turn is about a block, but no shorter than a side's own."""
 
     def turn(worker: Worker, steps: int) -> float:
         time.sleep(PAUSE)

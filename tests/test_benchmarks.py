@@ -20,7 +20,7 @@ TRAIN, TEST = "train-images-idx3-ubyte", "t10k-images-idx3-ubyte.gz"
 
 @pytest.fixture
 def burda(monkeypatch):
-    """The script as a module, with fewer draws a row."""
+    """The script as a module, with fewer draws per row."""
     torch.set_default_dtype(torch.float32)
     spec = importlib.util.spec_from_file_location("burda", SCRIPTS / "burda.py")
     module = importlib.util.module_from_spec(spec)

@@ -1,4 +1,4 @@
-"""Rows x draws a second of the importance-weighted bound on log p(x)."""
+"""Rows x draws per second of the importance-weighted bound on log p(x)."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -41,7 +41,7 @@ def sides(case: Case) -> dict[str, tuple[str, dict[str, Any]]]:
 def compare(case: Case, settings: Settings) -> Table:
     """All sides on one device, each with the same rows."""
     draws = QUICK_DRAWS if settings.quick else DRAWS
-    table = Table(f"Importance-weighted bound, {draws} draws a row: {case}", COLUMNS)
+    table = Table(f"Importance-weighted bound, {draws} draws per row: {case}", COLUMNS)
     chosen = sides(case)
     with workers(settings.threads, {name: SIDES + module for name, (module, _) in chosen.items()}) as running:
         set_up(running, {name: arguments for name, (_, arguments) in chosen.items()}, table)
@@ -66,7 +66,7 @@ def compare(case: Case, settings: Settings) -> Table:
 
 
 def scoring(worker: Worker, rows: int, draws: int, **own: int) -> Callable[[], float]:
-    """A turn of a side: its seconds a draw of a row."""
+    """A turn of a side: its seconds per draw of a row."""
 
     def turn() -> float:
         time.sleep(PAUSE)

@@ -46,7 +46,7 @@ def compare(case: Case, settings: Settings) -> Table:
 
 
 def stepping(worker: Worker, case: Case, settings: Settings, options: dict[str, Any]) -> Callable[[], float]:
-    """A turn of variate: its seconds a step."""
+    """A turn of variate: its seconds per step."""
     worker.call("setup", case=case.asdict(), options=options)
     trial = worker.call("run", steps=3)
     steps = steps_for(settings.block, trial["seconds"], trial["steps"])
@@ -59,7 +59,7 @@ def stepping(worker: Worker, case: Case, settings: Settings, options: dict[str, 
 
 
 def row(step: list[float], floors: list[dict[str, float]], flops: float) -> dict[str, Any]:
-    """A line of the table from seconds a step and the floor, round by round, since a machine's speed changes."""
+    """A line of the table from seconds per step and the floor, round by round, since a machine's speed changes."""
     floor = {name: [1000 * found[name] for found in floors] for name in ("seconds", "products", "optimizer")}
     return {
         "step ms": spread([1000 * v for v in step]),

@@ -64,7 +64,7 @@ def cases(settings: Settings) -> list[Case]:
 
 
 def launcher(command: list[str], case: Case, steps: int) -> Callable[[], float]:
-    """Starts whole processes and gives the seconds a step that they say."""
+    """Starts whole processes and gives the seconds per step that they say."""
     path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
     environment = os.environ | {"PYTHONPATH": path, "OMP_NUM_THREADS": str(case.threads)}
     arguments = [*command, json.dumps(case.asdict()), str(steps)]

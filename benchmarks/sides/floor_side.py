@@ -3,7 +3,7 @@
 Of a layer y = x W^T with x (B, in), W (out, in): forward x W^T, weight gradient dy^T x, input gradient dy W, the last
 not for the encoder's first layer, whose input is data. Operands lie still in whatever cache holds them, results go to a
 buffer that is there, nothing is cast, added or activated: no step is shorter. Adam reads p, g, m, v and writes p, m, v:
-28 bytes a parameter, at the copy bandwidth of arrays as large as p, g, m and v together, or of very large ones,
+28 bytes per parameter, at the copy bandwidth of arrays as large as p, g, m and v together, or of very large ones,
 whichever is greater.
 """
 

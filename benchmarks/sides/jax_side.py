@@ -54,7 +54,7 @@ def network(weights: Layers, x: jax.Array, precision: str) -> jax.Array:
 
 
 def loss(weights: dict[str, Layers], x: jax.Array, eps: jax.Array, precision: str) -> jax.Array:
-    """Minus the ELBO, nats a row."""
+    """Minus the ELBO, nats per row."""
     mu, log_var = jnp.split(network(weights["encoder"], x, precision), 2, axis=-1)
     z = mu + eps * jnp.exp(0.5 * log_var)
     logits = network(weights["decoder"], z, precision)

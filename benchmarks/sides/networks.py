@@ -77,7 +77,7 @@ def check(model: Any, loss: Callable[[Tensor], Tensor], file: str) -> dict[str, 
 
     Args:
         model: Its `encoder` and `decoder` are those of `networks`.
-        loss: Minus its ELBO, nats a row.
+        loss: Minus its ELBO, nats per row.
         file: Weights, rows and seed.
     """
     given = dict(np.load(file))

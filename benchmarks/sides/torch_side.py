@@ -152,7 +152,7 @@ class Side:
         return {"seconds": timed(lambda: self._steps(steps), self.case.device), "steps": steps}
 
     def nats(self, x: Tensor) -> Tensor:
-        """Minus the ELBO, nats a row."""
+        """Minus the ELBO, nats per row."""
         return self.model(x) / len(x)
 
     def check(self, file: str) -> dict[str, float]:

@@ -15,7 +15,7 @@ class Estimate(NamedTuple):
 
 
 def bits_per_dim(nats: float, dimensions: int) -> float:
-    """Nats a row as bits a dimension: nats / (D ln 2)."""
+    """Nats per row as bits per dimension: nats / (D ln 2)."""
     return nats / (dimensions * math.log(2))
 
 
