@@ -74,7 +74,9 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     length.add_argument("--epochs", type=positive, help=f"the schedule is stretched over them ({EPOCHS})")
     length.add_argument("--short", action="store_true", help=f"{SHORT_EPOCHS} epochs, {SHORT_ROWS} rows")
     parser.add_argument("--bound", choices=["elbo", "iwae", "dreg"], default="elbo", help="what is maximised")
-    parser.add_argument("--samples", type=positive, default=1, metavar="K", help="posterior draws per row (%(default)s)")
+    parser.add_argument(
+        "--samples", type=positive, default=1, metavar="K", help="posterior draws per row (%(default)s)"
+    )
     parser.add_argument("--rows", type=positive, metavar="N", help="test rows for the log-likelihood; by default all")
     parser.add_argument("--out", type=Path, metavar="DIR", help="keep the run here, and go on with one that is there")
     parser.add_argument("--seed", type=int, default=0)

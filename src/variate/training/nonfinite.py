@@ -12,6 +12,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from variate.errors import Option, Sentence
 from variate.models.base import Model
 from variate.objectives import Scored
 from variate.runtime.distributed import Processes
@@ -43,10 +44,8 @@ def explain(
     found = processes.gather(_cause(model, score, index))
     what, layer = next((f for f in found if f.is_certain), found[0])[:2]
     where = f", first in layer {layer}" if layer else ""
-    return NonFiniteError(
-        f"training stopped before step {step} was taken: {what}{where}; look at that row, lower lr, or use "
-        "precision='float32'"
-    )
+    remedy = ("; look at that row, lower ", Option("lr"), ", or use ", Option("precision", "float32"))
+    return NonFiniteError(Sentence(f"training stopped before step {step} was taken: {what}{where}", *remedy))
 
 
 class Cause(NamedTuple):
