@@ -1,7 +1,17 @@
+import os
+
 import pytest
 import torch
 
-from variate.runtime.device import CACHED_NUMBERS, MAX_CHUNK_ROWS, fast_bfloat16, rows_at_once, threads
+from variate.runtime.device import (
+    CACHED_NUMBERS,
+    LARGEST_KEPT,
+    MAX_CHUNK_ROWS,
+    fast_bfloat16,
+    reuse_freed_memory,
+    rows_at_once,
+    threads,
+)
 
 
 @pytest.mark.parametrize("wanted", [1, 3, None])
@@ -41,3 +51,17 @@ def test_only_a_processor_with_the_instructions_multiplies_bfloat16_fast():
     except (OSError, StopIteration):
         pytest.skip("no flags in /proc/cpuinfo here")
     assert not fast_bfloat16("cpu") or "avx512_bf16" in flags or "amx_tile" in flags
+
+
+def resident():
+    """Bytes of memory that this process holds."""
+    with open("/proc/self/statm") as numbers:  # noqa: PTH123
+        return int(numbers.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/statm"), reason="no /proc here")  # noqa: PTH110
+def test_reusing_freed_memory_takes_none():
+    before = resident()
+    for _ in range(10):
+        reuse_freed_memory()
+    assert resident() - before < LARGEST_KEPT / 8
