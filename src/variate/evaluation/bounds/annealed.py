@@ -37,6 +37,7 @@ from variate.evaluation.bounds.path import AnnealingPath, Start, make_options, p
 from variate.models.base import Model
 from variate.models.checked import Data
 from variate.models.network import evaluating
+from variate.runtime.device import reuse_freed_memory
 from variate.runtime.progress import progress
 from variate.runtime.random import some_rows
 from variate.statistics import Estimate, estimate
@@ -223,6 +224,7 @@ def annealed_evidence(
     rows = model.dataset(data)
     which, runs = some_rows(len(rows), num_rows, seed), []
     total = len(which) * total_moves(num_steps, 1)
+    reuse_freed_memory()
     with evaluating(model), progress("annealing", total, show_progress) as advance:
         for path in paths(model, lambda block: rows.take(block.numpy()).to(model.device), which, options):
             runs.append(anneal_down(path, frozen_steps(path, advance), advance))

@@ -32,7 +32,7 @@ from variate.models.base import Model
 from variate.models.capabilities import PerRow, offers
 from variate.models.checked import Data
 from variate.models.network import evaluating
-from variate.runtime.device import rows_at_once
+from variate.runtime.device import reuse_freed_memory, rows_at_once
 from variate.runtime.progress import progress
 from variate.runtime.random import RowStreams, some_rows
 from variate.statistics import Estimate, estimate
@@ -123,6 +123,7 @@ def log_evidence(
     block_size = min(max(1, batch_size // min(TILE, num_samples)), len(index))
     shape = (max(1, min(TILE, num_samples, batch_size // block_size)), block_size)
     parts = []
+    reuse_freed_memory()
     with evaluating(model), progress("importance sampling", len(index), show_progress) as advance:
         log_prob = scoring(model.likelihood, shape, len(index) * num_samples, model.device)
         for block in index.split(block_size):

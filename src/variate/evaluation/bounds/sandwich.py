@@ -27,6 +27,7 @@ from variate.evaluation.bounds.path import Start, check_prior, make_options, pat
 from variate.evaluation.simulation import check_context, simulate
 from variate.models.base import Model
 from variate.models.network import evaluating
+from variate.runtime.device import reuse_freed_memory
 from variate.runtime.progress import progress
 from variate.statistics import Estimate, estimate
 
@@ -108,6 +109,7 @@ def evidence_sandwich(
     )
     check_context(model, context, num_rows)
     total, down, up = num_rows * total_moves(num_steps, 2), [], []
+    reuse_freed_memory()
     with evaluating(model), progress("annealing", total, show_progress) as advance:
         check_prior(model, [0], None if context is None else context[:1].to(model.device))
         exact, batch = simulate(model, range(num_rows), seed, context)

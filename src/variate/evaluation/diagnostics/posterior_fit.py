@@ -32,7 +32,7 @@ from variate.models.base import Model
 from variate.models.capabilities import Adjustable, offers
 from variate.models.checked import Data
 from variate.models.network import evaluating
-from variate.runtime.device import rows_at_once
+from variate.runtime.device import reuse_freed_memory, rows_at_once
 from variate.runtime.progress import progress
 from variate.runtime.random import RowStreams
 
@@ -104,6 +104,7 @@ def fit_posterior(
     rows = model.dataset(data)
     batch_size = batch_size or rows_at_once(num_samples * math.prod(model.event_shape), model.device)
     found = []
+    reuse_freed_memory()
     with evaluating(model), progress("fitting posteriors", steps * len(rows), show_progress) as advance:
         for part in torch.arange(len(rows)).split(batch_size):
             batch = rows.take(part.numpy()).to(model.device)
