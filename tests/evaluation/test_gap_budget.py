@@ -12,7 +12,7 @@ from variate import from_arrays, gap_budget
 @pytest.mark.parametrize("family", ["isotropic", "diagonal", "full"])
 def test_budget_of_the_best_encoder_is_the_closed_form(family, sigma):
     model = LinearGaussian(dim=12, latent=4, sigma=sigma)
-    found = gap_budget(model.vae(family), model.draw(40), num_rows=40, num_samples=500, steps=200)
+    found = gap_budget(model.vae(family), model.draw(24), num_rows=24, num_samples=300, steps=150)
     exact = model.gap(family).item()
     # 4 standard errors, and 0.01 nats for the noise on which each row's fit ends.
     assert abs(found.approximation.value - exact) <= 4 * found.approximation.stderr + 0.01
@@ -24,11 +24,11 @@ def test_budget_of_the_best_encoder_is_the_closed_form(family, sigma):
 def test_a_shifted_encoder_pays_what_the_shift_costs():
     # q with its mean off by b standard deviations of p(z|x) in one direction loses exactly b^2 / 2 to the best q.
     model = LinearGaussian(dim=12, latent=4, sigma=0.7)
-    vae, x = model.vae("full"), model.draw(40)
+    vae, x = model.vae("full"), model.draw(24)
     shift = 1.5 * torch.linalg.cholesky(model.S)[:, 0]
     with torch.no_grad():
         vae.encoder.network.inner.layers[-1].bias[:4] += shift
-    found = gap_budget(vae, x, num_samples=500, steps=200)
+    found = gap_budget(vae, x, num_samples=300, steps=150)
     assert abs(found.amortization.value - 1.5**2 / 2) <= 4 * found.amortization.stderr + 0.01
     assert abs(found.approximation.value) <= 0.01
     assert torch.allclose(found.log_evidence, model.log_evidence(x[found.which]), atol=0.02)

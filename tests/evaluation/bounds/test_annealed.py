@@ -59,9 +59,9 @@ def by_grid(vae, x, low=-9.0, high=9.0, points=180):
 @pytest.mark.parametrize("start", STARTS)
 def test_estimate_is_below_the_evidence_and_near_it(start):
     # 4 standard errors of 32 rows. The bias of the mean weight's logarithm is about (e^s2 - 1) / 2C.
-    model = LinearGaussian(dim=18, latent=6, sigma=0.7)
+    model = LinearGaussian(dim=15, latent=5, sigma=0.7)
     x = model.draw(32)
-    steps = 300 if start == "prior" else 60
+    steps = 200 if start == "prior" else 60
     found = annealed_evidence(model.vae("diagonal"), x, num_steps=steps, leapfrog=2, start=start, seed=1)
     below = estimate(model.log_evidence(x) - found.log_evidence)
     assert below.value >= -4 * below.stderr
@@ -177,14 +177,14 @@ def test_pilot_finds_the_acceptance_aimed_at(monkeypatch):
     monkeypatch.setattr(annealed, "LONGEST", 50.0)
     monkeypatch.setattr(hmc, "SHORTEST", 1.0)
     for start in STARTS:
-        found = annealed_evidence(model.vae("diagonal"), model.draw(16), num_steps=60, num_chains=4, start=start)
+        found = annealed_evidence(model.vae("diagonal"), model.draw(8), num_steps=60, num_chains=4, start=start)
         assert found.acceptance.mean().item() == pytest.approx(annealed.TARGET, abs=0.08)
 
 
 def test_trajectories_are_limited_by_the_spread_of_the_chains(monkeypatch):
     # An encoder whose scales are wrong by any factor gives the trajectories of the right one: about LONGEST deviations.
     model, lengths = LinearGaussian(dim=60, latent=2, sigma=0.8), []
-    x, plain = model.draw(8), hmc.move
+    x, plain = model.draw(4), hmc.move
 
     def recorded(evaluate, point, drawn, stride, beta, steps):
         lengths.append((stride * steps / model.S.diagonal().sqrt()).mean())
@@ -214,7 +214,7 @@ def test_trajectories_are_limited_by_the_spread_of_the_chains(monkeypatch):
 def test_every_model_has_the_evidence_that_a_grid_finds(likelihood, start, options):
     # 12 rows, 4 standard errors below and above; the bias allowed is the linear model's.
     vae, x = model_and_rows(likelihood, **options)
-    found = annealed_evidence(vae, x, num_steps=60, leapfrog=2, start=start)
+    found = annealed_evidence(vae, x, num_steps=40, leapfrog=2, start=start)
     below = estimate(by_grid(vae, x) - found.log_evidence)
     assert below.stderr <= 0.05
     assert -4 * below.stderr <= below.value <= 0.05 + 4 * below.stderr
@@ -277,7 +277,7 @@ def test_two_groups_of_latents_have_their_evidence(start):
         model.top.bias += 0.2
         model.low_raw.diagonal().add_(-0.2)
     x = model.sample(32, seed=1)
-    steps = 400 if start == "prior" else 60
+    steps = 400 if start == "prior" else 40
     found = annealed_evidence(model, x, num_steps=steps, leapfrog=2, start=start, seed=1)
     below = estimate(model.log_evidence(x) - found.log_evidence)
     assert -4 * below.stderr <= below.value <= 0.05 + 4 * below.stderr

@@ -23,17 +23,17 @@ def noisy(latent=2):
 
 def test_a_prior_that_is_right_cannot_be_improved():
     model = noisy()
-    found = better_prior(model.vae("full"), model.draw(2000), seed=1)
-    # One diagonal Gaussian has 4 parameters here: its fit costs about 4 / (2 * 1000) nats.
+    found = better_prior(model.vae("full"), model.draw(1200), seed=1)
+    # One diagonal Gaussian has 4 parameters here: its fit costs about 4 / (2 * 600) nats.
     assert -0.02 - 4 * found.estimate.stderr <= found.estimate.value <= 4 * found.estimate.stderr
-    assert found.gain.shape == found.which.shape == (500,)
+    assert found.gain.shape == found.which.shape == (300,)
 
 
 def test_gain_is_the_divergence_that_a_gaussian_removes():
     # q(z) = N(0, I) and p = N(m, A A^T): the best prior is q(z) itself, and its gain KL(q(z) || p).
     model = noisy()
     p_z = FullGaussian(torch.tensor([1.0, -0.5]), torch.tensor([[2.0, 0.0], [0.4, 0.8]]))
-    found = better_prior(model.vae("full", p_z), model.draw(2000), seed=2)
+    found = better_prior(model.vae("full", p_z), model.draw(1200), seed=2)
     exact = StandardNormal(2).kl(p_z).item()
     assert abs(found.estimate.value - exact) <= 4 * found.estimate.stderr + 0.02
 
@@ -46,7 +46,7 @@ def split_rows(n):
 
 
 def test_gain_of_two_clusters_is_that_of_the_mixture_and_it_is_the_change_of_the_elbo():
-    model, x = split_rows(2000)
+    model, x = split_rows(1000)
     vae = model.vae("diagonal")
     found = better_prior(vae, x, seed=3)
     assert "mixture" in found.name
@@ -79,7 +79,7 @@ def test_choice_and_gain_depend_on_the_seed_alone():
 def test_fitted_densities_integrate_to_one(components, covariance):
     z = torch.cat([torch.randn(300, 2), 0.3 * torch.randn(300, 2) + 2]) * torch.tensor([1.0, 5.0])
     fitted = Fitted(z.reshape(2, 300, 2), components, covariance, seed=0)
-    side = torch.linspace(-12, 12, 401)
+    side = torch.linspace(-12, 12, 241)
     grid = torch.cartesian_prod(side, 5 * side)
     total = fitted.log_prob(grid).exp().sum() * (side[1] - side[0]) ** 2 * 5
     assert total.item() == pytest.approx(1, abs=1e-3)
@@ -115,7 +115,7 @@ def test_gains_belong_to_the_rows_that_are_named():
     # Under a narrow prior far off, log p(z) differs from row to row by thousands of nats, and decides the gain.
     model = noisy()
     p_z = FullGaussian(torch.tensor([5.0, 5.0]), 0.05 * torch.eye(2))
-    vae, x = model.vae("full", p_z), model.draw(400)
+    vae, x = model.vae("full", p_z), model.draw(200)
     found = better_prior(vae, x, num_samples=64)
     missed = -p_z.log_prob(vae.encoder(x[found.which]).sample((64,))).mean(0).detach()
     assert np.corrcoef(found.gain, missed)[0, 1] > 0.95
@@ -145,11 +145,11 @@ def test_the_priors_of_two_groups_are_replaced_together():
 
 def test_the_prior_given_a_context_is_that_of_each_row():
     # p(z|c) = N(U c, I) is exact and no prior without c is as good: the loss is E KL(p(z|c) || p(z)), in closed form.
-    model, context = ConditionalLinear().double(), torch.randn(1000, 2)
-    x = model.sample(1000, context=context, seed=1)
+    model, context = ConditionalLinear().double(), torch.randn(600, 2)
+    x = model.sample(600, context=context, seed=1)
     found = better_prior(model, from_arrays(x.numpy(), context=context.numpy()), num_samples=2, seed=1).estimate
     exact = -0.5 * torch.logdet(torch.eye(3) + model.U @ model.U.T).item()
-    assert abs(found.value - exact) <= 4 * found.stderr + 0.05
+    assert abs(found.value - exact) <= 4 * found.stderr + 0.1
 
 
 @pytest.mark.parametrize("argument", ["num_rows", "num_samples", "batch_size"])

@@ -44,9 +44,9 @@ def off(**by):
 
 
 def test_the_exact_posterior_is_accepted():
-    found = simulation_based_calibration(exact(), num_rows=2000)
+    found = simulation_based_calibration(exact(), num_rows=1000)
     assert found.histogram.shape == (3, 20)
-    assert (found.histogram.sum(1) == 2000).all()
+    assert (found.histogram.sum(1) == 1000).all()
     assert found.p_value > 0.001
 
 
@@ -59,7 +59,7 @@ def test_a_posterior_that_is_off_is_rejected(by):
 
 def test_the_shape_says_what_is_wrong():
     wide, narrow, high = (
-        simulation_based_calibration(off(**by), num_rows=1000, bins=4).histogram
+        simulation_based_calibration(off(**by), num_rows=400, bins=4).histogram
         for by in ({"factor": 1.5}, {"factor": 0.6}, {"shift": 0.5})
     )
     assert (wide[:, 1:3].sum(1) > wide[:, [0, 3]].sum(1)).all()
@@ -71,7 +71,7 @@ def test_only_the_latent_that_is_off_is_rejected():
     vae = exact()
     with torch.no_grad():
         vae.encoder.network.inner.layers[-1].bias[1] += 0.4
-    accepted = simulation_based_calibration(vae, num_rows=2000).p_values > 1e-3
+    accepted = simulation_based_calibration(vae, num_rows=1000).p_values > 1e-3
     assert accepted.tolist() == [True, False, True]
 
 
