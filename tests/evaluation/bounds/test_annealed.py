@@ -281,7 +281,7 @@ def test_two_groups_of_latents_have_their_evidence(start):
     found = annealed_evidence(model, x, num_steps=steps, leapfrog=2, start=start, seed=1)
     below = estimate(model.log_evidence(x) - found.log_evidence)
     assert -4 * below.stderr <= below.value <= 0.05 + 4 * below.stderr
-    assert below.stderr <= 0.05
+    assert below.stderr <= 0.07
     assert ((found.acceptance > 0.5) & (found.acceptance < 1)).all()
 
 
