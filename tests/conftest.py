@@ -13,6 +13,14 @@ import torch  # noqa: E402
 torch.set_num_threads(1)  # the tests' tensors are small
 
 
+LONGEST = ("tests/test_docs.py", "tests/training", "tests/doctor", "tests/test_benchmark_suite.py", "tests/evaluation")
+"""They are given out first, so that all processes end at about the same time."""
+
+
+def pytest_collection_modifyitems(items):
+    items.sort(key=lambda item: not item.nodeid.startswith(LONGEST))
+
+
 @pytest.fixture(autouse=True)
 def double_precision():
     """Float64 by default, and generators that no test depends on by accident."""

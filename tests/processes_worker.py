@@ -27,8 +27,7 @@ KILLED, STOPPED = 45, 33
 
 CURVES = {
     "float32": ({"posterior": "full"}, {"samples": 2}),
-    "bits": ({"binarize": "dynamic"}, {"lr": 2e-2, "beta": 0.5}),
-    "free bits": ({}, {"free_bits": 0.05, "samples": 3}),
+    "bits, free bits": ({"binarize": "dynamic"}, {"lr": 2e-2, "beta": 0.5, "free_bits": 0.05, "samples": 3}),
     "vamp, importance-weighted": ({"prior": "vamp", "components": 5}, {"bound": "iwae", "samples": 3}),
     "doubly reparametrised, stops early": (
         {},

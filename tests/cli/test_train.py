@@ -182,6 +182,7 @@ def test_ctrl_c_saves_a_usable_model_and_exits_with_130(tmp_path):
     assert variate.elbo(run.model, run.splits()).elbo.mean() > guessing
 
 
+@pytest.mark.slow  # a run of two processes that is killed and resumed is among the others
 def test_a_killed_command_resumes_where_it_was(tmp_path):
     options = [*FAST, "--epochs", "30", "--out"]
     finished("train", "digits", *options, "whole", cwd=tmp_path)

@@ -145,11 +145,13 @@ def test_a_sound_model_of_curved_rows_with_a_full_posterior_raises_no_alarm(curv
     assert examined(vae, curved, history).alarms == []
 
 
+@pytest.mark.slow
 def test_a_rate_weighed_four_times(digits):
     vae, history = train(digits, beta=4.0, epochs=30)
     assert "beta=4" in named(examined(vae, digits, history), "kl-weight").title
 
 
+@pytest.mark.slow
 def test_sigma_fixed_five_times_too_large(linear):
     vae, history = train(linear, dataclasses.replace(NARROW, scale="fixed", sigma=2.5), epochs=15)
     finding = named(examined(vae, linear, history), "sigma")
@@ -170,11 +172,13 @@ def test_a_prior_shifted_by_two(sound_digits, digits):
     assert abs(cost.value - 2 * vae.latent) <= 4 * cost.stderr + 1
 
 
+@pytest.mark.slow
 def test_100_latents_for_8_by_8_digits(digits):
     vae, history = train(digits, dataclasses.replace(SMALL, latent=100), epochs=30)
     assert named(examined(vae, digits, history), "latents-to-spare").alarm
 
 
+@pytest.mark.slow
 def test_200_training_rows(digits):
     few = dataclasses.replace(
         digits, train=digits.train.select(np.arange(200)), validation=digits.validation.select(np.arange(25))

@@ -62,7 +62,7 @@ def _show_section(console: Console, section: Section, speak: Speak) -> None:
         case Findings(findings, _, first):
             for number, finding in enumerate(findings, first):
                 price = f": {finding.cost.value:,.2f} nats per row" if finding.cost else ""
-                line(f"{number:3}. {finding.title}{price}")
+                line(f"{number:3}. {spoken(finding.title, speak)}{price}")
                 line(_labelled("because", spoken(finding.evidence, speak)))
                 line(_labelled("change", spoken(finding.advice, speak)))
         case Table():
