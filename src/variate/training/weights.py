@@ -9,6 +9,7 @@ import copy
 
 import torch
 from torch import Tensor, nn
+from torch.optim.adam import adam  # the function: the class loads torch's compiler, which takes a second
 
 from variate.models.base import Model
 from variate.models.network import Network
@@ -16,6 +17,9 @@ from variate.training import schedule
 
 BETAS = (0.9, 0.99)
 """Adam's decays. The shorter memory of squared gradients was measured to reach a given ELBO sooner."""
+
+EPSILON = 1e-8
+"""Adam's smallest root of a mean square."""
 
 FRESHNESS = 0.01
 """The moving average, whose memory is 1 / (1 - decay) steps, takes in the weights once per this part of it."""
@@ -36,6 +40,7 @@ class WeightVector:
         gradient: Their gradient, (P,), as `gather` left it.
         average: A model like this one whose trained weights are parts of `average_vector`.
         average_vector: The moving average, (P,).
+        moments: Adam's memory: means of the gradient and of its square, (P,), and the number of steps taken, ().
     """
 
     def __init__(self, model: Model, decay: float) -> None:
@@ -55,12 +60,10 @@ class WeightVector:
             p.grad = None
         self._lower()
         self.moving: Tensor | None = None
-        self.vector.grad = self.gradient
-        self.optimizer = torch.optim.Adam([self.vector], betas=BETAS, fused=True)
-        self.optimizer.state[self.vector] = {
-            "step": torch.zeros((), dtype=torch.float32, device=model.device),
-            "exp_avg": torch.zeros_like(self.vector),
-            "exp_avg_sq": torch.zeros_like(self.vector),
+        self.moments = {
+            "mean": torch.zeros_like(self.vector),
+            "square": torch.zeros_like(self.vector),
+            "steps": torch.zeros((), dtype=torch.float32, device=model.device),
         }
 
     def split(self, vector: Tensor) -> list[Tensor]:
@@ -108,8 +111,22 @@ class WeightVector:
         References:
             Adam: A method for stochastic optimization (Kingma and Ba, 2015).
         """
-        self.optimizer.param_groups[0]["lr"] = lr if self.moving is None else self.moving * lr
-        self.optimizer.step()
+        adam(
+            [self.vector],
+            [self.gradient],
+            [self.moments["mean"]],
+            [self.moments["square"]],
+            max_exp_avg_sqs=[],
+            state_steps=[self.moments["steps"]],
+            fused=True,
+            amsgrad=False,
+            beta1=BETAS[0],
+            beta2=BETAS[1],
+            lr=lr if self.moving is None else self.moving * lr,
+            weight_decay=0.0,
+            eps=EPSILON,
+            maximize=False,
+        )
         every = max(1, round(FRESHNESS / (1 - self.decay)))
         if self.decay and (step + 1) % every == 0:
             weight = 1 - schedule.average_decay(step, self.decay) ** every
@@ -131,12 +148,6 @@ class WeightVector:
         for name, tensor in self.state_dict().items():
             tensor.data.copy_(state[name])
         self._publish()
-
-    @property
-    def moments(self) -> dict[str, Tensor]:
-        """The optimiser's memory: means of the gradient and of its square, (P,), and the number of steps taken, ()."""
-        state = self.optimizer.state[self.vector]
-        return {"mean": state["exp_avg"], "square": state["exp_avg_sq"], "steps": state["step"]}
 
     def release(self) -> None:
         """Ends the training: every weight has memory of its own again, in full precision."""
