@@ -15,14 +15,17 @@ BATCHES = (100, 500, 1000)
 """Draws at a time that pythae is tried with; it takes whole batches of draws."""
 FEW, MOST = 8, 10_000
 """Rows: of a trial, and of a turn."""
+DIGITS = 180
+"""Test rows of scikit-learn's digits."""
 COLUMNS = ("side", "rows x draws/s", "variate is x times as fast", "how")
 
 
 def measure(settings: Settings) -> Iterator[Table]:
-    """A table a device."""
+    """A table for each device, and one of small rows."""
     rows = 500 if settings.quick else None
     base = Case(threads=settings.threads, rows=rows, batch_size=64, width=64 if settings.quick else 512)
     yield from (compare(base.replace(device=device), settings) for device in settings.devices)
+    yield small_rows(settings)
 
 
 def sides(case: Case) -> dict[str, tuple[str, dict[str, Any]]]:
@@ -62,6 +65,30 @@ def compare(case: Case, settings: Settings) -> Table:
             }
         )
     table.notes.append(f"{rows:,} rows; untrained weights, nothing compiled; pythae within torch.no_grad")
+    return table
+
+
+def small_rows(settings: Settings) -> Table:
+    """Digits of 8x8 pixels, with freed memory kept for the next buffers and without."""
+    draws = QUICK_DRAWS if settings.quick else DRAWS
+    table = Table(
+        f"Importance-weighted bound, {draws} draws per row: digits of 8x8 pixels, default model, cpu", COLUMNS
+    )
+    reuse = {REFERENCE: True, "variate, freed memory not kept": False}
+    with workers(settings.threads, dict.fromkeys(reuse, f"{SIDES}variate_side")) as running:
+
+        def turn(name: str) -> Callable[[], float]:
+            return lambda: float(
+                running[name].call("evidence_of_digits", draws=draws, reuse=reuse[name])["seconds"] / (DIGITS * draws)
+            )
+
+        seconds = alternate({name: turn(name) for name in running}, settings.rounds)
+    for name, values in seconds.items():
+        speed = {
+            "rows x draws/s": inverse(spread(values)),
+            "variate is x times as fast": ratios(values, seconds[REFERENCE]),
+        }
+        table.rows.append({"side": name, **speed, "how": ""})
     return table
 
 

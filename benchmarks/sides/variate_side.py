@@ -14,6 +14,7 @@ from benchmarks.case import Case, bits
 from benchmarks.sides.networks import count, prepare, set_linear, timed
 from variate.config.recipe import ModelOptions, TrainingOptions
 from variate.data.dataset import Dataset
+from variate.evaluation.bounds import importance
 from variate.objectives import elbo
 from variate.runtime import distributed
 from variate.runtime.distributed import Processes
@@ -142,6 +143,19 @@ class Side:
         vae.set_precision(torch.bfloat16 if self.case.precision == "bfloat16" else None)
         seconds = timed(lambda: found.append(variate.log_evidence(vae, test, draws)), self.case.device)
         return {"seconds": seconds, "value": found[0].estimate.value}
+
+    def evidence_of_digits(self, draws: int, reuse: bool) -> dict[str, float]:
+        """Seconds that the bound of scikit-learn's digits takes in an untrained default model.
+
+        Args:
+            draws: Posterior draws per row.
+            reuse: Whether freed memory is kept for the next buffers, as `log_evidence` does.
+        """
+        if not reuse:
+            importance.reuse_freed_memory = lambda: None  # type: ignore[attr-defined]
+        data = variate.split(variate.read("digits"))
+        vae = variate.build(data)
+        return {"seconds": timed(lambda: variate.log_evidence(vae, data.test, draws), "cpu")}
 
     def fit_for(self, seconds: float, model: dict[str, Any], case: dict[str, Any]) -> dict[str, Any]:
         """A run of `fit` on grey levels whose schedule ends after about so long, as `fit` describes it."""

@@ -36,8 +36,8 @@ def reuse_freed_memory() -> None:
 
     A loop that allocates the same megabytes in each pass otherwise returns them to the system and gets them back page
     by page. glibc keeps freed buffers up to the size of the largest one that was freed before, at most 32 MiB, so one
-    such buffer is allocated and freed here; it is never written to and takes no memory. Importance weighting on two
-    cores is 1.3 (784 bits) to 1.6 times (8 x 8 pixels) as fast with it.
+    such buffer is allocated and freed here; it is never written to and takes no memory. Importance weighting of 8x8
+    digits is 1.2 times as fast with it (`python -m benchmarks evaluation`).
     """
     torch.empty(LARGEST_KEPT, dtype=torch.uint8)
 
