@@ -1,17 +1,20 @@
-"""Steps and bounds of two checkouts of this repository, in turns: `python benchmarks/two_checkouts.py OLD NEW`.
+"""Steps and bounds of two checkouts of this repository, in turns: `python -m benchmarks.two_checkouts OLD NEW`.
 
 Each checkout runs its own code and its own `benchmarks.worker`, in a process of its own. A ratio is the median of the
 rounds' ratios, new over old, with the least and the most.
 """
 
 import argparse
-import json
+import contextlib
 import os
 import statistics
-import subprocess
-import sys
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
+
+from benchmarks.measure import alternate, ratios
+from benchmarks.settings import SIDES
+from benchmarks.worker import Worker, workers
 
 MLP = {"network": "mlp", "width": 512, "depth": 2, "latent": 20, "batch_size": 128, "precision": "float32"}
 MLP |= {"device": "cpu", "threads": 2, "lr": 1e-3, "rows": None, "synthetic": False}
@@ -31,53 +34,32 @@ SECONDS = 1.5
 """Of a turn."""
 
 
-class Checkout:
-    """The worker of one checkout.
-
-    Args:
-        root: The checkout.
-        threads: Number of CPU threads.
-    """
-
-    def __init__(self, root: Path, threads: int) -> None:
-        environment = os.environ | {"PYTHONPATH": f"{root}:{root / 'src'}", "OMP_NUM_THREADS": str(threads)}
-        command = [sys.executable, "-m", "benchmarks.worker", "benchmarks.sides.variate_side", str(threads)]
-        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
-        self.process = subprocess.Popen(command, cwd=root, env=environment, text=True, **pipes)  # type: ignore[call-overload]
-
-    def call(self, name: str, **arguments: Any) -> dict[str, Any]:  # noqa: ANN401
-        """What a method of the side returns."""
-        self.process.stdin.write(json.dumps({"call": name, "arguments": arguments}) + "\n")
-        self.process.stdin.flush()
-        answer = json.loads(self.process.stdout.readline())
-        if "error" in answer:
-            raise SystemExit(answer["error"])
-        return answer["value"]
-
-    def close(self) -> None:
-        """Ends the process."""
-        self.process.stdin.close()
-        self.process.wait()
-
-
-def compare(roots: list[Path], case: dict[str, Any], arguments: dict[str, Any], rounds: int, bound: bool) -> str:
+def compare(roots: Sequence[Path], case: dict[str, Any], arguments: dict[str, Any], rounds: int, bound: bool) -> str:
     """Milliseconds of both, and their ratio."""
-    checkouts = [Checkout(root, case["threads"]) for root in roots]
-    for checkout in checkouts:
-        checkout.call("setup", **{"case": case, "options": {"compile": "off"}} | arguments)
-        if not bound:
-            checkout.call("run", steps=5)
-    steps = 1 if bound else max(5, int(SECONDS / (checkouts[0].call("run", steps=5)["seconds"] / 5)))
-    name, work = ("evidence", {"rows": 111, "draws": 1000}) if bound else ("run", {"steps": steps})
-    found: list[list[float]] = [[], []]
-    for turn in range(rounds):
-        for i in (0, 1) if turn % 2 else (1, 0):
-            found[i].append(checkouts[i].call(name, **work)["seconds"] / steps * 1e3)
-    for checkout in checkouts:
-        checkout.close()
-    ratios = [new / old for old, new in zip(*found, strict=True)]
-    old, new, ratio = (statistics.median(values) for values in (*found, ratios))
-    return f"old {old:.2f} ms, new {new:.2f} ms, new/old {ratio:.3f} ({min(ratios):.2f} - {max(ratios):.2f})"
+    with contextlib.ExitStack() as stack:
+        running = [stack.enter_context(of_checkout(root, case["threads"])) for root in roots]
+        for worker in running:
+            worker.call("setup", **{"case": case, "options": {"compile": "off"}} | arguments)
+            if not bound:
+                worker.call("run", steps=5)
+        steps = 1 if bound else max(5, int(SECONDS / (running[0].call("run", steps=5)["seconds"] / 5)))
+        name, work = ("evidence", {"rows": 111, "draws": 1000}) if bound else ("run", {"steps": steps})
+        turns = {
+            which: lambda worker=worker: worker.call(name, **work)["seconds"] / steps * 1e3
+            for which, worker in zip(("old", "new"), running, strict=True)
+        }
+        found = alternate(turns, rounds)
+    old, new = (statistics.median(found[which]) for which in ("old", "new"))
+    ratio = ratios(found["new"], found["old"])
+    return f"old {old:.2f} ms, new {new:.2f} ms, new/old {ratio.median:.3f} ({ratio.least:.2f} - {ratio.most:.2f})"
+
+
+@contextlib.contextmanager
+def of_checkout(root: Path, threads: int) -> Iterator[Worker]:
+    """A worker that runs the code of a checkout, and not that of the folder it is started in."""
+    path = {"PYTHONPATH": os.pathsep.join([str(root), str(root / "src")]), "PYTHONSAFEPATH": "1"}
+    with workers(threads, {"variate": f"{SIDES}variate_side"}, **path) as running:
+        yield running["variate"]
 
 
 def main() -> None:

@@ -4,11 +4,11 @@ import pytest
 import torch
 from pyarrow import parquet
 
+from examples import Virtual
 from refusals import refused
 from variate.config.recipe import Column, DataOptions, Schema
 from variate.data import Dataset, split
 from variate.data.storage import base
-from variate.data.storage.base import Storage
 from variate.data.storage.in_memory import InMemory
 from variate.data.storage.mapped import MappedArrays
 from variate.data.storage.parquet_rows import ParquetRows
@@ -130,25 +130,13 @@ def test_every_part_of_a_split_has_all_that_belongs_to_its_rows(data):
         assert split(other, DataOptions(split_seed=4)).fingerprint != splits.fingerprint
 
 
-class Numbered(Storage):
-    """Rows that say their number, as many as one likes."""
-
-    def __init__(self, count, width=1):
-        self.shape, self.dtype = (width,), np.dtype(np.float64)
-        step = max(base.BLOCK_ROWS, -(-count // base.MOST_BLOCKS))
-        self.bounds = np.append(np.arange(0, count, step), count)
-
-    def take(self, index):
-        return np.repeat(index[:, None].astype(float), self.shape[0], axis=1)
-
-
 def test_samples_of_rows_on_disk_are_spread_and_their_beginnings_are_too(monkeypatch):
-    rows = Dataset(Numbered(10**9), Schema("real", (1,))).sample().x.all()[:, 0]
+    rows = Dataset(Virtual(10**9), Schema("real", (1,))).sample().x.all()[:, 0]
     assert len(rows) == base.MOST_ROWS
     # Uniform on [0, 1): the mean of 1,000 is within 5 standard errors of 1/2.
     assert abs(rows[:1000].mean() / 10**9 - 0.5) < 5 / np.sqrt(12 * 1000)
     monkeypatch.setattr("variate.data.dataset.SAMPLE_BYTES", 800)
-    assert len(Dataset(Numbered(10**6, 10), Schema("real", (10,))).sample()) == 10
+    assert len(Dataset(Virtual(10**6, 10), Schema("real", (10,))).sample()) == 10
 
 
 @pytest.mark.parametrize("dtype", [np.bool_, np.uint8, np.int32, np.int64, np.float32])

@@ -5,11 +5,10 @@ import tracemalloc
 import numpy as np
 import pytest
 
+from examples import Virtual
 from refusals import refused
 from variate.config.recipe import DataOptions, Schema
 from variate.data import Dataset, Source, binarized, fingerprint, held_out_rows, split
-from variate.data.storage import base
-from variate.data.storage.base import Storage
 from variate.data.storage.in_memory import InMemory
 from variate.data.storage.mapped import MappedArrays
 from variate.data.storage.stacked import Stacked
@@ -33,18 +32,6 @@ def numbered(count, test=None):
 
 def on_disk(values, schema, sizes=(1,), **parts):
     return Source(Dataset(MappedArrays(Stacked([values])), schema, name="x", notes=("a note",), **parts), sizes=sizes)
-
-
-class Virtual(Storage):
-    """Rows that say their number, as many as one likes."""
-
-    def __init__(self, count, width=1):
-        self.shape, self.dtype = (width,), np.dtype(np.float64)
-        step = max(base.BLOCK_ROWS, -(-count // base.MOST_BLOCKS))
-        self.bounds = np.append(np.arange(0, count, step), count)
-
-    def take(self, index):
-        return np.repeat(index[:, None].astype(float), self.shape[0], axis=1)
 
 
 def virtual(count, width=1):
