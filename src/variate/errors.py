@@ -120,14 +120,3 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     """`did you mean 'x'?` where a known name is close, else nothing."""
     close = difflib.get_close_matches(name, sorted(known), n=1)
     return f"did you mean {close[0]!r}?" if close else ""
-
-
-def at_least(least: int, **values: int | None) -> None:
-    """Checks that numbers are not too small; None stands for a default and passes.
-
-    Raises:
-        InputError: For the first that is less than `least`.
-    """
-    for argument, value in values.items():
-        if value is not None and value < least:
-            raise InputError(argument, f"at least {least}", value)

@@ -25,8 +25,9 @@ from torch import Tensor
 
 from variate.config.recipe import TrainingOptions
 from variate.data.batch import Batch
-from variate.errors import InputError, at_least, unknown
+from variate.errors import InputError
 from variate.likelihoods.base import LogProb
+from variate.limits import Rows, Samples, Seed, checked_arguments
 from variate.models.base import Model
 from variate.models.checked import Data
 from variate.models.draws import Draws
@@ -81,14 +82,15 @@ def rate_of(draws: Draws, estimator: RateEstimator) -> Float[Tensor, " N"]:
     return draws.log_ratio.mean(0)
 
 
+@checked_arguments
 def elbo(
     model: Model,
     data: Data,
-    num_samples: int = 1,
+    num_samples: Samples = 1,
     *,
     rate: RateEstimator = "auto",
-    batch_size: int = 1024,
-    seed: int = 0,
+    batch_size: Rows = 1024,
+    seed: Seed = 0,
 ) -> Terms:
     """The evidence lower bound of each row, without gradients.
 
@@ -111,7 +113,6 @@ def elbo(
     References:
         Auto-encoding variational Bayes (Kingma & Welling, 2013).
     """
-    at_least(1, num_samples=num_samples, batch_size=batch_size)
     rows = model.dataset(data)
     noise = model.posterior_noise(Key(generator(seed), len(rows)), num_samples, len(rows))
     found, start = [], 0
@@ -248,14 +249,8 @@ def objective_for(options: TrainingOptions) -> Objective:
     """The objective that the options describe.
 
     Raises:
-        InputError: If a name is unknown, a number is out of range, or free bits are combined with another bound.
+        InputError: If free bits are combined with another bound.
     """
-    if options.bound not in OBJECTIVES:
-        raise unknown("bound", options.bound, OBJECTIVES)
-    at_least(1, samples=options.samples)
-    for name in ("beta", "free_bits"):
-        if not getattr(options, name) >= 0:
-            raise InputError(name, "at least 0", getattr(options, name))
     if options.free_bits and OBJECTIVES[options.bound] is not weighted_elbo:
         raise InputError("free_bits", "0 for every bound but 'elbo'", f"{options.free_bits} with {options.bound!r}")
     return free_bits_elbo if options.free_bits else OBJECTIVES[options.bound]

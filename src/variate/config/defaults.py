@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from variate.config.parts import LIKELIHOODS, NETWORKS
 from variate.config.recipe import DataOptions, Kind, ModelOptions, Recipe, Schema, TrainingOptions
-from variate.errors import InputError, Option, Sentence, unknown
+from variate.errors import InputError, Option, Sentence
 
 OF_KIND: dict[Kind, tuple[str, str]] = {
     "binary": ("bernoulli", "every value is a bit"),
@@ -67,7 +67,7 @@ def choose(
         The recipe and the reasons.
 
     Raises:
-        InputError: If a name is unknown, or an option does not fit the data or the likelihood.
+        InputError: If an option does not fit the data or the likelihood.
     """
     model, why = choose_model(schema, num_rows, model or ModelOptions())
     training = choose_training(num_rows, training or TrainingOptions())
@@ -78,7 +78,7 @@ def choose_model(schema: Schema, num_rows: int, model: ModelOptions) -> tuple[Mo
     """The model options without open ones, and the reasons.
 
     Raises:
-        InputError: If a name is unknown, or an option does not fit the data or the likelihood.
+        InputError: If an option does not fit the data or the likelihood.
     """
     likelihood, reason = OF_KIND[schema.kind]
     if model.likelihood != "auto":
@@ -103,11 +103,9 @@ def choose_network(schema: Schema, asked: str) -> tuple[str, str]:
     """The name of the network, and the reason.
 
     Raises:
-        InputError: If the name is unknown, or the network is for images and the rows are not images.
+        InputError: If the network is for images and the rows are not images.
     """
     if asked != "auto":
-        if asked not in NETWORKS:
-            raise unknown("network", asked, NETWORKS)
         if NETWORKS[asked].of_images and not schema.is_image:
             remedy = Sentence("use ", Option("network", "mlp"))
             raise InputError("network", "another network for rows that are not images", repr(asked), remedy)
@@ -123,13 +121,11 @@ def latents(schema: Schema) -> int:
 
 
 def refuse_unused(likelihood: str, model: ModelOptions) -> None:
-    """Checks that the likelihood is known and uses the options that are set for it.
+    """Checks that the likelihood uses the options that are set for it.
 
     Raises:
-        InputError: If it is unknown, or would ignore an option.
+        InputError: If it would ignore an option.
     """
-    if likelihood not in LIKELIHOODS:
-        raise unknown("likelihood", likelihood, LIKELIHOODS)
     part = LIKELIHOODS[likelihood]
     if part.scale is None and (model.scale != "auto" or model.sigma is not None):
         given = "scale" if model.scale != "auto" else "sigma"

@@ -9,10 +9,13 @@ import dataclasses
 import hashlib
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args, get_origin
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, get_args, get_origin
+
+from annotated_types import Interval
 
 from variate.config.parts import LikelihoodName, NetworkName, PosteriorName, PriorName
 from variate.errors import InputError
+from variate.limits import Checked, Decay, Fraction, Matching, NotNegative, Samples, Seed
 
 if TYPE_CHECKING:
     from cattrs import Converter
@@ -31,10 +34,18 @@ Switch = Literal["auto", "on", "off"]
 Compile = Literal["auto", "on", "off", "likelihood"]
 Mode = Literal["auto", "L", "RGB", "RGBA"]
 Binarize = Literal["off", "fixed", "dynamic"]
+Device = Annotated[str, Matching(r"auto|cpu|cuda(:\d{1,3})?", "'auto', 'cpu', 'cuda' or 'cuda:N'")]
+
+Side = Annotated[int, Interval(ge=1, le=2**31 - 1)]
+"""Length of one axis of a row."""
+Size = Annotated[int, Interval(ge=1, le=2**16)]
+"""A number of units, latents, components or pixels, far above what trains."""
+MOST_ELEMENTS = 2**31 - 1
+"""Largest number of elements of a row."""
 
 
 @dataclass(frozen=True)
-class Column:
+class Column(Checked):
     """One column of a table: its name, the kind of its values, and its categories in the order of their codes."""
 
     name: str
@@ -43,7 +54,7 @@ class Column:
 
 
 @dataclass(frozen=True)
-class Schema:
+class Schema(Checked):
     """What one row of the data is.
 
     Attributes:
@@ -55,9 +66,21 @@ class Schema:
     """
 
     kind: Kind
-    shape: tuple[int, ...]
-    levels: int = 0
+    shape: tuple[Side, ...]
+    levels: Annotated[int, Interval(ge=0, le=2**16)] = 0
     columns: tuple[Column, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Checks the fields, and that they fit one another.
+
+        Raises:
+            InputError: If they do not.
+        """
+        super().__post_init__()
+        if self.size > MOST_ELEMENTS:
+            raise InputError("shape", f"at most {MOST_ELEMENTS:,} elements per row", self.shape)
+        if self.columns and self.shape != (len(self.columns),):
+            raise InputError("shape", f"({len(self.columns)},), one element per column", self.shape)
 
     @property
     def size(self) -> int:
@@ -74,7 +97,7 @@ class Schema:
 
 
 @dataclass(frozen=True)
-class DataOptions:
+class DataOptions(Checked):
     """How the data are read."""
 
     kind: Kind | None = None
@@ -83,27 +106,27 @@ class DataOptions:
     """Kinds of table columns, as NAME KIND pairs, where they are not what the values look like."""
     drop: tuple[str, ...] = ()
     """Table columns to leave out."""
-    size: tuple[int, int] | None = None
+    size: tuple[Size, Size] | None = None
     """Resize all image files to this HEIGHT WIDTH."""
     mode: Mode = "auto"
     """Colour channels of image files; auto keeps those that the images have."""
     binarize: Binarize = "off"
     """Turn grey levels into bits, drawn once (fixed) or anew in each batch (dynamic)."""
-    validation: float = 0.1
+    validation: Fraction = 0.1
     """Fraction of the rows held out to choose the best weights; more than 0, less than 1."""
-    test: float = 0.1
+    test: Fraction = 0.1
     """Fraction of the rows held out from training for evaluation; an official test set is used as it is."""
-    split_seed: int = 0
+    split_seed: Seed = 0
     """Seed that decides which rows are held out."""
     stream: Switch = "auto"
     """Read rows from disk as they are needed; auto: if they would take more than half of the memory."""
 
 
 @dataclass(frozen=True)
-class ModelOptions:
+class ModelOptions(Checked):
     """What the model is: posterior, likelihood, prior and networks."""
 
-    latent: int | None = None
+    latent: Size | None = None
     """Number of latent dimensions; by default 16 for 8x8 pixels, 32 for 28x28."""
     posterior: PosteriorName = "diagonal"
     """Shape of the covariance of q(z|x)."""
@@ -111,68 +134,68 @@ class ModelOptions:
     """p(x|z); auto chooses the one that suits the data."""
     scale: ScaleName = "auto"
     """The decoder's sigma: fixed, one shared, one per dimension, conditional on z, or optimal (its closed form)."""
-    sigma: float | None = None
+    sigma: Annotated[float, Interval(gt=0, le=1e30)] | None = None
     """Value of a fixed scale, in the data's units (for pixels: grey levels)."""
-    mixtures: int | None = None
+    mixtures: Annotated[int, Interval(ge=1, le=1_000)] | None = None
     """Number of components of a discretized logistic."""
     prior: PriorName = "normal"
     """p(z): N(0, I), a learned Gaussian mixture, or a VampPrior."""
-    components: int = 64
+    components: Size = 64
     """Number of components of a mixture or VampPrior."""
     network: NetworkName = "auto"
     """Encoder and decoder: residual MLPs (mlp), residual convolutional networks for images (conv), or MLPs (plain)."""
-    width: int | None = None
+    width: Size | None = None
     """Units per hidden layer (for conv, channels of the first stage)."""
-    depth: int | None = None
+    depth: Annotated[int, Interval(ge=0, le=1_000)] | None = None
     """Number of hidden layers (for conv, residual blocks per stage)."""
     activation: ActivationName = "silu"
     """Activation function of both networks."""
 
 
 @dataclass(frozen=True)
-class TrainingOptions:
+class TrainingOptions(Checked):
     """How the model is trained."""
 
-    epochs: int | None = None
+    epochs: Annotated[int, Interval(ge=1, le=10**9)] | None = None
     """Passes over the training rows; by default as many as take a few minutes on two cores."""
-    batch_size: int | None = None
+    batch_size: Annotated[int, Interval(ge=1, le=2**31 - 1)] | None = None
     """Rows per step."""
-    lr: float | None = None
+    lr: Annotated[float, Interval(gt=0, le=1_000)] | None = None
     """Peak learning rate of Adam."""
-    lr_warmup: float = 0.02
+    lr_warmup: Decay = 0.02
     """Fraction of the steps in which the learning rate rises to its peak, before it follows the schedule."""
     schedule: ScheduleName = "cosine"
     """Learning rate after its peak: a cosine to 0, constant, or a tenth in the eight steps of Burda et al. (2016)."""
-    clip: float | None = None
+    clip: NotNegative | None = None
     """Largest norm of the gradient of the loss in nats per dimension; 0 does not clip."""
-    ema: float = 0.999
+    ema: Decay = 0.999
     """Decay of the moving average of the weights, which is the model that is kept; 0 keeps the weights themselves."""
-    patience: int = 20
+    patience: Annotated[int, Interval(ge=0, le=10**9)] = 20
     """Stop after this many validations (an epoch or 100 steps apart) without a better ELBO; 0 never stops early."""
     bound: BoundName = "elbo"
     """What is maximised: the ELBO, the importance-weighted bound, or that with doubly reparametrised gradients."""
-    samples: int = 1
+    samples: Samples = 1
     """Posterior samples per row, L (K for the importance-weighted bounds)."""
-    beta: float = 1.0
+    beta: NotNegative = 1.0
     """Weight of the rate; with other values than 1, the objective is not a bound on log p(x)."""
-    free_bits: float = 0.0
+    free_bits: NotNegative = 0.0
     """Nats of rate per latent dimension that are not penalised."""
-    kl_warmup: float = 0.0
+    kl_warmup: NotNegative = 0.0
     """Epochs in which the weight of the rate rises from 0 to beta."""
     precision: Precision = "auto"
     """Precision of the networks; log-densities are always float32 or better."""
     compile: Compile = "auto"
     """Use torch.compile for the whole loss (on) or the likelihood only; auto: if it saves more time than it takes."""
-    device: str = "auto"
+    device: Device = "auto"
     """cpu, cuda, or auto."""
-    threads: int | None = None
+    threads: Annotated[int, Interval(ge=1, le=1_024)] | None = None
     """Number of CPU threads; by default torch chooses it."""
-    seed: int = 0
+    seed: Seed = 0
     """Seed of the weights, of the order of the rows and of all samples."""
 
 
 @dataclass(frozen=True)
-class Recipe:
+class Recipe(Checked):
     """Everything that is needed to build a model again and to know where it came from.
 
     Attributes:
@@ -231,10 +254,17 @@ def structure(value: Any, kind: type[T]) -> T:  # noqa: ANN401  any JSON value
     try:
         return converter.structure(value, kind)
     except Exception as error:  # cattrs raises groups of whatever its constructors raise
-        reasons = "; ".join(cattrs.transform_error(error))
+        reasons = "; ".join(cattrs.transform_error(error, format_exception=_reason))
         expected = "fields and values that this version of variate knows"
         remedy = "upgrade variate, or use a model that this version saved"
         raise InputError("the recipe", expected, reasons, remedy) from None
+
+
+def _reason(error: BaseException, kind: type | None) -> str:
+    """Why a value was refused, in words."""
+    from cattrs.v import format_exception
+
+    return str(error) if isinstance(error, InputError) else format_exception(error, kind)
 
 
 def _exactly(value: Any, kind: type[Any]) -> Any:  # noqa: ANN401

@@ -35,7 +35,7 @@ def split(data: Source | Dataset, options: DataOptions = DataOptions()) -> Split
         The parts, each with the masks, contexts and weights of its rows.
 
     Raises:
-        InputError: If a part would be empty, a fraction is not between 0 and 1, or the rows cannot be binarized.
+        InputError: If a part would be empty or the rows cannot be binarized.
     """
     source = data if isinstance(data, Source) else Source(data)
     transforms = tuple(step for step in source.dataset.transforms if not isinstance(step, DrawBits))
@@ -115,8 +115,8 @@ def _sizes(source: Source, options: DataOptions) -> tuple[int, int]:
         InputError: If that leaves no rows to train on.
     """
     count = len(source.dataset)
-    validation = _part_size(count, options.validation, "validation")
-    test = _part_size(count, options.test, "test") if source.test is None else 0
+    validation = _part_size(count, options.validation)
+    test = _part_size(count, options.test) if source.test is None else 0
     if count - validation - test < 1:
         raise InputError(
             source.name,
@@ -127,10 +127,8 @@ def _sizes(source: Source, options: DataOptions) -> tuple[int, int]:
     return validation, test
 
 
-def _part_size(count: int, fraction: float, name: str) -> int:
+def _part_size(count: int, fraction: float) -> int:
     """Number of rows of a fraction: rounded, and at least 1."""
-    if not 0 < fraction < 1:
-        raise InputError(name, "the fraction of the rows to hold out, more than 0 and less than 1", fraction)
     return max(1, round(count * fraction))
 
 

@@ -1,16 +1,17 @@
 """The numbers that say how good a model is, in one record."""
 
 import math
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import torch
+from annotated_types import Interval
 from torch import Tensor
 
 from variate.data.dataset import Dataset
-from variate.errors import at_least
 from variate.evaluation.bounds.annealed import annealed_evidence
 from variate.evaluation.bounds.importance import Evidence, log_evidence
 from variate.evaluation.diagnostics.reconstruction import reconstruction
+from variate.limits import MOST_ROWS, Rows, Samples, Seed, checked_arguments
 from variate.models.base import Model
 from variate.models.checked import Data
 from variate.objectives import elbo
@@ -98,15 +99,16 @@ class Evaluation(NamedTuple):
     is_mass: bool
 
 
+@checked_arguments
 def evaluate(
     model: Model,
     data: Data,
-    num_samples: int = 1,
+    num_samples: Samples = 1,
     *,
-    annealed_rows: int = 0,
-    num_rows: int | None = None,
-    seed: int = 0,
-    batch_size: int = 1024,
+    annealed_rows: Annotated[int, Interval(ge=0, le=MOST_ROWS)] = 0,
+    num_rows: Rows | None = None,
+    seed: Seed = 0,
+    batch_size: Rows = 1024,
     show_progress: bool = False,
 ) -> Evaluation:
     """The evidence lower bound, its parts and tighter bounds on rows, with standard errors.
@@ -124,8 +126,6 @@ def evaluate(
     Raises:
         InputError: If a number is out of range, or the rows are not what the model takes.
     """
-    at_least(1, num_samples=num_samples, batch_size=batch_size)
-    at_least(0, annealed_rows=annealed_rows)
     everything = model.dataset(data)
     rows = everything.select(some_rows(len(everything), num_rows, seed).numpy())
     terms = elbo(model, rows, seed=seed, batch_size=batch_size)

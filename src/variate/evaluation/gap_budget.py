@@ -15,9 +15,9 @@ from typing import NamedTuple
 
 from torch import Tensor
 
-from variate.errors import at_least
 from variate.evaluation.bounds.importance import log_evidence
 from variate.evaluation.diagnostics.posterior_fit import fit_posterior
+from variate.limits import Rows, Samples, Seed, Steps, checked_arguments
 from variate.models.base import Model
 from variate.models.checked import Data
 from variate.runtime.random import some_rows
@@ -64,15 +64,16 @@ class GapBudget(NamedTuple):
         return estimate(self.full - self.best)
 
 
+@checked_arguments
 def gap_budget(
     model: Model,
     data: Data,
     *,
-    num_rows: int = 64,
-    num_samples: int = 1000,
-    steps: int = 300,
-    fit_samples: int = 8,
-    seed: int = 0,
+    num_rows: Rows = 64,
+    num_samples: Samples = 1000,
+    steps: Steps = 300,
+    fit_samples: Samples = 8,
+    seed: Seed = 0,
     show_progress: bool = False,
 ) -> GapBudget | None:
     """Splits the distance between ELBO and log p(x) into approximation and amortisation gap.
@@ -93,7 +94,6 @@ def gap_budget(
     Raises:
         InputError: If a number is not positive, or the rows are not what the model takes.
     """
-    at_least(1, fit_samples=fit_samples)
     rows = model.dataset(data)
     which = some_rows(len(rows), num_rows, seed)
     chosen = rows.select(which.numpy())

@@ -3,16 +3,20 @@
 log p(x|z) = sum_i (l_i[x_i] - log sum_k exp l_i[k]) with logits l.
 """
 
+from typing import Annotated
+
 import torch
+from annotated_types import Interval
 from torch import Tensor
 
 from variate.config.recipe import ModelOptions, Schema
 from variate.distributions.categorical import CategoricalElements
 from variate.distributions.rows import Independent
 from variate.distributions.support import is_level
-from variate.errors import Option, Sentence, at_least
+from variate.errors import Option, Sentence
 from variate.likelihoods.base import Likelihood
 from variate.likelihoods.checks import holds, require_fit
+from variate.limits import checked_arguments
 from variate.statistics import ROWS_AT_A_TIME
 
 _REMEDY = Sentence(
@@ -37,8 +41,10 @@ class Categorical(Likelihood):
     is_mass = True
     log_frequency: Tensor
 
-    def __init__(self, event_shape: tuple[int, ...], levels: int, *, nominal: bool = False) -> None:
-        at_least(1, levels=levels)
+    @checked_arguments
+    def __init__(
+        self, event_shape: tuple[int, ...], levels: Annotated[int, Interval(ge=1, le=2**16)], *, nominal: bool = False
+    ) -> None:
         super().__init__(event_shape, (levels, *event_shape))
         self.levels, self.nominal = levels, nominal
         self.register_buffer("log_frequency", torch.zeros(self.out_shape))

@@ -7,17 +7,20 @@ of order one span the range, and scales relative to a wide start, so that gradie
 import copy
 import math
 from abc import abstractmethod
+from typing import Annotated
 
 import torch
+from annotated_types import Interval
 from torch import Tensor
 
 from variate.distributions.quantized import Quantized
 from variate.distributions.rows import Independent
 from variate.distributions.support import is_level
-from variate.errors import Option, Sentence, at_least
+from variate.errors import Option, Sentence
 from variate.likelihoods.base import Likelihood
 from variate.likelihoods.checks import holds, require_fit
 from variate.likelihoods.scale import GRADIENT_SCALES, RescaledScale, make_scale
+from variate.limits import checked_arguments
 
 MIN_PIXEL_LOG_SCALE = -3.0
 """Floor of a log-scale in levels, s = 0.05: the bin around the location then has all but 1e-4 of the mass. A smaller
@@ -50,17 +53,16 @@ class Pixels(Likelihood):
     is_mass = True
     start: Tensor
 
+    @checked_arguments
     def __init__(
         self,
         name: str,
         event_shape: tuple[int, ...],
-        levels: int,
-        mixtures: int,
+        levels: Annotated[int, Interval(ge=2, le=2**16)],
+        mixtures: Annotated[int, Interval(ge=1, le=1_000)],
         scale: str,
         sigma: float | None,
     ) -> None:
-        at_least(2, levels=levels)
-        at_least(1, mixtures=mixtures)
         module = make_scale(
             scale,
             sigma,

@@ -28,8 +28,9 @@ from variate.data.batch import Batch
 from variate.data.dataset import Dataset
 from variate.distributions.conditional import Conditional
 from variate.distributions.rows import RowDistribution
-from variate.errors import InputError, at_least
+from variate.errors import InputError
 from variate.likelihoods.base import Likelihood, LogProb
+from variate.limits import NotNegative, Rows, Seed, checked_arguments
 from variate.models.capabilities import Moments, offers
 from variate.models.checked import Data, as_dataset
 from variate.models.draws import Draws, Embedding, Group, Joint
@@ -245,7 +246,8 @@ class Model(nn.Module, ABC):
         """
         return as_dataset(data, self.likelihood, self.takes_context, name)
 
-    def embed(self, data: Data, batch_size: int = 1024) -> Embedding:
+    @checked_arguments
+    def embed(self, data: Data, batch_size: Rows = 1024) -> Embedding:
         """Mean and standard deviation of the top group's posterior for each row: deterministic.
 
         Args:
@@ -269,7 +271,8 @@ class Model(nn.Module, ABC):
         mean, std = torch.cat(list(self._batches(moments, self.dataset(data), batch_size)), dim=1)
         return Embedding(mean, std)
 
-    def reconstruct(self, data: Data, batch_size: int = 1024) -> Tensor:
+    @checked_arguments
+    def reconstruct(self, data: Data, batch_size: Rows = 1024) -> Tensor:
         """E[x|z, c] at the posterior means of each row: deterministic.
 
         Args:
@@ -298,15 +301,16 @@ class Model(nn.Module, ABC):
             state = self.extend(g, state, latents[-1])
         return tuple(latents)
 
+    @checked_arguments
     def sample(
         self,
-        n: int,
+        n: Rows,
         *,
-        temperature: float = 1.0,
+        temperature: NotNegative = 1.0,
         mean: bool = False,
         context: Tensor | None = None,
-        seed: int | None = None,
-        batch_size: int = 1024,
+        seed: Seed | None = None,
+        batch_size: Rows = 1024,
     ) -> Tensor:
         """New rows: z ~ p(z|c), then x ~ p(x|z, c).
 
@@ -325,9 +329,6 @@ class Model(nn.Module, ABC):
             InputError: If a number is out of range, the context is missing, surplus or of another length, or the
                 temperature is not 1 and the prior has no standard deviations that can be multiplied.
         """
-        at_least(1, n=n, batch_size=batch_size)
-        if not temperature >= 0:
-            raise InputError("temperature", "at least 0", temperature)
         rows_of_context = None if context is None else len(context)
         if rows_of_context != (n if self.takes_context else None):
             raise InputError("context", f"{n} rows" if self.takes_context else "None", rows_of_context)
@@ -345,7 +346,6 @@ class Model(nn.Module, ABC):
 
     def _batches(self, function: Callable[[Batch], Tensor], data: Dataset, batch_size: int) -> Iterator[Tensor]:
         """What the function returns for each batch, without gradients, on the CPU."""
-        at_least(1, batch_size=batch_size)
         with evaluating(self):
             for batch in data.batches(batch_size):
                 yield function(batch.to(self.device)).cpu()

@@ -1,6 +1,6 @@
 """Builds models from recipes: the only module that turns the names of `variate.config.parts` into objects."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 
 import numpy as np
 from torch import nn
@@ -11,15 +11,16 @@ from variate.config.recipe import ModelOptions, Recipe, Schema
 from variate.data.arrays import from_arrays
 from variate.data.dataset import Dataset, Splits
 from variate.data.source import Source
-from variate.errors import InputError, Option, Sentence, at_least, unknown
+from variate.errors import InputError, Option, Sentence
+from variate.limits import Seed, checked_arguments
 from variate.models.base import Model
 from variate.models.checked import Array, check, expected
 from variate.models.vae import VAE, Decoder, Encoder
 from variate.networks import ACTIVATIONS, ColumnInputs, Ends, Inputs, Standardize
 from variate.runtime.random import seeded
 
-LEAST = {"latent": 1, "width": 1, "depth": 0, "components": 1}
-"""The smallest value of each option that is a size."""
+SIZES = ("latent", "width", "depth", "components")
+"""The options that are sizes."""
 
 ROWS_EXPECTED = 10_000
 """Number of training rows assumed when only the schema is known."""
@@ -76,25 +77,11 @@ def check_options(schema: Schema, model: ModelOptions) -> None:
     """Checks the options of a model that is about to be built.
 
     Raises:
-        InputError: If a name is not in its table, a size is missing or too small, or the likelihood does not fit
-            the data.
+        InputError: If a size is missing, or the likelihood does not fit the data.
     """
-    tables: dict[str, Collection[str]] = {
-        "likelihood": LIKELIHOODS,
-        "posterior": POSTERIORS,
-        "prior": PRIORS,
-        "network": NETWORKS,
-        "activation": ACTIVATIONS,
-    }
-    for option, known in tables.items():
-        name = getattr(model, option)
-        if name not in known:
-            raise unknown(option, name, known)
-    for option, least in LEAST.items():
-        size = getattr(model, option)
-        if size is None:
-            raise InputError(option, f"a number of at least {least}", None, "fill in open options with `choose` first")
-        at_least(least, **{option: size})
+    for option in SIZES:
+        if getattr(model, option) is None:
+            raise InputError(option, "a number", None, "fill in open options with `choose` first")
     fitting = [name for name, part in LIKELIHOODS.items() if part.of_tables or part.columns]
     if not schema.columns:
         fitting = [name for name, part in LIKELIHOODS.items() if not part.of_tables]
@@ -110,12 +97,13 @@ def check_options(schema: Schema, model: ModelOptions) -> None:
         )
 
 
+@checked_arguments
 def build(
     data: Schema | Source | Splits | Dataset | Array,
     model: ModelOptions | None = None,
     *,
     networks: Networks | None = None,
-    seed: int = 0,
+    seed: Seed = 0,
 ) -> VAE:
     """An untrained model for data. Options that are left open are chosen from the shape and the number of the rows.
 

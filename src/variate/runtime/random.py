@@ -14,8 +14,6 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor
 
-from variate.errors import at_least
-
 
 def mix(seed: int, *position: str | int) -> int:
     """A seed of 63 bits from a seed and a position."""
@@ -125,11 +123,7 @@ def some_rows(total: int, num_rows: int | None, seed: int) -> Tensor:
 
     Returns:
         Row numbers, int64, on the CPU.
-
-    Raises:
-        InputError: If `num_rows` is less than 1.
     """
-    at_least(1, num_rows=num_rows)
     if num_rows is None or num_rows >= total:
         return torch.arange(total)
     return torch.randperm(total, generator=generator(mix(seed, "rows")))[:num_rows].sort().values

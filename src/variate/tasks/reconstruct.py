@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from variate.errors import at_least
+from variate.limits import Rows, checked_arguments
 from variate.runs import Run
 
 
@@ -22,7 +22,8 @@ class Reconstructions(NamedTuple):
     part: str
 
 
-def reconstruct(run: Run, data: str | None = None, *, n: int | None = None) -> Reconstructions:
+@checked_arguments
+def reconstruct(run: Run, data: str | None = None, *, n: Rows | None = None) -> Reconstructions:
     """Encodes rows and decodes them again: deterministic.
 
     Args:
@@ -33,7 +34,6 @@ def reconstruct(run: Run, data: str | None = None, *, n: int | None = None) -> R
     Raises:
         InputError: If the data cannot be used, or `n` is less than 1.
     """
-    at_least(1, n=n)
     rows, part, *_ = run.held_out(data)
     if n is not None and n < len(rows):
         rows = rows.select(np.arange(n))

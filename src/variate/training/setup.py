@@ -10,15 +10,14 @@ import torch
 from variate.config.defaults import choose_training
 from variate.config.recipe import TrainingOptions
 from variate.data.dataset import Dataset, Splits
-from variate.errors import InputError, at_least, did_you_mean, unknown
+from variate.errors import InputError, did_you_mean
 from variate.models.base import Model
 from variate.models.checked import Data, check, drawn, from_rows
-from variate.objectives import OBJECTIVES, objective_for
+from variate.objectives import objective_for
 from variate.runtime.distributed import Processes
 from variate.training.batches import Batches, ResidentBatches, StreamedBatches
 from variate.training.cost import multiplications
 from variate.training.hardware import settle
-from variate.training.schedule import SCHEDULES
 
 PROBES = 16
 """Rows by which processes tell whether they were given the same data."""
@@ -135,14 +134,5 @@ def complete(options: TrainingOptions, overrides: dict[str, Any], num_rows: int,
     options = choose_training(num_rows, dataclasses.replace(options, **overrides), cost)
     if not 1 <= (options.batch_size or 0) <= num_rows:
         raise InputError("batch_size", f"1 to {num_rows}, the number of training rows", options.batch_size)
-    at_least(1, epochs=options.epochs)
-    if not (options.lr or 0) > 0:
-        raise InputError("lr", "a positive number", options.lr)
-    for option, known_names in (("bound", OBJECTIVES), ("schedule", SCHEDULES)):
-        if getattr(options, option) not in known_names:
-            raise unknown(option, getattr(options, option), known_names)
-    for option in ("ema", "lr_warmup"):
-        if not 0 <= getattr(options, option) < 1:
-            raise InputError(option, "at least 0 and less than 1", getattr(options, option))
     objective_for(options)
     return options

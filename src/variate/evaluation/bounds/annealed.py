@@ -34,6 +34,7 @@ from torch import Tensor
 
 from variate.evaluation.bounds import hmc
 from variate.evaluation.bounds.path import AnnealingPath, Start, make_options, paths
+from variate.limits import Rows, Samples, Seed, Steps, checked_arguments
 from variate.models.base import Model
 from variate.models.checked import Data
 from variate.models.network import evaluating
@@ -176,17 +177,18 @@ def total_moves(num_steps: int, runs: int) -> int:
     return PILOT_WARMUP + PILOT_STEPS - 1 + runs * (num_steps - 1) if num_steps > 1 else 0
 
 
+@checked_arguments
 def annealed_evidence(
     model: Model,
     data: Data,
     *,
-    num_steps: int = 2000,
-    num_chains: int = 16,
-    leapfrog: int = 3,
+    num_steps: Steps = 2000,
+    num_chains: Samples = 16,
+    leapfrog: Steps = 3,
     start: Start = "prior",
-    num_rows: int | None = None,
-    batch_size: int | None = None,
-    seed: int = 0,
+    num_rows: Rows | None = None,
+    batch_size: Rows | None = None,
+    seed: Seed = 0,
     show_progress: bool = False,
 ) -> Annealed:
     """A lower bound on log p(x), on average, by annealing from p(z) or q(z|x) to p(x, z).

@@ -23,11 +23,12 @@ from torch import Tensor
 
 from variate.data.batch import Batch
 from variate.distributions.conditional import Conditional
-from variate.errors import InputError, at_least
+from variate.errors import InputError
 from variate.evaluation.bounds.weights import WeightStatistics
 from variate.evaluation.groups import posterior_numbers, split_groups
 from variate.likelihoods.base import LogProb
 from variate.likelihoods.fused import scoring
+from variate.limits import Rows, Samples, Seed, checked_arguments
 from variate.models.base import Model
 from variate.models.capabilities import PerRow, offers
 from variate.models.checked import Data
@@ -79,16 +80,17 @@ class Evidence(NamedTuple):
         return (self.khat > UNRELIABLE).double().mean().item()
 
 
+@checked_arguments
 def log_evidence(
     model: Model,
     data: Data,
-    num_samples: int = 1000,
+    num_samples: Samples = 1000,
     *,
     also: tuple[int, ...] = (),
     proposal: Conditional | Sequence[Conditional] | None = None,
-    num_rows: int | None = None,
-    batch_size: int | None = None,
-    seed: int = 0,
+    num_rows: Rows | None = None,
+    batch_size: Rows | None = None,
+    seed: Seed = 0,
     show_progress: bool = False,
 ) -> Evidence:
     """The importance-weighted bound on the log-evidence of each row.
@@ -114,7 +116,6 @@ def log_evidence(
     References:
         Importance weighted autoencoders (Burda et al., 2016)
     """
-    at_least(1, num_samples=num_samples, batch_size=batch_size)
     check_divisors(also, num_samples)
     rows = model.dataset(data)
     proposals = None if proposal is None else checked_proposals(model, proposal, len(rows))

@@ -37,7 +37,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from variate.data.batch import Batch
-from variate.errors import InputError, at_least, unknown
+from variate.errors import InputError, unknown
 from variate.evaluation.bounds import hmc
 from variate.evaluation.bounds.hmc import Beta, Point
 from variate.evaluation.groups import (
@@ -54,6 +54,7 @@ from variate.evaluation.groups import (
     priors,
     split_groups,
 )
+from variate.limits import Rows, Samples, Seed, Steps, checked_arguments
 from variate.models.base import Features, Model
 from variate.runtime.device import rows_at_once
 from variate.runtime.random import RowStreams
@@ -98,22 +99,22 @@ class AnnealingOptions:
         return max(1, self.batch_size // self.num_chains)
 
 
+@checked_arguments
 def make_options(
     model: Model,
     start: Start,
-    seed: int,
+    seed: Seed,
     *,
-    num_steps: int,
-    num_chains: int,
-    leapfrog: int,
-    batch_size: int | None,
+    num_steps: Steps,
+    num_chains: Samples,
+    leapfrog: Steps,
+    batch_size: Rows | None,
 ) -> AnnealingOptions:
     """The options, checked, with a default batch size that suits the size of a row and the device.
 
     Raises:
         InputError: If a number is not positive, or the start is unknown.
     """
-    at_least(1, num_steps=num_steps, num_chains=num_chains, leapfrog=leapfrog, batch_size=batch_size)
     default = rows_at_once(math.prod(model.event_shape), model.device)
     return AnnealingOptions(num_steps, num_chains, leapfrog, known_start(start), batch_size or default, seed)
 

@@ -21,10 +21,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from variate.errors import at_least
 from variate.evaluation.bounds.annealed import anneal, anneal_down, frozen_steps, log_mean, total_moves
 from variate.evaluation.bounds.path import Start, check_prior, make_options, paths
 from variate.evaluation.simulation import check_context, simulate
+from variate.limits import Rows, Samples, Seed, Steps, checked_arguments
 from variate.models.base import Model
 from variate.models.network import evaluating
 from variate.runtime.device import reuse_freed_memory
@@ -63,17 +63,18 @@ class Sandwich(NamedTuple):
         return estimate(self.upper - self.lower)
 
 
+@checked_arguments
 def evidence_sandwich(
     model: Model,
     *,
-    num_rows: int = 64,
-    num_steps: int = 2000,
-    num_chains: int = 16,
-    leapfrog: int = 3,
+    num_rows: Rows = 64,
+    num_steps: Steps = 2000,
+    num_chains: Samples = 16,
+    leapfrog: Steps = 3,
     start: Start = "prior",
     context: Tensor | None = None,
-    batch_size: int | None = None,
-    seed: int = 0,
+    batch_size: Rows | None = None,
+    seed: Seed = 0,
     show_progress: bool = False,
 ) -> Sandwich:
     """Bounds log p(x) from both sides on rows that the model draws: bidirectional Monte Carlo.
@@ -103,7 +104,6 @@ def evidence_sandwich(
     References:
         Sandwiching the marginal likelihood using bidirectional Monte Carlo (Grosse et al., 2015)
     """
-    at_least(1, num_rows=num_rows)
     options = make_options(
         model, start, seed, num_steps=num_steps, num_chains=num_chains, leapfrog=leapfrog, batch_size=batch_size
     )

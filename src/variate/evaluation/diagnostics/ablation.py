@@ -17,6 +17,7 @@ from torch import Tensor
 
 from variate.data.batch import Batch
 from variate.evaluation.groups import row_posterior
+from variate.limits import Rows, Seed, checked_arguments
 from variate.models.base import Model
 from variate.models.capabilities import Precisions, offers
 from variate.models.checked import Data
@@ -30,7 +31,8 @@ def rate_saved(q: Precisions) -> Tensor:
     return 0.5 * (q.variance + q.mean.square() - 1 + q.log_precision)
 
 
-def switching_off(model: Model, data: Data, *, num_rows: int | None = 256, seed: int = 0) -> Tensor | None:
+@checked_arguments
+def switching_off(model: Model, data: Data, *, num_rows: Rows | None = 256, seed: Seed = 0) -> Tensor | None:
     """The change of each row's ELBO if a latent were switched off, for each latent.
 
     Args:

@@ -17,8 +17,9 @@ import torch
 from torch import Tensor
 
 from variate.data.dataset import Dataset
-from variate.errors import InputError, at_least
+from variate.errors import InputError
 from variate.evaluation.groups import draw_posterior, join_groups, posterior_noise
+from variate.limits import Rows, Samples, Seed, checked_arguments
 from variate.models.base import Model
 from variate.models.checked import Data
 from variate.models.network import evaluating
@@ -67,14 +68,15 @@ class BetterPrior(NamedTuple):
         return estimate(self.gain)
 
 
+@checked_arguments
 def better_prior(
     model: Model,
     data: Data,
     *,
-    num_rows: int | None = 4000,
-    num_samples: int = 4,
-    seed: int = 0,
-    batch_size: int = 1024,
+    num_rows: Rows | None = 4000,
+    num_samples: Samples = 4,
+    seed: Seed = 0,
+    batch_size: Rows = 1024,
 ) -> BetterPrior:
     """By how many nats the ELBO would rise with another prior and the same encoder and decoder.
 
@@ -97,7 +99,6 @@ def better_prior(
     Raises:
         InputError: If there are fewer than 40 rows, a number is not positive, or the rows are not what the model takes.
     """
-    at_least(1, num_samples=num_samples, batch_size=batch_size)
     rows = model.dataset(data)
     which = some_rows(len(rows), num_rows, seed)
     number = len(which)

@@ -47,14 +47,15 @@ With a mask, only observed elements count.
 """
 
 import math
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import torch
+from annotated_types import Interval
 from torch import Tensor
 
 from variate.distributions.rows import RowDistribution
-from variate.errors import at_least
 from variate.evaluation.groups import draw_posterior, posterior_noise
+from variate.limits import MOST_SAMPLES, Rows, Seed, checked_arguments
 from variate.models.base import Model
 from variate.models.checked import Data
 from variate.models.network import evaluating
@@ -132,15 +133,16 @@ def _known(values: Tensor) -> Tensor:
     return values[~values.isnan()]
 
 
+@checked_arguments
 def calibration(
     model: Model,
     data: Data,
     *,
-    num_rows: int | None = 256,
-    num_samples: int = 99,
-    bins: int = 20,
-    seed: int = 0,
-    batch_size: int = 256,
+    num_rows: Rows | None = 256,
+    num_samples: Annotated[int, Interval(ge=LEAST_SAMPLES, le=MOST_SAMPLES)] = 99,
+    bins: Annotated[int, Interval(ge=2, le=10_000)] = 20,
+    seed: Seed = 0,
+    batch_size: Rows = 256,
 ) -> Calibration:
     """Compares each element of the rows with draws from p(x|z) for z ~ q(z|x).
 
@@ -159,9 +161,6 @@ def calibration(
     Raises:
         InputError: If a number is too small, or the rows are not what the model takes.
     """
-    at_least(1, batch_size=batch_size)
-    at_least(2, bins=bins)
-    at_least(LEAST_SAMPLES, num_samples=num_samples)
     rows = model.dataset(data)
     which = some_rows(len(rows), num_rows, seed)
     counted = model.likelihood.is_quantity().flatten()

@@ -14,8 +14,8 @@ import torch
 from torch import Tensor
 
 from variate.distributions.conditional import Conditional
-from variate.errors import at_least
 from variate.evaluation.groups import draw_posterior, join_groups, posterior_noise
+from variate.limits import Rows, Seed, checked_arguments
 from variate.models.base import Model
 from variate.models.capabilities import Marginals, offers
 from variate.models.checked import Data
@@ -25,7 +25,8 @@ from variate.statistics import active
 from variate.training.validation import posterior_means
 
 
-def active_units(model: Model, data: Data, *, batch_size: int = 1024) -> Tensor:
+@checked_arguments
+def active_units(model: Model, data: Data, *, batch_size: Rows = 1024) -> Tensor:
     """Which latents vary with x: Var_x(E[z_i|x]) > 0.01, (num_latents,) booleans.
 
     Args:
@@ -36,7 +37,8 @@ def active_units(model: Model, data: Data, *, batch_size: int = 1024) -> Tensor:
     return active(posterior_means(model, model.dataset(data), batch_size))
 
 
-def latent_rates(model: Model, data: Data, *, seed: int = 0, batch_size: int = 1024) -> Tensor | None:
+@checked_arguments
+def latent_rates(model: Model, data: Data, *, seed: Seed = 0, batch_size: Rows = 1024) -> Tensor | None:
     """The mean over rows of KL(q(z_i|x) || p(z_i)) of each latent's marginals.
 
     In closed form where there is one (two Gaussians), otherwise estimated with one draw per row if the marginal
@@ -54,7 +56,6 @@ def latent_rates(model: Model, data: Data, *, seed: int = 0, batch_size: int = 1
     Raises:
         InputError: If `batch_size` is not positive, or the rows are not what the model takes.
     """
-    at_least(1, batch_size=batch_size)
     rows, per_row = model.dataset(data), []
     with evaluating(model):
         for block in torch.arange(len(rows)).split(batch_size):

@@ -26,8 +26,8 @@ from torch import Tensor
 
 from variate.data.batch import Batch
 from variate.distributions.conditional import Conditional
-from variate.errors import at_least
 from variate.evaluation.groups import row_posterior
+from variate.limits import Rows, Samples, Seed, Steps, checked_arguments
 from variate.models.base import Model
 from variate.models.capabilities import Adjustable, offers
 from variate.models.checked import Data
@@ -71,15 +71,16 @@ class FreePosterior:
         return self.start.adjusted(self.delta, self.log_factor, self.below)
 
 
+@checked_arguments
 def fit_posterior(
     model: Model,
     data: Data,
     family: Family = "same",
     *,
-    steps: int = 300,
-    num_samples: int = 8,
-    batch_size: int | None = None,
-    seed: int = 0,
+    steps: Steps = 300,
+    num_samples: Samples = 8,
+    batch_size: Rows | None = None,
+    seed: Seed = 0,
     show_progress: bool = False,
 ) -> Conditional | None:
     """The member of the posterior's family, or the Gaussian of any covariance, that is best for each row on its own.
@@ -100,7 +101,6 @@ def fit_posterior(
     Raises:
         InputError: If a number is not positive, or the rows are not what the model takes.
     """
-    at_least(1, steps=steps, num_samples=num_samples, batch_size=batch_size)
     rows = model.dataset(data)
     batch_size = batch_size or rows_at_once(num_samples * math.prod(model.event_shape), model.device)
     found = []

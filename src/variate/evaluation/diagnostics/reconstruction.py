@@ -22,7 +22,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import conv2d
 
-from variate.errors import at_least
+from variate.limits import Rows, checked_arguments
 from variate.models.base import Model
 from variate.models.checked import Data
 from variate.models.network import evaluating
@@ -69,7 +69,8 @@ def _mean(values: Tensor | None) -> Estimate | None:
     return None if values is None else estimate(values[~values.isnan()])
 
 
-def reconstruction(model: Model, data: Data, *, batch_size: int = 1024) -> Reconstruction:
+@checked_arguments
+def reconstruction(model: Model, data: Data, *, batch_size: Rows = 1024) -> Reconstruction:
     """Compares rows with their reconstructions.
 
     Args:
@@ -83,7 +84,6 @@ def reconstruction(model: Model, data: Data, *, batch_size: int = 1024) -> Recon
     Raises:
         InputError: If `batch_size` is not positive, or the rows are not what the model takes.
     """
-    at_least(1, batch_size=batch_size)
     rows, counted = model.dataset(data), model.likelihood.is_quantity()
     span = model.likelihood.value_range if len(model.event_shape) == 3 else None
     squares, similar = [], []

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 
 from variate.data.batch import Batch
-from variate.errors import at_least
 from variate.evaluation.groups import draw_posterior
 from variate.likelihoods.base import Likelihood
+from variate.limits import Rows, Seed, checked_arguments
 from variate.models.base import Model
 from variate.models.checked import Data
 from variate.models.network import evaluating
@@ -40,8 +40,9 @@ class Rescaling(NamedTuple):
         return estimate(self.gain)
 
 
+@checked_arguments
 def rescaling(
-    model: Model, data: Data, *, num_rows: int | None = 512, seed: int = 0, batch_size: int = 64
+    model: Model, data: Data, *, num_rows: Rows | None = 512, seed: Seed = 0, batch_size: Rows = 64
 ) -> Rescaling | None:
     """Looks for the factor that all scales of p(x|z) should be multiplied by.
 
@@ -58,7 +59,6 @@ def rescaling(
     Raises:
         InputError: If `batch_size` is not positive, or the rows are not what the model takes.
     """
-    at_least(1, batch_size=batch_size)
     log_factors = torch.linspace(-OCTAVES, OCTAVES, STEPS + 1) * torch.tensor(2.0).log()
     likelihoods = [model.likelihood.rescaled(log_factor) for log_factor in log_factors.tolist()]
     scaled = [likelihood for likelihood in likelihoods if likelihood is not None]

@@ -15,14 +15,16 @@ References:
     Validating Bayesian inference algorithms with simulation-based calibration (Talts et al., 2018)
 """
 
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import torch
+from annotated_types import Interval
 from torch import Tensor
 
-from variate.errors import InputError, at_least
+from variate.errors import InputError
 from variate.evaluation.groups import draw_posterior, join_groups, posterior_noise
 from variate.evaluation.simulation import check_context, simulate
+from variate.limits import Rows, Samples, Seed, checked_arguments
 from variate.models.base import Model
 from variate.models.network import evaluating
 from variate.runtime.random import RowStreams
@@ -59,15 +61,16 @@ class SBC(NamedTuple):
         return min(1.0, len(self.histogram) * self.p_values.min().item())
 
 
+@checked_arguments
 def simulation_based_calibration(
     model: Model,
     *,
-    num_rows: int = 1000,
-    num_samples: int = 99,
-    bins: int = 20,
+    num_rows: Rows = 1000,
+    num_samples: Samples = 99,
+    bins: Annotated[int, Interval(ge=2, le=10_000)] = 20,
     context: Tensor | None = None,
-    seed: int = 0,
-    batch_size: int = 256,
+    seed: Seed = 0,
+    batch_size: Rows = 256,
 ) -> SBC:
     """Compares the encoder with the posterior of its own decoder and prior.
 
@@ -87,8 +90,6 @@ def simulation_based_calibration(
         InputError: If a number is not positive, S + 1 does not divide by the bins, there are fewer than five rows per
             bin, or the contexts do not fit.
     """
-    at_least(1, num_samples=num_samples, batch_size=batch_size)
-    at_least(2, bins=bins)
     if (num_samples + 1) % bins:
         raise InputError(
             "num_samples", f"1 less than a multiple of bins = {bins}", num_samples, "ranks are 0 to num_samples"

@@ -28,8 +28,8 @@ import torch
 from torch import Tensor
 
 from variate.data.dataset import Dataset
-from variate.errors import at_least
 from variate.evaluation.groups import log_prior, row_posterior
+from variate.limits import Rows, Seed, checked_arguments
 from variate.models.base import Model
 from variate.models.capabilities import Pairwise, offers
 from variate.models.checked import Data
@@ -96,8 +96,9 @@ class Surgery(NamedTuple):
         return self.own_share > SATURATED
 
 
+@checked_arguments
 def surgery(
-    model: Model, data: Data, *, num_rows: int | None = 2000, seed: int = 0, batch_size: int = 128
+    model: Model, data: Data, *, num_rows: Rows | None = 2000, seed: Seed = 0, batch_size: Rows = 128
 ) -> Surgery | None:
     """Splits the rate into what z says about x and what the prior misses.
 
@@ -115,7 +116,6 @@ def surgery(
     Raises:
         InputError: If a number is not positive, or the rows are not what the model takes.
     """
-    at_least(1, batch_size=batch_size)
     rows = model.dataset(data)
     which = some_rows(len(rows), num_rows, seed)
     q = None if model.takes_context else joint_posterior(model, rows.select(which.numpy()), batch_size)
