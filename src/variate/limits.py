@@ -51,6 +51,8 @@ Decay = Annotated[float, Interval(ge=0, lt=1)]
 """A fraction that may be 0."""
 NotNegative = Annotated[float, Interval(ge=0, le=1e9)]
 """A weight, or a factor, that may be 0."""
+Temperature = Annotated[float, Interval(ge=0, le=1_000)]
+"""A factor on standard deviations."""
 Rows = Annotated[int, Interval(ge=1, le=MOST_ROWS)]
 """A number of rows, all together or at a time."""
 Samples = Annotated[int, Interval(ge=1, le=MOST_SAMPLES)]

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from variate.cli.arguments import Data, Model
 from variate.cli.flags import as_flag
 from variate.cli.output import say
+from variate.limits import Checked, Seed
 
 
 @dataclass(frozen=True)
-class Doctor:
+class Doctor(Checked):
     """Find out why a model is not better: what each of its parts costs in nats, and what to change.
 
     Prints the findings, and writes them to diagnosis.json beside the model.
@@ -19,7 +20,7 @@ class Doctor:
     """A run directory or a model.safetensors."""
     data: Data = None
     """Data to judge by, all rows; by default the test part of the data that the model was trained on."""
-    seed: int = 0
+    seed: Seed = 0
     """Seed of every choice of rows and every draw."""
 
     def __call__(self) -> None:

@@ -4,10 +4,11 @@ from dataclasses import dataclass
 
 from variate.cli.arguments import Data, Model
 from variate.cli.output import say
+from variate.limits import Checked
 
 
 @dataclass(frozen=True)
-class Embed:
+class Embed(Checked):
     """Write the latent coordinates of every row, in the order of the data: the mean of q(z|x)."""
 
     model: Model

@@ -1,15 +1,19 @@
 """`variate evaluate`: how good a model is, in one table and in evaluation.json."""
 
 from dataclasses import dataclass
+from typing import Annotated
+
+from annotated_types import Interval
 
 from variate.cli.arguments import Data, Model
 from variate.cli.flags import as_flag
 from variate.cli.output import say
 from variate.config.recipe import Precision
+from variate.limits import MOST_ROWS, Checked, Rows, Samples, Seed
 
 
 @dataclass(frozen=True)
-class Evaluate:
+class Evaluate(Checked):
     """Say how good a model is on rows that it has not seen: bounds on log p(x), rate, distortion, active units.
 
     Prints one table, and writes it to evaluation.json beside the model.
@@ -19,15 +23,15 @@ class Evaluate:
     """A run directory or a model.safetensors."""
     data: Data = None
     """Data to evaluate on, all rows; by default the test part of the data that it was trained on."""
-    samples: int = 100
+    samples: Samples = 100
     """Number of posterior samples per row for the importance-weighted bound; more make it tighter. 1 leaves it out."""
-    ais: int = 0
+    ais: Annotated[int, Interval(ge=0, le=MOST_ROWS)] = 0
     """Run annealed importance sampling, slow and tighter still, on this many of the rows."""
-    rows: int | None = None
+    rows: Rows | None = None
     """Take this many of the rows, chosen by the seed; by default all."""
     precision: Precision = "auto"
     """Precision of the networks; auto takes the one that the model was trained in, if the machine is fast at it."""
-    seed: int = 0
+    seed: Seed = 0
     """Seed of the draws."""
     out: str | None = None
     """File for the record; by default evaluation.json beside the model. It is replaced if it exists."""

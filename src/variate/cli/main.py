@@ -3,11 +3,14 @@
 Exit codes: 0; 2 for what the user can fix (one sentence on standard error); 1 for anything else; 130 after Ctrl-C.
 """
 
+import contextlib
+import io
 import os
 import sys
 import traceback
 import warnings
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NoReturn, TextIO
 
 import tyro
@@ -45,15 +48,56 @@ DESCRIPTION = """Train variational autoencoders on images and tables, and use th
 
 def main() -> None:
     """Entry point of the command `variate`."""
-    config = (tyro.conf.OmitArgPrefixes, tyro.conf.FlagCreatePairsOff)
-    command = tyro.extras.subcommand_cli_from_dict(
-        COMMANDS, prog="variate", description=DESCRIPTION, config=config, use_underscores=False
-    )
-    if not isinstance(command, Train) and not is_main_process():
-        return  # only training is for several processes
     with warnings.catch_warnings():
         warnings.showwarning = _show_warning
-        _run(command)
+        _run(_command)
+
+
+def _command() -> None:
+    """Reads the command line and does what it says."""
+    config = (tyro.conf.OmitArgPrefixes, tyro.conf.FlagCreatePairsOff)
+    parse = partial(tyro.extras.subcommand_cli_from_dict, COMMANDS, prog="variate", description=DESCRIPTION)
+    command = _parsed(partial(parse, config=config, use_underscores=False))
+    if isinstance(command, Train) or is_main_process():  # only training is for several processes
+        command()
+
+
+class _Held(io.StringIO):
+    """What would have been printed on standard error, formatted as for it."""
+
+    def isatty(self) -> bool:
+        """Whether standard error is a terminal."""
+        return sys.__stderr__ is not None and sys.__stderr__.isatty()
+
+
+def _parsed(parse: Callable[[], Any]) -> Any:  # noqa: ANN401  one of the commands
+    """The command that was typed; tyro prints what is wrong with it and exits.
+
+    An option out of its limits is left to the caller: tyro would put what the option's own check raises into a box of
+    its own, so what it prints is held until the reason is known.
+
+    Raises:
+        InputError: If an option is out of its limits.
+    """
+    refused, held = None, _Held()
+    try:
+        with contextlib.redirect_stderr(held):
+            return parse()
+    except (InputError, SystemExit) as end:
+        refused = _input_error(end)
+        if refused is None:
+            raise
+    finally:
+        if refused is None and held.getvalue():
+            sys.stderr.write(held.getvalue())
+    raise refused
+
+
+def _input_error(error: BaseException | None) -> InputError | None:
+    """The `InputError` that an exception is, or that led to it."""
+    while error is not None and not isinstance(error, InputError):
+        error = error.__context__
+    return error
 
 
 def _run(command: Callable[[], None]) -> None:

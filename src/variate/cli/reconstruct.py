@@ -7,20 +7,21 @@ import tyro
 
 from variate.cli.arguments import Data, Model
 from variate.cli.output import say
+from variate.limits import Checked, Rows
 
 PICTURED = 48
 """Number of images in a picture."""
 
 
 @dataclass(frozen=True)
-class Reconstruct:
+class Reconstruct(Checked):
     """Encode rows and decode them again: a PNG grid with each original above its reconstruction, or a table."""
 
     model: Model
     """A run directory or a model.safetensors."""
     data: Data = None
     """Rows to reconstruct; by default the test part of the data that the model was trained on."""
-    number: Annotated[int | None, tyro.conf.arg(aliases=["-n"])] = None
+    number: Annotated[Rows | None, tyro.conf.arg(aliases=["-n"])] = None
     """How many; by default 48 for a picture and all for numbers."""
     out: str | None = None
     """File to write: .png for images; .csv, .parquet or .npy for numbers. By default reconstructions.png or .csv."""

@@ -8,23 +8,24 @@ import tyro
 from variate.cli.arguments import Model
 from variate.cli.output import say
 from variate.errors import Option, Sentence
+from variate.limits import Checked, Rows, Seed, Temperature
 
 
 @dataclass(frozen=True)
-class Sample:
+class Sample(Checked):
     """Draw new rows from a model: a PNG grid of images, or a table."""
 
     model: Model
     """A run directory or a model.safetensors."""
-    number: Annotated[int, tyro.conf.arg(aliases=["-n"])] = 64
+    number: Annotated[Rows, tyro.conf.arg(aliases=["-n"])] = 64
     """How many."""
     out: str | None = None
     """File to write: .png for images; .csv, .parquet or .npy for numbers. By default samples.png or samples.csv."""
-    temperature: float = 1.0
+    temperature: Temperature = 1.0
     """Factor on the standard deviation of the latents: below 1, samples are more typical and less varied."""
     noise: bool = False
     """Draw pixels from p(x|z) instead of showing their mean; table rows are always drawn."""
-    seed: int = 0
+    seed: Seed = 0
     """Seed of the draws."""
     overwrite: bool = False
     """Replace the file if it exists."""

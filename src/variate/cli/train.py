@@ -12,6 +12,7 @@ from variate.config.parts import NETWORKS
 from variate.config.recipe import DataOptions, ModelOptions, Recipe, TrainingOptions
 from variate.config.run_files import METRICS_FILE
 from variate.errors import Option, Sentence
+from variate.limits import Checked
 from variate.runtime.distributed import is_main_process
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ RECONSTRUCTIONS, SAMPLES = 48, 64
 
 
 @dataclass(frozen=True)
-class Train:
+class Train(Checked):
     """Train a model on images or a table, and show what it learned.
 
     DATA is digits, fashion-mnist, a folder or zip of images, a .csv, .tsv or .parquet table, an .npy or .npz array, a

@@ -30,7 +30,7 @@ from variate.distributions.conditional import Conditional
 from variate.distributions.rows import RowDistribution
 from variate.errors import InputError
 from variate.likelihoods.base import Likelihood, LogProb
-from variate.limits import NotNegative, Rows, Seed, checked_arguments
+from variate.limits import Rows, Seed, Temperature, checked_arguments
 from variate.models.capabilities import Moments, offers
 from variate.models.checked import Data, as_dataset
 from variate.models.draws import Draws, Embedding, Group, Joint
@@ -306,7 +306,7 @@ class Model(nn.Module, ABC):
         self,
         n: Rows,
         *,
-        temperature: NotNegative = 1.0,
+        temperature: Temperature = 1.0,
         mean: bool = False,
         context: Tensor | None = None,
         seed: Seed | None = None,
