@@ -20,7 +20,10 @@ LAYERS: tuple[dict[str, str], ...] = (
     {"data": "readers, what values are, rows in memory and on disk, data sets and their parts"},
     {"config": "the recipe of a model and its run, and what `auto` means"},
     {"runtime": "processes, compilation, device, random numbers, files, memory, progress"},
-    {"statistics": "means with standard errors, spread of rows, bits per dimension", "limits": "what values options and arguments may have"},
+    {
+        "statistics": "means with standard errors, spread of rows, bits per dimension",
+        "limits": "what values options and arguments may have",
+    },
     {"errors": "what is said to users"},
 )
 """Rooms from the top down, with what is in each. A module imports only from the lines below its own."""

@@ -5,7 +5,7 @@ import warnings
 import pytest
 
 from variate import InputError, VariateWarning
-from variate.errors import Option, Sentence, at_least, did_you_mean, spoken, unknown
+from variate.errors import Option, Sentence, did_you_mean, spoken, unknown
 
 
 def flags(option):
@@ -84,17 +84,6 @@ def test_errors_and_sentences_go_to_other_processes_whole(copied):
     sentence = copied(DROP)
     assert sentence == DROP
     assert spoken(sentence, flags) == spoken(DROP, flags)
-
-
-def test_at_least_names_the_first_that_is_too_small():
-    at_least(1, num_rows=1, num_samples=None, batch_size=7)
-    with pytest.raises(InputError) as error:
-        at_least(2, num_rows=2, num_samples=None, batch_size=1, seed=-3)
-    assert (error.value.argument, error.value.got) == ("batch_size", "1")
-    assert "2" in error.value.expected
-    with pytest.raises(InputError) as error:
-        at_least(0, depth=-1)
-    assert error.value.argument == "depth"
 
 
 def test_unknown_names_every_known_one_and_the_nearest():

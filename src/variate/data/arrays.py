@@ -11,10 +11,12 @@ from variate.data.schema.layouts import laid_out
 from variate.data.storage.in_memory import InMemory
 from variate.data.wording import sides
 from variate.errors import InputError
+from variate.limits import checked_arguments
 
 PIXEL_LEVELS = 256
 
 
+@checked_arguments
 def from_arrays(
     x: ArrayLike,
     *,

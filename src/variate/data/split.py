@@ -16,11 +16,13 @@ from variate.data.source import Source
 from variate.data.storage.base import HELD_OUT_BYTES, SAMPLE_BYTES, Storage, evenly_spaced
 from variate.data.transforms import ROWS_STREAM, TEST_STREAM, DrawBits, binarized, bits_schema, with_bits
 from variate.errors import InputError, Option, Sentence
+from variate.limits import checked_arguments
 
 FINGERPRINT_ROWS = 1024
 """Number of rows on disk that are hashed."""
 
 
+@checked_arguments
 def split(data: Source | Dataset, options: DataOptions = DataOptions()) -> Splits:  # noqa: B008  frozen
     """Splits the rows; an official test set stays the test part, and only validation is split off.
 

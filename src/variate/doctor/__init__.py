@@ -8,6 +8,7 @@ from variate.doctor.examination import Examination, costs, examine
 from variate.doctor.findings import Finding, findings
 from variate.doctor.trial import Parts
 from variate.errors import InputError
+from variate.limits import Seed, checked_arguments
 from variate.models.base import Model
 from variate.models.checked import Data
 from variate.training.state import Record
@@ -32,8 +33,9 @@ class Diagnosis(NamedTuple):
         return [finding for finding in self.findings if finding.alarm]
 
 
+@checked_arguments
 def diagnose(
-    model: Model, data: Data, *, history: Sequence[Record] | None = None, seed: int = 0, show_progress: bool = False
+    model: Model, data: Data, *, history: Sequence[Record] | None = None, seed: Seed = 0, show_progress: bool = False
 ) -> Diagnosis:
     """Measures what each part of a model costs and says what to change.
 

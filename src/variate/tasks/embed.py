@@ -7,6 +7,7 @@ import numpy as np
 
 from variate.data import Dataset
 from variate.data.storage.base import SAMPLE_BYTES
+from variate.limits import checked_arguments
 from variate.runs import Run
 
 
@@ -23,6 +24,7 @@ class Embeddings(NamedTuple):
     num_rows: int
 
 
+@checked_arguments
 def embed(run: Run, data: str | None = None, *, std: bool = False) -> Embeddings:
     """The mean of q(z|x) of every row: deterministic.
 

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from variate.limits import Rows, Seed, Temperature, checked_arguments
 from variate.runs import Run
 
 
@@ -19,7 +20,8 @@ class Samples(NamedTuple):
     are_means: bool
 
 
-def sample(run: Run, n: int = 64, *, temperature: float = 1.0, noise: bool = False, seed: int = 0) -> Samples:
+@checked_arguments
+def sample(run: Run, n: Rows = 64, *, temperature: Temperature = 1.0, noise: bool = False, seed: Seed = 0) -> Samples:
     """Draws new rows: z from the prior, then x given z.
 
     Args:

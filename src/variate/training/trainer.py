@@ -33,6 +33,7 @@ from variate.data.batch import Batch
 from variate.errors import VariateWarning
 from variate.likelihoods.base import LogProb
 from variate.likelihoods.fused import fused
+from variate.limits import NotNegative, checked_arguments
 from variate.models.base import Model
 from variate.models.checked import Data, drawn
 from variate.objectives import Scored, Step, Terms, objective_for
@@ -77,6 +78,7 @@ class History(NamedTuple):
     warnings: list[str]
 
 
+@checked_arguments
 def fit(
     model: Model,
     data: Data,
@@ -86,7 +88,7 @@ def fit(
     run: str | Path | None = None,
     resume: bool = False,
     show_progress: bool = False,
-    checkpoint_seconds: float = 30.0,
+    checkpoint_seconds: NotNegative = 30.0,
     **overrides: Any,  # noqa: ANN401  fields of TrainingOptions, checked by name
 ) -> History:
     """Trains the model in place; it ends with the best weights.

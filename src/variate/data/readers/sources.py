@@ -27,6 +27,7 @@ from variate.data.readers.builtin import BUILTIN
 from variate.data.readers.shards import NPY_SUFFIXES, PARQUET_SUFFIXES, is_file_or_shards
 from variate.data.source import Source
 from variate.errors import InputError, Option, Sentence, did_you_mean
+from variate.limits import checked_arguments
 
 ReadFunction = Callable[[Path, DataOptions, Schema | None], Source]
 
@@ -89,6 +90,7 @@ def understood() -> str:
     return f"a built-in data set ({', '.join(BUILTIN)}), or a file or folder: {'; '.join(formats)}"
 
 
+@checked_arguments
 def read(
     source: str,
     options: DataOptions = DataOptions(),  # noqa: B008  frozen
