@@ -118,6 +118,12 @@ def test_limits_in_several_annotations_hold_together():
     assert rule_of(Annotated[Annotated[int, Ge(1)], Lt(5)]) == Rule(int, range=Range(1, 5, below=True))
 
 
+def test_a_remedy_is_said():
+    with pytest.raises(InputError) as caught:
+        TrainingOptions(threads=100_000)
+    assert caught.value.remedy == "use as many as there are processors"
+
+
 @checked_arguments
 def double(x: object, number: Annotated[int, Interval(ge=0, le=10)], *, fast: bool = True) -> int:
     """Twice a number."""

@@ -40,6 +40,16 @@ class Matching(NamedTuple):
     words: str
 
 
+class Remedy(NamedTuple):
+    """An annotation of numbers: what to do instead of a value beyond the limits.
+
+    Attributes:
+        text: As a command.
+    """
+
+    text: str
+
+
 MOST_ROWS = 10**12
 MOST_SAMPLES = 10_000_000
 
@@ -55,7 +65,7 @@ Temperature = Annotated[float, Interval(ge=0, le=1_000)]
 """A factor on standard deviations."""
 Rows = Annotated[int, Interval(ge=1, le=MOST_ROWS)]
 """A number of rows, all together or at a time."""
-Samples = Annotated[int, Interval(ge=1, le=MOST_SAMPLES)]
+Samples = Annotated[int, Interval(ge=1, le=MOST_SAMPLES), Remedy("use annealed importance sampling for tighter bounds")]
 """Draws per row."""
 Steps = Annotated[int, Interval(ge=1, le=MOST_SAMPLES)]
 """Steps of a sampler or of an optimiser."""
@@ -113,6 +123,7 @@ class Rule(NamedTuple):
         choices: The values that are allowed, where they are listed.
         range: The numbers that are allowed.
         matching: What a text must look like.
+        remedy: What to do instead of a value that is not allowed.
         items: The rules of a tuple's items; with `repeated`, the one rule of all.
         repeated: Whether a tuple may have any number of items.
     """
@@ -122,6 +133,7 @@ class Rule(NamedTuple):
     choices: tuple[Any, ...] = ()
     range: Range = Range()
     matching: Matching | None = None
+    remedy: str = ""
     items: tuple["Rule", ...] = ()
     repeated: bool = False
 
@@ -156,10 +168,13 @@ def rule_of(hint: Any) -> Rule | None:  # noqa: ANN401  any annotation
         base, *said = get_args(hint)
         inner = rule_of(base)
         matching = next((m for m in said if isinstance(m, Matching)), None)
+        remedy = next((m.text for m in said if isinstance(m, Remedy)), "")
         if inner is not None:
             optional = optional or inner.optional
             limits = [*said, inner.range] if inner.range != Range() else said
-            found = inner._replace(range=_range(limits), matching=matching or inner.matching)
+            found = inner._replace(
+                range=_range(limits), matching=matching or inner.matching, remedy=remedy or inner.remedy
+            )
     elif get_origin(hint) is Literal:
         found = Rule(str, choices=get_args(hint))
     elif get_origin(hint) is tuple:
@@ -219,7 +234,7 @@ def checked(argument: str, value: Any, rule: Rule) -> Any:  # noqa: ANN401  any 
         in_range = found is not None and (rule.range == Range() or found in rule.range)
         if in_range and (rule.matching is None or re.fullmatch(rule.matching.pattern, found)):
             return found
-    raise InputError(argument, rule.words + (" or None" if rule.optional else ""), repr(value))
+    raise InputError(argument, rule.words + (" or None" if rule.optional else ""), repr(value), rule.remedy)
 
 
 def _converted(value: Any, kind: type) -> Any:  # noqa: ANN401

@@ -15,7 +15,7 @@ from annotated_types import Interval
 
 from variate.config.parts import LikelihoodName, NetworkName, PosteriorName, PriorName
 from variate.errors import InputError
-from variate.limits import Checked, Decay, Fraction, Matching, NotNegative, Samples, Seed
+from variate.limits import Checked, Decay, Fraction, Matching, NotNegative, Remedy, Samples, Seed
 
 if TYPE_CHECKING:
     from cattrs import Converter
@@ -38,7 +38,7 @@ Device = Annotated[str, Matching(r"auto|cpu|cuda(:\d{1,3})?", "'auto', 'cpu', 'c
 
 Side = Annotated[int, Interval(ge=1, le=2**31 - 1)]
 """Length of one axis of a row."""
-Size = Annotated[int, Interval(ge=1, le=2**16)]
+Size = Annotated[int, Interval(ge=1, le=2**16), Remedy("choose a size that fits in memory")]
 """A number of units, latents, components or pixels, far above what trains."""
 MOST_ELEMENTS = 2**31 - 1
 """Largest number of elements of a row."""
@@ -188,7 +188,7 @@ class TrainingOptions(Checked):
     """Use torch.compile for the whole loss (on) or the likelihood only; auto: if it saves more time than it takes."""
     device: Device = "auto"
     """cpu, cuda, or auto."""
-    threads: Annotated[int, Interval(ge=1, le=1_024)] | None = None
+    threads: Annotated[int, Interval(ge=1, le=1_024), Remedy("use as many as there are processors")] | None = None
     """Number of CPU threads; by default torch chooses it."""
     seed: Seed = 0
     """Seed of the weights, of the order of the rows and of all samples."""
