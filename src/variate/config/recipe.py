@@ -260,7 +260,7 @@ def structure(value: Any, kind: type[T]) -> T:  # noqa: ANN401  any JSON value
         raise InputError("the recipe", expected, reasons, remedy) from None
 
 
-def _reason(error: BaseException, kind: type | None) -> str:
+def _reason(error: BaseException, kind: Any) -> str:  # noqa: ANN401  any hint
     """Why a value was refused, in words."""
     from cattrs.v import format_exception
 
