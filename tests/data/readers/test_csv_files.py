@@ -1,9 +1,18 @@
+import csv
+import io
+import random
+
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from refusals import refused
 from variate.config.recipe import Column, DataOptions, Schema
 from variate.data.readers.csv_files import read_csv
+from variate.data.readers.tables import MOST_COLUMNS
+from variate.errors import InputError, Option
+from variate.runtime import memory
 
 OPTIONS = DataOptions()
 PEOPLE = """age,sex,siblings,alive,wing
@@ -74,7 +83,18 @@ def test_quoted_cells(tmp_path):
         ("a,b\n1,2020-01-01 10:00:00\n", "column 'b' of x.csv", "dates or times"),
         ("a,b\n1,9007199254740993\n2,9007199254740995\n", "column 'b' of x.csv", "beyond 2^53"),
         ("a,b\n1,inf\n2,0.5\n", "column 'b' of x.csv", "infinity in 1 row"),
-        ("a,b\n1," + 200_000 * "x" + "\n2,3,4\n", "{path}", "CSV parse error"),
+        ("a,b\n1," + 200_000 * "x" + "\n2,3,4\n", "line 3 of {path}", "3"),
+        ("a,b\n1,2\n3", "line 3 of {path}", "1"),
+        ("\n\n", "x.csv", "an empty file"),
+        ("\ufeff\n", "x.csv", "an empty file"),
+        ("a,b\n,\n,\n", "x.csv", "2 columns of its 2 rows: a (2), b (2)"),
+        (",,a\n1,2,3\n", "x.csv", "2 columns without a name (number 0, 1, counting from 0)"),
+        ("a,a,,\n1,2,3,4\n", "x.csv", "'a' and 2 columns without a name"),
+        ("a,\n1,\n", "x.csv", "missing cells in 1 column of its 1 rows: (no name) (1)"),
+        ("a,\n1,2020-01-01\n", "the column without a name of x.csv", "dates or times"),
+        (2000 * "a" + ",b\n1,2\n", "x.csv", "2,000 characters"),
+        ("a,b\n1,1e200\n2,3\n", "column 'b' of x.csv", "1e+200"),
+        ("a,b\n1,\0\n2,3\n", "x.csv", "NUL"),
         (b"\xe9,b\n1,2\n", "x.csv", "not UTF-8"),
         (b"a,b\n1,\xe9t\xe9\n", "column 'b' of x.csv", "not UTF-8"),
     ],
@@ -86,6 +106,145 @@ def test_text_that_is_refused(tmp_path, text, argument, got):
     assert got in error.got
     if argument.startswith("line"):
         assert error.expected.startswith("2 cells")
+
+
+def numbered(rows, **changed):
+    """Lines of a table of a number and a letter; those that are changed by their numbers in the file."""
+    lines = ["x,z", *(f"{row / 8},{'abc'[row % 3]}" for row in range(rows))]
+    for line, text in changed.items():
+        lines[int(line[1:]) - 1] = text
+    return "\n".join(lines) + "\n"
+
+
+@pytest.mark.parametrize(
+    ("lines", "line", "expected"),
+    [
+        ({"l502": '0.5,"a'}, 502, "quotes that close"),
+        ({"l1001": '0.5,"a'}, 1001, "quotes that close"),
+        ({"l502": '0.5,"a', "l640": '0.5,b"'}, 502, "one line"),  # well-formed: only what it holds gives it away
+        ({"l502": '0.5,"a', "l640": '0.5,"b"'}, 502, "one line"),
+        ({"l502": '0.5,"a', "l640": '"0.5,b'}, 502, "one line"),
+        ({"l502": '0.5,"a', "l505": '0.5,b"', "l700": '0.5,"c\nd"'}, 502, "one line"),
+        ({"l502": '"0.5,a', "l700": '0.5",a'}, 502, "one line"),
+    ],
+)
+def test_rows_that_a_stray_quote_swallows_are_not_lost_in_silence(tmp_path, lines, line, expected):
+    path = write(tmp_path, numbered(1000, **lines))
+    error = refused(read_csv, path, OPTIONS, None)
+    assert error.argument == f"line {line} of {path}"
+    assert expected in error.expected
+
+
+def test_text_of_several_lines_is_read_with_a_note(tmp_path):
+    rows = [f'{row},"12, High Street\nBath, UK",{row % 2}' for row in range(50)]
+    options = DataOptions(columns=(("address", "categorical"),))
+    source = read_csv(write(tmp_path, "\n".join(["id,address,bit", *rows])), options, None)
+    assert len(source) == 50
+    assert source.schema.columns[1].categories == ("12, High Street\nBath, UK",)
+    assert source.notes[0] == "Line ends in 50 cells, first in line 2: read as text of several lines."
+
+
+def test_text_after_a_closing_quote_is_noted(tmp_path):
+    source = read_csv(write(tmp_path, 'a,b\n1.5,5" pipe\n2.5,"5" pipe"\n'), OPTIONS, None)
+    assert source.schema.columns[1].categories == ('5 pipe"', '5" pipe')
+    assert "of 1 cell, first in line 3" in source.notes[0]
+
+
+def test_blank_lines_of_one_column_are_noted(tmp_path):
+    assert read_csv(write(tmp_path, "\na\n0.5\n\n1\r\n\r\n7\n\n"), OPTIONS, None).notes == ("Left out: 2 blank lines.",)
+    assert read_csv(write(tmp_path, "a,b\n\n0.5,-1.5\n\n"), OPTIONS, None).notes == ()
+
+
+@pytest.mark.parametrize("mark", ["utf-16", "utf-16-le", "utf-16-be", "utf-32"])
+def test_utf_16_is_called_by_its_name(tmp_path, mark):
+    error = refused(read_csv, write(tmp_path, PEOPLE.encode(mark)), OPTIONS, None)
+    assert (error.argument, error.expected, error.got) == ("x.csv", "UTF-8 text", "UTF-16 text")
+
+
+def test_decimal_commas_are_called_by_their_name(tmp_path):
+    rows = "\n".join(f"{row},{row}" for row in range(30))
+    text = "a;b\n" + rows.replace(",", ";").replace(";", ",5;1,")
+    error = refused(read_csv, write(tmp_path, text), OPTIONS, None)
+    assert error.argument == "x.csv"
+    assert "'a' (decimal commas, such as '0,5'), 'b' (decimal commas, such as '1,0')" in error.got
+    assert Option("drop", ["a", "b"]) in error.remedy.parts
+
+
+@pytest.mark.parametrize("header", ["a" + MOST_COLUMNS * ",", ",".join(f"c{i}" for i in range(MOST_COLUMNS + 1))])
+def test_too_many_columns_are_refused_before_the_file_is_parsed(tmp_path, header, monkeypatch):
+    monkeypatch.setattr("variate.data.readers.csv_files._parse", None)
+    error = refused(read_csv, write(tmp_path, header + "\n1"), OPTIONS, None)
+    assert (error.argument, error.got) == ("x.csv", f"{MOST_COLUMNS + 1:,}")
+
+
+def test_more_than_the_machine_holds_is_refused_before_the_file_is_parsed(tmp_path, monkeypatch):
+    monkeypatch.setattr("variate.data.readers.csv_files._parse", None)
+    path = write(tmp_path, "a,b\n" + 1000 * "1,2\n")
+    for limit in (10, 50_000):
+        monkeypatch.setattr(memory, "physical", lambda limit=limit: limit)
+        assert refused(read_csv, path, OPTIONS, None).argument == "x.csv"
+
+
+PROPERTY = settings(derandomize=True, deadline=None, database=None, max_examples=100)
+CELLS = st.one_of(
+    st.sampled_from(
+        ["a", "b", "7", "0.5", "NA", "", "a,b", 'say "hi"', "two\nlines", '5" pipe', "\r\n", '"', "\0", " a "]
+    ),
+    st.text(st.characters(codec="utf-8"), max_size=8),
+)
+
+
+@PROPERTY
+@given(
+    rows=st.integers(1, 4).flatmap(
+        lambda width: st.lists(st.lists(CELLS, min_size=width, max_size=width), min_size=1, max_size=6)
+    ),
+    quoting=st.sampled_from([csv.QUOTE_ALL, csv.QUOTE_MINIMAL]),
+    end=st.sampled_from(["\n", "\r\n", "\r"]),
+    delimiter=st.sampled_from([",", ";"]),
+)
+def test_what_is_written_is_read_cell_for_cell_or_refused(tmp_path_factory, rows, quoting, end, delimiter):
+    names = [f"c{place}" for place in range(len(rows[0]))]
+    stream = io.StringIO(newline="")
+    csv.writer(stream, delimiter=delimiter, quoting=quoting, lineterminator=end).writerows([names, *rows])
+    columns = [
+        Column(name, "categorical", tuple(sorted(set(own))))
+        for name, own in zip(names, zip(*rows, strict=True), strict=True)
+    ]
+    schema = Schema("table", (len(names),), columns=tuple(columns))
+    path = write(tmp_path_factory.mktemp("csv"), stream.getvalue())
+    try:
+        source = read_csv(path, OPTIONS, schema)
+    except InputError:
+        cells = [cell for row in rows for cell in row]
+        plain = quoting == csv.QUOTE_ALL and not any("\n" in cell or "\r" in cell or "\0" in cell for cell in cells)
+        assert not plain
+        return
+    found = [[c.categories[int(code)] for c, code in zip(columns, row, strict=True)] for row in source.x.all()]
+    assert found == rows
+
+
+def test_mutated_files_are_read_or_refused_and_lose_no_row_in_silence(tmp_path):
+    draw = random.Random(0)
+    whole = numbered(40, l7='0.5,"a"', l9='"0.25",b').encode()
+    read = 0
+    for _ in range(250):
+        data = bytearray(whole)
+        for _ in range(draw.randint(1, 3)):
+            place = draw.randrange(len(data))
+            size = draw.choice([0, 1, 1, 2, 30])
+            data[place : place + size] = draw.choice(
+                [b"", b'"', b'"', b",", b";", b"\n", b"\r", b"\0", b"\xff", b'""', b"1e999"]
+            )
+        path = write(tmp_path, bytes(data))
+        try:
+            source = read_csv(path, OPTIONS, None)
+        except InputError:
+            continue
+        read += 1
+        lines = len(bytes(data).replace(b"\r", b"\n").split()) - 1
+        assert len(source) == lines or any("Line ends" in note for note in source.notes)
+    assert 30 < read < 200
 
 
 def test_what_is_no_table_is_refused_before_the_file_is_read(tmp_path):

@@ -1,3 +1,7 @@
+import datetime
+import decimal
+import random
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -7,6 +11,7 @@ from refusals import refused
 from variate.config.recipe import DataOptions
 from variate.data import describe, fingerprint
 from variate.data.readers.parquet import read_parquet
+from variate.errors import InputError
 from variate.runtime import memory
 
 RNG = np.random.default_rng(0)
@@ -93,6 +98,118 @@ def test_tables_that_are_refused_on_disk(tmp_path, columns, options, argument, g
     error = refused(read_parquet, tmp_path / "t.parquet", DataOptions(stream="on", **options), None)
     assert error.argument == argument
     assert got in error.got
+
+
+DAY = datetime.date(2020, 1, 1)
+EXOTIC = {
+    "list": ([[1], [2]], None),
+    "struct": ([{"a": 1}, {"a": 2}], None),
+    "map": ([[("k", 1)], [("l", 2)]], pa.map_(pa.string(), pa.int32())),
+    "date": ([DAY, DAY], None),
+    "time": ([datetime.time(1), datetime.time(2)], None),
+    "duration": ([1, 2], pa.duration("ms")),
+    "binary": ([b"\xff", b"\xfe"], None),
+    "fixed": ([b"ab", b"cd"], pa.binary(2)),
+    "deep": ([[[[[[[[1]]]]]]], [[[[[[[2]]]]]]]], None),
+    "whole": ([2**60 + 1, 2], None),
+    "large": ([1e200, 2.5], None),
+}
+
+
+@pytest.mark.parametrize("switch", ["off", "on"])
+@pytest.mark.parametrize("name", EXOTIC)
+def test_columns_of_other_types_are_refused_unless_they_are_dropped(tmp_path, name, switch):
+    values, kind = EXOTIC[name]
+    parquet.write_table(pa.table({"a": [0.5, 1], "b": pa.array(values, kind)}), tmp_path / "t.parquet")
+    options = DataOptions(stream=switch)
+    assert refused(read_parquet, tmp_path / "t.parquet", options, None).argument.startswith("column 'b' of ")
+    kept = read_parquet(tmp_path / "t.parquet", DataOptions(stream=switch, drop=("b",)), None)
+    assert kept.x.all().tolist() == [[0.5], [1]]
+
+
+@pytest.mark.parametrize("switch", ["off", "on"])
+@pytest.mark.parametrize(
+    "values",
+    [
+        pa.array(["a", "é"], pa.large_string()),
+        pa.array(["a", "b"], pa.string_view()),
+        pa.array([decimal.Decimal("1.25"), decimal.Decimal(-3)], pa.decimal256(60, 2)),
+        pa.array([1.5, 2], pa.float16()),
+        pa.ExtensionArray.from_storage(pa.json_(), pa.array(['{"a": 1}', "1"])),
+        pa.ExtensionArray.from_storage(pa.bool8(), pa.array([1, 0], pa.int8())),
+        pa.array([1, 2**50], pa.uint64()),
+    ],
+)
+def test_columns_of_rare_types_are_read(tmp_path, values, switch):
+    parquet.write_table(pa.table({"a": [0.5, 1], "b": values}), tmp_path / "t.parquet")
+    source = read_parquet(tmp_path / "t.parquet", DataOptions(stream=switch), None)
+    (_, column), (one, two) = source.schema.columns, source.x.all()[:, 1].tolist()
+    found = [column.categories[int(code)] for code in (one, two)] if column.categories else [one, two]
+    assert found == [str(value) if column.categories else float(value) for value in values.to_pylist()]
+
+
+@pytest.mark.parametrize("switch", ["off", "on"])
+def test_files_that_are_no_table_are_refused(tmp_path, switch):
+    path, options = tmp_path / "t.parquet", DataOptions(stream=switch)
+
+    def error():
+        return refused(read_parquet, path, options, None)
+
+    for content in (b"", b"PAR1", b"PAR1PAR1", b"PAR1" + bytes(8) + b"PARE", b"PAR1\xff\xff\xff\x7fPAR1", bytes(1000)):
+        path.write_bytes(content)
+        assert (error().argument, error().expected) == (str(path), "a complete Parquet file")
+    parquet.write_table(pa.table({"abcd": [1.0]}), path, store_schema=False)
+    path.write_bytes(path.read_bytes().replace(b"abcd", b"\xff\xfe\xff\xfe"))
+    assert error().argument == str(path)
+    parquet.write_table(pa.table({"a": [0.5], "b": ["abcd"]}), path, store_schema=False, write_statistics=False)
+    path.write_bytes(path.read_bytes().replace(b"abcd", b"\xff\xfe\xff\xfe"))
+    assert (error().argument, "UTF8" in error().got) == (str(path), True)
+    parquet.write_table(pa.Table.from_arrays([pa.array([1])] * 2, ["a", "a"]), path)
+    assert "more than one column 'a'" in error().got
+    parquet.write_table(pa.table({"a": [1]}).select([]), path)
+    assert (error().argument, error().got) == ("t.parquet", "none")
+
+
+def test_text_that_repeats_is_one_text_in_memory(tmp_path):
+    words = pa.DictionaryArray.from_arrays(np.zeros(300_000, np.int32), ["x" * 9000])
+    parquet.write_table(pa.table({"a": np.arange(300_000.0), "b": words}), tmp_path / "t.parquet", store_schema=False)
+    for source in both(tmp_path / "t.parquet"):  # three gigabytes, if they were written out
+        assert source.schema.columns[1].categories == ("x" * 9000,)
+
+
+def mutated(whole, draw):
+    """A file with some bytes changed, most of them in its footer, or cut off."""
+    data = bytearray(whole)
+    for _ in range(draw.choice([1, 1, 2, 5])):
+        footer = max(0, len(data) - draw.choice([20, 600, len(data)]))
+        place = draw.randrange(footer, len(data))
+        kind = draw.randrange(4)
+        if kind == 0:
+            data[place] ^= 1 << draw.randrange(8)
+        elif kind == 1:
+            data[place] = draw.choice([0, 1, 0x7F, 0x80, 0xFF])
+        elif kind == 2:
+            data[place : place + draw.choice([1, 4])] = bytes(draw.choice([0, 0xFF]) for _ in range(draw.randrange(6)))
+        else:
+            data = data[:place] if draw.random() < 0.2 else data
+    return bytes(data) or b"P"
+
+
+@pytest.mark.parametrize("compression", ["none", "snappy", "gzip", "zstd"])
+def test_mutated_files_are_read_or_refused(tmp_path, compression):
+    draw = random.Random(compression)
+    table = pa.table({"a": np.arange(60.0), "b": ["x", "y", "z"] * 20, "c": [True, False] * 30, "d": range(60)})
+    path = tmp_path / "t.parquet"
+    parquet.write_table(table, path, row_group_size=25, compression=compression)
+    whole, ends = path.read_bytes(), {True: 0, False: 0}
+    for _ in range(60):
+        path.write_bytes(mutated(whole, draw))
+        for switch in ("off", "on"):
+            try:
+                ends[len(read_parquet(path, DataOptions(stream=switch), None).x.all()) > 0] += 1
+            except InputError:
+                ends[False] += 1
+    assert min(ends.values()) > 10
 
 
 def test_an_identifier_is_refused_before_all_of_it_is_kept(tmp_path):

@@ -4,8 +4,9 @@ import pytest
 
 from refusals import refused
 from variate.config.recipe import Column, DataOptions, Schema
-from variate.data.readers.tables import require_table, table_source
+from variate.data.readers.tables import MOST_COLUMNS, require_table, table_source
 from variate.errors import Option
+from variate.runtime import memory
 
 OPTIONS = DataOptions()
 PEOPLE = pa.table(
@@ -90,7 +91,11 @@ def test_options_and_models_of_other_kinds():
     ("table", "got"),
     [
         (PEOPLE.slice(0, 0), "5 columns and no rows"),
+        (pa.table({}), "none"),
+        (pa.Table.from_arrays([pa.array([1])] * (MOST_COLUMNS + 1), [""] * (MOST_COLUMNS + 1)), "10,001"),
         (pa.Table.from_arrays([pa.array([1])] * 3, ["a", "b", "a"]), "more than one column 'a'"),
+        (pa.Table.from_arrays([pa.array([1])] * 3, ["", "b", ""]), "2 columns without a name (number 0, 2,"),
+        (pa.table({"a": [1], 1001 * "b": [1]}), "1,001 characters"),
         (pa.table({"a": ["x", "y", "z"]}), "one column, 'a', of text"),
         (changed(age=[22.5, None, 26, 35]), "age (1)"),
     ],
@@ -99,6 +104,24 @@ def test_tables_that_are_refused(table, got):
     error = refused(read, table)
     assert error.argument == "x.csv"
     assert got in error.got
+
+
+def test_all_columns_that_cannot_be_used_are_named_in_one_error():
+    days = pa.array([0, 1, 2, 3], pa.date32())
+    names = [f"w{row}" for row in range(4)]
+    error = refused(read, changed(sex=days, siblings=[2**60 + 1, 0, 1, 2], wing=days).append_column("n", [names]))
+    assert error.argument == "x.csv"
+    assert "3 columns" in error.got
+    for told in ("'sex' (dates or times", "'siblings' (numbers beyond 2^53", "'wing' (dates"):
+        assert told in error.got
+    assert Option("drop", ["sex", "siblings", "wing"]) in error.remedy.parts
+
+
+def test_more_than_the_machine_holds(monkeypatch):
+    monkeypatch.setattr(memory, "physical", lambda: 2 * 8 * 4 * 5 - 1)
+    assert refused(read).argument == "x.csv"
+    monkeypatch.setattr(memory, "physical", lambda: 2 * 8 * 4 * 5)
+    assert len(read()) == 4
 
 
 def test_a_model_reads_columns_by_name():

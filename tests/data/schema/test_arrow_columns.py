@@ -5,8 +5,7 @@ import pyarrow as pa
 import pytest
 
 from refusals import refused
-from variate.data.schema.arrow_columns import raw_column, raw_columns, refuse_one_text
-from variate.data.schema.profiles import RawColumn
+from variate.data.schema.arrow_columns import each_column, raw_column, raw_columns, refuse_one_text
 from variate.errors import Option
 from variate.runtime import memory
 
@@ -20,6 +19,8 @@ from variate.runtime import memory
         (pa.array([3, 200], pa.uint8()), [3, 200]),
         (pa.array(["1.25", "-1.00"]).cast(pa.decimal128(5, 2)), [1.25, -1]),
         (pa.array([7, 7, 9]).dictionary_encode(), [7, 7, 9]),
+        (pa.array([1.5, -2], pa.float16()), [1.5, -2]),
+        (pa.ExtensionArray.from_storage(pa.bool8(), pa.array([1, 0], pa.int8())), [1, 0]),
     ],
 )
 def test_numbers_of_every_type(column, numbers):
@@ -42,6 +43,16 @@ def test_text_is_positions_among_its_words(kind):
         (pa.array([datetime.time(1), datetime.time(2)]), "dates or times", "drop=['b']"),
         (pa.array([datetime.date(2020, 1, 1)] * 2), "dates or times", "drop=['b']"),
         (pa.array([b"a", b"b"]), "not UTF-8", "drop=['b']"),
+        (pa.array([b"a", b"b"], pa.large_binary()), "not UTF-8", "drop=['b']"),
+        (pa.array([b"a", b"b"], pa.binary(1)), "fixed_size_binary", "drop=['b']"),
+        (pa.array([{"c": 1}, {"c": 2}]), "values of type struct", "drop=['b']"),
+        (pa.array([[("k", 1)]] * 2, pa.map_(pa.string(), pa.int8())), "values of type map", "drop=['b']"),
+        (pa.array([1, 2], pa.duration("s")), "dates or times", "drop=['b']"),
+        (
+            pa.ExtensionArray.from_storage(pa.uuid(), pa.array([bytes(16)] * 2, pa.binary(16))),
+            "values of",
+            "drop=['b']",
+        ),
         (pa.array([2**53 + 1, 1]), "beyond 2^53", "drop=['b']"),
         (pa.array([np.inf, 1]), "infinity in 1 row", "correct"),
     ],
@@ -59,6 +70,10 @@ def test_columns_that_are_refused(values, got, remedy):
         ({"b": pa.array([1, None])}, "1 column of its 2 rows: b (1)"),
         ({"b": [1.0, float("nan")]}, "1 column of its 2 rows: b (1)"),
         ({"b": pa.array(["a", None]).dictionary_encode()}, "b (1)"),
+        ({"b": pa.DictionaryArray.from_arrays(pa.array([0, 1]), pa.array(["a", None]))}, "b (1)"),
+        ({"b": pa.DictionaryArray.from_arrays(pa.array([0, None]), pa.array([1.5, np.nan]))}, "b (1)"),
+        ({"b": pa.array([1.5, np.nan]).dictionary_encode()}, "b (1)"),
+        ({"b": pa.nulls(2)}, "b (2)"),
         ({"b": [None, "y"], "c": [None, None]}, "2 columns of its 2 rows: b (1), c (2)"),
     ],
 )
@@ -74,9 +89,41 @@ def test_more_than_the_machine_holds(monkeypatch):
     assert refused(raw_columns, pa.table({"a": [1, 2]}), "x.csv").argument == "x.csv"
 
 
-def test_one_column_of_text_is_no_table():
-    words = RawColumn("a", np.zeros(2), ("w",))
-    error = refused(refuse_one_text, [words], "x.csv")
+@pytest.mark.parametrize("words", [["w", "v"], pa.array(["w", "v"]).dictionary_encode()])
+def test_one_column_of_text_is_no_table(words):
+    error = refused(refuse_one_text, pa.table({"a": words}), "x.csv")
     assert (error.argument, "'a'" in error.got) == ("x.csv", True)
-    refuse_one_text([words, words], "x.csv")
-    refuse_one_text([RawColumn("a", np.zeros(2))], "x.csv")
+    refuse_one_text(pa.table({"a": words, "b": words}), "x.csv")
+    refuse_one_text(pa.table({"a": [1]}), "x.csv")
+
+
+def test_words_are_those_that_occur_each_once():
+    pieces = [([2, 0, 2], ["b", "unused", "a"]), ([0, 1, 2], ["a", "a", "c"]), ([], ["z"])]
+    column = pa.chunked_array(
+        [pa.DictionaryArray.from_arrays(pa.array(codes, pa.int8()), words) for codes, words in pieces]
+    )
+    raw = raw_column("b", column, "x")
+    assert sorted(raw.words) == ["a", "b", "c"]
+    assert [raw.words[int(place)] for place in raw.numbers] == ["a", "b", "a", "a", "a", "c"]
+
+
+def test_a_long_text_in_every_row_takes_the_memory_of_one():
+    words = pa.DictionaryArray.from_arrays(pa.array(np.zeros(10**6, np.int32)), ["x" * 10**6])
+    raw = raw_column("b", pa.chunked_array([words]), "x")  # a terabyte, if it were written out
+    assert (len(raw.words), raw.numbers.any()) == (1, False)
+
+
+def test_columns_are_used_one_after_the_other():
+    seen = []
+    table = pa.table({"a": [1, 2], "b": pa.array(["x", "y"])})
+    each_column(table, "x.csv", lambda number, raw: seen.append((number, raw.name, raw.words)))
+    assert seen == [(0, "a", None), (1, "b", ("x", "y"))]
+
+
+def test_what_is_wrong_with_several_columns_is_one_error():
+    table = pa.table({"a": [[1], [2]], "b": [1, 2], "": pa.array([0, 1], pa.time32("s"))})
+    error = refused(each_column, table, "x.csv", lambda *_: None)
+    assert error.argument == "x.csv"
+    assert "'a' (values of type list" in error.got
+    assert "(no name) (dates" in error.got
+    assert Option("drop", ["a", ""]) in error.remedy.parts

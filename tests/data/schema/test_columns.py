@@ -4,9 +4,13 @@ import pytest
 from refusals import refused
 from variate.config.recipe import Column
 from variate.data.schema.columns import (
+    LARGEST,
+    LONGEST_CATEGORY,
+    column_called,
     column_notes,
     column_of,
     column_values,
+    columns_of,
     is_number_name,
     is_textual,
     misfits,
@@ -116,6 +120,61 @@ def test_identifiers_are_refused_unless_they_were_said_to_be_categories(rows):
     assert len(fitted(raw, "categorical", "x.csv")[0].categories) == rows
 
 
+def test_all_columns_that_cannot_be_used_are_named_in_one_error():
+    words = [f"id{row}" for row in range(30)]
+    found = [profile(raw) for raw in (text(words, "a"), numbers(range(30), "b"), text(words, ""), text(words, "c"))]
+    error = refused(columns_of, found, {"c": "categorical"}, "x.csv")
+    assert error.argument == "x.csv"
+    assert "2 columns of something else: 'a' (30 different texts" in error.got
+    assert "(no name) (30 different" in error.got
+    assert Option("drop", ["a", ""]) in error.remedy.parts
+    assert [column.kind for column in columns_of(found[1:2], {}, "x.csv")] == ["counts"]
+
+
+@pytest.mark.parametrize(
+    ("words", "example"),
+    [
+        (["12,5", "7,25"], "12,5"),
+        (["1.200,5", "-7,25", "8"], "-7,25"),
+        ([f"{row},5" for row in range(18)] + ["a"], "0,5"),
+    ],
+)
+def test_decimal_commas_are_refused_unless_they_were_said_to_be_categories(words, example):
+    error = refused(fitted, text(words), None, "x.csv")
+    assert (error.argument, error.expected) == ("column 'c' of x.csv", "numbers with a decimal point")
+    assert repr(example) in error.got
+    assert fitted(text(words), "categorical", "x.csv")[0].kind == "categorical"
+
+
+@pytest.mark.parametrize("words", [["a,5", "b,7"], ["7", "8", "9,5"], ["7,5", "a"]])
+def test_other_texts_with_commas_are_categories(words):
+    assert fitted(text(words), None, "x.csv")[0].kind == "categorical"
+
+
+def test_long_texts_are_no_categories_unless_it_was_said():
+    raw = text(["a", "b" * (LONGEST_CATEGORY + 1)])
+    assert "10,001 characters" in refused(fitted, raw, None, "x.csv").got
+    assert fitted(raw, "categorical", "x.csv")[0].kind == "categorical"
+
+
+@pytest.mark.parametrize("value", [1e200, -1e200, 2 * LARGEST])
+@pytest.mark.parametrize("kind", ["real", None])
+def test_numbers_beyond_float32_are_refused(value, kind):
+    error = refused(fitted, numbers([0.5, value, 1]), kind, "x.csv")
+    assert error.argument == "column 'c' of x.csv"
+    assert f"{value:g}" in error.got
+    assert Option("drop", ["c"]) in error.remedy.parts
+    assert refused(column_values, numbers([0.5, value]), Column("c", "real"), "x").argument == "column 'c' of x"
+    fitted(numbers([0.5, LARGEST, -LARGEST]), kind, "x.csv")
+
+
+def test_long_cells_and_names_are_cut():
+    error = refused(column_values, text(["x" * 10**6]), Column("c", "real"), "x.csv")
+    assert len(error.got) < 100
+    assert len(column_called("y" * 10**6)) < 100
+    assert column_called("") == "the column without a name"
+
+
 def test_few_rows_cannot_tell_an_identifier():
     assert fitted(text(["a", "b", "c"]), None, "x.csv")[0].kind == "categorical"
 
@@ -137,7 +196,7 @@ def test_unseen_categories_are_named():
     error = refused(column_values, text(["a", "q", "q", "\x1b"]), column, "x.csv")
     assert error.argument == "column 'c' of x.csv"
     assert "a, b" in error.expected
-    assert "'q', '?' in 3 rows" in error.got
+    assert "'q', '\\x1b' in 3 rows" in error.got
 
 
 @pytest.mark.parametrize(

@@ -5,64 +5,112 @@ tabs. The text is UTF-8. A file is parsed in one block, so that the type of a co
 empty cell, NA, NULL or nan is missing unless it is quoted.
 """
 
-import csv
-from collections.abc import Sequence
-from contextlib import suppress
+import re
+from collections.abc import Callable, Sequence
+from functools import cache
+from itertools import islice
 from pathlib import Path
 
 import pyarrow as pa
+from pyarrow import compute
 from pyarrow import csv as arrow_csv
 
 from variate.config.recipe import DataOptions, Schema
-from variate.data.readers.tables import require_table, table_source
+from variate.data.readers.csv_text import BOM, CsvText
+from variate.data.readers.decoding import reason
+from variate.data.readers.tables import MOST_COLUMNS, require_columns, require_table, table_source
 from variate.data.schema.columns import is_textual
 from variate.data.source import Source
-from variate.data.storage.row_groups import first_line
 from variate.data.wording import plural
 from variate.errors import InputError
+from variate.runtime import memory
 
 CSV_DELIMITERS = {".csv": ",", ".tsv": "\t"}
 LARGEST_BLOCK = 2**31 - 1
 """Largest number of bytes that pyarrow parses at once."""
+TEXT_COPIES, CELL_BYTES, COLUMN_BYTES = 3, 32, 12_000
+"""Most memory that reading takes: copies of the text, and bytes per cell and per column (measured with pyarrow 26)."""
+BEGINNING = 2**16
+"""Bytes that tell the encoding, an even number."""
+UTF_16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 
 
 def read_csv(path: Path, options: DataOptions, schema: Schema | None) -> Source:
     """Reads a CSV or TSV file."""
     require_table(path.name, options, schema)
+    data = _content(path)
+    delimiter, notes = _delimiter_of(path, data)
+    text = CsvText(data, delimiter, str(path))
+    if text.start == len(data):
+        raise InputError(path.name, "a table with a header line", "an empty file", "give a file that holds rows")
+    width = _width(text, path.name)
     textual = [column.name for column in schema.columns if is_textual(column)] if schema is not None else []
-    delimiter, notes = _delimiter_of(path)
     try:
-        table = _parse(path, delimiter, textual)
+        table = _parse(data, delimiter, textual)
         names = table.column_names
-    except pa.ArrowInvalid as error:
-        raise _trouble(path, delimiter, first_line(error)) from None
+    except pa.ArrowException as error:
+        _check_quotes(text, width, lambda _: False)
+        got = f"one that cannot be parsed ({reason(error)})"
+        raise InputError(str(path), "a table of text", got, "save it again as UTF-8") from None
     except UnicodeDecodeError:
         got = "a header line that is not UTF-8"
         raise InputError(path.name, "UTF-8 text", got, "save the file as UTF-8") from None
     _require_header(names, path.name)
+    notes += _notes_on_lines(text, table)
     return table_source(table, path.name, options, schema, notes)
 
 
-def _delimiter_of(path: Path) -> tuple[str, list[str]]:
-    """The delimiter, and a note where it is not the usual one."""
+def _content(path: Path) -> bytes:
+    """All bytes of the file, which are UTF-8 text as far as a look at them can tell."""
+    size = path.stat().st_size
+    memory.require(TEXT_COPIES * size, path.name)
     with path.open("rb") as stream:
-        header = stream.readline(2**20)
-    if path.suffix.lower() == ".csv" and b"," not in header and b";" in header:
+        data = stream.read(size)
+    got = "UTF-16 text" if _is_utf_16(data[:BEGINNING]) else "NUL bytes, which text does not have"
+    if got.startswith("UTF-16") or b"\0" in data:
+        raise InputError(path.name, "UTF-8 text", got, "save the file as UTF-8 text")
+    return data
+
+
+def _is_utf_16(beginning: bytes) -> bool:
+    """Whether text begins with UTF-16's mark, or has a zero in at least half of its even or of its odd places."""
+    zeros = max(beginning[::2].count(0), beginning[1::2].count(0))
+    return beginning.startswith(UTF_16_MARKS) or zeros > len(beginning) // 4
+
+
+def _delimiter_of(path: Path, data: bytes) -> tuple[str, list[str]]:
+    """The delimiter, and a note where it is not the usual one."""
+    header = re.match(rb"[^\r\n]{0,%d}" % 2**20, data.removeprefix(BOM))
+    assert header is not None
+    if path.suffix.lower() == ".csv" and b"," not in header[0] and b";" in header[0]:
         return ";", ["The header line has semicolons and no commas, so semicolons were taken to separate the cells."]
     return CSV_DELIMITERS[path.suffix.lower()], []
 
 
-def _parse(path: Path, delimiter: str, textual: Sequence[str]) -> pa.Table:
-    """The file as a table.
+def _width(text: CsvText, source: str) -> int:
+    """The number of cells of the header line, if a table with so many of them can be read.
+
+    Raises:
+        InputError: If there are too many columns, or cells.
+    """
+    width = sum(1 for _ in islice(text.row(text.start), MOST_COLUMNS + 1))
+    require_columns(width if width <= MOST_COLUMNS else text.line_width(text.start), source)
+    cells = width * text.survey.lines
+    memory.require(TEXT_COPIES * len(text.data) + COLUMN_BYTES * width + CELL_BYTES * cells, source)
+    return width
+
+
+def _parse(data: bytes, delimiter: str, textual: Sequence[str]) -> pa.Table:
+    """The text as a table.
 
     Args:
-        path: The file.
+        data: The text.
         delimiter: What separates the cells.
         textual: Columns that are text even if every cell looks like a number.
     """
     return arrow_csv.read_csv(
-        path,
-        read_options=arrow_csv.ReadOptions(block_size=min(max(path.stat().st_size + 1, 2**16), LARGEST_BLOCK)),
+        pa.BufferReader(data),
+        read_options=arrow_csv.ReadOptions(block_size=min(max(len(data) + 1, 2**16), LARGEST_BLOCK)),
         parse_options=arrow_csv.ParseOptions(delimiter=delimiter, newlines_in_values=True),
         convert_options=arrow_csv.ConvertOptions(
             strings_can_be_null=True,
@@ -72,28 +120,61 @@ def _parse(path: Path, delimiter: str, textual: Sequence[str]) -> pa.Table:
     )
 
 
-def _trouble(path: Path, delimiter: str, error: str) -> InputError:
-    """The error for a file that cannot be parsed, with the number of the line that is to blame."""
-    if not path.stat().st_size:
-        return InputError(path.name, "a table with a header line", "an empty file", "give a file that holds rows")
-    line, cells, expected = _ragged_line(path, delimiter)
-    if not line:
-        return InputError(
-            str(path), "a table of text", f"one that cannot be parsed ({error})", "save it again as UTF-8"
-        )
-    argument = f"line {line} of {path}"
-    return InputError(argument, f"{plural(expected, 'cell')}, as in the header line", str(cells), "correct that line")
+def _notes_on_lines(text: CsvText, table: pa.Table) -> list[str]:
+    """What was assumed of lines and quotes.
+
+    Raises:
+        InputError: If a quote never closes, or swallowed rows.
+    """
+    has_quotes = b'"' in text.data
+    if not has_quotes and table.num_columns > 1:
+        return []
+    survey = text.survey
+    if has_quotes and (survey.lines != table.num_rows + 1 or survey.inner_quotes or not text.closes(survey.last)):
+        return _check_quotes(text, table.num_columns, _number_columns(table))
+    blank = text.line_at(survey.last) - text.line_at(text.start) + 1 - survey.lines
+    if table.num_columns == 1 and blank > 0:
+        return [f"Left out: {plural(blank, 'blank line')}."]
+    return []
 
 
-def _ragged_line(path: Path, delimiter: str) -> tuple[int, int, int]:
-    """The first line with another number of cells than the header: its number, its cells, the header's; or zeros."""
-    with path.open(newline="", encoding="utf-8", errors="replace") as stream, suppress(csv.Error):
-        reader = csv.reader(stream, delimiter=delimiter)
-        expected = len(next(reader, ()))
-        for cells in reader:
-            if cells and len(cells) != expected:
-                return reader.line_num, len(cells), expected
-    return 0, 0, 0
+def _check_quotes(text: CsvText, width: int, is_number: Callable[[int], bool]) -> list[str]:
+    """Notes on cells that are quoted in an unusual way.
+
+    Raises:
+        InputError: If a quote never closes, or swallowed rows, or a row has too few or too many cells.
+    """
+    long, followed = [0, 0], [0, 0]
+    for cell in text.odd_cells(width):
+        if cell.is_long and text.holds_rows(cell, width, is_number):
+            raise text.swallowed(cell)
+        counter = long if cell.is_long else followed
+        counter[0] += 1
+        counter[1] = counter[1] or cell.line
+    notes = []
+    if long[0]:
+        notes.append(f"Line ends in {plural(long[0], 'cell')}, first in line {long[1]}: read as text of several lines.")
+    if followed[0]:
+        cells = plural(followed[0], "cell")
+        notes.append(f"Text after the closing quote of {cells}, first in line {followed[1]}: joined to what it quotes.")
+    return notes
+
+
+def _number_columns(table: pa.Table) -> Callable[[int], bool]:
+    """Whether a column of the table holds numbers wherever a cell is one line."""
+
+    @cache
+    def holds_numbers(place: int) -> bool:
+        column = table.column(place)
+        if not pa.types.is_string(column.type):
+            return bool(pa.types.is_integer(column.type) or pa.types.is_floating(column.type))
+        short = column.filter(compute.invert(compute.match_substring_regex(column, r"[\r\n]")))
+        try:
+            return bool(len(short.cast(pa.float64())))
+        except pa.ArrowInvalid:
+            return False
+
+    return holds_numbers
 
 
 def _require_header(names: Sequence[str], source: str) -> None:

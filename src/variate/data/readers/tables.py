@@ -12,13 +12,20 @@ import pyarrow as pa
 
 from variate.config.recipe import Column, DataOptions, Schema
 from variate.data.dataset import Dataset
-from variate.data.schema.arrow_columns import raw_columns, refuse_one_text
-from variate.data.schema.columns import column_notes, column_of, column_values
-from variate.data.schema.profiles import RawColumn, profile
+from variate.data.schema.arrow_columns import each_column, refuse_one_text
+from variate.data.schema.columns import NAMELESS, column_notes, column_of, column_values, name_called
+from variate.data.schema.profiles import Profile, RawColumn, profile
 from variate.data.source import Source
 from variate.data.storage.in_memory import InMemory
-from variate.data.wording import MEANINGS, list_names, plural, sides
+from variate.data.wording import FIRST, MEANINGS, list_names, plural, sides
 from variate.errors import InputError, Option, Sentence, did_you_mean
+from variate.runtime import memory
+
+MOST_COLUMNS = 10_000
+LONGEST_COLUMN_NAME = 1_000
+"""Characters."""
+ROW_COPIES = 2
+"""Reading holds all columns as they are in the file, and as the numbers that come out."""
 
 
 def table_source(
@@ -36,30 +43,60 @@ def table_source(
     Raises:
         InputError: If the table cannot be used as it is, or lacks what a model needs.
     """
-    refuse_same_names(table.column_names, name)
-    require_rows(table.num_rows, table.num_columns, name)
+    wanted, own_notes = wanted_columns(table.column_names, table.num_rows, options, schema, name)
+    return source_of(table.select(wanted), name, options, schema, (*notes, *own_notes))
+
+
+def wanted_columns(
+    names: Sequence[str], num_rows: int, options: DataOptions, schema: Schema | None, source: str
+) -> tuple[list[str], list[str]]:
+    """The names of the columns to read, and notes on the others.
+
+    Args:
+        names: The names of all columns.
+        num_rows: Number of rows.
+        options: `columns` and `drop` are used.
+        schema: Of a model, if the rows are read for one.
+        source: What errors call the table.
+
+    Raises:
+        InputError: If the table has no rows, or too many columns, or columns whose names cannot be used; or if the
+            options, or the model, do not fit its columns.
+    """
+    require_columns(len(names), source)
+    _refuse_names(names, source)
+    if not num_rows:
+        got = f"{plural(len(names), 'column')} and no rows"
+        raise InputError(source, "at least one row", got, "give a table with rows")
     if schema is None:
-        columns, raws, own_notes = _told_columns(table, name, options)
-    else:
-        own_notes = extra_columns(table.column_names, options, schema, name)
-        columns = schema.columns
-        raws = raw_columns(table.select([column.name for column in columns]), name)
-    values = np.stack([column_values(r, column, name) for r, column in zip(raws, columns, strict=True)], axis=1)
-    found = schema or Schema("table", (len(columns),), columns=columns)
-    return Source(Dataset(InMemory(values), found, name=name, notes=(*notes, *own_notes)))
+        return kept_columns(names, options, source), []
+    return [column.name for column in schema.columns], extra_columns(names, options, schema, source)
 
 
-def _told_columns(
-    table: pa.Table, name: str, options: DataOptions
-) -> tuple[tuple[Column, ...], list[RawColumn], list[str]]:
-    """The columns of a table with their kinds, their values, and notes on them."""
-    table = table.select(kept_columns(table.column_names, options, name))
-    asked = dict(options.columns)
-    raws = raw_columns(table, name)
-    refuse_one_text(raws, name)
-    found = [profile(raw, every=asked.get(raw.name) == "categorical") for raw in raws]
-    columns = tuple(column_of(column, asked.get(column.name), name) for column in found)
-    return columns, raws, column_notes(found, columns, asked)
+def source_of(
+    table: pa.Table, name: str, options: DataOptions, schema: Schema | None, notes: Iterable[str] = ()
+) -> Source:
+    """A source of the columns that `wanted_columns` chose, in that order."""
+    memory.require(ROW_COPIES * 8 * table.num_rows * table.num_columns, name)
+    values = np.empty((table.num_rows, table.num_columns))
+    asked, found, columns = dict(options.columns), list[Profile](), list[Column]()
+
+    def use(number: int, raw: RawColumn) -> None:
+        if schema is None:
+            kind = asked.get(raw.name)
+            found.append(profile(raw, every=kind == "categorical"))
+            column = column_of(found[-1], kind, name)
+        else:
+            column = schema.columns[number]
+        columns.append(column)
+        values[:, number] = column_values(raw, column, name)
+
+    if schema is None:
+        refuse_one_text(table, name)
+    each_column(table, name, use)
+    own_notes = column_notes(found, columns, asked) if schema is None else []
+    schema = schema or Schema("table", (len(columns),), columns=tuple(columns))
+    return Source(Dataset(InMemory(values), schema, name=name, notes=(*notes, *own_notes)))
 
 
 def require_table(name: str, options: DataOptions, schema: Schema | None) -> None:
@@ -72,19 +109,31 @@ def require_table(name: str, options: DataOptions, schema: Schema | None) -> Non
         raise InputError(name, expected, "a table", "give data like those that the model was trained on")
 
 
-def require_rows(num_rows: int, num_columns: int, name: str) -> None:
-    """Refuses a table without rows."""
-    if not num_rows:
-        got = f"{plural(num_columns, 'column')} and no rows"
-        raise InputError(name, "at least one row", got, "give a table with rows")
+def require_columns(number: int, source: str) -> None:
+    """Refuses a table without columns, and one with too many: each takes memory and time of its own."""
+    if not number:
+        raise InputError(source, "at least one column", "none", "give a table with columns")
+    if number > MOST_COLUMNS:
+        remedy = "give fewer columns, or, if they are all of one kind, an array (.npy), which may have more"
+        raise InputError(source, f"at most {MOST_COLUMNS:,} columns", f"{number:,}", remedy)
 
 
-def refuse_same_names(names: Sequence[str], source: str) -> None:
-    """Refuses two columns with the same name."""
+def _refuse_names(names: Sequence[str], source: str) -> None:
+    """Refuses names that are too long, and two columns with the same name."""
+    longest = max(map(len, names))
+    if longest > LONGEST_COLUMN_NAME:
+        expected = f"names of columns of at most {LONGEST_COLUMN_NAME:,} characters"
+        raise InputError(source, expected, f"{longest:,} characters", "shorten the header line")
+    if len(set(names)) == len(names):
+        return
     twice = [name for name, number in Counter(names).items() if number > 1]
-    if twice:
-        got = f"more than one column {list_names([repr(n) for n in twice])}"
-        raise InputError(source, "columns with different names", got, "rename them")
+    got = []
+    if any(twice):
+        got.append(f"more than one column {list_names([name_called(name) for name in twice if name])}")
+    if "" in twice:
+        places = [str(place) for place, name in enumerate(names) if not name]
+        got.append(f"{len(places):,} columns without a name (number {list_names(places)}, counting from 0)")
+    raise InputError(source, "columns with different names", " and ".join(got), "rename them")
 
 
 def kept_columns(names: Sequence[str], options: DataOptions, source: str) -> list[str]:
@@ -111,21 +160,26 @@ def extra_columns(names: Sequence[str], options: DataOptions, schema: Schema, so
     taken = sorted(set(needed) & set(options.drop))
     if taken:
         remedy = "do not drop what the model needs"
-        raise InputError("drop", "columns that the model does not need", list_names(taken), remedy)
+        raise InputError("drop", "columns that the model does not need", _listed(taken), remedy)
     missing = [column for column in needed if column not in names]
     if missing:
-        expected = f"all columns that the model needs; {plural(len(missing), 'column')} missing: {list_names(missing)}"
+        expected = f"all columns that the model needs; {plural(len(missing), 'column')} missing: {_listed(missing)}"
         remedy = did_you_mean(missing[0], names) or "give a table with these columns"
-        raise InputError(source, expected, f"the columns {list_names(sorted(names), 10)}", remedy)
+        raise InputError(source, expected, f"the columns {_listed(sorted(names), 10)}", remedy)
     extra = [column for column in names if column not in needed]
     if not extra:
         return []
-    return [f"Left out: {plural(len(extra), 'column')} that the model does not know: {list_names(extra)}."]
+    return [f"Left out: {plural(len(extra), 'column')} that the model does not know: {_listed(extra)}."]
 
 
 def _require_known(names: Iterable[str], known: Sequence[str], option: str, source: str) -> None:
     """Refuses an option that names a column which is not there, and would have no effect."""
     for name in names:
         if name not in known:
-            expected = f"columns of {source}: {list_names(sorted(known), 10)}"
+            expected = f"columns of {source}: {_listed(sorted(known), 10)}"
             raise InputError(option, expected, repr(name), did_you_mean(name, known))
+
+
+def _listed(names: Iterable[str], first: int = FIRST) -> str:
+    """`a, b, (no name)`."""
+    return list_names([name or NAMELESS for name in names], first)

@@ -12,20 +12,31 @@ has Var x = E[Var(x|z)] + Var(E[x|z]) >= E[E(x|z)] = E x. Whole numbers that var
 be modelled as counts.
 """
 
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import numpy as np
 from jaxtyping import Float64
 
 from variate.config.recipe import Column, ColumnKind
 from variate.data.schema.profiles import Profile, RawColumn
-from variate.data.wording import list_names, plural, printable
-from variate.errors import InputError, Option, Sentence
+from variate.data.wording import FIRST, list_names, plural
+from variate.errors import InputError, Option, Sentence, printable
 
 MOST_CATEGORIES = 1000
 """Text with more different values is refused, unless the user says that it is categorical."""
 IDENTIFIER_ROWS = 20
 """From this many rows on, text that never repeats is an identifier."""
+LONGEST_CATEGORY = 10_000
+"""Text with more characters is refused, unless the user says that it is categorical."""
+DECIMAL_COMMA = re.compile(r"\s*[+-]?[\d.' ]*\d,\d+\s*")
+WHOLE_NUMBER = re.compile(r"\s*[+-]?\d+\s*")
+LARGEST = float(np.finfo(np.float32).max)
+"""Networks compute in float32."""
+NAMELESS = "(no name)"
+"""A column without a name, in a list of names."""
+SHOWN = 60
+"""Characters of a cell, or of a column's name, that a message shows."""
 INDEX_NAMES = ("", "id", "index", "unnamed: 0", "__index_level_0__", "rowid", "row")
 
 
@@ -51,12 +62,38 @@ def column_of(found: Profile, kind: ColumnKind | None, source: str) -> Column:
         source: The file.
 
     Raises:
-        InputError: If it is text that never repeats.
+        InputError: If it is text that is no category, unless the user says that it is.
     """
     if kind is None:
-        refuse_identifier(found, source)
+        refuse_text(found, source)
     kind = kind or tell_column_kind(found)
-    return Column(found.name, kind, _categories_of(found) if kind == "categorical" else ())
+    if kind == "categorical":
+        return Column(found.name, kind, _categories_of(found))
+    if found.words is None:
+        _refuse_beyond_float32(found.name, found.low, found.high, source)
+    return Column(found.name, kind)
+
+
+def columns_of(found: Iterable[Profile], asked: Mapping[str, ColumnKind], source: str) -> tuple[Column, ...]:
+    """The columns with their kinds and categories.
+
+    Args:
+        found: Their profiles.
+        asked: The kinds that the user gave, by name.
+        source: The file.
+
+    Raises:
+        InputError: About all of them that cannot be used.
+    """
+    columns: list[Column] = []
+    errors: dict[str, InputError] = {}
+    for profile in found:
+        try:
+            columns.append(column_of(profile, asked.get(profile.name), source))
+        except InputError as error:
+            errors[profile.name] = error
+    refuse_together(errors, source)
+    return tuple(columns)
 
 
 def column_values(raw: RawColumn, column: Column, source: str) -> Float64[np.ndarray, " N"]:
@@ -74,11 +111,12 @@ def column_numbers(raw: RawColumn, kind: ColumnKind, source: str) -> Float64[np.
     Raises:
         InputError: If one of them cannot be of the kind.
     """
-    argument = f"column {raw.name!r} of {source}"
+    argument = f"{column_called(raw.name)} of {source}"
     if raw.words is not None:
         remedy = Sentence("correct those cells, or use ", Option("columns", [(raw.name, "categorical")]))
-        raise InputError(argument, f"{kind} values", f"text such as {raw.words[0]!r}", remedy)
+        raise InputError(argument, f"{kind} values", f"text such as {_cell(raw.words[0])}", remedy)
     values = raw.numbers
+    _refuse_beyond_float32(raw.name, float(values.min()), float(values.max()), source)
     bad = np.flatnonzero(~_fits(values, kind))
     if len(bad):
         others = f", and {len(bad) - 1:,} others that do not fit" if len(bad) > 1 else ""
@@ -86,6 +124,15 @@ def column_numbers(raw: RawColumn, kind: ColumnKind, source: str) -> Float64[np.
         remedy = Sentence("correct them, or set ", Option("columns"), " to choose another kind")
         raise InputError(argument, f"{kind} values", got, remedy)
     return values
+
+
+def _refuse_beyond_float32(name: str, low: float, high: float, source: str) -> None:
+    """Refuses a column of numbers with a smallest or a largest one that float32 cannot hold."""
+    largest = max(low, high, key=abs)
+    if abs(largest) > LARGEST:
+        expected = f"numbers up to {LARGEST:.2g} in size, since networks compute in float32"
+        remedy = Sentence("divide them by a power of ten, take logarithms, or leave them out with ", drop(name))
+        raise InputError(f"{column_called(name)} of {source}", expected, f"{largest:g}", remedy)
 
 
 def misfits(values: Float64[np.ndarray, " N"], column: Column) -> np.ndarray:
@@ -127,28 +174,81 @@ def _codes(raw: RawColumn, column: Column, source: str) -> Float64[np.ndarray, "
 def _refuse_unseen(unseen: Sequence[str], column: Column, source: str) -> None:
     """Refuses categories that the model has never seen: they have no probability."""
     if unseen:
-        different = list_names([repr(printable(word)) for word in dict.fromkeys(unseen)])
+        different = list_names([_cell(word) for word in dict.fromkeys(unseen)])
         raise InputError(
-            f"column {column.name!r} of {source}",
+            f"{column_called(column.name)} of {source}",
             f"categories that the model knows: {list_names(column.categories, 10)}",
             f"{different} in {plural(len(unseen), 'row')}",
             "leave out those rows, or train a model on data with these categories",
         )
 
 
-def refuse_identifier(found: Profile, source: str) -> None:
-    """Refuses text that hardly repeats: it tells one row from another, and nothing about any of them."""
+def refuse_text(found: Profile, source: str) -> None:
+    """Refuses text that is no category: numbers with decimal commas, long texts, and text that hardly repeats, which
+    tells one row from another, and nothing about any of them.
+    """
     if found.words is None:
         return
     rows, different = found.rows, len(found.words)
+    argument, expected = f"{column_called(found.name)} of {source}", "text that repeats, as categories do"
+    keep = Option("columns", [(found.name, "categorical")])
+    remedy = Sentence("leave it out with ", drop(found.name), ", or keep it as categories with ", keep)
+    with_comma = _decimal_comma(found.words)
+    if with_comma:
+        got = f"decimal commas, such as {_cell(with_comma)}"
+        raise InputError(argument, "numbers with a decimal point", got, Sentence("write points for commas, ", remedy))
+    longest = max(map(len, found.words))
+    if longest > LONGEST_CATEGORY:
+        raise InputError(argument, expected, f"texts of up to {longest:,} characters", remedy)
     if different > MOST_CATEGORIES or (different == rows >= IDENTIFIER_ROWS):
-        drop, keep = Option("drop", [found.name]), Option("columns", [(found.name, "categorical")])
+        got = f"{different:,} different texts in {rows:,} rows, which looks like an identifier"
+        raise InputError(argument, expected, got, remedy)
+
+
+def _decimal_comma(words: Collection[str]) -> str:
+    """A number with a decimal comma, where at least nine in ten texts are numbers and most of these have one; or ""."""
+    found = [word for word in words if DECIMAL_COMMA.fullmatch(word)]
+    whole = sum(WHOLE_NUMBER.fullmatch(word) is not None for word in words) if found else 0
+    return min(found) if len(found) > whole and len(found) + whole >= 0.9 * len(words) else ""
+
+
+def refuse_together(errors: Mapping[str, InputError], source: str) -> None:
+    """Raises what is wrong with columns, as one error.
+
+    Args:
+        errors: The errors, by the names of the columns.
+        source: The file.
+    """
+    if len(errors) == 1:
+        raise next(iter(errors.values())) from None
+    if errors:
+        told = list_names([f"{name_called(name)} ({error.got})" for name, error in errors.items()])
         raise InputError(
-            f"column {found.name!r} of {source}",
-            "text that repeats, as categories do",
-            f"{different:,} different texts in {rows:,} rows, which looks like an identifier",
-            Sentence("leave it out with ", drop, ", or keep it as categories with ", keep),
+            source,
+            "numbers, or text that repeats, in every column",
+            f"{plural(len(errors), 'column')} of something else: {told}",
+            Sentence("correct these columns, or leave them out with ", drop(*errors)),
         )
+
+
+def column_called(name: str) -> str:
+    """`column 'age'`, `the column without a name`."""
+    return f"column {_cell(name)}" if name else "the column without a name"
+
+
+def name_called(name: str) -> str:
+    """`'age'`, `(no name)`."""
+    return _cell(name) if name else NAMELESS
+
+
+def _cell(text: str) -> str:
+    """A cell or a name in quotes, as a message shows it."""
+    return repr(text if len(text) <= SHOWN else printable(text, SHOWN))
+
+
+def drop(*names: str) -> Option:
+    """The option that leaves out columns; many are not listed."""
+    return Option("drop", list(names) if len(names) <= FIRST else None)
 
 
 def _names(numbers: Iterable[float]) -> tuple[str, ...]:
@@ -185,7 +285,7 @@ def column_notes(found: Iterable[Profile], columns: Iterable[Column], asked: Ite
     by_name = {profile.name: profile for profile in found}
     notes = [note for profile in by_name.values() for note in _value_notes(profile)]
     chosen = [column for column in columns if column.name not in set(asked)]
-    codes = [repr(column.name) for column in chosen if _is_ambiguous(by_name[column.name], column)]
+    codes = [name_called(column.name) for column in chosen if _is_ambiguous(by_name[column.name], column)]
     if codes:
         text = f"The whole numbers of {list_names(codes)} could be counts or codes of categories: columns whose "
         rule = "variance is at least their mean were taken as counts; set "
@@ -202,10 +302,11 @@ def _value_notes(found: Profile) -> Iterable[str]:
     """A column that measures nothing: it counts the rows, or never changes."""
     if found.words is not None or found.rows < 3:
         return
-    drop = Option("drop", [found.name])
+    called = column_called(found.name)
+    subject = called[0].upper() + called[1:]
     least, most = found.steps
     if least == most == 1 or (found.name.lower() in INDEX_NAMES and found.whole and least > 0):
-        yield Sentence(f"Column {found.name!r} only numbers the rows; leave it out with ", drop, ".")
+        yield Sentence(f"{subject} only numbers the rows; leave it out with ", drop(found.name), ".")
     if least == most == 0 and not found.whole:
-        text = f"Column {found.name!r} never changes, so its density has no upper bound; leave it out with "
-        yield Sentence(text, drop, ".")
+        text = f"{subject} never changes, so its density has no upper bound; leave it out with "
+        yield Sentence(text, drop(found.name), ".")

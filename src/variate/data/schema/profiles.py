@@ -46,6 +46,7 @@ class Profile(NamedTuple):
         bits: Whether there are only 0 and 1.
         whole: Whether there are only whole numbers.
         low: The smallest number.
+        high: The largest number.
         total: Sum of the numbers, where they are whole and none is negative; else 0.
         squares: Sum of their squares, likewise.
         ends: The first and the last number.
@@ -59,6 +60,7 @@ class Profile(NamedTuple):
     bits: bool = False
     whole: bool = False
     low: float = np.nan
+    high: float = np.nan
     total: int = 0
     squares: int = 0
     ends: tuple[float, float] = (np.nan, np.nan)
@@ -89,6 +91,7 @@ def profile(raw: RawColumn, every: bool = False) -> Profile:
         bits=is_bits(values),
         whole=whole,
         low=low,
+        high=float(values.max()),
         total=sum(exact_sums(values, 1)) if whole and low >= 0 else 0,
         squares=sum(exact_sums(values, 2)) if whole and low >= 0 else 0,
         ends=(float(values[0]), float(values[-1])),
@@ -110,6 +113,7 @@ def joined_profile(one: Profile, other: Profile, every: bool = False) -> Profile
         bits=one.bits and other.bits,
         whole=one.whole and other.whole,
         low=min(one.low, other.low),
+        high=max(one.high, other.high),
         total=one.total + other.total,
         squares=one.squares + other.squares,
         ends=(one.ends[0], other.ends[1]),

@@ -1,14 +1,27 @@
-"""Parquet files as row groups: what such files give without being read as a whole."""
+"""Parquet files as row groups: what such files give without being read as a whole.
+
+A file's footer may claim anything, and a page of a few bytes may stand for millions of cells. So the numbers of rows
+are checked, and memory is required for all cells before any is decoded. Text is decoded to places in a dictionary,
+because one long text may stand in every row.
+"""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
 from pyarrow import parquet
 
+from variate.data.readers.decoding import decoding
 from variate.errors import InputError
+from variate.limits import MOST_ROWS
+from variate.runtime import memory
+
+EXPECTED, REMEDY = "a complete Parquet file", "write it again"
 
 
 class RowGroups:
@@ -21,7 +34,7 @@ class RowGroups:
     Attributes:
         columns: Names and types of the columns.
         bounds: Number of the first row of each group, and that of all rows.
-        packed_size: Bytes of all columns in memory, according to the files.
+        packed_size: Bytes of all columns when they are decompressed, according to the files.
 
     Raises:
         InputError: If a file is damaged, or its columns are not those of the first.
@@ -32,15 +45,18 @@ class RowGroups:
         self.columns: pa.Schema | None = None
         self.groups: list[tuple[Path, int]] = []
         self.packed_size, counts = 0, [0]
+        self._metadata: dict[Path, parquet.FileMetaData] = {}
         for file in self.files:
-            with open_parquet(file) as content:
-                self._refuse_other_columns(file, content.schema_arrow)
-                for number in range(content.metadata.num_row_groups):
-                    group = content.metadata.row_group(number)
-                    self.packed_size += group.total_byte_size
-                    if group.num_rows:
-                        counts.append(group.num_rows)
-                        self.groups.append((file, number))
+            footer = _footer_of(file)
+            self._refuse_other_columns(file, footer.columns)
+            self._metadata[file] = footer.metadata
+            self.packed_size += sum(footer.sizes)
+            for number, rows in enumerate(footer.rows):
+                if rows:
+                    counts.append(rows)
+                    self.groups.append((file, number))
+        if sum(counts) > MOST_ROWS:
+            raise InputError(name, f"at most {MOST_ROWS:,} rows", f"{sum(counts):,}", "give fewer rows")
         self.bounds = np.cumsum(counts)
 
     def __len__(self) -> int:
@@ -54,21 +70,40 @@ class RowGroups:
     def read(self, number: int, names: Sequence[str]) -> pa.Table:
         """Some columns of a group."""
         file, group = self.groups[number]
-        with open_parquet(file) as content:
-            return content.read_row_group(group, columns=list(names)).select(list(names))
+        rows = int(self.bounds[number + 1] - self.bounds[number])
+        memory.require(8 * rows * len(names), self.label(number))
+        return self._read(file, [group], names, rows)
 
     def label(self, number: int) -> str:
         """What to call a group in a message."""
         file, group = self.groups[number]
         return f"row group {group} of {file.name}"
 
-    def read_all(self) -> pa.Table:
-        """All rows of all files."""
-        tables = []
-        for file in self.files:
-            with open_parquet(file) as content:
-                tables.append(content.read().replace_schema_metadata())
+    def read_all(self, names: Sequence[str]) -> pa.Table:
+        """Some columns of all files."""
+        memory.require(max(self.packed_size, 8 * int(self.bounds[-1]) * len(names)), self.name)
+        tables, first = [], 0
+        for file, own in groupby(self.groups, key=itemgetter(0)):
+            numbers = [number for _, number in own]
+            rows = int(self.bounds[first + len(numbers)] - self.bounds[first])
+            tables.append(self._read(file, numbers, names, rows))
+            first += len(numbers)
         return pa.concat_tables(tables)
+
+    def _read(self, file: Path, groups: Sequence[int], names: Sequence[str], rows: int) -> pa.Table:
+        """Some columns of groups of one file, text as dictionaries."""
+        assert self.columns is not None
+        texts = [field.name for field in self.columns if field.type in (pa.string(), pa.large_string())]
+        with (
+            _decoding(file),
+            parquet.ParquetFile(file, metadata=self._metadata[file], read_dictionary=texts) as content,
+        ):
+            table = content.read_row_groups(list(groups), columns=list(names)).select(list(names))
+            table = table.replace_schema_metadata()
+            table.validate(full=True)
+        if table.num_rows != rows:
+            raise _damaged(file, f"{table.num_rows:,} rows where {rows:,} are claimed")
+        return table
 
     def _refuse_other_columns(self, file: Path, columns: pa.Schema) -> None:
         """The files must be parts of one table."""
@@ -81,21 +116,44 @@ class RowGroups:
             raise InputError(file.name, f"the columns of {self.files[0].name}", got, remedy)
 
 
-@contextmanager
-def open_parquet(file: Path) -> Iterator[parquet.ParquetFile]:
-    """An open Parquet file.
+class Footer(NamedTuple):
+    """What a Parquet file says of itself.
+
+    Attributes:
+        columns: Names and types of the columns.
+        metadata: All of it, as pyarrow keeps it.
+        rows: Number of rows of each row group.
+        sizes: Bytes of each row group when it is decompressed.
+    """
+
+    columns: pa.Schema
+    metadata: parquet.FileMetaData
+    rows: list[int]
+    sizes: list[int]
+
+
+def _footer_of(file: Path) -> Footer:
+    """What a file says of itself.
 
     Raises:
-        InputError: If it is none, or is damaged.
+        InputError: If it is no Parquet file, is damaged, or contradicts itself.
     """
-    try:
-        with parquet.ParquetFile(file) as content:
-            yield content
-    except (pa.ArrowException, OSError) as error:
-        got = f"a damaged file ({first_line(error)})"
-        raise InputError(str(file), "a complete Parquet file", got, "write it again") from None
+    with _decoding(file), parquet.ParquetFile(file) as content:
+        columns, metadata = content.schema_arrow, content.metadata
+        groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
+        rows, sizes = [group.num_rows for group in groups], [group.total_byte_size for group in groups]
+        total, _ = metadata.num_rows, columns.names  # names are decoded here, since they may not be UTF-8
+    if min([total, *rows, *sizes]) < 0 or sum(rows) != total:
+        raise _damaged(file, f"row groups of {sum(rows):,} rows where {total:,} are claimed")
+    return Footer(columns, metadata, rows, sizes)
 
 
-def first_line(error: Exception) -> str:
-    """The first line of another library's message."""
-    return str(error).partition("\n")[0].rstrip(". ")
+@contextmanager
+def _decoding(file: Path) -> Iterator[None]:
+    """A block of pyarrow's calls, whose errors say that the file cannot be read."""
+    with decoding(str(file), EXPECTED, REMEDY, "one that cannot be read"):
+        yield
+
+
+def _damaged(file: Path, got: str) -> InputError:
+    return InputError(str(file), EXPECTED, got, REMEDY)

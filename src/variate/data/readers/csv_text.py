@@ -1,0 +1,263 @@
+r"""Where the cells of CSV text begin and end, and whether a stray quote swallowed rows.
+
+pyarrow parses CSV fast, but does not say that a quote never closed, nor in which line a row begins. This module reads
+the same text by the same rules, and only where something is unusual:
+
+    a quote opens only at the beginning of a cell; within quotes, line ends and delimiters are text, and "" is a quote
+    what stands between the closing quote and the next delimiter belongs to the cell
+    a line ends with \n, \r or \r\n, and blank lines are skipped
+
+**Swallowed rows.** Take a quoted cell in column j of W, and let its lines be l_1 .. l_k. If it is no text of several
+lines but began with one stray quote and ended with another, then l_1 is the rest of a row from column j on,
+l_2 .. l_(k-1) are whole rows, and l_k is a row up to column j. So these lines have W-1-j, W-1, .., W-1 and j
+delimiters, and their pieces are numbers wherever a column holds numbers. Text has that form by chance only while there
+is little of it, so the evidence is counted: 1 for each delimiter in its place, 3 for each number in a column of
+numbers; from `ENOUGH` on, the cell is taken for rows. A stray quote that ended at the quote of a proper cell is
+followed by that cell's text, which proper quotes never are: that alone is enough.
+"""
+
+import re
+from collections.abc import Callable, Iterator
+from functools import cached_property
+from itertools import islice
+from typing import NamedTuple
+
+import numpy as np
+
+from variate.data.wording import plural
+from variate.errors import InputError
+
+BOM = b"\xef\xbb\xbf"
+LF, CR, QUOTE = b'\n\r"'
+ENOUGH = 8
+"""An address of two lines, `12, High Street / Bath, UK`, can have 2 delimiters and a number (5) in the right places."""
+MOST_SURPLUS = 1000
+"""Cells of a row beyond those of the header line that are counted."""
+LONGEST_NUMBER = 400
+"""Bytes of a number; float64's longest exact decimal has fewer digits before the point."""
+PIECE = 2**18
+"""Bytes that are looked at in one pass, few enough to stay in a cache."""
+
+LINE_END, LINE_ENDS = re.compile(rb"[\r\n]"), re.compile(rb"[\r\n]*+")
+LINE = re.compile(rb"([^\r\n]*+)(\r\n|\r|\n|\Z)")
+
+
+class Survey(NamedTuple):
+    """What one fast pass over the text finds.
+
+    Attributes:
+        lines: Number of lines that are not blank.
+        last: Position at which the last of them begins.
+        inner_quotes: Whether a quote stands between two bytes of text.
+    """
+
+    lines: int
+    last: int
+    inner_quotes: bool
+
+
+class OddCell(NamedTuple):
+    """A quoted cell that holds line ends, or has text after its closing quote.
+
+    Attributes:
+        column: Its column, from 0.
+        start: Position of the first byte between its quotes.
+        stop: Position of the closing quote.
+        line: Number of the line where it begins, from 1.
+        is_long: Whether it holds line ends.
+        is_followed: Whether text other than blanks stands after its closing quote.
+    """
+
+    column: int
+    start: int
+    stop: int
+    line: int
+    is_long: bool
+    is_followed: bool
+
+
+class CsvText:
+    """The text of a CSV file.
+
+    Args:
+        data: Its bytes.
+        delimiter: What separates the cells, one byte.
+        name: What errors call the file.
+    """
+
+    def __init__(self, data: bytes, delimiter: str, name: str) -> None:
+        self.data, self.delimiter, self.name = data, delimiter.encode(), name
+        self.start = self._after_line_ends(len(BOM) if data.startswith(BOM) else 0)
+        self._is_text = ~np.isin(np.arange(256), [LF, CR, QUOTE, ord(delimiter)])
+        quoted = rb'"([^"]*+(?:""[^"]*+)*+)("?+)'
+        self._cell = re.compile(rb"(?:%b)?+([^%b\r\n]*+)(%b|\r\n|\r|\n|\Z)" % (quoted, self.delimiter, self.delimiter))
+
+    def row(self, position: int) -> Iterator[re.Match[bytes]]:
+        """The cells of the row that begins at a position.
+
+        Yields:
+            Matches: group 1 is what is between the quotes, 2 the closing quote (empty where it is missing; both are
+            None without quotes), 3 what follows, 4 the delimiter or the line end.
+        """
+        for cell in self._cell.finditer(self.data, position):
+            yield cell
+            if cell[4] != self.delimiter:
+                return
+
+    def closes(self, position: int) -> bool:
+        """Whether every quote of the row that begins at a position closes."""
+        return all(cell.start(2) < 0 or cell.end(2) > cell.start(2) for cell in self.row(position))
+
+    def line_width(self, position: int) -> int:
+        """Number of cells of the line that begins at a position, if none is quoted."""
+        return 1 + self.data.count(self.delimiter, position, _end(LINE.match(self.data, position)))
+
+    def line_at(self, position: int) -> int:
+        """The number of the line in which a position is, from 1."""
+        return 1 + self._line_ends(0, position)
+
+    @cached_property
+    def survey(self) -> Survey:
+        """What one fast pass over the text finds."""
+        every = np.frombuffer(self.data, np.uint8)
+        lines, last, inner_quotes, after_end = 0, self.start, False, True
+        for start in range(0, len(every), PIECE):
+            piece = every[start : start + PIECE]
+            ends = (piece == LF) | (piece == CR)
+            begins = ~ends
+            begins[1:] &= ends[:-1]
+            begins[0] &= after_end
+            after_end = bool(ends[-1])
+            number = int(np.count_nonzero(begins))
+            if number:
+                lines, last = lines + number, start + len(piece) - 1 - int(np.argmax(begins[::-1]))
+            inner_quotes = inner_quotes or self._has_inner_quote(every[max(0, start - 1) : start + PIECE + 1])
+        return Survey(lines, last, inner_quotes)
+
+    def odd_cells(self, width: int) -> Iterator[OddCell]:
+        """The quoted cells that hold line ends or have text after their quotes.
+
+        Args:
+            width: Number of cells of the header line.
+
+        Raises:
+            InputError: At the first row with another number of cells, and at a quote that never closes.
+        """
+        plain, simple = self._patterns(width)
+        position, line, counted = self.start, 1, 0
+        while position < len(self.data):
+            position = _end(plain.match(self.data, position))
+            row = simple.match(self.data, position)
+            if row is not None or position == len(self.data):
+                position = position if row is None else row.end()
+                continue
+            first, long, column = position, None, -1
+            for column, cell in enumerate(islice(self.row(position), width + MOST_SURPLUS)):
+                position = cell.end()
+                if cell.start(2) < 0:
+                    continue
+                if cell.start(2) == cell.end(2):
+                    raise self._unclosed(cell.start())
+                is_long = LINE_END.search(self.data, *cell.span(1)) is not None
+                is_followed = bool(cell[3].strip())
+                if is_long or is_followed:
+                    line, counted = line + self._line_ends(counted, cell.start()), cell.start()
+                    odd = OddCell(column, *cell.span(1), line, is_long, is_followed)
+                    long = odd if is_long and long is None else long
+                    yield odd
+            if column + 1 != width:
+                raise self._ragged(first, long, column + 1, width)
+
+    def holds_rows(self, cell: OddCell, width: int, is_number: Callable[[int], bool]) -> bool:
+        """Whether a cell that holds line ends is rows that a stray quote swallowed.
+
+        Args:
+            cell: The cell.
+            width: Number of cells of a row.
+            is_number: Whether a column, counted from 0, holds numbers.
+        """
+        if cell.is_followed:
+            return True
+        evidence, column = 0, cell.column
+        for line in LINE.finditer(self.data, cell.start, cell.stop):
+            is_last = not line[2]
+            pieces = (cell.column if is_last else width - 1) - column
+            if line[1].count(self.delimiter) != pieces:
+                return False
+            evidence += pieces
+            for piece in line[1].split(self.delimiter):
+                if is_number(column) and piece.strip():
+                    if not _is_number(piece):
+                        return False
+                    evidence += 3
+                column += 1
+            column = 0
+            if is_last:
+                break
+        return evidence >= ENOUGH
+
+    def swallowed(self, cell: OddCell) -> InputError:
+        """The error about rows that a stray quote swallowed."""
+        last = self.line_at(cell.stop)
+        around = "and text follows it" if cell.is_followed else "around what looks like whole rows"
+        return InputError(
+            f"line {cell.line} of {self.name}",
+            "a cell of one line, or of several lines of text",
+            f"a quote that opens there and closes in line {last}, {around}",
+            'remove a quote that is too much, or write it twice ("") where it belongs to the text; where the lines are '
+            "one text, join them",
+        )
+
+    def _patterns(self, width: int) -> tuple[re.Pattern[bytes], re.Pattern[bytes]]:
+        """Patterns of rows that need no closer look: any number of rows without quotes, and one with quotes."""
+        end, before = re.escape(self.delimiter), width - 1
+        text = rb'[^"\r\n%b]*+' % end
+        cell = rb'(?:"[^"\r\n]*+(?:""[^"\r\n]*+)*+"|%b)' % text
+        plain = rb"[\r\n]*+(?:(?:%b%b){%d}+%b[\r\n]++)*+" % (text, end, before, text)
+        return re.compile(plain), re.compile(rb"(?:%b%b){%d}%b[\r\n]++" % (cell, end, before, cell))
+
+    def _has_inner_quote(self, piece: np.ndarray) -> bool:
+        """Whether a quote stands between two bytes of text; the first and the last byte are only neighbours."""
+        places = np.flatnonzero(piece[1:-1] == QUOTE) + 1
+        return bool((self._is_text[piece[places - 1]] & self._is_text[piece[places + 1]]).any())
+
+    def _after_line_ends(self, position: int) -> int:
+        return _end(LINE_ENDS.match(self.data, position))
+
+    def _line_ends(self, start: int, stop: int) -> int:
+        """Number of line ends between two positions."""
+        count = self.data.count
+        return count(b"\n", start, stop) + count(b"\r", start, stop) - count(b"\r\n", start, stop)
+
+    def _unclosed(self, position: int) -> InputError:
+        return InputError(
+            f"line {self.line_at(position)} of {self.name}",
+            "quotes that close",
+            "a quote that opens there and never closes",
+            'close or remove it, or write it twice ("") where it belongs to the text',
+        )
+
+    def _ragged(self, position: int, long: OddCell | None, cells: int, width: int) -> InputError:
+        """The error about a row with another number of cells than the header line."""
+        line = self.line_at(position)
+        got = f"{cells:,}" if cells < width + MOST_SURPLUS else f"{cells:,} or more"
+        if long is None:
+            remedy = "correct that line"
+        else:
+            got = f"{got} in a row that goes on to line {self.line_at(long.stop)}, since a quote opens there"
+            remedy = 'correct that row, or remove the quote; write it twice ("") where it belongs to the text'
+            line = long.line
+        return InputError(f"line {line} of {self.name}", f"{plural(width, 'cell')}, as in the header line", got, remedy)
+
+
+def _end(match: re.Match[bytes] | None) -> int:
+    """The end of a match of a pattern that matches everywhere."""
+    assert match is not None
+    return match.end()
+
+
+def _is_number(piece: bytes) -> bool:
+    try:
+        return len(piece) <= LONGEST_NUMBER and float(piece) is not None
+    except ValueError:
+        return False
