@@ -10,6 +10,8 @@ import torch
 
 import variate
 from examples import rng, table
+from refusals import refused
+from small_models import make
 from variate import (
     Batch,
     DataOptions,
@@ -17,11 +19,13 @@ from variate import (
     ModelOptions,
     Recipe,
     Schema,
+    TrainingOptions,
     build,
     from_arrays,
     likelihoods,
     split,
 )
+from variate.config.defaults import choose
 from variate.config.parts import (
     LIKELIHOODS,
     NETWORKS,
@@ -33,13 +37,13 @@ from variate.config.parts import (
     PriorName,
     load_part,
 )
-from variate.config.recipe import ActivationName
+from variate.config.recipe import ActivationName, Column
 from variate.data.source import Source
 from variate.distributions import DiagonalGaussian, FullGaussian, IsotropicGaussian
 from variate.models import posteriors, priors
-from variate.models.build import fit_scaling, from_recipe
+from variate.models.build import composed, fit_scaling, from_recipe, outline, training_bytes
 from variate.networks import ACTIVATIONS, MLP, ColumnInputs, ConvDecoder, ConvEncoder, PlainMLP, Standardize
-from variate.runtime import tensor_files
+from variate.runtime import memory, tensor_files
 
 SMALL = ModelOptions(latent=2, width=8, depth=1, components=3)
 
@@ -327,3 +331,102 @@ def test_networks_of_ones_own(tmp_path):
     again = variate.load(tmp_path / "own.safetensors", into=build(data, SMALL, networks=networks, seed=9))
     for name, tensor in vae.state_dict().items():
         assert torch.equal(tensor, again.state_dict()[name]), name
+
+
+def complete(schema, **options):
+    """A complete recipe."""
+    return choose(schema, 10_000, model=ModelOptions(**options)).recipe
+
+
+ALL = list(itertools.product(get_args(LikelihoodName)[1:], get_args(PosteriorName), get_args(PriorName)))
+
+
+@pytest.mark.parametrize(("likelihood", "posterior", "prior"), ALL)
+def test_an_outline_has_the_names_shapes_and_types_of_the_model(likelihood, posterior, prior):
+    vae, _ = make(likelihood, posterior=posterior, prior=prior)
+    found, expected = outline(vae.recipe).state_dict(), vae.state_dict()
+    assert {tensor.device.type for tensor in found.values()} == {"meta"}
+    assert [(n, t.shape, t.dtype) for n, t in found.items()] == [(n, t.shape, t.dtype) for n, t in expected.items()]
+
+
+@pytest.mark.parametrize("network", sorted(NETWORKS))
+@pytest.mark.parametrize("scale", ["shared", "dimension", "conditional"])
+def test_an_outline_of_every_network_and_scale(network, scale):
+    vae, _ = make("discretized-logistic", network=network, scale=scale, mixtures=2)
+    found, expected = outline(vae.recipe).state_dict(), vae.state_dict()
+    assert [(n, t.shape, t.dtype) for n, t in found.items()] == [(n, t.shape, t.dtype) for n, t in expected.items()]
+
+
+def test_outlining_changes_no_weights():
+    recipe = complete(Schema("real", (4,)), latent=2, width=8, depth=2, prior="mixture")
+    torch.manual_seed(3)
+    plain = composed(recipe).state_dict()
+    torch.manual_seed(3)
+    assert all(torch.equal(tensor, plain[name]) for name, tensor in from_recipe(recipe).state_dict().items())
+
+
+@pytest.mark.parametrize("options", [{"largest": 15}, {"calls": 20}])
+def test_an_outline_has_limits(options):
+    recipe = complete(Schema("real", (4,)), latent=2, width=4, depth=1, prior="normal")
+    outline(recipe, largest=16, calls=1_000)
+    assert refused(outline, recipe, **options).argument == "the model"
+
+
+def test_what_training_takes_is_counted():
+    torch.set_default_dtype(torch.float32)
+    schema, options = Schema("real", (4,)), {"latent": 3, "width": 10, "depth": 1, "scale": "shared"}
+    weights = (4 * 10 + 10) + (10 * 6 + 6) + (3 * 10 + 10) + (10 * 4 + 4) + 1
+    scalings = 4 * (4 + 4) + 8 * (4 + 4)  # of inputs in float32, of the likelihood in float64
+    recipe = complete(schema, **options)
+    cpu, averaging = TrainingOptions(device="cpu"), {"ema": 0.0}
+    for training, copies in ((cpu, 7), (dataclasses.replace(cpu, **averaging), 6), (TrainingOptions(device="cuda"), 1)):
+        assert training_bytes(dataclasses.replace(recipe, training=training)) == copies * (4 * weights + scalings)
+
+
+ABSURD = {
+    "width": ModelOptions(latent=2, width=2**16, depth=8),
+    "latent": ModelOptions(latent=2**16, width=2**16, depth=1, posterior="full"),
+    "components": ModelOptions(latent=2**16, width=1, depth=1, components=2**16, prior="mixture"),
+}
+
+
+@pytest.mark.parametrize("option", ABSURD)
+def test_models_that_cannot_be_trained_are_refused_before_memory_is_taken(option, monkeypatch):
+    monkeypatch.setattr(memory, "physical", lambda: 8 * memory.GIB)
+    error = refused(build, Schema("real", (4,)), ABSURD[option])
+    assert (error.argument, option in error.remedy) == ("the model", True)
+    assert "8.0 GiB" in error.expected
+    assert "components" not in refused(build, Schema("real", (4,)), ABSURD["width"]).remedy
+
+
+def test_a_model_that_fits_is_built(monkeypatch):
+    recipe = complete(Schema("real", (4,)), latent=2, width=8, depth=1)
+    monkeypatch.setattr(memory, "tightest", lambda: memory.MemoryLimit(training_bytes(recipe), "of a test"))
+    assert from_recipe(recipe).recipe == recipe
+    monkeypatch.setattr(memory, "tightest", lambda: memory.MemoryLimit(training_bytes(recipe) - 1, "of a test"))
+    assert refused(from_recipe, recipe).argument == "the model"
+
+
+def test_a_shortage_while_building_is_a_sentence(monkeypatch):
+    def short(_recipe, _networks):
+        raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 4000000000000 bytes.")
+
+    recipe = complete(Schema("real", (4,)), latent=2, width=8, depth=1)
+    monkeypatch.setattr("variate.models.build.training_bytes", lambda _recipe: 0)
+    monkeypatch.setattr("variate.models.build.composed", short)
+    assert refused(from_recipe, recipe).argument == "the model"
+
+
+@pytest.mark.parametrize(
+    ("schema", "argument"),
+    [
+        (Schema("real", ()), "shape"),
+        (Schema("table", (2,), columns=(Column("a", "real"), Column("a", "counts"))), "columns"),
+        (Schema("table", (1,), columns=(Column("\ud800", "real"),)), "columns"),
+        (Schema("table", (1,), columns=(Column("a", "categorical", ("\udcff",)),)), "columns"),
+    ],
+)
+def test_schemas_that_no_rows_have_are_refused(schema, argument):
+    kind = "columns" if schema.columns else "gaussian"
+    recipe = Recipe(schema, model=dataclasses.replace(SMALL, likelihood=kind, network="mlp"))
+    assert refused(from_recipe, recipe).argument == argument

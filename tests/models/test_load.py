@@ -1,7 +1,9 @@
 import itertools
 import json
+import math
 import os
 import pickle
+import random
 from pathlib import Path
 from typing import get_args
 
@@ -12,15 +14,18 @@ import zuko
 from torch import nn
 
 from examples import rng
+from hostile_models import KINDS, RECIPES, mutated, recipe
 from oracles import LinearGaussian, LinearLadder
 from small_models import DATA, make
-from variate import VAE, Batch, Decoder, Encoder, InputError, elbo, likelihoods, load
+from variate import VAE, Batch, Decoder, Encoder, InputError, ModelOptions, build, elbo, likelihoods, load
 from variate.config.parts import PosteriorName, PriorName
 from variate.config.recipe import FORMAT
 from variate.config.run_files import MODEL_FILE
+from variate.models import load as loading
 from variate.models import posteriors, priors
 from variate.networks import MLP, Standardize
 from variate.objectives import terms
+from variate.runs import Run
 from variate.runtime import files, tensor_files
 
 OLD = Path(__file__).parent / "data"
@@ -134,9 +139,10 @@ def saved(tmp_path, **options):
 
 
 def refused(path, into=None):
-    """The error on loading a file."""
+    """The error on loading a file, which names it."""
     with pytest.raises(InputError) as error:
         load(path, into=into)
+    assert error.value.argument.startswith(str(path)) or Path(path).is_dir()
     return error.value
 
 
@@ -281,7 +287,154 @@ def test_a_save_that_fails_leaves_the_old_model(tmp_path, monkeypatch):
     content = path.read_bytes()
     monkeypatch.setattr(files.os, "fsync", lambda descriptor: (_ for _ in ()).throw(OSError("disk full")))
     vae, _ = make(latent=3)
-    with pytest.raises(OSError, match="disk full"):
+    with pytest.raises(InputError) as error:
         vae.save(path)
+    assert (error.value.argument, error.value.got) == (str(path), "disk full")
     assert path.read_bytes() == content
     assert [p.name for p in tmp_path.iterdir()] == [path.name]
+
+
+@pytest.fixture(scope="module")
+def good(tmp_path_factory):
+    """A small model of pixels in float32, as bytes."""
+    torch.set_default_dtype(torch.float32)
+    pixels = rng().integers(0, 17, (20, 1, 8, 8)).astype("uint8")
+    vae = build(pixels, ModelOptions(latent=4, width=16, depth=1, network="mlp"))
+    path = tmp_path_factory.mktemp("good") / "model.safetensors"
+    vae.save(path)
+    assert load(path).recipe == vae.recipe
+    return path.read_bytes()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_hostile_files_are_refused_before_memory_is_taken(good, tmp_path, monkeypatch, kind):
+    torch.set_default_dtype(torch.float32)
+    path = tmp_path / "model.safetensors"
+    path.write_bytes(KINDS[kind](good))
+    monkeypatch.setattr(loading, "built", None)
+    if not kind.startswith("weights"):
+        monkeypatch.setattr(tensor_files.TensorFile, "_tensor", None)
+    refused(path)
+
+
+@pytest.mark.parametrize("kind", RECIPES)
+def test_hostile_files_are_refused_for_a_run(good, tmp_path, kind):
+    path = tmp_path / "model.safetensors"
+    path.write_bytes(RECIPES[kind](good))
+    with pytest.raises(InputError) as error:
+        _ = Run(path).recipe, Run(path).model
+    assert str(path) in error.value.argument
+
+
+def test_mutated_files_are_models_or_refused(good, tmp_path):
+    torch.set_default_dtype(torch.float32)
+    path, source, loaded = tmp_path / "model.safetensors", random.Random(1), 0
+    for _ in range(150):
+        path.write_bytes(mutated(good, source))
+        try:
+            vae = load(path)
+        except InputError as error:
+            named = error.argument.startswith(str(path))
+        else:
+            loaded += 1
+            named = all(tensor.isfinite().all() for tensor in vae.state_dict().values())
+        assert named
+    assert loaded > 5  # options of training, for instance, may have other values
+
+
+def test_building_costs_no_more_than_the_file_holds(good, tmp_path, monkeypatch):
+    """A recipe of many layers is left after as many of them as the file has tensors."""
+    calls = []
+    block = nn.Linear.reset_parameters
+    monkeypatch.setattr(nn.Linear, "reset_parameters", lambda layer: (calls.append(0), block(layer)))
+    path = tmp_path / "model.safetensors"
+    path.write_bytes(recipe(model__depth=1_000)(good))
+    refused(path)
+    assert len(calls) < 300
+
+
+def test_damage_is_called_damage_whatever_it_looks_like(good, tmp_path):
+    path = tmp_path / "model.safetensors"
+    for place in (good.index(b"discretized-logistic"), good.index(b"width"), good.index(b"encoder.inputs")):
+        damaged = good[:place] + b"x" + good[place + 1 :]
+        path.write_bytes(damaged)
+        assert refused(path).got == "damaged content"
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_weights_in_half_precision_are_loaded_in_full(tmp_path, dtype):
+    torch.set_default_dtype(torch.float32)
+    vae, _ = make()
+    vae.to(dtype).save(tmp_path / "m.safetensors")
+    twin = load(tmp_path / "m.safetensors")
+    assert twin.dtype == torch.float32
+    for name, tensor in vae.named_parameters():
+        assert torch.equal(tensor.float(), dict(twin.named_parameters())[name])
+
+
+def spoilt(vae, path, change):
+    """The model's file with its tensors changed, the checksum right."""
+    vae.save(path)
+    tensors, metadata = tensor_files.read_tensors(path)
+    change(tensors)
+    tensor_files.write_tensors(path, tensors, metadata)
+
+
+def set_last(value):
+    def change(tensors):
+        tensors[max(tensors)].view(-1)[-1] = value
+
+    return change
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        set_last(math.nan),
+        lambda tensors: tensors.update({max(tensors): tensors[max(tensors)][:1]}),
+        lambda tensors: tensors.update({max(tensors): tensors[max(tensors)].long()}),
+        lambda tensors: tensors.pop(max(tensors)),
+        lambda tensors: tensors.update({"z": torch.zeros(1)}),
+    ],
+    ids=["nan", "shape", "kind", "missing", "surplus"],
+)
+def test_a_model_that_does_not_take_the_weights_keeps_its_own(tmp_path, change):
+    for vae, twin in ((custom(), custom()), (LinearLadder(seed=1), LinearLadder(seed=2))):
+        spoilt(vae, tmp_path / "m.safetensors", change)
+        before = {name: tensor.clone() for name, tensor in twin.state_dict().items()}
+        twin.train()
+        refused(tmp_path / "m.safetensors", into=twin)
+        assert twin.training
+        assert all(torch.equal(tensor, before[name]) for name, tensor in twin.state_dict().items())
+        assert twin.dtype == torch.float64
+
+
+def test_masks_of_ones_own_are_loaded_and_scalings_that_are_infinite_are_not(tmp_path):
+    model, twin = custom(), custom()
+    for own, fill in ((model, -math.inf), (twin, 0.0)):
+        own.register_buffer("mask", torch.tensor([0.0, fill]))
+    model.save(tmp_path / "own.safetensors")
+    assert load(tmp_path / "own.safetensors", into=twin).mask[1] == -math.inf
+    vae, _ = make()
+    spoilt(vae, tmp_path / "m.safetensors", lambda tensors: tensors["encoder.inputs.unit"].fill_(math.inf))
+    assert "encoder.inputs.unit" in refused(tmp_path / "m.safetensors").got
+
+
+def test_a_file_that_may_not_be_read_is_not_called_damaged(tmp_path, monkeypatch):
+    path = saved(tmp_path)
+
+    def refuse(*_arguments, **_named):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "open", refuse)
+    assert refused(path).got == "permission denied"
+
+
+def test_a_shortage_of_memory_is_a_sentence(tmp_path, monkeypatch):
+    path = saved(tmp_path)
+
+    def short(_recipe):
+        raise MemoryError
+
+    monkeypatch.setattr(loading, "built", short)
+    assert "memory" in refused(path).remedy

@@ -6,8 +6,10 @@ import pytest
 import safetensors.torch
 import torch
 
+from hostile_models import HEADERS
 from refusals import refused
-from variate.runtime.tensor_files import checksum, read_tensors, write_tensors
+from variate.runtime import memory, tensor_files
+from variate.runtime.tensor_files import checksum, open_tensors, read_tensors, write_tensors
 
 TENSORS = {
     "weight": torch.tensor([[1.5, -2.0], [0.25, 3.0]], dtype=torch.float32),
@@ -148,9 +150,9 @@ def test_files_of_others_are_refused(tmp_path):
     path = tmp_path / "foreign.safetensors"
     safetensors.torch.save_file({"w": torch.zeros(2)}, path)
     assert "checksum" in refused(read_tensors, path).got
-    for absent in (tmp_path / "absent.safetensors", tmp_path):
-        error = refused(read_tensors, absent)
-        assert (error.argument, error.got) == (str(absent), "no file")
+    for other, got in ((tmp_path / "absent.safetensors", "no file"), (tmp_path, "a directory")):
+        error = refused(read_tensors, other)
+        assert (error.argument, error.got) == (str(other), got)
 
 
 class Bomb:
@@ -223,3 +225,52 @@ def test_checksum_tells_what_a_plain_concatenation_would_not():
     ]
     assert len({checksum(*v) for v in variants}) == len(variants)
     assert checksum({"a": x, "b": x}, {"p": "1", "q": "2"}) == checksum({"b": x, "a": x}, {"q": "2", "p": "1"})
+
+
+def test_the_header_is_read_first_and_the_tensors_on_demand(tmp_path):
+    path = written(tmp_path / "t.safetensors")
+    content = path.read_bytes()
+    with open_tensors(path) as file:
+        assert file.metadata == METADATA
+        assert {n: (e.dtype, e.shape) for n, e in file.header.entries.items()} == {
+            name: (str(tensor.dtype).removeprefix("torch."), tuple(tensor.shape)) for name, tensor in TENSORS.items()
+        }
+        file.check()
+        path.unlink()  # another file takes the name: what is read is of the one that was opened
+        written(path, {"other": torch.zeros(3)})
+        assert file.read().keys() == TENSORS.keys()
+    path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    with open_tensors(path) as file:
+        for look in (file.check, file.read):
+            assert refused(look).got == "damaged content"
+
+
+def test_the_checksum_is_compared_in_pieces(tmp_path, monkeypatch):
+    monkeypatch.setattr(tensor_files, "READ_AT_A_TIME", 5)
+    path = written(tmp_path / "t.safetensors")
+    with open_tensors(path) as file:
+        file.check()
+
+
+@pytest.mark.parametrize("kind", HEADERS)
+def test_wrong_headers_are_refused_before_a_tensor_is_read(tmp_path, kind, monkeypatch):
+    tensors = {"decoder.a": torch.zeros(3), "encoder.b": torch.zeros(8, dtype=torch.float32)}
+    path = written(tmp_path / "t.safetensors", tensors)
+    path.write_bytes(HEADERS[kind](path.read_bytes()))
+    monkeypatch.setattr(torch, "empty", None)
+    error = refused(read_tensors, path)
+    assert (error.argument, "damaged" in error.got) == (str(path), True)
+
+
+def test_tensors_larger_than_memory_are_not_read(tmp_path, monkeypatch):
+    path = written(tmp_path / "t.safetensors")
+    monkeypatch.setattr(memory, "physical", lambda: 8)
+    error = refused(read_tensors, path)
+    assert (error.argument, "memory" in error.expected) == (str(path), True)
+
+
+def test_a_file_that_shrinks_while_it_is_read_is_damaged(tmp_path):
+    path = written(tmp_path / "t.safetensors", {"w": torch.zeros(100_000)})
+    with open_tensors(path) as file:
+        os.truncate(path, 10_000)
+        assert "ends early" in refused(file.read).got

@@ -34,6 +34,7 @@ from variate.limits import Rows, Seed, Temperature, checked_arguments
 from variate.models.capabilities import Moments, offers
 from variate.models.checked import Data, as_dataset
 from variate.models.draws import Draws, Embedding, Group, Joint
+from variate.models.finite import require_finite
 from variate.models.network import Network, evaluating
 from variate.runtime import tensor_files
 from variate.runtime.random import Key, generator
@@ -362,6 +363,11 @@ class Model(nn.Module, ABC):
             self.recipe = replace(self.recipe, **changes)
 
     def save(self, path: str | Path) -> None:
-        """Writes the weights, the scalings and the recipe to one safetensors file, completely or not at all."""
+        """Writes the weights, the scalings and the recipe to one safetensors file, completely or not at all.
+
+        Raises:
+            InputError: If the weights are not finite, or the file cannot be written.
+        """
+        require_finite(self, self.state_dict(), "model", "train it again")
         metadata = {"format": str(FORMAT), "recipe": self.recipe.to_json() if self.recipe else ""}
         tensor_files.write_tensors(Path(path), self.state_dict(), metadata)

@@ -1,8 +1,10 @@
 """Builds models from recipes: the only module that turns the names of `variate.config.parts` into objects."""
 
+import sys
 from collections.abc import Callable
 
 import numpy as np
+import torch
 from torch import nn
 
 from variate.config.defaults import choose
@@ -17,10 +19,15 @@ from variate.models.base import Model
 from variate.models.checked import Array, check, expected
 from variate.models.vae import VAE, Decoder, Encoder
 from variate.networks import ACTIVATIONS, ColumnInputs, Ends, Inputs, Standardize
+from variate.runtime import memory
 from variate.runtime.random import seeded
+from variate.runtime.shapes import shapes_only
 
 SIZES = ("latent", "width", "depth", "components")
 """The options that are sizes."""
+
+THE_MODEL = "the model"
+"""What errors call a model whose sizes are wrong as a whole."""
 
 ROWS_EXPECTED = 10_000
 """Number of training rows assumed when only the schema is known."""
@@ -56,9 +63,58 @@ def from_recipe(recipe: Recipe, networks: Networks | None = None) -> VAE:
             be loaded without them.
 
     Raises:
-        InputError: If an option is unknown, missing or out of range, or does not fit the data or another option.
+        InputError: If an option is unknown, missing or out of range, does not fit the data or another option, or asks
+            for a model whose training does not fit in memory.
     """
+    names = ["width", "depth", "latent", *(["components"] if recipe.model.prior != "normal" else [])]
+    lower = Sentence(
+        "lower ", *(part for name in names[:-1] for part in (Option(name), ", ")), "or ", Option(names[-1])
+    )
+    limited: dict[str, str] = {"what": "a model whose training fits", "remedy": lower}
+    if networks is None:
+        memory.require(training_bytes(recipe), THE_MODEL, **limited)
+    with memory.refusing_shortage(THE_MODEL, **limited):
+        return composed(recipe, networks)
+
+
+def training_bytes(recipe: Recipe) -> int:
+    """Bytes of the machine's memory that the training of a recipe's model takes, without those of rows and activations.
+
+    On a CPU these are its weights, their gradient as it comes and as it is gathered, Adam's two moments, the moving
+    average and the best weights (`variate.training`). For a GPU only the weights are made here, to be moved there.
+    """
+    tensors = outline(recipe).state_dict().values()
+    size = sum(tensor.numel() * tensor.element_size() for tensor in tensors)
+    device = recipe.training.device
+    on_gpu = device.startswith("cuda") or (device == "auto" and torch.cuda.is_available())
+    return size if on_gpu else (7 if recipe.training.ema else 6) * size
+
+
+def outline(recipe: Recipe, largest: int = sys.maxsize, calls: int = sys.maxsize) -> VAE:
+    """The model that a recipe describes, without values and without memory for them: for names, shapes and types.
+
+    Args:
+        recipe: A complete recipe.
+        largest: Most elements of a tensor.
+        calls: Most calls of torch's functions that building it may take.
+
+    Raises:
+        InputError: As for `from_recipe`, or if a model of this recipe is beyond the limits, or beyond torch's own.
+    """
+    try:
+        with shapes_only(largest, calls):
+            return composed(recipe)
+    except InputError:
+        raise
+    except (RuntimeError, TypeError, ValueError, ArithmeticError, MemoryError) as error:
+        reason = str(error).partition("\n")[0]
+        raise InputError(THE_MODEL, "sizes that fit", reason) from None
+
+
+def composed(recipe: Recipe, networks: Networks | None = None) -> VAE:
+    """The model that a recipe describes, whatever it costs; arguments and errors as for `from_recipe`."""
     model, schema = recipe.model, recipe.schema
+    check_schema(schema)
     check_options(schema, model)
     if model.latent is None:
         raise AssertionError("options are checked before a model is built")
@@ -71,6 +127,25 @@ def from_recipe(recipe: Recipe, networks: Networks | None = None) -> VAE:
     encoder = Encoder(inputs, encoding, family)
     prior = load_part(PRIORS[model.prior]).build(encoder, model)
     return VAE(encoder, Decoder(decoding, likelihood), prior, None if networks else recipe)
+
+
+def check_schema(schema: Schema) -> None:
+    """Checks that a schema is one that rows can have.
+
+    Raises:
+        InputError: If its shape has no side, two columns have one name, or a name cannot be written to a file.
+    """
+    if not schema.shape:
+        raise InputError("shape", "at least one side", "none")
+    names = [column.name for column in schema.columns]
+    if len(set(names)) < len(names):
+        raise InputError(
+            "columns", "columns of different names", f"{len(set(names)):,} names of {len(names):,} columns"
+        )
+    try:
+        "".join(text for column in schema.columns for text in (column.name, *column.categories)).encode()
+    except UnicodeEncodeError as error:
+        raise InputError("columns", "names in Unicode", f"half a character ({error.reason})") from None
 
 
 def check_options(schema: Schema, model: ModelOptions) -> None:

@@ -1,21 +1,34 @@
-"""Loads models from files. No code from a file is run."""
+"""Loads models from files. No code from a file is run.
 
+A file is judged by its header before anything is made of it: the model that the recipe describes is built on the meta
+device, where it takes no memory, and its names, shapes and types are compared with those of the tensors in the file.
+"""
+
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TypeVar
 
 import torch
 from torch import Tensor
 
-from variate.config.recipe import FORMAT, Recipe
+from variate.config.model_file import of_file, recipe_in
+from variate.config.recipe import Recipe
 from variate.config.run_files import MODEL_FILE
+from variate.data.wording import list_names
 from variate.errors import InputError
 from variate.models.base import Model
-from variate.models.build import from_recipe
+from variate.models.build import composed, outline
+from variate.models.finite import require_finite
 from variate.models.vae import VAE
-from variate.runtime import tensor_files
+from variate.runtime import memory, tensor_files
 from variate.runtime.random import seeded
+from variate.runtime.tensor_header import TensorEntry, TensorHeader
 
 M = TypeVar("M", bound=Model)
+T = TypeVar("T")
+
+CALLS = 100
+"""Building a model takes at most this many calls of torch's functions per tensor, and as many besides."""
 
 
 def load(path: str | Path, into: M | None = None) -> M | VAE:
@@ -30,59 +43,102 @@ def load(path: str | Path, into: M | None = None) -> M | VAE:
         The model, in evaluation mode: `into`, or a new one on the CPU.
 
     Raises:
-        InputError: If the file is absent, damaged or of a newer version, or does not fit the model.
+        InputError: If the file is absent, damaged or of a newer version, does not fit the model or in memory, or holds
+            weights that are not finite. `into` is then as it was.
     """
     path = Path(path)
     if path.is_dir():
         path = path / MODEL_FILE
-    tensors, metadata = tensor_files.read_tensors(path)
-    check_format(path, metadata)
-    if into is None and not metadata["recipe"]:
-        raise InputError(
-            str(path),
-            "a model with a recipe",
-            "one with custom parts",
-            "build it and pass it as load(path, into=model)",
-        )
-    with seeded(0):  # for initial weights, which the file's replace; the user's generators keep their state
-        model = into if into is not None else from_recipe(Recipe.from_json(metadata["recipe"]))
-    if any(tensors[name].dtype == torch.float64 for name, _ in model.named_parameters() if name in tensors):
-        model.double()
-    try:
-        model.load_state_dict(renamed(tensors, model.state_dict()))
-    except RuntimeError as error:
-        reason = str(error).splitlines()[-1].strip()
-        raise InputError(str(path), "weights that fit the model", reason) from None
+    with (
+        tensor_files.open_tensors(path) as file,
+        memory.refusing_shortage(str(path), "a model that fits", "use a machine with more memory"),
+    ):
+        try:
+            recipe = recipe_in(path, file.header)
+            expected = into if into is not None else expected_model(path, recipe, file.header)
+            state = expected.state_dict()
+            entries = renamed(file.header.entries, state)
+            check_fit(path, entries, state)
+        except InputError:
+            file.check()  # damage is called damage, whatever it looks like
+            raise
+        tensors = renamed(file.read(), state)
+        require_finite(expected, tensors, str(path), "train it again")
+        model = into if into is not None else built(recipe)
+        if any(entries[name].dtype == "float64" for name, _ in model.named_parameters()):
+            model.double()
+        model.load_state_dict(tensors)
     return model.eval()
 
 
-def renamed(tensors: dict[str, Tensor], expected: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The tensors under the names that the model expects.
+def expected_model(path: Path, recipe: Recipe | None, header: TensorHeader) -> VAE:
+    """The model that a recipe describes, without values; building it takes no more than the file can hold.
+
+    Args:
+        path: The file, for errors.
+        recipe: The recipe in it.
+        header: Its header.
+
+    Raises:
+        InputError: If there is no recipe, or no model of this recipe is in such a file.
+    """
+    if recipe is None:
+        remedy = "build it and pass it as load(path, into=model)"
+        raise InputError(str(path), "a model with a recipe", "one with custom parts", remedy)
+    try:
+        return outline(recipe, header.num_elements, CALLS * (len(header.entries) + 1))
+    except InputError as error:
+        raise of_file(path, error) from None
+
+
+def built(recipe: Recipe | None) -> VAE:
+    """A model of a recipe, whose weights are about to be replaced; the user's generators keep their state."""
+    if recipe is None:
+        raise AssertionError("a model without a recipe is not built")
+    with seeded(0):
+        return composed(recipe)
+
+
+def check_fit(path: Path, entries: Mapping[str, TensorEntry], expected: Mapping[str, Tensor]) -> None:
+    """Compares what a file holds with what a model is made of.
+
+    Args:
+        path: The file, for errors.
+        entries: The tensors in the file.
+        expected: The tensors of the model. Floating-point numbers may be of another width.
+
+    Raises:
+        InputError: If they differ in a name, a shape or the kind of their numbers.
+    """
+    fitting = "weights that fit the model"
+    missing, surplus = sorted(expected.keys() - entries.keys()), sorted(entries.keys() - expected.keys())
+    if missing or surplus:
+        got = [f"{word} {list_names(names)}" for word, names in (("none for", missing), ("some for", surplus)) if names]
+        raise InputError(str(path), fitting, " and ".join(got))
+    for name, tensor in expected.items():
+        dtype, shape = getattr(torch, entries[name].dtype), entries[name].shape
+        if shape != tuple(tensor.shape) or (dtype != tensor.dtype and _kind(dtype) != _kind(tensor.dtype)):
+            described = f"{name} of shape {tuple(tensor.shape)} and {_short(tensor.dtype)}"
+            raise InputError(str(path), f"{fitting} ({described})", f"shape {shape} and {entries[name].dtype}")
+
+
+def _kind(dtype: torch.dtype) -> str:
+    """What numbers of one kind can be converted to each other without a loss of their meaning."""
+    return "real" if dtype.is_floating_point else "complex" if dtype.is_complex else _short(dtype)
+
+
+def _short(dtype: torch.dtype) -> str:
+    return str(dtype).removeprefix("torch.")
+
+
+def renamed(found: Mapping[str, T], expected: Mapping[str, Tensor]) -> dict[str, T]:
+    """What a file holds, under the names that the model expects.
 
     Earlier versions saved a prior that is a module from elsewhere (a flow) as `latent_prior.NAME`, without a wrapper.
 
     Args:
-        tensors: Tensors of the file, by name.
+        found: By the names in the file.
         expected: Tensors of the model, by name.
     """
-    moved = {name.replace("latent_prior.", "latent_prior.distribution.", 1): name for name in tensors}
-    return {new if new in expected and old not in expected else old: tensors[old] for new, old in moved.items()}
-
-
-def check_format(path: Path, metadata: dict[str, str]) -> None:
-    """Checks that a file holds a model of a version that is known.
-
-    Args:
-        path: The file.
-        metadata: The strings in its header.
-
-    Raises:
-        InputError: If it holds no model, or one of a newer version.
-    """
-    version = metadata.get("format", "")
-    if not version.isdecimal() or "recipe" not in metadata:
-        raise InputError(str(path), "a model of variate", "a file without a format and a recipe")
-    if int(version) > FORMAT:
-        raise InputError(
-            str(path), f"a format up to {FORMAT}", f"format {version}", "upgrade with `pip install -U variate`"
-        )
+    moved = {name.replace("latent_prior.", "latent_prior.distribution.", 1): name for name in found}
+    return {new if new in expected and old not in expected else old: found[old] for new, old in moved.items()}

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from variate.config.recipe import Column
+from variate.errors import InputError
 from variate.statistics import moments
 
 
@@ -55,11 +56,19 @@ class Standardize(Inputs):
         """Sets offset and unit from the mean and the standard deviation of the training rows, (N, *shape).
 
         Elements that are constant get unit 1.
+
+        Raises:
+            InputError: If an element varies, but by less than the smallest number of this type.
         """
         mean, std = moments(rows)
         unit = std + self.floor * (std.square() + (mean - mean.mean()).square()).mean().sqrt()
         self.offset.copy_(mean)
         self.unit.copy_(torch.where(unit > 0, unit, 1.0))
+        if (self.unit == 0).any():
+            least = f"{torch.finfo(self.unit.dtype).tiny:.2g}"
+            raise InputError(
+                "data", f"a spread of at least {least}", f"{unit[self.unit == 0][0]:.2g}", "scale the data"
+            )
 
 
 class ColumnInputs(Inputs):
@@ -73,7 +82,7 @@ class ColumnInputs(Inputs):
         super().__init__()
         index = {kind: [i for i, c in enumerate(columns) if c.kind == kind] for kind in ("counts", "categorical")}
         self.counts = index["counts"]
-        self.numeric = [i for i in range(len(columns)) if i not in index["categorical"]]
+        self.numeric = [i for i, c in enumerate(columns) if c.kind != "categorical"]
         self.categorical = [(i, len(columns[i].categories)) for i in index["categorical"]]
         features = len(self.numeric) + sum(size for _, size in self.categorical)
         self.shape = (features,)

@@ -7,12 +7,15 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeGuard
 
-from variate.config.recipe import FORMAT, Precision, Recipe
+from variate.config.model_file import recipe_in
+from variate.config.recipe import Precision, Recipe
 from variate.config.run_files import DIAGNOSIS_FILE, EVALUATION_FILE, METRICS_FILE, MODEL_FILE
 from variate.data import Dataset, Source, Splits, fingerprint, held_out_rows, read, split
 from variate.errors import InputError, Option, Sentence
 from variate.runs.directory import absolute
-from variate.runtime import files
+from variate.runtime import files, strict_json
+from variate.runtime.reading import opened
+from variate.runtime.tensor_header import read_tensor_header
 
 if TYPE_CHECKING:
     from variate.models.base import Model
@@ -95,12 +98,11 @@ class Run:
         Raises:
             InputError: As for `model`.
         """
-        text = "" if "model" in vars(self) else _saved_recipe(self.model_file)
-        if text:
-            return Recipe.from_json(text)
-        if self.model.recipe is None:
+        saved = None if "model" in vars(self) else _saved_recipe(self.model_file)
+        recipe = saved or self.model.recipe
+        if recipe is None:
             raise InputError(self.name, "a model with a recipe", "one without")
-        return self.model.recipe
+        return recipe
 
     def splits(self) -> Splits:
         """The model's own data, split as they were for training.
@@ -221,20 +223,17 @@ class Run:
         return _write_record(self.path / DIAGNOSIS_FILE, record)
 
 
-def _saved_recipe(path: Path) -> str:
-    """The recipe in the header of a model file, as JSON, read without torch.
+def _saved_recipe(path: Path) -> Recipe | None:
+    """The recipe in the header of a model file, read without torch.
 
     Returns:
-        The recipe; "" for a file that is anything but a model of this version with a recipe. Loading it says why.
+        The recipe; None for a file that is anything but a model with a recipe. Loading it says why.
     """
     try:
-        with path.open("rb") as file:
-            length = int.from_bytes(file.read(8), "little")
-            content = file.read(length) if length <= path.stat().st_size else b""
-        entries = json.loads(json.loads(content)["__metadata__"]["variate"])
-        return entries["recipe"] if entries["format"] == str(FORMAT) else ""
-    except (OSError, ValueError, TypeError, KeyError, RecursionError):
-        return ""
+        with opened(path, "a model file") as file:
+            return recipe_in(path, read_tensor_header(file))
+    except ValueError:
+        return None
 
 
 def _record(path: Path) -> dict[str, Any] | None:
@@ -243,8 +242,8 @@ def _record(path: Path) -> dict[str, Any] | None:
 
 def _parsed(path: Path, text: str) -> dict[str, Any]:
     try:
-        found = json.loads(text)
-    except json.JSONDecodeError as error:
+        found = strict_json.parse(text)
+    except ValueError as error:
         raise InputError(str(path), "JSON", f"something else ({error})") from None
     if not isinstance(found, dict):
         raise InputError(str(path), "a JSON object", type(found).__name__)

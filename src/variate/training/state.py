@@ -8,19 +8,25 @@ weights so far, and the sums since the last validation. A checkpoint is one tens
 import dataclasses
 import json
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from variate.config.recipe import Recipe, TrainingOptions
+from variate.config.model_file import parse_recipe
+from variate.config.recipe import Recipe, TrainingOptions, structure
 from variate.config.run_files import CHECKPOINT
-from variate.errors import InputError
+from variate.errors import InputError, Option, Sentence
 from variate.models.base import Model
-from variate.runtime import tensor_files
+from variate.models.finite import require_finite
+from variate.models.load import check_fit
+from variate.runtime import strict_json, tensor_files
 from variate.runtime.distributed import Processes
+from variate.training.nonfinite import NonFiniteError
 from variate.training.weights import WeightVector
 
 Record = dict[str, Any]
@@ -85,6 +91,26 @@ class State:
         """Makes the sums since the last validation those of whole batches, on every process."""
         self.totals.copy_(self.processes.mean(self.totals))
 
+    def _tensors(self) -> dict[str, Tensor]:
+        """All tensors of the state, by their names in a checkpoint."""
+        tensors = {f"model.{k}": v for k, v in self.weights.state_dict().items()}
+        tensors |= {f"average.{k}": v for k, v in self.average.state_dict().items()}
+        tensors |= {f"best.{k}": v for k, v in self.best.items()}
+        tensors |= {f"optimizer.{k}": v for k, v in self.weights.moments.items()}
+        return tensors | {"totals": self.totals}
+
+    def check_finite(self) -> None:
+        """Checks the weights before they are written; all processes call it.
+
+        The loss and the gradient of each step were finite, but its move can have been too large.
+
+        Raises:
+            NonFiniteError: If a weight is not finite.
+        """
+        if not all(vector.isfinite().all() for vector in (self.weights.vector, self.weights.average_vector)):
+            said = f"training stopped: the weights are not finite after step {self.progress.step}; lower "
+            raise NonFiniteError(Sentence(said, Option("lr")))
+
     def save(self, run: Path, identity: str) -> None:
         """Writes the checkpoint of a run directory.
 
@@ -92,13 +118,8 @@ class State:
             run: The run directory.
             identity: What the run is of; `restore` refuses a checkpoint of another.
         """
-        tensors = {f"model.{k}": v for k, v in self.weights.state_dict().items()}
-        tensors |= {f"average.{k}": v for k, v in self.average.state_dict().items()}
-        tensors |= {f"best.{k}": v for k, v in self.best.items()}
-        tensors |= {f"optimizer.{k}": v for k, v in self.weights.moments.items()}
-        tensors["totals"] = self.totals
         progress = json.dumps(dataclasses.asdict(self.progress))
-        tensor_files.write_tensors(run / CHECKPOINT, tensors, {"progress": progress, "identity": identity})
+        tensor_files.write_tensors(run / CHECKPOINT, self._tensors(), {"progress": progress, "identity": identity})
 
     def save_best(self, path: Path) -> None:
         """Writes the best model so far, usable as it is."""
@@ -109,40 +130,65 @@ class State:
         self.average.load_state_dict(current)
 
     def restore(self, run: Path, identity: str) -> None:
-        """Restores what `save` wrote.
+        """Restores what `save` wrote; a checkpoint that is refused leaves the state as it was.
 
         Raises:
             InputError: If there is no whole checkpoint, or it is of another run.
         """
-        tensors, metadata = self.processes.on_main(lambda: tensor_files.read_tensors(run / CHECKPOINT))
-        if not same_run(metadata.get("identity", ""), identity):
-            raise InputError(
-                "resume",
-                f"the data and options of the checkpoint in {str(run)!r}",
-                "others",
-                "resume with the same ones",
-            )
-        if "optimizer.steps" not in tensors:
-            raise InputError(
-                "resume", "a checkpoint of this version of variate", f"an older one in {str(run)!r}", "start a new run"
-            )
+        path = run / CHECKPOINT
+        tensors, metadata = self.processes.on_main(lambda: self._read(path, identity))
+        progress = progress_in(path, metadata)
         part = {p: {k.removeprefix(p): v for k, v in tensors.items() if k.startswith(p)} for p in PARTS}
+        for own in ("model.", "average.", "best."):
+            require_finite(self.model, part[own], str(path), "start a new run")
+        if any(tensor.isnan().any() for tensor in (tensors["totals"], *part["optimizer."].values())):
+            raise InputError(str(path), "an optimiser's state and sums that are numbers", "NaN", "start a new run")
         self.weights.load_state_dict(part["model."])
-        self.average.load_state_dict(part["average."])
-        self.best = {k: v.to(self.model.device) for k, v in part["best."].items()}
-        self.totals.copy_(tensors["totals"])
-        for name, tensor in self.weights.moments.items():
-            tensor.copy_(part["optimizer."][name])
-        self.progress = Progress(**json.loads(metadata["progress"]))
+        for name, tensor in self._tensors().items():
+            if not name.startswith("model."):
+                tensor.copy_(tensors[name])
+        self.progress = progress
+
+    def _read(self, path: Path, identity: str) -> tuple[dict[str, Tensor], dict[str, str]]:
+        """The content of a checkpoint, whose header was compared with this run first; as for `restore`."""
+        run = path.parent.parent
+        with tensor_files.open_tensors(path) as file:
+            try:
+                if not same_run(file.metadata.get("identity", ""), identity):
+                    expected = f"the data and options of the checkpoint in {str(run)!r}"
+                    raise InputError("resume", expected, "others", "resume with the same ones")
+                if "optimizer.steps" not in file.header.entries:
+                    got = f"an older one in {str(run)!r}"
+                    raise InputError("resume", "a checkpoint of this version of variate", got, "start a new run")
+                check_fit(path, file.header.entries, self._tensors())
+            except InputError:
+                file.check()  # damage is called damage, whatever it looks like
+                raise
+            return file.read(), file.metadata
 
 
-def saved_identity(run: Path) -> str:
-    """What the checkpoint of a run directory says it is of.
+def progress_in(path: Path, metadata: Mapping[str, str]) -> Progress:
+    """The numbers of a run's state in the header of its checkpoint.
+
+    Args:
+        path: The checkpoint, for errors.
+        metadata: The strings in its header.
 
     Raises:
-        InputError: If there is no whole checkpoint.
+        InputError: If they are not what a run can have reached.
     """
-    return tensor_files.read_tensors(run / CHECKPOINT)[1].get("identity", "")
+    try:
+        found = structure(strict_json.parse(metadata.get("progress", "")), Progress)
+    except ValueError as error:
+        got = error.got if isinstance(error, InputError) else str(error)
+        raise InputError(f"{path}, its progress", "the numbers of a run in JSON", got, "start a new run") from None
+    steps = [record.get("step", 0) for record in found.records]
+    rising = all(type(step) is int for step in steps) and all(a < b for a, b in pairwise([0, *steps, found.step + 1]))
+    if not (rising and 0 <= found.best_step <= found.step and found.checks_since_best >= 0):
+        raise InputError(f"{path}, its progress", "steps that follow each other", "others", "start a new run")
+    if not found.best_elbo < math.inf:
+        raise InputError(f"{path}, its progress", "a finite ELBO", found.best_elbo, "start a new run")
+    return found
 
 
 def saved_recipe(run: Path) -> Recipe:
@@ -151,7 +197,10 @@ def saved_recipe(run: Path) -> Recipe:
     Raises:
         InputError: If there is no whole checkpoint there, or the run had no recipe.
     """
-    return Recipe.from_json(saved_identity(run))
+    path = run / CHECKPOINT
+    with tensor_files.open_tensors(path) as file:
+        file.check()
+        return parse_recipe(path, file.metadata.get("identity", ""), file.header.num_elements)
 
 
 PARTS = ("model.", "average.", "best.", "optimizer.")
@@ -164,7 +213,7 @@ def same_run(one: str, other: str) -> bool:
     """
     try:
         return one == other or _without_threads(one) == _without_threads(other)
-    except InputError:
+    except (ValueError, RecursionError):  # an identity that is no recipe, or what a file says instead of one
         return False
 
 

@@ -341,7 +341,13 @@ class Trainer:
         return record
 
     def save(self, directory: Path) -> None:
-        """Writes the checkpoint, and beside it the best model so far; all processes call it, the first writes."""
+        """Writes the checkpoint, and beside it the best model so far; all processes call it, the first writes.
+
+        Raises:
+            NonFiniteError: If a step so far was not finite, or left weights that are not.
+        """
+        self.look()
+        self.state.check_finite()
         self.state.gather_totals()
         if self.processes.is_main:
             self.state.save(directory, self.job.identity)
