@@ -33,7 +33,7 @@ class Example(Checked):
     ("given", "kept"),
     [
         ({"count": np.int64(3)}, 3),
-        ({"count": np.uint8(999)}, 999),
+        ({"count": np.uint16(999)}, 999),
         ({"rate": 2}, 2.0),
         ({"rate": np.float32(0.5)}, 0.5),
         ({"size": [2, np.int32(3)]}, (2, 3)),

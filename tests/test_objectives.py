@@ -366,15 +366,6 @@ def test_impossible_objectives_are_refused(options, argument):
     assert error.value.argument == argument
 
 
-def test_an_unknown_bound_is_refused_with_the_nearest():
-    options = TrainingOptions()
-    object.__setattr__(options, "bound", "iwea")  # past the annotations, which only tests check
-    with pytest.raises(InputError) as error:
-        objective_for(options)
-    assert error.value.argument == "bound"
-    assert "'iwae'" in error.value.remedy
-
-
 def test_free_bits_need_a_rate_that_is_a_sum():
     model = LinearGaussian(dim=3, latent=2, sigma=0.7)
     for vae in (model.vae("full"), model.vae("diagonal", priors.Mixture(2, 3))):

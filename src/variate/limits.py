@@ -81,8 +81,8 @@ class Range(NamedTuple):
         below: Whether `high` itself is excluded.
     """
 
-    low: float | None = None
-    high: float | None = None
+    low: int | float | None = None
+    high: int | float | None = None
     above: bool = False
     below: bool = False
 
@@ -109,7 +109,7 @@ class Range(NamedTuple):
         return " and ".join(parts)
 
 
-def _number(value: float) -> str:
+def _number(value: int | float) -> str:
     """`10,000`, `0.5`, `1e+09`."""
     return f"{value:,}" if isinstance(value, int) else f"{value:g}"
 

@@ -125,10 +125,8 @@ def test_convolutions_of_what_is_no_image_are_refused():
 
 @pytest.mark.parametrize(("option", "name"), [("network", "convv"), ("likelihood", "gausian")])
 def test_unknown_names_are_refused_with_the_ones_that_are_known(option, name):
-    options = dataclasses.replace(ModelOptions())
-    object.__setattr__(options, option, name)  # the type checks of the tests would refuse it sooner
     with pytest.raises(InputError) as raised:
-        choose(schema("real"), 100, model=options)
+        ModelOptions(**{option: name})
     assert (raised.value.argument, raised.value.got) == (option, repr(name))
     assert "did you mean" in raised.value.remedy
 
@@ -175,9 +173,8 @@ def test_a_cheaper_model_trains_no_shorter():
     assert len(set(epochs)) > 2
 
 
-@pytest.mark.parametrize(("name", "value"), [("batch_size", 0), ("epochs", 0), ("lr", 0.0), ("clip", 0.0)])
-def test_zero_is_not_taken_for_open(name, value):
-    assert getattr(choose_training(100, TrainingOptions(**{name: value})), name) == value
+def test_zero_is_not_taken_for_open():
+    assert choose_training(100, TrainingOptions(clip=0.0)).clip == 0
 
 
 @pytest.mark.parametrize(

@@ -108,13 +108,6 @@ def test_too_few_rows(count, official):
     assert {Option("validation"), Option("test")} <= set(error.remedy.parts)
 
 
-@pytest.mark.parametrize("fraction", [0.0, 1.0, -0.1, 1.5, float("nan")])
-@pytest.mark.parametrize("name", ["validation", "test"])
-def test_what_is_no_fraction(name, fraction):
-    error = refused(split, numbered(50), DataOptions(**{name: fraction}))
-    assert (error.argument, error.got) == (name, str(fraction))
-
-
 def test_fingerprint_is_of_type_shape_and_bytes():
     rows = numbered(10)
     digest = hashlib.sha256(b"<f8(10, 2)" + rows.x.all().tobytes()).hexdigest()[:12]
