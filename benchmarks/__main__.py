@@ -7,6 +7,9 @@
 
 Every side works in a process of its own, one at a time, in turns; a figure is the median over rounds with the least and
 the most, and a ratio is the median of the rounds' ratios. docs/benchmarks.md says what each column means.
+
+Without Fashion-MNIST, sections that take times use random rows of its shape. What cannot be measured here is left out
+and named at the end, with what it lacks; the exit code is then 2.
 """
 
 import argparse
@@ -15,31 +18,41 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any, NamedTuple
 
 from benchmarks import report
-from benchmarks.settings import Settings, Table, say
+from benchmarks.case import grey
+from benchmarks.settings import Settings, Table, positive, say
+from benchmarks.worker import AbsentError
+from variate.errors import InputError
+
+OWN, ANY, FASHION = "own", "any", "fashion"
+"""Rows that a section takes: its own, any of Fashion-MNIST's shape, or Fashion-MNIST itself."""
+
+
+class Section(NamedTuple):
+    """What a section measures, and on which rows."""
+
+    what: str
+    rows: str
+
 
 SECTIONS = {
-    "throughput": "training steps per second, beside PyTorch, pythae and JAX",
-    "floor": "the least that a step's arithmetic can cost, beside the step",
-    "time-to-quality": "seconds until a test ELBO is reached, beside pythae",
-    "quality": "test bits/dim of 8-bit pixels after given times",
-    "same-numbers": "test ELBOs with bfloat16 and compilation, beside float32 without",
-    "evaluation": "the importance-weighted bound, beside PyTorch and pythae",
-    "compiling": "what each way to compile costs and saves",
-    "processes": "several processes, beside one with as many threads",
-    "feeding": "batches alone, out of memory and off the disk",
-    "start-up": "start of a process, first step, memory, growth",
+    "throughput": Section("training steps per second, beside PyTorch, pythae and JAX", ANY),
+    "floor": Section("the least that a step's arithmetic can cost, beside the step", ANY),
+    "time-to-quality": Section("seconds until a test ELBO is reached, beside pythae", FASHION),
+    "quality": Section("test bits/dim of 8-bit pixels after given times", FASHION),
+    "same-numbers": Section("test ELBOs with bfloat16 and compilation, beside float32 without", FASHION),
+    "evaluation": Section("the importance-weighted bound, beside PyTorch and pythae", ANY),
+    "compiling": Section("what each way to compile costs and saves", ANY),
+    "processes": Section("several processes, beside one with as many threads", ANY),
+    "feeding": Section("batches alone, out of memory and off the disk", OWN),
+    "start-up": Section("start of a process, first step, memory, growth", ANY),
 }
 ALL = "all"
-
-
-def positive(text: str) -> int:
-    """A number of things."""
-    if (number := int(text)) < 1:
-        raise argparse.ArgumentTypeError(f"must be at least 1, got {number}")
-    return number
+INSTALL = "`pip install -e '.[bench]'` brings what the suite compares with"
 
 
 def parser() -> argparse.ArgumentParser:
@@ -48,7 +61,7 @@ def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(
         prog="python -m benchmarks",
         description=first,
-        epilog=rest + "\n" + "\n".join(f"    {name:<16}{what}" for name, what in SECTIONS.items()),
+        epilog=rest + "\n" + "\n".join(f"    {name:<16}{section.what}" for name, section in SECTIONS.items()),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     made.add_argument("sections", metavar="SECTION", nargs="+", choices=[*SECTIONS, ALL], help="see below; or all")
@@ -72,8 +85,12 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def settings_of(asked: argparse.Namespace, gpu: bool) -> Settings:
-    """What was asked for, made small where it shall be quick."""
+def settings_of(asked: argparse.Namespace, gpu: bool, synthetic: bool = False) -> Settings:
+    """What was asked for, made small where it shall be quick.
+
+    Raises:
+        InputError: If a GPU was asked for and there is none.
+    """
     device = asked.device or ("both" if gpu else "cpu")
     found = Settings(
         quick=asked.quick,
@@ -84,33 +101,88 @@ def settings_of(asked: argparse.Namespace, gpu: bool) -> Settings:
         seconds=(2,) if asked.quick else tuple(asked.seconds),
         likelihoods=tuple(asked.likelihoods),
         epochs=min(asked.epochs, 2) if asked.quick else asked.epochs,
+        synthetic=synthetic,
     )
     if "cuda" in found.devices and not gpu:
-        sys.exit("error: torch sees no GPU here: leave --device out")
+        raise InputError("--device", "cpu", asked.device, "torch sees no GPU here: leave --device out")
     return found
 
 
+def without_fashion(sections: Iterable[str]) -> InputError | None:
+    """Why Fashion-MNIST cannot be had; None if it can, or if none of these sections takes it."""
+    if all(SECTIONS[name].rows == OWN for name in sections):
+        return None
+    try:
+        grey()
+    except InputError as error:
+        return error
+    return None
+
+
 def main(arguments: list[str]) -> None:
-    """Measures, prints, writes."""
+    """Measures, prints, writes; what was left out is said last."""
     asked = parser().parse_args(arguments)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("error: terminated"))  # through what ends the workers
+    try:
+        left_out = measure_all(asked)
+    except InputError as error:
+        left_out = {str(error): []}
+    for why, names in left_out.items():
+        print(f"error: {', '.join(names)}{' left out: ' if names else ''}{why}", file=sys.stderr)
+    if left_out:
+        sys.exit(2)
+
+
+def measure_all(asked: argparse.Namespace) -> dict[str, list[str]]:
+    """Measures, prints and writes section by section.
+
+    Returns:
+        The sections that cannot be measured here, by what they lack.
+
+    Raises:
+        InputError: If there is no such device, or the file cannot be written.
+    """
+    names = list(SECTIONS if ALL in asked.sections else dict.fromkeys(asked.sections))
+    absent = without_fashion(names)
+    impossible = [name for name in names if absent is not None and SECTIONS[name].rows == FASHION]
+    left_out = {str(absent): impossible} if impossible else {}
+    if impossible == names:
+        return left_out
     where = report.machine()
-    settings = settings_of(asked, where["gpu"] is not None)
+    settings = settings_of(asked, where["gpu"] is not None, synthetic=absent is not None)
+    sections: dict[str, list[Table]] = {}
+    keep(asked.json, settings, where, sections)
     print("\n".join(f"{name}: {value}" for name, value in where.items()))
     if where["gpu"] is None:
         print("no GPU: sections on it are left out", flush=True)
-    sections: dict[str, list[Table]] = {}
-    for name in SECTIONS if ALL in asked.sections else dict.fromkeys(asked.sections):
+    for name in (name for name in names if name not in impossible):
         say(name)
         start = time.perf_counter()
         module = importlib.import_module(f"benchmarks.sections.{name.replace('-', '_')}")
         sections[name] = []
-        for table in module.measure(settings):
-            print("\n".join(report.lines(table)), flush=True)
-            sections[name].append(table)
-            if asked.json:
-                report.write(asked.json, report.document(settings, where, sections))
+        try:
+            for table in module.measure(settings):
+                print("\n".join(report.lines(table)), flush=True)
+                sections[name].append(table)
+                keep(asked.json, settings, where, sections)
+        except AbsentError as error:  # without this side there is nothing to compare with
+            left_out.setdefault(f"{str(error).splitlines()[0]}; {INSTALL}", []).append(name)
         say(f"{name} took {time.perf_counter() - start:.0f} s")
+    return left_out
+
+
+def keep(file: Path | None, settings: Settings, where: dict[str, Any], sections: dict[str, list[Table]]) -> None:
+    """Writes what there is so far, if it was asked for.
+
+    Raises:
+        InputError: If the file cannot be written.
+    """
+    if file is None:
+        return
+    try:
+        report.write(file, report.document(settings, where, sections))
+    except OSError as error:
+        raise InputError("--json", "a file that can be written", f"{file}: {error.strerror}") from None
 
 
 if __name__ == "__main__":

@@ -92,7 +92,7 @@ def read(train: Path, test: Path | None) -> Source:
     test = test or (beside if beside.exists() else beside.with_name(f"{beside.name}.gz"))
     rows, held_out = variate.read(str(train)), variate.read(str(test))
     if train == test or rows.schema != held_out.schema:
-        sys.exit(f"error: {test} does not hold test images for {train}: give the two files")
+        raise variate.InputError(str(test), f"test images like those of {train}", "other images", "give the two files")
     return dataclasses.replace(rows, test=held_out.dataset)
 
 
@@ -139,7 +139,8 @@ def main(arguments: list[str]) -> None:
         middle = time.perf_counter()
         lines = measured(vae, data, options, asked.rows)
     except variate.InputError as error:
-        sys.exit(f"error: {error}")
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)
     lines.append(["minutes of training", f"{(middle - start) / 60:.1f}", ""])
     lines.append(["minutes of measuring", f"{(time.perf_counter() - middle) / 60:.1f}", ""])
     for what, here, paper in [["", "here", "paper (MNIST)"], *lines]:

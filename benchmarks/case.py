@@ -11,6 +11,8 @@ ROWS_SEED = 0
 THRESHOLD = 127
 """Grey levels above it are 1: then every side has the same Bernoulli likelihood, exactly."""
 SIDE = 28
+SYNTHETIC_ROWS, SYNTHETIC_TEST_ROWS = 60_000, 10_000
+"""As many as Fashion-MNIST has."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +30,7 @@ class Case:
         threads: CPU threads.
         lr: Of Adam.
         rows: Training rows; None takes all of Fashion-MNIST's 60,000.
-        synthetic: Rows of random bits instead.
+        synthetic: Random rows of the same shape instead.
     """
 
     network: Literal["mlp", "conv"] = "mlp"
@@ -67,7 +69,11 @@ class Case:
 
 @functools.cache
 def grey() -> tuple[np.ndarray, np.ndarray]:
-    """Fashion-MNIST's training and test images as they are, (N, 1, 28, 28)."""
+    """Fashion-MNIST's training and test images as they are, (N, 1, 28, 28).
+
+    Raises:
+        InputError: If they are not on this machine and cannot be downloaded.
+    """
     import variate
 
     source = variate.read("fashion-mnist")
@@ -79,11 +85,16 @@ def grey() -> tuple[np.ndarray, np.ndarray]:
 def bits(case: Case, part: Literal["train", "test"] = "train") -> np.ndarray:
     """The rows of a case as bits, (N, 1, 28, 28), uint8."""
     if case.synthetic:
-        rng = np.random.default_rng(ROWS_SEED)
-        count = (case.rows or 60_000) if part == "train" else 1000
-        return rng.integers(0, 2, (count, 1, SIDE, SIDE), dtype=np.uint8)
+        count = (case.rows or SYNTHETIC_ROWS) if part == "train" else SYNTHETIC_TEST_ROWS
+        return random_rows(count, levels=2)
     images = grey()[part == "test"]
     return (images[: case.rows] > THRESHOLD).astype(np.uint8)
+
+
+def random_rows(count: int, levels: int) -> np.ndarray:
+    """Rows in the shape of Fashion-MNIST's, all levels equally likely, (count, 1, 28, 28), uint8."""
+    rng = np.random.default_rng(ROWS_SEED)
+    return rng.integers(0, levels, (count, 1, SIDE, SIDE), dtype=np.uint8)
 
 
 def batches(rows: int, batch_size: int, steps: int) -> list[int]:

@@ -1,5 +1,6 @@
 """What a run of the suite was asked for, and what every section does with its workers."""
 
+import argparse
 import sys
 import time
 from collections.abc import Mapping
@@ -28,6 +29,7 @@ class Settings:
         seconds: Lengths of training of the section on quality.
         likelihoods: Of the section on quality.
         epochs: pythae's, in the section on time to quality.
+        synthetic: Fashion-MNIST is not here, so sections that take times use random rows of its shape.
     """
 
     quick: bool = False
@@ -38,6 +40,12 @@ class Settings:
     seconds: tuple[float, ...] = (60, 120, 240)
     likelihoods: tuple[str, ...] = ()
     epochs: int = 20
+    synthetic: bool = False
+
+    @property
+    def about_rows(self) -> list[str]:
+        """What a table must say of its rows."""
+        return ["Fashion-MNIST is not here: random rows of its shape stand in for it"] if self.synthetic else []
 
 
 @dataclass(frozen=True)
@@ -57,6 +65,13 @@ class Table:
     rows: list[dict[str, Any]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     curves: dict[str, list[tuple[float, float]]] = field(default_factory=dict)
+
+
+def positive(text: str) -> int:
+    """A number of things, on a command line."""
+    if (number := int(text)) < 1:
+        raise argparse.ArgumentTypeError(f"must be at least 1, got {number}")
+    return number
 
 
 def say(text: str) -> None:

@@ -8,13 +8,16 @@ import argparse
 import contextlib
 import os
 import statistics
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmarks.case import grey
 from benchmarks.measure import alternate, ratios
-from benchmarks.settings import SIDES
+from benchmarks.settings import SIDES, positive
 from benchmarks.worker import Worker, workers
+from variate.errors import InputError
 
 MLP = {"network": "mlp", "width": 512, "depth": 2, "latent": 20, "batch_size": 128, "precision": "float32"}
 MLP |= {"device": "cpu", "threads": 2, "lr": 1e-3, "rows": None, "synthetic": False}
@@ -62,14 +65,27 @@ def of_checkout(root: Path, threads: int) -> Iterator[Worker]:
         yield running["variate"]
 
 
+def checkout(text: str) -> Path:
+    """The folder of a checkout that has workers."""
+    root = Path(text).resolve()
+    if not (root / "benchmarks" / "worker.py").is_file():
+        raise argparse.ArgumentTypeError(f"must be a checkout of this repository, got {text}")
+    return root
+
+
 def main() -> None:
     """Prints a line for each case."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("old", type=Path)
-    parser.add_argument("new", type=Path)
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("old", type=checkout)
+    parser.add_argument("new", type=checkout)
+    parser.add_argument("--rounds", type=positive, default=5)
     given = parser.parse_args()
-    roots = [given.old.resolve(), given.new.resolve()]
+    roots = [given.old, given.new]
+    try:
+        grey()
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)
     for name, (case, arguments) in STEPS.items():
         print(f"{name}: {compare(roots, case, arguments, given.rounds, bound=False)}", flush=True)
     for name, case in BOUNDS.items():

@@ -1,5 +1,6 @@
 """What can be wrong in `python -m benchmarks` without a clock: arithmetic, workers, and whether all sides agree."""
 
+import argparse
 import ast
 import importlib.util
 import itertools
@@ -14,13 +15,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from benchmarks import report
-from benchmarks.__main__ import SECTIONS, main, parser, settings_of
+from benchmarks import report, two_checkouts
+from benchmarks.__main__ import FASHION, SECTIONS, main, parser, settings_of
 from benchmarks.case import Case, batches, bits
 from benchmarks.measure import Spread, alternate, crossing, decide, inverse, ratios, spread, steps_for
 from benchmarks.sections import floor, same_numbers, throughput, time_to_quality
 from benchmarks.settings import SIDES, Settings, Table, seconds_per_step, set_up
-from benchmarks.sides import floor_side, networks
+from benchmarks.sides import floor_side, networks, variate_side
 from benchmarks.sides.variate_side import model_options
 from benchmarks.worker import AbsentError, Worker, WorkerError, workers
 
@@ -411,11 +412,104 @@ def test_the_command_prints_and_writes_each_table(monkeypatch, capsys, tmp_path)
 
     monkeypatch.setattr(section, "measure", measure)
     monkeypatch.setattr(report, "gpu", lambda: None)
+    monkeypatch.setattr("benchmarks.__main__.grey", lambda: None)
     main(["evaluation", "--quick", "--threads", "1", "--json", str(tmp_path / "found.json")])
     shown = capsys.readouterr().out
     assert "### 1 threads" in shown
     assert "### Second" in shown
     assert len(json.loads((tmp_path / "found.json").read_text())["sections"]["evaluation"]) == 2
+
+
+@pytest.fixture
+def without_fashion(monkeypatch):
+    """No copy of Fashion-MNIST, no network and no GPU; how often it was looked for."""
+    looked = []
+
+    def grey():
+        looked.append(1)
+        raise variate.InputError("fashion-mnist", "a copy", "no copy", "set VARIATE_DATA")
+
+    monkeypatch.setattr("benchmarks.__main__.grey", grey)
+    monkeypatch.setattr(report, "gpu", lambda: None)
+    return looked
+
+
+def ended(capsys, *arguments):
+    """Exit code, and the lines of standard output and of standard error without the progress."""
+    try:
+        main([*arguments, "--quick", "--threads", "1"])
+        code = 0
+    except SystemExit as end:
+        code = end.code
+    out, err = capsys.readouterr()
+    return code, out.splitlines(), [line for line in err.splitlines() if not line.startswith("[")]
+
+
+@pytest.mark.parametrize("name", [name for name, section in SECTIONS.items() if section.rows == FASHION])
+def test_a_section_of_fashion_mnist_without_it_is_one_sentence(without_fashion, capsys, name):
+    expected = f"error: {name} left out: fashion-mnist: expected a copy, got no copy; set VARIATE_DATA"
+    assert ended(capsys, name) == (2, [], [expected])
+
+
+def test_sections_that_take_times_go_on_with_random_rows(without_fashion, monkeypatch, capsys):
+    import benchmarks.sections.processes as section
+
+    given = []
+    monkeypatch.setattr(section, "measure", lambda settings: given.append(settings) or iter(()))
+    assert ended(capsys, "processes")[::2] == (0, [])
+    code, _, said = ended(capsys, "same-numbers", "processes", "quality")
+    assert (code, len(said), said[0].split(": ")[1]) == (2, 1, "same-numbers, quality left out")
+    assert [settings.synthetic for settings in given] == [True, True]
+    assert len(given[0].about_rows) == 1
+    for module in (throughput, section):
+        assert all(case.synthetic for case in module.cases(Settings(quick=True, synthetic=True)))
+        assert not any(case.synthetic for case in module.cases(Settings()))
+
+
+def test_grey_levels_have_a_stand_in_too(monkeypatch):
+    monkeypatch.setattr("benchmarks.sides.variate_side.SYNTHETIC_ROWS", 300)
+    side = variate_side.Side()
+    validation, test = side._read_grey(TINY.replace(rows=100).asdict())
+    assert (len(side.rows), side.rows.schema.levels, side.rows.shape) == (100, 256, (1, 28, 28))
+    assert len(validation) <= 100
+    assert len(test) <= 100
+
+
+def test_a_section_with_rows_of_its_own_does_not_look_for_fashion_mnist(without_fashion, monkeypatch, capsys):
+    import benchmarks.sections.feeding as section
+
+    monkeypatch.setattr(section, "measure", lambda settings: iter(()))
+    assert ended(capsys, "feeding")[::2] == (0, [])
+    assert without_fashion == []
+
+
+def test_a_section_whose_rival_is_not_installed_is_left_out_and_the_others_go_on(monkeypatch, capsys):
+    import benchmarks.sections.feeding as other
+
+    def measure(_settings):
+        raise AbsentError("No module named 'pythae'\nmore")
+
+    monkeypatch.setattr("benchmarks.__main__.grey", lambda: None)
+    monkeypatch.setattr(report, "gpu", lambda: None)
+    monkeypatch.setattr(time_to_quality, "measure", measure)
+    monkeypatch.setattr(other, "measure", lambda _settings: iter([Table("Feeds", ("a",))]))
+    code, shown, said = ended(capsys, "time-to-quality", "feeding")
+    assert (code, len(said)) == (2, 1)
+    assert said[0].startswith("error: time-to-quality left out: No module named 'pythae'; `pip install")
+    assert "### Feeds" in shown
+
+
+@pytest.mark.parametrize("arguments", [["--json", "nowhere/found.json"], ["--device", "cuda"]])
+def test_what_cannot_be_done_at_all_is_said_before_anything_is_measured(without_fashion, capsys, arguments):
+    code, out, said = ended(capsys, "feeding", *arguments)
+    assert (code, out, len(said)) == (2, [], 1)
+    assert said[0].startswith(f"error: {arguments[0]}: expected")
+
+
+def test_two_checkouts_are_folders_with_workers(tmp_path):
+    assert two_checkouts.checkout(str(ROOT)) == ROOT
+    with pytest.raises(argparse.ArgumentTypeError, match="must be a checkout"):
+        two_checkouts.checkout(str(tmp_path))
 
 
 def test_the_command_says_what_it_is_and_has_every_section():
@@ -435,8 +529,9 @@ def test_what_is_asked_for_becomes_settings(capsys):
     assert settings_of(asked, gpu=True).devices == ("cpu", "cuda")
     quick = settings_of(parser().parse_args(["all", "--quick"]), gpu=False)
     assert (quick.rounds, quick.block, quick.epochs) == (2, 0.1, 2)
-    with pytest.raises(SystemExit, match="no GPU"):
+    with pytest.raises(variate.InputError) as refusal:
         settings_of(parser().parse_args(["all", "--device", "cuda"]), gpu=False)
+    assert (refusal.value.argument, refusal.value.got) == ("--device", "cuda")
     for wrong in (["nonsense"], ["all", "--rounds", "0"], ["quality", "--likelihoods", "nonsense"]):
         with pytest.raises(SystemExit):
             parser().parse_args(wrong)

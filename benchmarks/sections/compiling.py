@@ -17,6 +17,7 @@ def measure(settings: Settings) -> Iterator[Table]:
     """A table a device and a model: the default one of grey levels, and one of bits."""
     for device in settings.devices:
         case = Case(threads=settings.threads, device=device, rows=1000 if settings.quick else None)
+        case = case.replace(synthetic=settings.synthetic)
         small: dict[str, Any] = {"width": 32} if settings.quick else {}
         yield compare(f"the default model of grey levels, {device}", case, {"own": True, "model": small}, settings)
         yield compare(f"an MLP of bits, {device}", case, {"own": True}, settings)
@@ -43,4 +44,5 @@ def compare(title: str, case: Case, arguments: dict[str, Any], settings: Setting
             }
         )
     table.notes.append(f"{known['off']['note']}; the compiler's cache is empty")
+    table.notes.extend(settings.about_rows)
     return table

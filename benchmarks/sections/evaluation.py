@@ -24,6 +24,7 @@ def measure(settings: Settings) -> Iterator[Table]:
     """A table for each device, and one of small rows."""
     rows = 500 if settings.quick else None
     base = Case(threads=settings.threads, rows=rows, batch_size=64, width=64 if settings.quick else 512)
+    base = base.replace(synthetic=settings.synthetic)
     yield from (compare(base.replace(device=device), settings) for device in settings.devices)
     yield small_rows(settings)
 
@@ -65,6 +66,7 @@ def compare(case: Case, settings: Settings) -> Table:
             }
         )
     table.notes.append(f"{rows:,} rows; untrained weights, nothing compiled; pythae within torch.no_grad")
+    table.notes.extend(settings.about_rows)
     return table
 
 

@@ -42,6 +42,7 @@ def compare(case: Case, settings: Settings) -> Table:
     bandwidth = spread([f["bandwidth"] / 1e9 for f in floors])
     table.notes.append(f"copy bandwidth {bandwidth.median:.1f} GB/s, read and written bytes counted")
     table.notes.append("a round's floor takes each product in its fastest layout of that round")
+    table.notes.extend(settings.about_rows)
     return table
 
 

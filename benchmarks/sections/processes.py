@@ -52,14 +52,16 @@ def measure(settings: Settings) -> Iterator[Table]:
                 }
             )
     table.notes.append("MLP 784-512-512-20 or residual convolutions of width 64; nothing compiled")
+    table.notes.extend(settings.about_rows)
     yield table
 
 
 def cases(settings: Settings) -> list[Case]:
     """What is measured."""
     if settings.quick:
-        return [Case(width=32, rows=2000)]
+        return [Case(width=32, rows=2000, synthetic=settings.synthetic)]
     shapes: list[Case] = [Case(batch_size=128), Case(batch_size=1024), Case(network="conv", width=64, depth=1)]
+    shapes = [case.replace(synthetic=settings.synthetic) for case in shapes]
     return [case.replace(precision=kind) for case in shapes for kind in ("float32", "bfloat16")]
 
 

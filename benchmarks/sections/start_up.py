@@ -55,6 +55,7 @@ def first_step(settings: Settings) -> Table:
     """Seconds from the start of a process to the end of its first step, and the most memory."""
     table = Table("Start-up: to the end of the first step", ("how", "seconds", "peak GiB"))
     case = small(settings) if settings.quick else Case(threads=settings.threads)
+    case = case.replace(synthetic=settings.synthetic)
     for name in ("off",) if settings.quick else ("off", "on"):
         say(f"  first step, compile {name}")
         seconds, memory = [], []
@@ -66,7 +67,9 @@ def first_step(settings: Settings) -> Table:
                     seconds.append(time.perf_counter() - start)
                     memory.append(worker.call("memory"))
         table.rows.append({"how": f"compile {name}", "seconds": spread(seconds), "peak GiB": spread(memory)})
-    table.notes.append(f"{case}; the compiler's cache is empty; reading Fashion-MNIST is counted")
+    reading = "" if settings.synthetic else "; reading Fashion-MNIST is counted"
+    table.notes.append(f"{case}; the compiler's cache is empty{reading}")
+    table.notes.extend(settings.about_rows)
     return table
 
 

@@ -18,6 +18,7 @@ ROWS, QUICK_ROWS = 60_000, 2_000
 def cases(settings: Settings) -> list[Case]:
     """What is measured."""
     common = {"threads": settings.threads, "rows": QUICK_ROWS if settings.quick else None}
+    common |= {"synthetic": settings.synthetic}
     found = []
     for device in settings.devices:
         for precision in ("float32", "bfloat16"):
@@ -76,4 +77,5 @@ def compare(case: Case, settings: Settings) -> Table:
             }
         )
     table.notes.append(f"{next(iter(parameters.values())):,} parameters on every side")
+    table.notes.extend(settings.about_rows)
     return table

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 import variate
-from benchmarks.case import Case, bits
+from benchmarks.case import SYNTHETIC_ROWS, Case, bits, random_rows
 from benchmarks.sides.networks import count, prepare, set_linear, timed
 from variate.config.recipe import ModelOptions, TrainingOptions
 from variate.data.dataset import Dataset
@@ -175,7 +175,10 @@ class Side:
         """Validation and test rows as `variate train` takes them; `rows` are those of training."""
         self.case = Case(**case)
         prepare(self.case)
-        parts = variate.split(variate.read("fashion-mnist"))
+        synthetic = self.case.synthetic
+        parts = variate.split(
+            variate.from_arrays(random_rows(SYNTHETIC_ROWS, levels=256)) if synthetic else variate.read("fashion-mnist")
+        )
         few = [
             part if self.case.rows is None else part.select(np.arange(min(self.case.rows, len(part))))
             for part in (parts.train, parts.validation, parts.test)
