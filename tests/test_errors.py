@@ -1,11 +1,12 @@
 import copy
 import pickle
+import sys
 import warnings
 
 import pytest
 
 from variate import InputError, VariateWarning
-from variate.errors import Option, Sentence, did_you_mean, spoken, unknown
+from variate.errors import LONGEST, Option, Sentence, did_you_mean, printable, spoken, unknown, warn
 
 
 def flags(option):
@@ -23,6 +24,41 @@ def test_fields_are_what_was_given():
     assert str(InputError("latent", "at least 1", 0)) == "latent: expected at least 1, got 0"
     assert isinstance(error, ValueError)
     assert issubclass(VariateWarning, UserWarning)
+
+
+EVIL = "a\tb\n\x1b[31m\u202e\u200b\u2028\udcff\xad é [/red]"
+SHOWN = "a\\tb\\n\\x1b[31m\\u202e\\u200b\\u2028\\udcff\\xad é [/red]"
+
+
+def test_what_a_terminal_would_obey_is_escaped_and_nothing_else():
+    assert printable(EVIL) == SHOWN
+    assert printable(SHOWN) == SHOWN
+    assert printable("") == ""
+    letters = "".join(map(chr, (*range(0xD800), *range(0xE000, sys.maxunicode + 1))))
+    assert all(printable(c) == (c if c.isprintable() else repr(c)[1:-1]) for c in letters[::311])
+
+
+def test_long_texts_lose_their_middle_and_end_at_the_limit():
+    for text in ("x" * 10**7, "\x1b" * 10**7, "\n" * (LONGEST - 1)):
+        found = printable(text)
+        assert len(found) == LONGEST
+        assert found.isprintable()
+        assert printable(found) == found
+    assert printable("first" + "x" * 5_000 + "last").startswith("firstx")
+    assert printable("first" + "x" * 5_000 + "last").endswith("xlast")
+    assert printable("x" * LONGEST) == "x" * LONGEST
+
+
+def test_fields_and_options_are_printable_and_sentences_stay_sentences():
+    long = "x" * 10**7
+    error = InputError(EVIL, f"one of {long}", [EVIL, long], Sentence(f"{EVIL} ", Option("drop", [EVIL, long])))
+    assert error.argument == SHOWN
+    assert [len(error.expected), len(error.got)] == [LONGEST, LONGEST]
+    assert Option("drop", [EVIL, long]) in error.remedy.parts
+    for said in (str(error), spoken(error.sentence, flags), repr(error)):
+        assert said.isprintable()
+        assert len(said) < 6 * LONGEST
+    assert len(pickle.dumps(InputError("x", long, long, long))) < 4 * LONGEST
 
 
 @pytest.mark.parametrize(
@@ -109,3 +145,13 @@ def test_a_warning_can_be_a_sentence():
     for warning in seen:
         (said,) = warning.message.args
         assert spoken(said, flags) == spoken(DROP, flags)
+
+
+def test_a_warning_is_about_the_user_s_own_line():
+    inside = {"__name__": "variate.anything"}
+    exec("def call(function, *arguments): function(*arguments)", inside)
+    with pytest.warns(VariateWarning, match="text") as caught:
+        inside["call"](warn, "text")
+        inside["call"](inside["call"], warn, "text")
+        warn("text")
+    assert [warning.filename for warning in caught] == [__file__] * 3

@@ -120,7 +120,7 @@ def test_the_data_layer_loads_no_torch():
     assert "torch" not in loaded
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["train", "--help"], ["embed", "--help"]])
+@pytest.mark.parametrize("arguments", [["--help"], ["train", "--help"], ["embed", "--help"], ["--version"]])
 def test_help_loads_neither_torch_nor_numpy(arguments):
     code = f"""
 import json, sys

@@ -6,12 +6,49 @@ instead, and what to do. It is a `ValueError`, so library users catch it as usua
 
 Texts that name an option do so by an `Option`, and are `Sentence`s: strings that read as Python (`drop=['id']`), which
 the command line says again with its own flags.
+
+What others wrote (names of files and columns, cells, texts of other libraries) may hold anything. `printable` is what a
+terminal may be sent of it: the fields of an `InputError` are made so, and so is each line that the command line prints.
 """
 
 import difflib
 import shlex
+import sys
+import warnings
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
+
+LONGEST = 1_000
+"""Characters of a name, a value or a field of an error that are shown."""
+
+
+def printable(text: str, longest: int = LONGEST) -> str:
+    r"""One line of text that a terminal shows and does not obey, of bounded length.
+
+    Whatever `str.isprintable` does not call printable (control and format characters such as ESC or the right-to-left
+    override, line ends, halves of surrogate pairs) is escaped as in Python: `\x1b`, `\u202e`, `\n`. What is too long
+    loses its middle. Text that was made printable stays as it is.
+
+    Args:
+        text: Any text. The options of a `Sentence` stay options.
+        longest: Number of characters that are left; of each part of a `Sentence`.
+    """
+    if isinstance(text, Sentence):
+        return Sentence(*(part if isinstance(part, Option) else printable(part, longest) for part in text.parts))
+    text = _shortened(text, longest)
+    if text.isprintable():
+        return text
+    return _shortened("".join(c if c.isprintable() else repr(c)[1:-1] for c in text), longest)
+
+
+def _shortened(text: str, longest: int) -> str:
+    """The beginning and the end of a long text."""
+    end = longest // 4
+    return text if len(text) <= longest else f"{text[: longest - end - 5]} ... {text[-end:]}"
+
+
+INNER = ("variate", "contextlib", "torch", "jaxtyping", "beartype")
+"""Modules whose lines are not the user's."""
 
 
 class Option(NamedTuple):
@@ -28,13 +65,13 @@ class Option(NamedTuple):
     @property
     def in_python(self) -> str:
         """`drop=['id']`, or the name alone."""
-        return self.name if self.value is None else f"{self.name}={self.value!r}"
+        return self.name if self.value is None else f"{self.name}={printable(repr(self.value))}"
 
     def as_flag(self, flag: str) -> str:
         """The flag followed by the value's words; a switch that is on has no value."""
         if self.value is None or self.value is True:
             return flag
-        return f"{flag} {' '.join(shlex.quote(str(word)) for word in _words(self.value))}"
+        return f"{flag} {' '.join(printable(shlex.quote(str(word))) for word in _words(self.value))}"
 
 
 def _words(value: object) -> Iterable[object]:
@@ -75,7 +112,7 @@ def spoken(text: str, say: Callable[[Option], str]) -> str:
 
 
 class InputError(ValueError):
-    """Something that the user gave cannot be used.
+    """Something that the user gave cannot be used. Its fields are `printable`.
 
     Args:
         argument: What is wrong: the name of a parameter or an option, or a file, a column or an array in words.
@@ -85,9 +122,10 @@ class InputError(ValueError):
     """
 
     def __init__(self, argument: str, expected: str, got: object, remedy: str = "") -> None:
-        super().__init__(argument, expected, got, remedy)
-        self.argument, self.expected, self.remedy = argument, expected, remedy
-        self.got: str = got if isinstance(got, str) else str(got)
+        said = got if isinstance(got, str) else str(got)
+        argument, expected, said, remedy = map(printable, (argument, expected, said, remedy))
+        super().__init__(argument, expected, said, remedy)
+        self.argument, self.expected, self.got, self.remedy = argument, expected, said, remedy
 
     @property
     def sentence(self) -> Sentence:
@@ -102,6 +140,14 @@ class InputError(ValueError):
 
 class VariateWarning(UserWarning):
     """The result stands, but something about it needs attention; the message says what to do."""
+
+
+def warn(text: str) -> None:
+    """Warns from the user's own line: the nearest that is neither in this package nor in a decorator."""
+    frame, level = sys._getframe(), 1
+    while frame.f_back and frame.f_globals.get("__name__", "").partition(".")[0] in INNER:
+        frame, level = frame.f_back, level + 1
+    warnings.warn(text, VariateWarning, stacklevel=level)
 
 
 def unknown(argument: str, name: str, known: Iterable[str]) -> InputError:

@@ -1,9 +1,11 @@
 """Help, exit codes and what is printed where a command fails."""
 
 import dataclasses
+import warnings
 
 import pytest
 
+import variate
 from small_runs import finished
 from variate.cli import COMMANDS
 from variate.config.recipe import DataOptions, ModelOptions, TrainingOptions
@@ -47,6 +49,27 @@ def test_what_a_command_raises_becomes_a_sentence_and_an_exit_code(variate_comma
     assert err.count("\n") == 1
 
 
+def test_the_version_is_printed(variate_command):
+    assert variate_command("--version") == (0, f"variate {variate.__version__}\n", "")
+
+
+def test_data_errors_and_warnings_are_shown_and_not_obeyed(variate_command, monkeypatch):
+    evil = "\x1b[31m\n\u202e\udcff"
+
+    def failing(*_):
+        warnings.simplefilter("always")
+        warnings.warn(VariateWarning(evil), stacklevel=1)
+        raise RuntimeError(f"x{evil}" + "y" * 10**7)
+
+    monkeypatch.setenv("VARIATE_DEBUG", "1")
+    monkeypatch.setattr("variate.runs.training.plan", failing)
+    code, _, err = variate_command("train", evil)
+    assert code == 1
+    assert not set(err) & {"\x1b", "\u202e", "\udcff"}
+    assert "variate: warning: \\x1b[31m\\n\\u202e\\udcff\n" in err
+    assert len(err) < 50_000
+
+
 def test_the_place_of_a_fault_is_shown_on_request(variate_command, monkeypatch):
     monkeypatch.setenv("VARIATE_DEBUG", "1")
     monkeypatch.setattr("variate.runs.training.plan", lambda *_: 1 / 0)
@@ -57,8 +80,6 @@ def test_the_place_of_a_fault_is_shown_on_request(variate_command, monkeypatch):
 
 
 def test_warnings_of_the_library_are_shown_and_others_are_not(variate_command, monkeypatch):
-    import warnings
-
     def warning(*_):
         warnings.simplefilter("always")
         warnings.warn(VariateWarning(Sentence("try ", Option("kl_warmup"))), stacklevel=1)

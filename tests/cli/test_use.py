@@ -2,6 +2,7 @@
 
 import numpy as np
 import pyarrow.parquet as pq
+import pytest
 import torch
 from PIL import Image
 
@@ -35,6 +36,30 @@ def test_reconstruct_writes_a_picture_and_numbers(digits_run, variate_command, t
     assert variate_command("reconstruct", digits_run.path, "--out", "r.npy")[0] == 0
     expected = digits_run.model.reconstruct(digits_run.splits().test).numpy()
     np.testing.assert_allclose(np.load("r.npy"), expected, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("command", ["sample", "reconstruct", "embed"])
+def test_ctrl_c_while_a_file_is_written_leaves_nothing(digits_run, variate_command, monkeypatch, tmp_path, command):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("variate.data.writers._write_arrow_pieces", interrupted)
+    assert variate_command(command, digits_run.path, "--out", "new.csv") == (130, "", "variate: interrupted\n")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_not_finite_is_refused_by_every_command(table_run, variate_command, tmp_path):
+    run = variate.Run(table_run.path)
+    with torch.no_grad():
+        for weight in run.model.parameters():  # finite, but what they give is not
+            weight.copy_(torch.where(weight < 0, -1e30, 1e30))
+    run.model.save(tmp_path / "model.safetensors")
+    for command in ("sample", "reconstruct", "embed", "evaluate", "doctor"):
+        code, out, err = variate_command(command, "model.safetensors")
+        assert (code, out) == (2, ""), err
+        assert "finite numbers" in err
+        assert "Traceback" not in err
+    assert [path.name for path in tmp_path.iterdir()] == ["model.safetensors"]
 
 
 def test_embed_writes_every_row_in_order(digits_run, variate_command):

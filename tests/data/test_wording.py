@@ -15,9 +15,18 @@ def test_list_names(names, text):
     assert wording.list_names(list(names)) == text
 
 
-def test_printable_leaves_letters_and_takes_what_a_terminal_obeys():
-    assert wording.printable("été \x1b[31m\n.png") == "été ?[31m?.png"
+def test_names_in_a_list_are_printable_and_of_bounded_length():
+    assert wording.list_names(["été \x1b[31m\n.png", "b"]) == "été \\x1b[31m\\n.png, b"
+    assert len(wording.list_names(["a" * 10**6] * 3)) < 3 * wording.LONGEST_NAME + 10
 
 
 def test_sides():
     assert wording.sides((3, 64, 32)) == "3x64x32"
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(None, "None"), ("a", "the text 'a'"), (dict, "the class dict"), ({}, "an object of type dict")],
+)
+def test_told(value, text):
+    assert wording.told(value) == text

@@ -1,3 +1,7 @@
+import csv as csv_of_python
+import errno
+import os
+
 import numpy as np
 import pytest
 from pyarrow import csv, parquet
@@ -65,6 +69,32 @@ def test_images_are_columns_in_reading_order():
     assert np.array_equal(np.stack(list(named.values()), 1), images.reshape(2, 6))
 
 
+@pytest.mark.parametrize("ending", [".parquet", ".csv"])
+def test_names_and_categories_of_any_text_come_back(tmp_path, ending):
+    names = ("a,b", 'say "x"', "two\nlines", " ", "é\x1b[31m", "x" * 100_000)
+    categories = ("a\0", "a", "two\nlines", "y" * 100_000)
+    schema = Schema("table", (6,), columns=tuple(Column(name, "categorical", categories) for name in names))
+    path = tmp_path / f"rows{ending}"
+    write_table(path, named_columns(np.tile(np.arange(4.0)[:, None], 6), schema))
+    if ending == ".parquet":
+        assert read(path) == {column: list(categories) for column in names}
+    else:
+        with path.open(newline="", encoding="utf-8") as file:
+            header, *rows = csv_of_python.reader(file)
+        assert header == list(names)
+        assert rows == [[category] * 6 for category in categories]
+
+
+@pytest.mark.parametrize("ending", [".parquet", ".csv"])
+@pytest.mark.parametrize(("name", "category"), [("\udcff", "a"), ("a", "\udcff")])
+def test_text_that_utf8_cannot_hold_is_refused_and_nothing_is_left(tmp_path, ending, name, category):
+    schema = Schema("table", (1,), columns=(Column(name, "categorical", (category, "b")),))
+    error = refused(write_table, tmp_path / f"rows{ending}", named_columns(np.zeros((2, 1)), schema))
+    assert "UTF-8" in error.expected
+    assert "\\udcff" in error.got
+    assert not list(tmp_path.iterdir())
+
+
 def test_text_does_not_go_into_npy(tmp_path):
     error = refused(write_table, tmp_path / "rows.npy", named_columns(ROWS, TABLE))
     assert (error.argument, error.remedy) == ("out", "use .parquet or .csv")
@@ -108,3 +138,38 @@ def test_what_is_there_is_kept_unless_asked_otherwise(tmp_path):
     assert Option("overwrite", True) in error.remedy.parts
     assert new_path(str(path), TABLE_ENDINGS, overwrite=True) == path
     assert path.read_text() == "old"
+
+
+def test_directories_and_places_that_cannot_be_written_to_are_refused_before_any_work(tmp_path, monkeypatch):
+    folder, file = tmp_path / "folder.csv", tmp_path / "file.csv"
+    folder.mkdir()
+    file.write_text("old")
+    error = refused(new_path, str(folder), TABLE_ENDINGS, overwrite=True)
+    assert (error.argument, "directory" in error.got) == ("out", True)
+    error = refused(new_path, str(file / "z.csv"), TABLE_ENDINGS, overwrite=False)
+    assert error.argument == str(file / "z.csv")
+    assert error.got.lower() == os.strerror(errno.ENOTDIR).lower()
+    error = refused(new_path, str(tmp_path / ("z" * 300 + ".csv")), TABLE_ENDINGS, overwrite=False)
+    assert error.got.lower() == os.strerror(errno.ENAMETOOLONG).lower()
+    assert new_path(str(tmp_path / "new" / "z.csv"), TABLE_ENDINGS, overwrite=False).name == "z.csv"
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    error = refused(new_path, str(tmp_path / "new" / "z.csv"), TABLE_ENDINGS, overwrite=False)
+    assert error.got.lower() == os.strerror(errno.EACCES).lower()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file.csv", "folder.csv"]
+
+
+@pytest.mark.parametrize("name", ["z.parquet", "z.csv", "z.npy"])
+def test_a_disk_that_is_full_leaves_the_old_file_and_no_other(tmp_path, monkeypatch, name):
+    path = tmp_path / name
+    write_table(path, {"a": np.arange(3)})
+    before = path.read_bytes()
+
+    def full(_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    error = refused(write_table, path, {"a": np.arange(5)})
+    assert error.argument == str(path)
+    assert error.got.lower() == os.strerror(errno.ENOSPC).lower()
+    assert path.read_bytes() == before
+    assert [p.name for p in tmp_path.iterdir()] == [name]

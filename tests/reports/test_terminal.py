@@ -1,15 +1,19 @@
 """A report on the terminal."""
 
 import io
+import sys
+from pathlib import Path
 
 import pytest
 from rich.console import Console
 
 from report_examples import HELD_OUT, evaluation, example, finding, run
-from variate.errors import Option, Sentence
+from variate.errors import LONGEST, Option, Sentence
 from variate.reports.evaluation import evaluation_report
-from variate.reports.report import Findings, Remarks, Report
+from variate.reports.report import Findings, Picture, Quantities, Quantity, Remarks, Report, Table
 from variate.reports.terminal import WIDTH, show
+from variate.runtime.streams import TolerantStream
+from variate.statistics import Estimate
 
 
 def shown(report, *speak, width=120):
@@ -63,6 +67,48 @@ def test_long_texts_are_wrapped_below_their_label_whatever_the_terminal(width):
     assert len(folded) > 2
     assert all(len(line) <= WIDTH for line in folded)
     assert all(line.startswith(" " * 15) for line in folded[1:])
+
+
+@pytest.mark.parametrize("width", [1, 20, 120])
+def test_tables_are_whole_on_terminals_of_any_width(width):
+    report = evaluation_report(evaluation(), run(), HELD_OUT, seed=7, precision="float32")
+    assert shown(report, width=width) == shown(report, width=500)
+    table = Report("", (Table(("name", "value"), (("x" * 200, 1.5),)),))
+    assert cells(shown(table, width=width).splitlines()[-2]) == ["x" * 200, "1.5"]
+
+
+EVIL = "a\n[red]b[/red] [/] :smile: \x1b[31m\u202e\udcff"
+SHOWN = "a\\n[red]b[/red] [/] :smile: \\x1b[31m\\u202e\\udcff"
+
+
+def test_texts_of_others_are_shown_wherever_they_stand():
+    odd = finding("a")._replace(title=EVIL, evidence=EVIL, advice=Sentence("use ", Option("drop", [EVIL])))
+    line = Quantity(EVIL, Estimate(1.0, 0.5), EVIL, EVIL)
+    sections = (
+        Findings((odd,), EVIL),
+        Quantities((line,), EVIL),
+        Quantities((line,), EVIL, "bits/dim"),
+        Table((EVIL, "b"), ((EVIL, 1.0),), EVIL),
+        Picture(Path(EVIL), EVIL),
+        Remarks((EVIL,), EVIL),
+    )
+    text = shown(Report(EVIL, sections))
+    assert not set(text) & set("\x1b\u202e\udcff")
+    assert text.count(SHOWN) == 17
+
+
+def test_an_ascii_terminal_gets_ascii(monkeypatch):
+    under = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    monkeypatch.setattr(sys, "stdout", TolerantStream(under))
+    show(evaluation_report(evaluation(), run(), HELD_OUT, seed=7, precision="float32"))
+    text = under.buffer.getvalue().decode("ascii")
+    assert "-8.00 \\xb1 0.50" in text
+    assert text.count("\\x") == text.count("\\xb1")
+    assert "\\u" not in text
+
+
+def test_a_text_of_megabytes_is_cut():
+    assert len(shown(Report("x" * 10**7, (Table(("y" * 10**7,), (("z" * 10**7,),)),)))) < 10 * LONGEST
 
 
 def test_texts_are_printed_as_they_are():

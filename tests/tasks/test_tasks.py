@@ -5,6 +5,7 @@ import sys
 
 import numpy as np
 import pytest
+import torch
 
 import variate
 from variate.errors import InputError
@@ -99,3 +100,20 @@ assert "torch" not in sys.modules
 def test_a_model_file_alone_is_enough_to_sample(digits_run):
     run = Run(digits_run.model_file)
     assert np.array_equal(sample(run, 3).rows, sample(digits_run, 3).rows)
+
+
+def test_what_overflows_is_refused_by_every_task(table_run):
+    run = Run(table_run.path)
+    with torch.no_grad():
+        for weight in run.model.parameters():  # finite, but what they give is not
+            weight.copy_(torch.where(weight < 0, -1e30, 1e30))
+    tasks = {
+        "samples": sample,
+        "reconstructions": reconstruct,
+        "latent coordinates": lambda run: list(embed(run).pieces),
+    }
+    for what, task in tasks.items():
+        with pytest.raises(InputError) as error:
+            task(run)
+        assert error.value.argument == f"the {what}"
+        assert "the first at index 0" in error.value.got

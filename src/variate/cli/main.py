@@ -1,30 +1,31 @@
-"""The command `variate`: its table of commands, and what is printed where one fails.
+"""The command `variate`: its table of commands, and its entry point.
 
-Exit codes: 0; 2 for what the user can fix (one sentence on standard error); 1 for anything else; 130 after Ctrl-C.
+Exit codes: 0; 2 for what the user can fix (one sentence on standard error); 1 for anything else, and where what a
+command prints is its result and could not be written; 128 + n after a signal n, so 130 after Ctrl-C. A command whose
+result is files goes on when its display breaks: a closed terminal or the end of a pipe loses no run.
 """
 
-import contextlib
-import io
 import os
 import sys
 import traceback
 import warnings
 from collections.abc import Callable
-from functools import partial
-from typing import Any, NoReturn, TextIO
-
-import tyro
+from importlib.metadata import version
+from typing import Any, TextIO
 
 from variate.cli.doctor import Doctor
 from variate.cli.embed import Embed
+from variate.cli.endings import ended_by, text
 from variate.cli.evaluate import Evaluate
-from variate.cli.flags import with_flags
-from variate.cli.output import complain, warn
+from variate.cli.output import complain, line, say, warn
+from variate.cli.parsing import parsed
 from variate.cli.reconstruct import Reconstruct
 from variate.cli.sample import Sample
+from variate.cli.signals import Ended, ending_signals
 from variate.cli.train import Train
-from variate.errors import InputError, Sentence, VariateWarning
-from variate.runtime.distributed import LostProcessError, is_main_process, reports_lost_processes
+from variate.errors import VariateWarning
+from variate.runtime.distributed import is_main_process
+from variate.runtime.streams import TolerantStream, tolerant_output
 
 COMMANDS: dict[str, Callable[..., Any]] = {
     "train": Train,
@@ -43,91 +44,56 @@ DESCRIPTION = """Train variational autoencoders on images and tables, and use th
 
 `variate doctor runs/digits` says why it is not better, and what to change.
 
-`variate sample runs/digits` draws new images; `variate COMMAND --help` says what a command can do."""
+`variate sample runs/digits` draws new images; `variate COMMAND --help` says what a command can do.
+
+`variate --version` prints the version."""
+
+RESULT_IN_FILES = (Train, Sample, Reconstruct, Embed)
+"""Commands that print only what they do. What the others print is their result, like help and version."""
 
 
 def main() -> None:
     """Entry point of the command `variate`."""
-    with warnings.catch_warnings():
+    with tolerant_output() as output, ending_signals(), warnings.catch_warnings():
         warnings.showwarning = _show_warning
-        _run(_command)
+        code = _run(output)
+    if code:
+        sys.exit(code)
 
 
-def _command() -> None:
-    """Reads the command line and does what it says."""
-    config = (tyro.conf.OmitArgPrefixes, tyro.conf.FlagCreatePairsOff)
-    parse = partial(tyro.extras.subcommand_cli_from_dict, COMMANDS, prog="variate", description=DESCRIPTION)
-    command = _parsed(partial(parse, config=config, use_underscores=False))
-    if isinstance(command, Train) or is_main_process():  # only training is for several processes
-        command()
-
-
-class _Held(io.StringIO):
-    """What would have been printed on standard error, formatted as for it."""
-
-    def isatty(self) -> bool:
-        """Whether standard error is a terminal."""
-        return sys.__stderr__ is not None and sys.__stderr__.isatty()
-
-
-def _parsed(parse: Callable[[], Any]) -> Any:  # noqa: ANN401  one of the commands
-    """The command that was typed; tyro prints what is wrong with it and exits.
-
-    An option out of its limits is left to the caller: tyro would put what the option's own check raises into a box of
-    its own, so what it prints is held until the reason is known.
-
-    Raises:
-        InputError: If an option is out of its limits.
-    """
-    refused, held = None, _Held()
+def _run(output: TolerantStream) -> int:
+    """Does what the command line says. Returns the exit code."""
+    command, code = None, 0
     try:
-        with contextlib.redirect_stderr(held):
-            return parse()
-    except (InputError, SystemExit) as end:
-        refused = _input_error(end)
-        if refused is None:
-            raise
-    finally:
-        if refused is None and held.getvalue():
-            sys.stderr.write(held.getvalue())
-    raise refused
+        command = _command()
+        if command is not None and (isinstance(command, Train) or is_main_process()):
+            command()  # of several processes, all train and one does the rest
+    except SystemExit as stop:  # after help, or what is wrong with the command line
+        code = stop.code if isinstance(stop.code, int) else 1
+    except (Exception, KeyboardInterrupt, Ended) as error:
+        end = ended_by(error)
+        if end.is_fault and os.environ.get("VARIATE_DEBUG"):
+            print(*map(line, traceback.format_exc().splitlines()), sep="\n", file=sys.stderr)  # noqa: T201
+        if end.is_printed:
+            complain(end.message)
+        code = end.code
+    output.flush()
+    return code if output.error is None else code or _unwritten(output.error, isinstance(command, RESULT_IN_FILES))
 
 
-def _input_error(error: BaseException | None) -> InputError | None:
-    """The `InputError` that an exception is, or that led to it."""
-    while error is not None and not isinstance(error, InputError):
-        error = error.__context__
-    return error
+def _unwritten(error: OSError, has_files: bool) -> int:
+    """The exit code where standard output could not be written; whoever closed a pipe is not told."""
+    if not isinstance(error, BrokenPipeError):
+        complain(f"{'warning' if has_files else 'failed'}: cannot write to standard output: {error.strerror}")
+    return 0 if has_files else 1
 
 
-def _run(command: Callable[[], None]) -> None:
-    """Runs a command and turns what it raises into a sentence and an exit code."""
-    try:
-        command()
-    except InputError as error:
-        _fail(2, f"error: {with_flags(error.sentence)}", is_main_process())
-    except (PermissionError, IsADirectoryError, NotADirectoryError) as error:
-        _fail(2, f"error: cannot use {error.filename!r}: {error.strerror}")
-    except KeyboardInterrupt:
-        _fail(130, "interrupted", is_main_process())
-    except LostProcessError as error:
-        _fail(1, f"failed: {with_flags(_text(error))}", reports_lost_processes())
-    except BrokenPipeError:
-        sys.stderr.close()
-        sys.exit(1)
-    except Exception as error:  # a fault of the library, which must not look like one of the user
-        if os.environ.get("VARIATE_DEBUG"):
-            traceback.print_exc()
-        reason = with_flags(_text(error)).strip().partition("\n")[0]
-        who = "" if is_main_process() else f"rank {os.environ.get('RANK')}: "
-        prints = is_main_process() or not getattr(error, "same_on_all_processes", False)
-        _fail(1, f"failed: {who}{type(error).__name__}: {reason} (VARIATE_DEBUG=1 shows where)", prints)
-
-
-def _fail(code: int, message: str, prints: bool = True) -> NoReturn:
-    if prints:
-        complain(message)
-    sys.exit(code)
+def _command() -> Callable[[], None] | None:
+    """What the command line asks for; None if it was answered at once."""
+    if sys.argv[1:] == ["--version"]:
+        say(f"variate {version('variate')}")
+        return None
+    return parsed(COMMANDS, DESCRIPTION, sys.argv[1:])
 
 
 def _show_warning(
@@ -140,10 +106,4 @@ def _show_warning(
 ) -> None:
     """Prints the library's own warnings as a sentence; others are for programmers, not for users of commands."""
     if issubclass(category, VariateWarning):
-        warn(_text(message))
-
-
-def _text(said: BaseException | str) -> str:
-    """What an exception or a warning says, with its options if it is a `Sentence`."""
-    first = next(iter(said.args), None) if isinstance(said, BaseException) else said
-    return first if isinstance(first, Sentence) else str(said)
+        warn(text(message))

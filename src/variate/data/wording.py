@@ -3,9 +3,13 @@
 from collections.abc import Sequence
 
 from variate.config.recipe import Kind
+from variate.errors import printable
 
 FIRST = 5
 """Number of names that a sentence lists before it says "and N more"."""
+
+LONGEST_NAME = 200
+"""Characters of a name in a list; of a longer one, the middle is left out."""
 
 MEANINGS: dict[Kind, str] = {
     "binary": "binary (only 0 and 1)",
@@ -23,15 +27,19 @@ def plural(number: int, noun: str) -> str:
 
 def list_names(names: Sequence[str], first: int = FIRST) -> str:
     """`a, b, c and 4 more`."""
-    shown = ", ".join(names[:first])
+    shown = ", ".join(printable(name, LONGEST_NAME) for name in names[:first])
     return f"{shown} and {len(names) - first:,} more" if len(names) > first else shown
-
-
-def printable(name: str) -> str:
-    """A file's name without control characters, which a terminal would act on."""
-    return "".join(letter if letter.isprintable() else "?" for letter in name)
 
 
 def sides(size: Sequence[int]) -> str:
     """`28x28`, `3x64x64`."""
     return "x".join(map(str, size))
+
+
+def told(value: object) -> str:
+    """What was given instead of what was expected: `None`, `the text 'digits'`, `an object of type DataFrame`."""
+    if value is None:
+        return "None"
+    if isinstance(value, type):
+        return f"the class {value.__name__}"
+    return f"the text {value!r}" if isinstance(value, str) else f"an object of type {type(value).__name__}"

@@ -3,14 +3,20 @@
 A file is written completely or not at all.
 """
 
+import errno
+import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from variate.config.recipe import Schema
 from variate.errors import InputError, Option, Sentence
 from variate.runtime import files
+
+if TYPE_CHECKING:
+    import pyarrow
 
 TABLE_ENDINGS = (".parquet", ".csv", ".npy")
 
@@ -24,14 +30,22 @@ def new_path(out: str, endings: tuple[str, ...], overwrite: bool) -> Path:
         overwrite: Whether a file that exists may be overwritten.
 
     Raises:
-        InputError: If it has another ending, or the file exists and may not be overwritten.
+        InputError: If it has another ending, is a directory, cannot be written to, or is a file that exists and may not
+            be overwritten.
     """
     path = Path(out)
     if path.suffix.lower() not in endings:
         raise InputError("out", f"a name that ends in {' or '.join(endings)}", repr(out))
-    if path.exists() and not overwrite:
-        remedy = Sentence("choose another name, or use ", Option("overwrite", True))
-        raise InputError("out", "the name of a new file", f"{out!r}, which exists", remedy)
+    with files.writing(path):
+        if path.is_dir():
+            raise InputError("out", "the name of a file", f"{out!r}, which is a directory")
+        if path.exists() and not overwrite:
+            remedy = Sentence("choose another name, or use ", Option("overwrite", True))
+            raise InputError("out", "the name of a new file", f"{out!r}, which exists", remedy)
+        place = next(parent for parent in path.absolute().parents if parent.exists())
+        if not place.is_dir() or not os.access(place, os.W_OK | os.X_OK):
+            reason = errno.EACCES if place.is_dir() else errno.ENOTDIR
+            raise OSError(reason, os.strerror(reason), str(place))
     return path
 
 
@@ -43,7 +57,7 @@ def named_columns(rows: np.ndarray, schema: Schema) -> dict[str, np.ndarray]:
     named = {}
     for column, values in zip(schema.columns, flat.T, strict=True):
         if column.kind == "categorical":
-            values = np.array(column.categories)[values.astype(np.int64)]
+            values = np.array(column.categories, dtype=object)[values.astype(np.int64)]
         elif column.kind in ("binary", "counts"):
             values = np.rint(values).astype(np.int64)
         named[column.name] = values
@@ -56,7 +70,7 @@ def write_table(path: Path, table: Mapping[str, np.ndarray]) -> None:
     Raises:
         InputError: If an npy file would have to hold a column of text.
     """
-    if path.suffix.lower() == ".npy" and any(values.dtype.kind in "US" for values in table.values()):
+    if path.suffix.lower() == ".npy" and any(values.dtype.kind in "USO" for values in table.values()):
         expected = "a file that can hold text, since categories are text"
         raise InputError("out", expected, repr(str(path)), "use .parquet or .csv")
     write_pieces(path, [table], len(next(iter(table.values()))))
@@ -69,6 +83,9 @@ def write_pieces(path: Path, pieces: Iterable[Mapping[str, np.ndarray]], rows: i
         path: The file.
         pieces: Rows of the table, all with the same columns; numbers for an npy file.
         rows: Number of rows of all pieces together.
+
+    Raises:
+        InputError: If a name or a text cannot be written in UTF-8.
     """
     with files.replacing(path) as part:
         if path.suffix.lower() == ".npy":
@@ -78,15 +95,24 @@ def write_pieces(path: Path, pieces: Iterable[Mapping[str, np.ndarray]], rows: i
 
 
 def _write_arrow_pieces(part: Path, as_parquet: bool, pieces: Iterable[Mapping[str, np.ndarray]]) -> None:
-    import pyarrow as pa
     from pyarrow import csv, parquet
 
-    tables = (pa.table({name: pa.array(values) for name, values in piece.items()}) for piece in pieces)
+    tables = map(_arrow_table, pieces)
     first = next(tables)
     with (parquet.ParquetWriter if as_parquet else csv.CSVWriter)(part, first.schema) as writer:
         writer.write_table(first)
         for table in tables:
             writer.write_table(table)
+
+
+def _arrow_table(piece: Mapping[str, np.ndarray]) -> "pyarrow.Table":
+    import pyarrow as pa
+
+    try:
+        return pa.table({name: pa.array(v, pa.string() if v.dtype == object else None) for name, v in piece.items()})
+    except UnicodeEncodeError as error:
+        got = f"{error.object!r}, which holds half of a character"
+        raise InputError("a column", "a name and texts that UTF-8 can hold", got, "rename it in the data") from None
 
 
 def _write_array_pieces(part: Path, pieces: Iterable[np.ndarray], rows: int) -> None:

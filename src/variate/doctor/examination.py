@@ -19,6 +19,7 @@ from variate.evaluation.gap_budget import GapBudget, gap_budget
 from variate.models.base import Model
 from variate.models.checked import drawn
 from variate.objectives import elbo
+from variate.runtime.finite import finite_rows
 from variate.runtime.progress import progress
 from variate.runtime.random import some_rows
 from variate.statistics import Estimate, estimate
@@ -110,7 +111,9 @@ def examine(model: Model, parts: Parts, history: Sequence[Record], seed: int, sh
     rows = parts.test.select(some_rows(len(parts.test), ROWS, seed).numpy())
     parts = parts._replace(test=rows)
     with progress("examining", 8, show_progress) as advance:
-        held_out = estimate(elbo(model, rows, seed=seed).elbo)
+        per_row = elbo(model, rows, seed=seed).elbo
+        finite_rows(per_row.numpy(), "the ELBO")
+        held_out = estimate(per_row)
         overfitting = _overfitting(model, parts.train, held_out, seed)
         advance(1)
         trial = _trial(model, parts, seed)

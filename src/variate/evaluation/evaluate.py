@@ -15,6 +15,7 @@ from variate.limits import MOST_ROWS, Rows, Samples, Seed, checked_arguments
 from variate.models.base import Model
 from variate.models.checked import Data
 from variate.objectives import elbo
+from variate.runtime.finite import finite_rows
 from variate.runtime.random import generator, mix, some_rows
 from variate.statistics import Estimate, active, estimate
 from variate.training.validation import posterior_means
@@ -129,6 +130,7 @@ def evaluate(
     everything = model.dataset(data)
     rows = everything.select(some_rows(len(everything), num_rows, seed).numpy())
     terms = elbo(model, rows, seed=seed, batch_size=batch_size)
+    finite_rows(terms.elbo.numpy(), "the ELBO")
     weighted = _weighted(model, rows, num_samples, seed, show_progress) if num_samples > 1 else None
     annealed = _annealed(model, rows, annealed_rows, weighted, seed, show_progress) if annealed_rows else None
     errors = reconstruction(model, rows)

@@ -1,14 +1,20 @@
-"""A report as text on a terminal."""
+"""A report as text on a terminal.
+
+Texts of a report may hold names of files and columns, so each is made `printable`: a line break is one of ours.
+"""
 
 import math
+import sys
 import textwrap
 from collections.abc import Callable
 from functools import partial
 
 from rich.console import Console
+from rich.measure import Measurement
 from rich.table import Table as Grid
+from rich.text import Text
 
-from variate.errors import Option, spoken
+from variate.errors import Option, printable, spoken
 from variate.reports.report import (
     NATS,
     Findings,
@@ -25,6 +31,8 @@ WIDTH = 110
 """Width of wrapped text."""
 INDENT = 15
 """Width of what stands before wrapped text."""
+WIDEST = 10_000
+"""Width of the widest table."""
 
 Speak = Callable[[Option], str]
 """How options are named."""
@@ -38,17 +46,24 @@ def show(report: Report, speak: Speak = lambda option: option.in_python, console
         speak: How options are named; by default as in Python.
         console: Where to print; by default on standard output.
     """
-    console = console or Console()
+    console = console or Console(file=sys.stdout)  # whose encoding rich asks for only if it is named
     _line(console, report.title)
     for section in report.sections:
         if not isinstance(section, Picture) and section.title:
-            _line(console, f"\n{section.title}")
+            _line(console, "")
+            _line(console, section.title)
         _show_section(console, section, speak)
 
 
 def _line(console: Console, text: str) -> None:
-    """Prints a text as it is."""
-    console.print(text, markup=False, highlight=False, emoji=False, soft_wrap=True)
+    """Prints a line as it is."""
+    console.print(printable(text), markup=False, highlight=False, emoji=False, soft_wrap=True)
+
+
+def _table(console: Console, grid: Grid) -> None:
+    """Prints a table whole; on a narrow terminal its lines are longer than those of the terminal."""
+    grid.width = Measurement.get(console, console.options.update(width=WIDEST), grid).maximum
+    console.print(grid, crop=False)
 
 
 def _show_section(console: Console, section: Section, speak: Speak) -> None:
@@ -58,15 +73,16 @@ def _show_section(console: Console, section: Section, speak: Speak) -> None:
             for quantity in lines:
                 line(_in_a_list(quantity))
         case Quantities():
-            console.print(_grid_of_quantities(section))
+            _table(console, _grid_of_quantities(section))
         case Findings(findings, _, first):
             for number, finding in enumerate(findings, first):
                 price = f": {finding.cost.value:,.2f} nats per row" if finding.cost else ""
                 line(f"{number:3}. {spoken(finding.title, speak)}{price}")
-                line(_labelled("because", spoken(finding.evidence, speak)))
-                line(_labelled("change", spoken(finding.advice, speak)))
+                for label, text in (("because", finding.evidence), ("change", finding.advice)):
+                    for labelled in _labelled(label, spoken(text, speak)):
+                        line(labelled)
         case Table():
-            console.print(_grid(section))
+            _table(console, _grid(section))
         case Picture(path, title):
             line(f"{title or 'picture'}: {path}")
         case Remarks(sentences):
@@ -89,20 +105,25 @@ def _grid_of_quantities(section: Quantities) -> Grid:
         value, stderr = quantity.estimate
         own = f"{value:,.2f} ± {stderr:.2f}" if quantity.unit == NATS else f"{value:,.4g} ± {stderr:.2g}"
         per_dim = "{:.4f} ± {:.4f}".format(*quantity.per_dim) if quantity.per_dim else ""
-        grid.add_row(quantity.name, own, per_dim, quantity.kind)
+        grid.add_row(*map(_cell, (quantity.name, own, per_dim, quantity.kind)))
     return grid
 
 
 def _grid(table: Table) -> Grid:
     grid = Grid()
     for heading in table.headings:
-        grid.add_column(heading)
+        grid.add_column(_cell(heading))
     for row in table.rows:
-        grid.add_row(*(cell if isinstance(cell, str) else f"{cell:,.4g}" for cell in row))
+        grid.add_row(*(_cell(cell if isinstance(cell, str) else f"{cell:,.4g}") for cell in row))
     return grid
 
 
-def _labelled(label: str, text: str) -> str:
-    """A text with a label before its first line, wrapped."""
-    first, *rest = textwrap.wrap(text, WIDTH - INDENT) or [""]
-    return "\n".join([f"     {label:9} {first}", *(f"{'':{INDENT}}{line}" for line in rest)])
+def _cell(text: str) -> Text:
+    """A text as it is, without rich's markup."""
+    return Text(printable(text), no_wrap=True)
+
+
+def _labelled(label: str, text: str) -> list[str]:
+    """The lines of a text, with a label before the first of them."""
+    first, *rest = textwrap.wrap(printable(text), WIDTH - INDENT) or [""]
+    return [f"     {label:9} {first}", *(f"{'':{INDENT}}{line}" for line in rest)]

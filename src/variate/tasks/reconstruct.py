@@ -6,6 +6,7 @@ import numpy as np
 
 from variate.limits import Rows, checked_arguments
 from variate.runs import Run
+from variate.runtime.finite import TRAIN_AGAIN, finite_rows
 
 
 class Reconstructions(NamedTuple):
@@ -32,9 +33,11 @@ def reconstruct(run: Run, data: str | None = None, *, n: Rows | None = None) -> 
         n: How many rows, from the first on; by default all.
 
     Raises:
-        InputError: If the data cannot be used, or `n` is less than 1.
+        InputError: If the data cannot be used, `n` is less than 1, or the model gives rows that are not finite.
     """
     rows, part, *_ = run.held_out(data)
     if n is not None and n < len(rows):
         rows = rows.select(np.arange(n))
-    return Reconstructions(rows.x.all(), run.model.reconstruct(rows).numpy(), part)
+    decoded = run.model.reconstruct(rows).numpy()
+    remedy = f"nothing was written: {TRAIN_AGAIN}"
+    return Reconstructions(rows.x.all(), finite_rows(decoded, "the reconstructions", remedy), part)

@@ -4,8 +4,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from variate.errors import Option, Sentence
 from variate.limits import Rows, Seed, Temperature, checked_arguments
 from variate.runs import Run
+from variate.runtime.finite import finite_rows
 
 
 class Samples(NamedTuple):
@@ -32,8 +34,17 @@ def sample(run: Run, n: Rows = 64, *, temperature: Temperature = 1.0, noise: boo
         seed: Seed of the draws.
 
     Raises:
-        InputError: If a number is too small.
+        InputError: If a number is out of range, or the model gives rows that are not finite.
     """
     are_means = run.recipe.schema.is_image and not noise
-    rows = run.model.sample(n, temperature=temperature, mean=are_means, seed=seed)
-    return Samples(rows.numpy(), are_means)
+    remedy = Sentence("nothing was written: lower ", Option("temperature"), ", or train the model again")
+
+    def drawn(mean: bool) -> np.ndarray:
+        rows = run.model.sample(n, temperature=temperature, mean=mean, seed=seed).numpy()
+        return finite_rows(rows, "the samples", remedy)
+
+    try:
+        return Samples(drawn(are_means), are_means)
+    except RuntimeError:  # torch draws from no distribution that has a NaN among its parameters
+        drawn(mean=True)
+        raise

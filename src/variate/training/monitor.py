@@ -2,17 +2,16 @@
 
 import json
 import math
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from variate.config.run_files import METRICS_FILE
 from variate.runtime import files
+from variate.runtime.progress import ErrorConsole
 from variate.training.state import Record
 
 PLAIN_SECONDS = 5.0
@@ -51,8 +50,8 @@ class Display:
 
     def __init__(self, steps: int, rows_per_step: int, dimensions: int, show: bool) -> None:
         self.steps, self.rows_per_step, self.dimensions = steps, rows_per_step, dimensions
-        self.console = Console(stderr=True, quiet=not show)
-        self.live = show and sys.stderr.isatty()
+        self.console = ErrorConsole(show)
+        self.live = self.console.is_live
         self.text = ""
         self.started = self.printed = time.monotonic()
         self.first: int | None = None
@@ -64,7 +63,7 @@ class Display:
             TextColumn("training"),
             BarColumn(),
             TaskProgressColumn(),
-            TextColumn("{task.fields[numbers]}"),
+            TextColumn("{task.fields[numbers]}", markup=False),
             TimeRemainingColumn(),
         )
         self.bar = Progress(*columns, console=self.console, disable=not self.live, refresh_per_second=4)
@@ -93,4 +92,5 @@ class Display:
             self.bar.update(self.task, numbers=numbers)
         elif time.monotonic() - self.printed > PLAIN_SECONDS or record["step"] >= self.steps:
             self.printed = time.monotonic()
-            self.console.print(f"step {record['step']:,.0f}/{self.steps:,}  {numbers}", highlight=False, soft_wrap=True)
+            line = f"step {record['step']:,.0f}/{self.steps:,}  {numbers}"
+            self.console.print(line, markup=False, highlight=False, soft_wrap=True)

@@ -278,7 +278,7 @@ class Trainer:
         batch, noise = self.rows_and_noise(step)
         self.loss.log_prob = None
         score = lambda: self.loss.score(batch, noise, self.beta)  # noqa: E731
-        return explain(self.model, score, self.batches.index(step), step, self.processes)
+        return explain(self.model, score, batch, self.batches.index(step), step, self.processes)
 
     # The loop.
 

@@ -43,7 +43,7 @@ from variate.data.readers.image_listing import (
 from variate.data.schema.kinds import WHITE, every
 from variate.data.source import Source
 from variate.data.storage.in_memory import InMemory
-from variate.data.wording import MEANINGS, list_names, plural, printable, sides
+from variate.data.wording import MEANINGS, list_names, plural, sides
 from variate.errors import InputError, Option, Sentence
 from variate.runtime import memory
 
@@ -133,7 +133,7 @@ def _refuse_all_broken(readable: Sequence[ReadableImage], broken: Sequence[Broke
 
 def _reasons(broken: Sequence[BrokenImage]) -> str:
     """`a.png (truncated), b.jpg (not an image)`."""
-    return list_names([f"{printable(file.name)} ({file.reason})" for file in broken])
+    return list_names([f"{file.name} ({file.reason})" for file in broken])
 
 
 def _target_size(readable: Sequence[ReadableImage], name: str, options: DataOptions, schema: Schema | None) -> Size:
