@@ -155,3 +155,13 @@ def test_a_warning_is_about_the_user_s_own_line():
         inside["call"](inside["call"], warn, "text")
         warn("text")
     assert [warning.filename for warning in caught] == [__file__] * 3
+
+
+def test_a_warning_is_about_the_user_s_own_line():
+    inside = {"__name__": "variate.anything"}
+    exec("def call(function, *arguments): function(*arguments)", inside)
+    with pytest.warns(VariateWarning, match="text") as caught:
+        inside["call"](warn_caller, "text")
+        inside["call"](inside["call"], warn_caller, "text")
+        warn_caller("text")
+    assert [warning.filename for warning in caught] == [__file__] * 3

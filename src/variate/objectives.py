@@ -31,6 +31,7 @@ from variate.limits import Rows, Samples, Seed, checked_arguments
 from variate.models.base import Model
 from variate.models.checked import Data
 from variate.models.draws import Draws
+from variate.models.entry import of_a_model
 from variate.models.network import evaluating
 from variate.runtime.random import Key, generator
 
@@ -83,6 +84,7 @@ def rate_of(draws: Draws, estimator: RateEstimator) -> Float[Tensor, " N"]:
 
 
 @checked_arguments
+@of_a_model
 def elbo(
     model: Model,
     data: Data,

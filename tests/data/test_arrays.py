@@ -52,6 +52,38 @@ def test_kind_is_told_from_what_is_observed_and_the_rest_is_zero(kind, values, p
     assert data.x.dtype == from_arrays(np.where(mask, values, 1), schema=data.schema).x.dtype
 
 
+def test_what_is_masked_is_not_observed():
+    gaps = RNG.random(X.shape) < 0.3
+    hidden = np.where(gaps, np.nan, X)
+    found, meant = from_arrays(np.ma.array(hidden, mask=gaps)), from_arrays(hidden, mask=~gaps)
+    np.testing.assert_array_equal(found.mask.all(), ~gaps)
+    np.testing.assert_array_equal(found.x.all(), np.where(gaps, 0, X))
+    assert found.notes == meant.notes
+    assert f"{gaps.sum()} of 18" in found.notes[-1]
+    assert from_arrays(np.ma.array(X)).mask is None
+    other = RNG.random(X.shape) < 0.7
+    both = from_arrays(np.ma.array(hidden, mask=gaps), mask=other)
+    np.testing.assert_array_equal(both.mask.all(), ~gaps & other)
+    assert refused(from_arrays, np.ma.array(X, mask=True)).argument == "data"
+    assert refused(from_arrays, X, mask=np.ma.array(other, mask=gaps)).argument == "mask"
+
+
+def test_what_is_masked_in_a_context_is_a_gap():
+    context = np.ma.array([1.5, np.nan, 2, 3, 4, 5], mask=[False, True, False, False, False, False])
+    data = from_arrays(X, context=context)
+    assert data.context.all().tolist() == [1.5, 0, 2, 3, 4, 5]
+    assert data.context_mask.all().tolist() == [True, False, True, True, True, True]
+
+
+def test_what_is_observed_in_no_row_is_noted_once():
+    mask = np.ones(X.shape, bool)
+    mask[:, 1] = False
+    for values in (np.where(mask, X, np.nan), np.where(mask, RNG.integers(0, 2, X.shape), 0)):
+        notes = from_arrays(values, mask=mask).notes
+        assert len(notes) == 2
+        assert "number 1," in notes[1]
+
+
 def test_images_are_laid_out_with_their_mask():
     images = RNG.integers(0, 256, (4, 5, 6, 3)).astype(np.uint8)
     mask = RNG.random(images.shape) < 0.5

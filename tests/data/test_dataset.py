@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -147,6 +150,25 @@ def test_numbers_keep_their_type_but_bits_are_integers(dtype):
     assert (batch.x.dtype, batch.context.dtype, batch.mask) == (expected, expected, None)
 
 
+@pytest.mark.parametrize(
+    ("dtype", "kept"),
+    [
+        (np.uint16, torch.int32),
+        (np.uint32, torch.int64),
+        (np.uint64, torch.int64),
+        (np.float16, torch.float32),
+        (np.longdouble, torch.float64),
+        (">i2", torch.int16),
+    ],
+)
+def test_numbers_of_other_types_are_the_same_in_a_batch(dtype, kept):
+    array = np.array([[0, 1], [2, 300]], dtype)
+    x = Dataset(InMemory(array), Schema("real", (2,))).all().x
+    assert (x.dtype, x.tolist()) == (kept, array.tolist())
+    large = Dataset(InMemory(np.full((2, 2), 2**63, np.uint64)), Schema("real", (2,)))
+    assert refused(large.all).argument == "x"
+
+
 def test_all_rows_in_memory_are_not_copied_unless_they_are_read_only():
     array = np.ones((3, 2))
     data = Dataset(InMemory(array), Schema("real", (2,)))
@@ -172,9 +194,26 @@ def test_transforms_are_carried_and_not_applied():
         ({"context_mask": np.zeros((N, 3), bool)}, "context_mask"),
         ({"weight": np.zeros((N, 1))}, "weight"),
         ({"context": None}, "context_mask"),
+        ({"context": np.full((N, 2), "a")}, "context"),
+        ({"x": np.full((N, 3), None)}, "x"),
     ],
 )
 def test_parts_that_do_not_belong_together(parts, argument):
     arrays = {name: array for name, array in (ARRAYS | parts).items() if array is not None}
     stored = {name: InMemory(array) for name, array in arrays.items()}
     assert refused(Dataset, schema=SCHEMA, **stored).argument == argument
+
+
+def test_what_is_no_storage_and_no_dataset_is_refused_where_it_is_put():
+    # Past the annotations, which only tests check: what a user without a type checker may pass.
+    code = """
+import numpy as np, variate
+x, schema = np.eye(3), variate.Schema("real", (3,))
+for make in (lambda: variate.Dataset(x, schema), lambda: variate.Splits(x, x, x, ""), lambda: variate.split(x)):
+    try:
+        make()
+    except variate.InputError as error:
+        print(error.argument, "from_arrays" in error.remedy)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == ["x True", "train True", "data True"]

@@ -1,13 +1,11 @@
 import math
 
-import pytest
 import torch
 
 from conditional_linear import ConditionalLinear
 from ladder import Ladder
 from oracles import LinearGaussian
-from refusals import refused
-from variate.evaluation.simulation import check_context, simulate
+from variate.evaluation.simulation import simulate
 from variate.models.network import evaluating
 
 
@@ -56,9 +54,3 @@ def test_a_row_is_the_same_whichever_are_beside_it_and_generators_are_left_alone
     assert torch.equal(together.batch.x[[4, 2]], alone.batch.x)
     assert (alone.z - other.z).abs().min() > 0
     assert torch.equal(torch.get_rng_state(), before)
-
-
-@pytest.mark.parametrize(("takes", "context"), [(True, None), (True, torch.zeros(3, 2)), (False, torch.zeros(4, 2))])
-def test_contexts_that_do_not_fit_are_refused(takes, context):
-    model = ConditionalLinear(context=2 if takes else 0)
-    assert refused(check_context, model, context, 4).argument == "context"

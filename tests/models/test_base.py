@@ -1,6 +1,7 @@
 import copy
 import dataclasses
 
+import numpy as np
 import pytest
 import torch
 from torch.distributions import Independent, Laplace, MultivariateNormal, Normal
@@ -330,6 +331,32 @@ def test_samples_need_a_context_for_each_row(context):
         LinearLadder().sample(4, context=context)
     assert error.value.argument == "context"
     assert "4" in error.value.expected
+
+
+@pytest.mark.parametrize(
+    ("takes", "context"),
+    [
+        (True, None),
+        (True, torch.zeros(3, 2)),
+        (True, torch.full((4, 2), torch.nan)),
+        (True, np.ma.array(np.zeros((4, 2)), mask=True)),
+        (True, np.full((4, 2), "a")),
+        (False, torch.zeros(4, 2)),
+    ],
+)
+def test_contexts_that_do_not_fit_are_refused(takes, context):
+    model = LinearLadder() if takes else plain()[1]
+    with pytest.raises(InputError) as error:
+        model.contexts(context, 4)
+    assert error.value.argument == "context"
+
+
+@pytest.mark.parametrize("given", [lambda c: c, lambda c: c.numpy(), lambda c: c.numpy()[::-1].copy()[::-1]])
+def test_contexts_are_tensors_or_arrays(given):
+    context = torch.randn(4, 2)
+    assert torch.equal(
+        LinearLadder().sample(4, context=given(context), seed=1), LinearLadder().sample(4, context=context, seed=1)
+    )
 
 
 def test_a_context_that_a_model_does_not_take_is_refused():

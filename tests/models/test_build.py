@@ -11,7 +11,7 @@ import torch
 import variate
 from examples import rng, table
 from refusals import refused
-from small_models import make
+from small_models import DATA, make
 from variate import (
     Batch,
     DataOptions,
@@ -38,7 +38,9 @@ from variate.config.parts import (
     load_part,
 )
 from variate.config.recipe import ActivationName, Column
+from variate.data.dataset import Dataset
 from variate.data.source import Source
+from variate.data.storage.in_memory import InMemory
 from variate.distributions import DiagonalGaussian, FullGaussian, IsotropicGaussian
 from variate.models import posteriors, priors
 from variate.models.build import composed, fit_scaling, from_recipe, outline, training_bytes
@@ -229,6 +231,60 @@ def test_scaling_of_grey_rows_whose_bits_are_drawn_anew_is_that_of_bits():
     torch.testing.assert_close(vae.likelihood.mean_logit.sigmoid(), p.mean(0), atol=0.01, rtol=0)
 
 
+@pytest.mark.parametrize("likelihood", DATA)
+def test_scalings_are_those_of_what_is_observed(likelihood):
+    # Every element of every row is observed once, in the row or in its copy: its values are those of the whole rows.
+    data = DATA[likelihood]()
+    whole = data if isinstance(data, Dataset) else from_arrays(data)
+    seen = rng().random(whole.x.all().shape) < 0.5
+    rows, mask = np.concatenate([whole.x.all()] * 2), np.concatenate([seen, ~seen])
+    options = dataclasses.replace(SMALL, likelihood=likelihood)
+    plain, gaps, zeros = (
+        dict(build(Dataset(InMemory(x), whole.schema, mask=observed), options).named_buffers())
+        for x, observed in (
+            (rows, None),
+            (np.where(mask, rows, rows.max()), InMemory(mask)),
+            (np.where(mask, rows, 0), None),
+        )
+    )
+    for name, buffer in plain.items():
+        torch.testing.assert_close(gaps[name], buffer, rtol=1e-12, atol=0)
+    assert any(not torch.equal(zeros[name], buffer) for name, buffer in plain.items())
+
+
+def test_masked_rows_build_what_a_mask_beside_them_builds():
+    rows, gaps = reals(), rng().random((30, 4)) < 0.3
+    found, meant = build(np.ma.array(rows, mask=gaps), SMALL), build(from_arrays(rows, mask=~gaps), SMALL)
+    assert all(torch.equal(a, b) for a, b in zip(found.state_dict().values(), meant.state_dict().values(), strict=True))
+    assert not torch.equal(found.likelihood.offset, build(rows, SMALL).likelihood.offset)
+
+
+def test_numbers_whose_spread_no_float_holds_are_refused():
+    rows = reals()
+    rows[3, 1] = 1e200
+    with pytest.raises(InputError) as error:
+        build(rows, SMALL)
+    assert error.value.argument == "data"
+    vae = build(reals(), SMALL)
+    with pytest.raises(InputError) as error:
+        fit_scaling(vae.float(), from_arrays(rows))
+    assert error.value.argument == "data"
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_weights_in_half_precision_are_not_built(dtype):
+    torch.set_default_dtype(dtype)  # the fixture sets it back
+    with pytest.raises(InputError) as error:
+        build(reals(), SMALL)
+    assert str(dtype).endswith(error.value.got)
+
+
+def test_a_model_built_in_inference_mode_can_be_trained():
+    with torch.inference_mode():
+        vae = build(reals(), SMALL)
+    assert not any(tensor.is_inference() for tensor in (*vae.parameters(), *vae.buffers()))
+
+
 def test_scaling_needs_rows_of_the_model():
     vae = build(reals(), SMALL)
     for rows in (rng().normal(size=(5, 3)), rng().integers(0, 2, (5, 4))):
@@ -267,12 +323,9 @@ def test_a_table_has_no_optimal_scale():
 
 @pytest.mark.parametrize("option", ["likelihood", "posterior", "prior", "network", "activation"])
 def test_unknown_names_are_refused_with_the_nearest(option):
-    # Past the annotations, which only tests check: what a user without a type checker may pass.
-    model = dataclasses.replace(SMALL, likelihood="gaussian", network="mlp")
-    name = getattr(model, option)
-    object.__setattr__(model, option, name[:-1] + "x")
+    name = getattr(dataclasses.replace(SMALL, likelihood="gaussian", network="mlp"), option)
     with pytest.raises(InputError) as error:
-        from_recipe(Recipe(Schema("real", (4,)), model=model))
+        dataclasses.replace(SMALL, **{option: name[:-1] + "x"})
     assert error.value.argument == option
     assert name in error.value.expected
     assert name in error.value.remedy

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -5,10 +7,22 @@ import torch
 from examples import rng, table
 from oracles import LinearGaussian, LinearLadder
 from small_models import make
-from variate import Batch, DataOptions, InputError, ModelOptions, build, elbo, from_arrays, read, split
+from variate import (
+    Batch,
+    Column,
+    DataOptions,
+    InputError,
+    ModelOptions,
+    build,
+    elbo,
+    fit,
+    from_arrays,
+    read,
+    split,
+)
 from variate.data.dataset import Dataset
 from variate.data.storage.in_memory import InMemory
-from variate.models.checked import as_dataset, expected
+from variate.models.checked import as_dataset, check_weights, expected, filled
 
 
 @pytest.mark.parametrize(
@@ -120,7 +134,7 @@ def test_bits_that_training_redraws_are_drawn_once_from_the_grey_levels():
     error = (p[0] * (1 - p[0]) / len(p)).sqrt()
     assert ((bits.mean(0) - p[0]).abs() <= 4 * error).all()
     assert torch.equal(vae.dataset(parts.train).all().x, found.all().x)
-    other = as_dataset(parts.train, vae.likelihood, False, seed=1)
+    other = as_dataset(parts.train, vae, seed=1)
     assert not torch.equal(other.all().x, found.all().x)
     torch.testing.assert_close(expected(parts.train).double(), p)
     assert torch.equal(expected(found), found.all().x)
@@ -137,6 +151,96 @@ def test_what_is_not_observed_may_be_anything():
     with pytest.raises(InputError) as error:
         vae.dataset(data)
     assert "1 rows, the first at index 0" in error.value.got
+
+
+def test_a_masked_array_is_rows_with_gaps():
+    vae, rows = make()
+    mask = rng().random(rows.shape) < 0.6
+    hidden = np.where(mask, rows.numpy(), np.nan)
+    found = vae.dataset(np.ma.array(hidden, mask=~mask))
+    assert torch.equal(found.all().mask, torch.as_tensor(mask))
+    meant = from_arrays(hidden, mask=mask)
+    assert torch.equal(elbo(vae, np.ma.array(hidden, mask=~mask)).elbo, elbo(vae, meant).elbo)
+    assert not torch.equal(elbo(vae, meant).elbo, elbo(vae, np.nan_to_num(hidden)).elbo)
+    with pytest.raises(InputError) as error:
+        vae.dataset(np.ma.array(hidden, mask=True))
+    assert (error.value.argument, error.value.got) == ("x", "none")
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.uint8, torch.int64])
+def test_gaps_are_filled_so_that_each_element_is_distributed_as_it_was_observed(dtype):
+    n = 400
+    rows = (100 * torch.rand(n, 2, 3)).to(dtype)
+    mask = torch.rand(n, 2, 3) < torch.tensor([[0.9, 0.5, 0.1], [1.0, 1.0, 0.5]])
+    mask[:, 1, 0] = False
+    holes = torch.where(mask, rows, -1 if dtype.is_signed else 255)
+    found = filled(holes, mask)
+    assert (found.dtype, found.shape) == (dtype, rows.shape)
+    assert torch.equal(found[mask], rows[mask])
+    assert (found[:, 1, 0] == 0).all()  # of which nothing is known
+    for element in [(0, 0), (0, 1), (0, 2), (1, 1), (1, 2)]:
+        observed, own = (
+            part.double().sort().values for part in (rows[:, *element][mask[:, *element]], found[:, *element])
+        )
+        share = torch.linspace(0, 1, 9, dtype=torch.float64)
+        between = observed.diff().max()  # quantiles lie between the same observed values, give or take one
+        assert ((own.quantile(share) - observed.quantile(share)).abs() <= 2 * between).all()
+        assert set(own.tolist()) <= set(observed.tolist())
+        assert (own.mean() - observed.mean()).abs() < observed.std() / len(observed)
+    half = found[: n // 2, 0, 2].double()  # 9 of 10 are filled, in no order
+    assert (half.mean() - found[:, 0, 2].double().mean()).abs() < 5 * half.std() / (n // 2) ** 0.5
+
+
+def test_a_table_of_other_columns_is_refused():
+    vae, rows = make("columns")
+    schema = table().schema
+    for columns in (schema.columns[::-1], (*schema.columns[:3], Column("d", "real"))):
+        other = Dataset(InMemory(rows.numpy()), replace(schema, columns=columns))
+        with pytest.raises(InputError) as error:
+            vae.dataset(other)
+        assert error.value.argument == "x"
+        assert "a, b, c, d" in error.value.expected
+
+
+def test_numbers_that_the_model_s_type_cannot_hold_are_refused():
+    vae, rows = make()
+    rows[2, 1] = 1e200
+    assert len(vae.dataset(rows)) == len(rows)  # in float64
+    with pytest.raises(InputError) as error:
+        vae.float().dataset(rows)
+    assert "1 rows, the first at index 2" in error.value.got
+    assert "float32" in error.value.expected
+
+
+def test_of_rows_that_training_transforms_the_first_is_checked():
+    parts = split(grey(), DataOptions(binarize="dynamic"))
+    other = build(rng().integers(0, 2, (20, 4)), ModelOptions(latent=2, width=8, depth=1))
+    with pytest.raises(InputError) as error:
+        fit(other, parts, epochs=1)
+    assert error.value.argument == "train"
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda vae: vae.half(), "float16"),
+        (lambda vae: vae.decoder.bfloat16(), "bfloat16"),
+        (lambda vae: vae.to("meta"), "meta"),
+        (lambda vae: vae.encoder.to("meta"), "meta"),
+        (lambda vae: vae.encoder.inputs.offset.fill_(torch.nan), "encoder.inputs.offset"),
+        (lambda vae: vae.decoder.network.requires_grad_(False).inner.layers[0].weight.fill_(torch.inf), "decoder."),
+    ],
+)
+def test_models_that_cannot_be_computed_with_are_refused(change, words):
+    vae, rows = make()
+    change(vae)
+    for call in (check_weights, lambda model: model.dataset(rows), lambda model: model.sample(2)):
+        with pytest.raises(InputError) as error:
+            call(vae)
+        assert error.value.argument == "model"
+        assert words in error.value.got
+    with pytest.raises(InputError):
+        check_weights(torch.nn.Identity())
 
 
 @pytest.mark.parametrize("takes", [True, False])

@@ -41,6 +41,11 @@ def test_modes_are_put_back_and_dropout_is_off():
     vae.embed(x)
     assert not vae.training
     vae.train()
+    vae.encoder.network.inner[1].eval()  # as frozen parts are
+    vae.embed(x)
+    assert vae.training
+    assert not vae.encoder.network.inner[1].training
+    vae.train()
 
     def fail():
         with evaluating(vae):

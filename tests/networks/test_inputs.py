@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import torch
 
+from refusals import refused
 from variate import Column
 from variate.networks import ColumnInputs, Standardize
 
@@ -79,6 +80,13 @@ def test_large_offsets_in_float64_survive_a_float32_model():
     noise = (rows - rows.mean()).flatten()
     features = inputs(rows).flatten().double()
     assert torch.corrcoef(torch.stack([noise, features]))[0, 1] > 0.999999
+
+
+def test_a_spread_too_small_for_the_type_is_refused():
+    rows = 1e-60 * torch.randn(30, 2)
+    Standardize((2,)).fit_scaling(rows)  # in float64
+    assert refused(Standardize((2,)).float().fit_scaling, rows).argument == "data"
+    Standardize((2,)).float().fit_scaling(torch.full((30, 2), 1e-60))  # constant
 
 
 def test_scaling_is_saved_with_the_model():

@@ -4,12 +4,13 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from variate.config.recipe import Schema
+from variate.data.conversion import Passed, as_array
 from variate.data.dataset import Dataset
 from variate.data.schema import kinds
 from variate.data.schema.columns import misfits
 from variate.data.schema.layouts import laid_out
 from variate.data.storage.in_memory import InMemory
-from variate.data.wording import sides
+from variate.data.wording import plural, sides
 from variate.errors import InputError
 from variate.limits import checked_arguments
 
@@ -31,24 +32,59 @@ def from_arrays(
     Args:
         x: Rows, in one of the layouts of `variate.data.schema.layouts`; images become (N, channels, height, width).
         mask: True where an element of x is observed, in the shape of x; None: all are. What x holds elsewhere is
-            ignored (it may be NaN) and replaced by 0.
+            ignored (it may be NaN) and replaced by 0. What is masked in a masked array x is not observed either.
         context: What a model is conditioned on, (N, *c).
-        context_mask: True where an element of the context is observed, in its shape.
+        context_mask: True where an element of the context is observed, in its shape; a masked array as context has
+            gaps where it is masked.
         schema: What a row is; None tells it from the observed values.
         name: What to call the data.
 
     Raises:
         InputError: If layout, values or shapes cannot be used.
     """
-    observed = None if mask is None else laid_out(_checked_mask(mask, np.shape(x), "mask"), "mask")
-    values, found, notes = _typed(laid_out(np.asarray(x), name), observed, schema, name)
+    rows = _with_mask(as_array(x, name), mask, "mask")
+    observed = None if rows.mask is None else laid_out(rows.mask, "mask")
+    values, found, notes = _typed(laid_out(rows.values, name), observed, schema, name)
+    notes = (*notes, *_gap_notes(observed))
     data = Dataset(InMemory(np.ascontiguousarray(values)), found, _stored(observed), name=name, notes=notes)
     if context is None:
         if context_mask is not None:
             raise InputError("context", "an array, since context_mask is one", "None", "give the context too")
         return data
-    gaps = None if context_mask is None else _checked_mask(context_mask, np.shape(context), "context_mask")
-    return data.replace(context=_stored(_checked_context(np.asarray(context), gaps)), context_mask=_stored(gaps))
+    given = _with_mask(as_array(context, "context"), context_mask, "context_mask")
+    return data.replace(context=_stored(_checked_context(given)), context_mask=_stored(given.mask))
+
+
+def _with_mask(given: Passed, mask: ArrayLike | None, argument: str) -> Passed:
+    """An array with the mask that was given beside it; an element is observed if that and its own mask say so.
+
+    Raises:
+        InputError: If the mask is not bool, or of another shape than the array.
+    """
+    if mask is None:
+        return given
+    found, own = as_array(mask, argument)
+    if own is not None:
+        raise InputError(argument, "True or False everywhere", "a masked array", "fill it")
+    if found.dtype != bool:
+        raise InputError(argument, "bool, True where observed", str(found.dtype), "convert it with .astype(bool)")
+    if found.shape != given.values.shape:
+        raise InputError(argument, f"the shape of what it masks, {given.values.shape}", found.shape)
+    return given._replace(mask=found if given.mask is None else found & given.mask)
+
+
+def _gap_notes(mask: np.ndarray | None) -> tuple[str, ...]:
+    """How much is not observed, and what of it never is."""
+    if mask is None or mask.all():
+        return ()
+    never = np.flatnonzero(~mask.any(axis=0))
+    notes = [f"{mask.size - np.count_nonzero(mask):,} of {plural(mask.size, 'value')} are not observed."]
+    if len(never):
+        notes.append(
+            f"{len(never):,} of {plural(mask[0].size, 'value')} per row are observed in no row (the first is number "
+            f"{never[0]}, counting from 0), so nothing can be learned about them."
+        )
+    return tuple(notes)
 
 
 def _stored(array: np.ndarray | None) -> InMemory | None:
@@ -63,6 +99,8 @@ def _typed(
     Raises:
         InputError: If the observed values are not what the schema says.
     """
+    if mask is not None and not mask.any():
+        raise InputError(name, "at least one observed value", "none", "give True where a value is observed")
     full = kinds.as_numbers(values if mask is None else _filled(values, mask), name)
     if schema is not None and values.shape[1:] != schema.shape:
         raise InputError(name, f"rows of {sides(schema.shape)}", f"rows of {sides(values.shape[1:])}")
@@ -71,7 +109,8 @@ def _typed(
         notes: tuple[str, ...] = ()
     else:
         kind = kinds.tell_kind(full, image=full.ndim == 4) if schema is None else schema.kind
-        notes = kinds.kind_notes(full, kind, asked=schema is not None)
+        known = None if mask is None else np.asarray(mask.any(axis=0))
+        notes = kinds.kind_notes(full, kind, asked=schema is not None, known=known)
         cast = kinds.cast_to(full, kind, name)
         found = schema or Schema(kind, full.shape[1:], levels=PIXEL_LEVELS if kind == "pixels" else 0)
         if found.kind == "pixels" and cast.max() >= found.levels:
@@ -85,30 +124,16 @@ def _filled(values: np.ndarray, mask: np.ndarray) -> np.ndarray:
     return np.where(mask, values, np.where(mask.any(axis=0), first, values.dtype.type(0)))
 
 
-def _checked_mask(mask: ArrayLike, shape: tuple[int, ...], argument: str) -> np.ndarray:
-    """A mask that fits what it masks.
-
-    Raises:
-        InputError: If it is not bool, or of another shape.
-    """
-    array = np.asarray(mask)
-    if array.dtype != bool:
-        raise InputError(argument, "bool, True where observed", str(array.dtype), "convert it with .astype(bool)")
-    if array.shape != shape:
-        raise InputError(argument, f"the shape of what it masks, {shape}", array.shape)
-    return array
-
-
-def _checked_context(context: np.ndarray, mask: np.ndarray | None) -> np.ndarray:
+def _checked_context(context: Passed) -> np.ndarray:
     """A context of finite numbers, 0 where it is not observed.
 
     Raises:
         InputError: If it holds anything but finite numbers.
     """
-    kinds.require_numbers(context, "context")
-    if mask is not None:
-        context = np.where(mask, context, context.dtype.type(0))
-    return kinds.as_numbers(context, "context")
+    values = context.values
+    if context.mask is not None:
+        values = np.where(context.mask, values, values.dtype.type(0))
+    return kinds.as_numbers(values, "context")
 
 
 def _coded_rows(values: np.ndarray, schema: Schema, name: str) -> np.ndarray:

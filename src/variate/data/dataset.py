@@ -14,9 +14,12 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from variate.config.recipe import Schema
+from variate.data.conversion import computable
+from variate.data.schema.kinds import require_numbers
 from variate.data.storage.base import MOST_ROWS, SAMPLE_BYTES, Index, Storage, evenly_spaced
 from variate.data.storage.in_memory import InMemory
 from variate.data.storage.without import without
+from variate.data.wording import told
 from variate.errors import InputError
 
 if TYPE_CHECKING:
@@ -33,7 +36,7 @@ class Dataset:
 
     Attributes:
         x: The rows, (N, *event). Pixels and bits are uint8, counts int32 or int64, real numbers float32 or float64, a
-            table float64 with its categories as codes 0 .. K-1.
+            table float64 with its categories as codes 0 .. K-1. A batch holds numbers of other types in one of these.
         schema: What one row is, after the transforms.
         mask: True where an element of x is observed, (N, *event); None: all are.
         context: What a model is conditioned on, (N, *c).
@@ -44,7 +47,8 @@ class Dataset:
         notes: What was assumed, changed or left out when the data were read, one sentence each.
 
     Raises:
-        InputError: If the parts have different numbers of rows, or a mask has another shape than what it masks.
+        InputError: If a part is no storage of real numbers, the parts have different numbers of rows, or a mask has
+            another shape than what it masks.
     """
 
     x: Storage
@@ -58,6 +62,11 @@ class Dataset:
     notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        for part, storage in self.storages().items():
+            if not isinstance(storage, Storage):
+                expected = "a storage of rows, such as InMemory(array)"
+                raise InputError(part, expected, told(storage), "use `from_arrays` for arrays")
+            require_numbers(storage.dtype, part)
         event = self.context.shape if self.context is not None else ()
         shapes = {"x": self.schema.shape, "mask": self.schema.shape, "context_mask": event, "weight": ()}
         for part, storage in self.storages().items():
@@ -135,22 +144,21 @@ class Dataset:
         from variate.data.batch import Batch
 
         types = dict.fromkeys(MASKS, bool)
-        parts = {part: _tensor(read(storage), types.get(part)) for part, storage in self.storages().items()}
-        return Batch(**parts, rows=_tensor(index, np.int64))
+        parts = {part: _tensor(read(storage), part, types.get(part)) for part, storage in self.storages().items()}
+        return Batch(**parts, rows=_tensor(index, "rows", np.int64))
 
 
-def _tensor(array: np.ndarray, dtype: DTypeLike | None) -> "torch.Tensor":
-    """A tensor of the array's memory if it is contiguous and writable, else of a copy; bits become uint8.
+def _tensor(array: np.ndarray, name: str, dtype: DTypeLike | None) -> "torch.Tensor":
+    """A tensor of the array's memory if it is contiguous and writable, else of a copy.
 
     Args:
         array: The array.
-        dtype: Type of the tensor; None keeps that of the array.
+        name: What errors call it.
+        dtype: Type of the tensor; None keeps that of the array if torch computes with it.
     """
     import torch
 
-    if dtype is None:
-        dtype = np.uint8 if array.dtype == bool else array.dtype.newbyteorder("=")
-    return torch.from_numpy(np.require(array, dtype, ["C", "W"]))
+    return torch.from_numpy(np.require(computable(array, name) if dtype is None else array, dtype, ["C", "W"]))
 
 
 @dataclass(frozen=True, eq=False)
@@ -163,12 +171,21 @@ class Splits:
         test: Rows that training never sees, in memory.
         fingerprint: The first 12 hexadecimal digits of a SHA-256 over all rows before they were split: two runs on the
             same data have the same. See `variate.data.split.fingerprint`.
+
+    Raises:
+        InputError: If a part is no `Dataset`.
     """
 
     train: Dataset
     validation: Dataset
     test: Dataset
     fingerprint: str
+
+    def __post_init__(self) -> None:
+        for part in ("train", "validation", "test"):
+            rows = getattr(self, part)
+            if not isinstance(rows, Dataset):
+                raise InputError(part, "a Dataset", told(rows), "use `from_arrays` for arrays")
 
     @property
     def schema(self) -> Schema:

@@ -15,6 +15,7 @@ from variate.data.dataset import Dataset, Splits
 from variate.data.source import Source
 from variate.data.storage.base import HELD_OUT_BYTES, SAMPLE_BYTES, Storage, evenly_spaced
 from variate.data.transforms import ROWS_STREAM, TEST_STREAM, DrawBits, binarized, bits_schema, with_bits
+from variate.data.wording import told
 from variate.errors import InputError, Option, Sentence
 from variate.limits import checked_arguments
 
@@ -39,6 +40,8 @@ def split(data: Source | Dataset, options: DataOptions = DataOptions()) -> Split
     Raises:
         InputError: If a part would be empty or the rows cannot be binarized.
     """
+    if not isinstance(data, Source | Dataset):
+        raise InputError("data", "what `read` or `from_arrays` gave", told(data), "use `from_arrays` for arrays")
     source = data if isinstance(data, Source) else Source(data)
     transforms = tuple(step for step in source.dataset.transforms if not isinstance(step, DrawBits))
     if transforms != source.dataset.transforms:  # grey levels whose bits are still to be drawn

@@ -11,6 +11,7 @@ from variate.errors import InputError
 from variate.limits import Seed, checked_arguments
 from variate.models.base import Model
 from variate.models.checked import Data
+from variate.models.entry import of_a_model
 from variate.training.state import Record
 
 __all__ = ["Diagnosis", "Examination", "Finding", "costs", "diagnose"]
@@ -34,6 +35,7 @@ class Diagnosis(NamedTuple):
 
 
 @checked_arguments
+@of_a_model
 def diagnose(
     model: Model, data: Data, *, history: Sequence[Record] | None = None, seed: Seed = 0, show_progress: bool = False
 ) -> Diagnosis:

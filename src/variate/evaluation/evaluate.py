@@ -14,6 +14,7 @@ from variate.evaluation.diagnostics.reconstruction import reconstruction
 from variate.limits import MOST_ROWS, Rows, Samples, Seed, checked_arguments
 from variate.models.base import Model
 from variate.models.checked import Data
+from variate.models.entry import of_a_model
 from variate.objectives import elbo
 from variate.runtime.finite import finite_rows
 from variate.runtime.random import generator, mix, some_rows
@@ -101,6 +102,7 @@ class Evaluation(NamedTuple):
 
 
 @checked_arguments
+@of_a_model
 def evaluate(
     model: Model,
     data: Data,

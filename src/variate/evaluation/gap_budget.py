@@ -20,6 +20,7 @@ from variate.evaluation.diagnostics.posterior_fit import fit_posterior
 from variate.limits import Rows, Samples, Seed, Steps, checked_arguments
 from variate.models.base import Model
 from variate.models.checked import Data
+from variate.models.entry import of_a_model
 from variate.runtime.random import some_rows
 from variate.statistics import Estimate, estimate
 
@@ -65,6 +66,7 @@ class GapBudget(NamedTuple):
 
 
 @checked_arguments
+@of_a_model
 def gap_budget(
     model: Model,
     data: Data,

@@ -10,7 +10,6 @@ import torch
 from torch import Tensor
 
 from variate.data.batch import Batch
-from variate.errors import InputError
 from variate.evaluation.groups import join_groups, split_groups
 from variate.models.base import Model
 from variate.runtime.random import generator, mix
@@ -50,18 +49,3 @@ def simulate(model: Model, rows: Iterable[int], seed: int, context: Tensor | Non
         latents.append(join_groups(z)[0])
         drawn.append(model.decode(z, condition).sample(generator=on_device)[0])
     return Simulated(torch.cat(latents), Batch(torch.cat(drawn), context=own))
-
-
-def check_context(model: Model, context: Tensor | None, num_rows: int) -> None:
-    """Refuses contexts that are missing, not wanted, or not one per simulated row.
-
-    Raises:
-        InputError: If they are.
-    """
-    if (context is not None) != model.takes_context:
-        expects, comes = (
-            ("one context per row", "none") if model.takes_context else ("none, as the model was built", "one")
-        )
-        raise InputError("context", expects, comes)
-    if context is not None and len(context) != num_rows:
-        raise InputError("context", f"{num_rows} rows, one per simulated row", len(context))

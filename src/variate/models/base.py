@@ -32,7 +32,7 @@ from variate.errors import InputError
 from variate.likelihoods.base import Likelihood, LogProb
 from variate.limits import Rows, Seed, Temperature, checked_arguments
 from variate.models.capabilities import Moments, offers
-from variate.models.checked import Data, as_dataset
+from variate.models.checked import Array, Data, as_context, as_dataset, check_weights
 from variate.models.draws import Draws, Embedding, Group, Joint
 from variate.models.finite import require_finite
 from variate.models.network import Network, evaluating
@@ -243,9 +243,24 @@ class Model(nn.Module, ABC):
             name: What errors call the data.
 
         Raises:
-            InputError: If there is no row, or the shape, a value or the kind of data is not what the model takes.
+            InputError: If there is no row, the shape, a value or the kind of data is not what the model takes, or the
+                weights cannot be used.
         """
-        return as_dataset(data, self.likelihood, self.takes_context, name)
+        check_weights(self)
+        return as_dataset(data, self, name)
+
+    def contexts(self, context: Array | None, num_rows: int) -> Tensor | None:
+        """What rows to be drawn are conditioned on, checked against the model, on the CPU.
+
+        Args:
+            context: One context per row, (num_rows, *c); None for a model that takes none.
+            num_rows: Number of rows to draw.
+
+        Raises:
+            InputError: If it is missing, not wanted, not one per row or not finite, or the weights cannot be used.
+        """
+        check_weights(self)
+        return as_context(context, self, num_rows)
 
     @checked_arguments
     def embed(self, data: Data, batch_size: Rows = 1024) -> Embedding:
@@ -309,7 +324,7 @@ class Model(nn.Module, ABC):
         *,
         temperature: Temperature = 1.0,
         mean: bool = False,
-        context: Tensor | None = None,
+        context: Array | None = None,
         seed: Seed | None = None,
         batch_size: Rows = 1024,
     ) -> Tensor:
@@ -327,19 +342,18 @@ class Model(nn.Module, ABC):
             Rows, (n, *event), on the CPU.
 
         Raises:
-            InputError: If a number is out of range, the context is missing, surplus or of another length, or the
-                temperature is not 1 and the prior has no standard deviations that can be multiplied.
+            InputError: If a number is out of range, the context is missing, surplus or of another length, the weights
+                cannot be used, or the temperature is not 1 and the prior has no standard deviations that can be
+                multiplied.
         """
-        rows_of_context = None if context is None else len(context)
-        if rows_of_context != (n if self.takes_context else None):
-            raise InputError("context", f"{n} rows" if self.takes_context else "None", rows_of_context)
+        conditions = self.contexts(context, n)
         source = generator(torch.Generator().seed() if seed is None else seed)
         noise = self.prior_noise(Key(source, n), 1, n)
         draws = source if self.device.type == "cpu" else generator(source.initial_seed(), self.device)
         found = []
         with evaluating(self):
             for rows in torch.arange(n).split(batch_size):
-                own = None if context is None else context[rows].to(self.device)
+                own = None if conditions is None else conditions[rows].to(self.device)
                 latents = self.complete([e[:, rows].to(self.device) for e in noise], own, temperature=temperature)
                 p_x = self.decode(latents, own)
                 found.append((p_x.mean if mean else p_x.sample(generator=draws)).squeeze(0).cpu())
@@ -352,7 +366,14 @@ class Model(nn.Module, ABC):
                 yield function(batch.to(self.device)).cpu()
 
     def set_precision(self, precision: torch.dtype | None) -> None:
-        """Runs the networks in this type by autocast; None runs them in the type of their weights."""
+        """Runs the networks in this type by autocast; None runs them in the type of their weights.
+
+        Raises:
+            InputError: If the weights are float64, which autocast does not cast.
+        """
+        if precision is not None and self.dtype == torch.float64:
+            got = str(precision).removeprefix("torch.")
+            raise InputError("precision", "full precision for a model in float64", got, "use .float() first")
         for module in self.modules():
             if isinstance(module, Network):
                 module.precision = precision

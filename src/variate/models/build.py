@@ -3,7 +3,6 @@
 import sys
 from collections.abc import Callable
 
-import numpy as np
 import torch
 from torch import nn
 
@@ -11,15 +10,17 @@ from variate.config.defaults import choose
 from variate.config.parts import LIKELIHOODS, NETWORKS, POSTERIORS, PRIORS, load_part
 from variate.config.recipe import ModelOptions, Recipe, Schema
 from variate.data.arrays import from_arrays
+from variate.data.conversion import as_array
 from variate.data.dataset import Dataset, Splits
 from variate.data.source import Source
 from variate.errors import InputError, Option, Sentence
 from variate.limits import Seed, checked_arguments
 from variate.models.base import Model
-from variate.models.checked import Array, check, expected
+from variate.models.checked import WEIGHT_TYPES, Array, check, expected
 from variate.models.vae import VAE, Decoder, Encoder
 from variate.networks import ACTIVATIONS, ColumnInputs, Ends, Inputs, Standardize
 from variate.runtime import memory
+from variate.runtime.modes import own_modes
 from variate.runtime.random import seeded
 from variate.runtime.shapes import shapes_only
 
@@ -173,6 +174,7 @@ def check_options(schema: Schema, model: ModelOptions) -> None:
 
 
 @checked_arguments
+@own_modes()
 def build(
     data: Schema | Source | Splits | Dataset | Array,
     model: ModelOptions | None = None,
@@ -195,8 +197,13 @@ def build(
         The untrained model, on the CPU.
 
     Raises:
-        InputError: If the rows cannot be used as they are, or an option does not fit the data or another option.
+        InputError: If the rows cannot be used as they are, an option does not fit the data or another option, or
+            torch's default type is in half precision.
     """
+    if torch.get_default_dtype() not in WEIGHT_TYPES:
+        kind = str(torch.get_default_dtype()).removeprefix("torch.")
+        remedy = Sentence("set it back; ", Option("precision", "bfloat16"), " runs the networks in half precision")
+        raise InputError("torch's default dtype", "float32 or float64", kind, remedy)
     if isinstance(data, Schema):
         with seeded(seed):
             return from_recipe(choose(data, ROWS_EXPECTED, model=model).recipe, networks)
@@ -216,12 +223,15 @@ def fit_scaling(model: Model, train: Dataset) -> None:
             batch, the scalings are set from the probability of a 1.
 
     Raises:
-        InputError: If the rows are not what the model takes.
+        InputError: If the rows are not what the model takes, or a mean or a spread is too large for the model's type.
     """
     some = train.sample()
-    if not some.transforms:
-        check(some, model.likelihood, model.takes_context, "data")
+    check(some, model, "data")
+    finite = [buffer for buffer in model.buffers() if buffer.isfinite().all()]
     model.fit_scaling(expected(some))
+    if not all(buffer.isfinite().all() for buffer in finite):
+        kind = str(model.dtype).removeprefix("torch.")
+        raise InputError("data", f"numbers whose mean and spread {kind} holds", "larger ones", "scale the data")
 
 
 def training_rows(data: Source | Splits | Dataset | Array) -> Dataset:
@@ -236,8 +246,8 @@ def training_rows(data: Source | Splits | Dataset | Array) -> Dataset:
         return data
     if isinstance(data, Source):
         return data.dataset
-    values = np.asarray(data)
-    rows = from_arrays(values, name="data")
+    values, mask = as_array(data, "data")
+    rows = from_arrays(values, mask=mask, name="data")
     if rows.x.shape != values.shape[1:]:
         expected_shape = ", ".join(map(str, rows.x.shape))
         raise InputError("data", f"shape (N, {expected_shape}), with the channels second", values.shape, "reshape it")

@@ -1,29 +1,60 @@
-"""Data in the form that models take: in memory, checked, and with bits drawn once where training redraws them."""
+"""Data in the form that models take, in memory, checked, and with bits drawn once where training redraws them; and
+whether a model can be used on them.
+"""
+
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from variate.config.recipe import Schema
+from variate.config.recipe import Recipe, Schema
+from variate.data.conversion import as_array, computable
 from variate.data.dataset import Dataset, Splits
+from variate.data.source import Source
 from variate.data.storage.in_memory import InMemory
+from variate.data.wording import list_names
 from variate.errors import InputError
 from variate.likelihoods.base import Likelihood
+from variate.models.finite import require_finite
 from variate.runtime.random import Key, generator
 
 Array = Tensor | np.ndarray
 Data = Array | Dataset | Splits
 """What public functions take: an array of rows as they are, a dataset, or splits."""
 
+WEIGHT_TYPES = (torch.float32, torch.float64)
+"""Types that weights may have; networks run in bfloat16 by autocast, with weights in one of these."""
 
-def as_dataset(data: Data, likelihood: Likelihood, takes_context: bool, name: str = "x", seed: int = 0) -> Dataset:
+
+@runtime_checkable
+class TakesRows(Protocol):
+    """What rows are checked against: a model."""
+
+    @property
+    def likelihood(self) -> Likelihood:
+        """What the rows are data of."""
+
+    @property
+    def takes_context(self) -> bool:
+        """Whether the model is conditional on a context."""
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The type that it computes in."""
+
+    @property
+    def recipe(self) -> Recipe | None:
+        """The recipe that it was built from, if it has one."""
+
+
+def as_dataset(data: Data, model: TakesRows, name: str = "x", seed: int = 0) -> Dataset:
     """Data as a checked dataset in memory.
 
     Args:
         data: An array of rows as they are, (N, *event); a dataset, of which a sample is taken if it is on disk; or
             splits, whose test part is taken.
-        likelihood: The model's likelihood.
-        takes_context: Whether the model is conditional on a context.
+        model: The model.
         name: What errors call the data.
         seed: Seed of the bits, where they are drawn from grey levels.
 
@@ -32,13 +63,13 @@ def as_dataset(data: Data, likelihood: Likelihood, takes_context: bool, name: st
     """
     if isinstance(data, Splits):
         data = data.test
-    found = drawn(data.sample(), seed) if isinstance(data, Dataset) else from_rows(data, likelihood, name)
-    check(found, likelihood, takes_context, name)
+    found = drawn(data.sample(), seed) if isinstance(data, Dataset) else from_rows(data, model.likelihood, name)
+    check(found, model, name)
     return found
 
 
 def from_rows(x: Array, likelihood: Likelihood, name: str) -> Dataset:
-    """An array of rows as a dataset; booleans become uint8.
+    """An array of rows as a dataset; what is masked in a masked array is not observed.
 
     Args:
         x: Rows, (N, *event).
@@ -48,15 +79,45 @@ def from_rows(x: Array, likelihood: Likelihood, name: str) -> Dataset:
     Raises:
         InputError: If the array does not hold numbers, or is of another shape.
     """
-    array = x.detach().cpu().numpy() if isinstance(x, Tensor) else np.asarray(x)
-    if array.dtype.kind not in "biuf":
-        raise InputError(name, "an array of numbers", f"dtype {array.dtype}")
+    if isinstance(x, Source):
+        raise InputError(name, "rows to use as they are", "what `read` gave", "`split` it first, or give its .dataset")
+    values, mask = as_array(x, name)
     shape = tuple(likelihood.event_shape)
-    if array.shape[1:] != shape or array.ndim == 0:
-        raise InputError(name, f"shape (N, {', '.join(map(str, shape))})", array.shape)
-    if array.dtype == bool:
-        array = array.astype(np.uint8)
-    return Dataset(InMemory(array), Schema("real", shape), name=name)
+    if values.shape[1:] != shape or values.ndim == 0:
+        remedy = "give the rows themselves: labels are not used" if values.ndim == 1 else ""
+        raise InputError(name, f"shape (N, {', '.join(map(str, shape))})", values.shape, remedy)
+    values = computable(values, name)
+    if mask is None:
+        return Dataset(InMemory(values), Schema("real", shape), name=name)
+    return Dataset(
+        InMemory(np.where(mask, values, values.dtype.type(0))), Schema("real", shape), InMemory(mask), name=name
+    )
+
+
+def as_context(context: Array | None, model: TakesRows, num_rows: int) -> Tensor | None:
+    """What rows that a model draws are conditioned on, on the CPU.
+
+    Args:
+        context: One context per row, (num_rows, *c); None for a model that takes none.
+        model: The model.
+        num_rows: Number of rows.
+
+    Raises:
+        InputError: If it is missing, not wanted, not one per row, or does not hold finite numbers.
+    """
+    expected = f"{num_rows:,} rows, one per row to draw" if model.takes_context else "None, as the model was built"
+    if (context is not None) != model.takes_context:
+        raise InputError("context", expected, "None" if context is None else "a context")
+    if context is None:
+        return None
+    values, mask = as_array(context, "context")
+    if mask is not None:
+        raise InputError("context", "a value everywhere", "a masked array", "fill it")
+    if values.shape[:1] != (num_rows,):
+        raise InputError("context", expected, f"shape {values.shape}")
+    found = torch.from_numpy(np.require(computable(values, "context"), None, ["C", "W"]))
+    refuse_not_finite(found, "context", model.dtype)
+    return found
 
 
 def drawn(data: Dataset, seed: int) -> Dataset:
@@ -70,20 +131,45 @@ def drawn(data: Dataset, seed: int) -> Dataset:
 
 
 def expected(data: Dataset) -> Tensor:
-    """What scalings are set from: rows in memory with each transform replaced by its expectation, (N, *event)."""
+    """What scalings are set from, (N, *event): rows in memory with each transform replaced by its expectation.
+
+    Gaps are filled with observed values of their own elements.
+    """
     batch = data.all()
     for transform in data.transforms:
         batch = transform.expected(batch)
-    return batch.x
+    return batch.x if batch.mask is None else filled(batch.x, batch.mask)
 
 
-def check(data: Dataset, likelihood: Likelihood, takes_context: bool, name: str = "x") -> None:
-    """Checks rows in memory against a model.
+def filled(rows: Tensor, mask: Tensor) -> Tensor:
+    """Rows whose gaps hold observed values of the same element, so that each element is distributed as observed.
+
+    An element with n observed values and k gaps gets the values with the ranks (j + 1/2) n / k, j = 0 .. k - 1, in
+    random order. So mean, spread and frequencies stay those of what was observed up to 1/N, whatever is taken from the
+    rows. An element that is observed in no row is 0.
+
+    Args:
+        rows: Rows, (N, *event), with anything where they are not observed.
+        mask: True where an element is observed, (N, *event).
+    """
+    values, seen = torch.where(mask, rows, torch.zeros((), dtype=rows.dtype)).flatten(1), mask.flatten(1)
+    source = generator(0)
+    for element in (~seen).any(0).nonzero().flatten().tolist():
+        own = seen[:, element]
+        observed = values[own, element].sort().values
+        gaps = len(own) - len(observed)
+        if len(observed):
+            ranks = (2 * torch.arange(gaps) + 1) * len(observed) // (2 * gaps)
+            values[~own, element] = observed[ranks[torch.randperm(gaps, generator=source)]]
+    return values.reshape(rows.shape)
+
+
+def check(data: Dataset, model: TakesRows, name: str = "x") -> None:
+    """Checks rows in memory against a model; of rows that training transforms, the first.
 
     Args:
         data: The rows.
-        likelihood: The model's likelihood.
-        takes_context: Whether the model is conditional on a context.
+        model: The model.
         name: What errors call the rows.
 
     Raises:
@@ -91,14 +177,23 @@ def check(data: Dataset, likelihood: Likelihood, takes_context: bool, name: str 
     """
     if not len(data):
         raise InputError(name, "at least one row", "none")
-    if (data.context is not None) != takes_context:
-        expects, comes = ("a context", "none") if takes_context else ("no context", "one")
+    if (data.context is not None) != model.takes_context:
+        expects, comes = ("a context", "none") if model.takes_context else ("no context", "one")
         raise InputError(name, f"{expects}, as the model was built", comes)
-    batch = data.all()
-    check_rows(batch.x, batch.mask, likelihood, name)
+    columns = model.recipe.schema.columns if model.recipe else ()
+    if columns and data.schema.columns and data.schema.columns != columns:
+        names = [list_names([column.name for column in schema]) for schema in (columns, data.schema.columns)]
+        comes = names[1] if names[0] != names[1] else "columns of other kinds, or with other categories"
+        raise InputError(name, f"the columns that the model takes: {names[0]}", comes, "`read` them with its schema")
+    batch = (drawn(data.select(np.arange(1)), 0) if data.transforms else data).all()
+    if batch.mask is not None and not batch.mask.any():
+        raise InputError(name, "at least one observed value", "none", "give True where a value is observed")
+    check_rows(batch.x, batch.mask, model.likelihood, name, model.dtype)
 
 
-def check_rows(rows: Tensor, mask: Tensor | None, likelihood: Likelihood, name: str = "x") -> None:
+def check_rows(
+    rows: Tensor, mask: Tensor | None, likelihood: Likelihood, name: str = "x", dtype: torch.dtype = torch.float64
+) -> None:
     """Checks rows against a likelihood.
 
     Args:
@@ -106,6 +201,7 @@ def check_rows(rows: Tensor, mask: Tensor | None, likelihood: Likelihood, name: 
         mask: True where a value is observed; the others may be anything.
         likelihood: The likelihood.
         name: What errors call the rows.
+        dtype: The type that the model computes in.
 
     Raises:
         InputError: If the shape, a value or the kind of data is not what the likelihood takes.
@@ -115,17 +211,52 @@ def check_rows(rows: Tensor, mask: Tensor | None, likelihood: Likelihood, name: 
         raise InputError(name, f"shape (N, {', '.join(map(str, shape))})", tuple(rows.shape))
     observed = rows if mask is None else torch.where(mask, rows, torch.zeros((), dtype=rows.dtype))
     if observed.is_floating_point():
-        refuse_not_finite(observed, name)
+        refuse_not_finite(observed, name, dtype)
     likelihood.check(observed)
 
 
-def refuse_not_finite(rows: Tensor, name: str) -> None:
-    """Checks that rows are finite.
+def refuse_not_finite(rows: Tensor, name: str, dtype: torch.dtype = torch.float64) -> None:
+    """Checks that rows are finite, in the type that they are computed in too.
 
     Raises:
         InputError: If an element is not; it names the number of such rows and the first of them.
     """
-    bad = torch.cat([(~some.isfinite()).flatten(1).any(1) for some in rows.split(4096)])
-    if bad.any():
-        where = bad.nonzero().flatten()
-        raise InputError(name, "finite numbers", f"NaN or Inf in {len(where)} rows, the first at index {int(where[0])}")
+    largest = torch.finfo(dtype).max
+    bad = torch.cat([(~(some.abs() <= largest)).flatten(1).any(1) for some in rows.split(4096)])
+    if not bad.any():
+        return
+    where = bad.nonzero().flatten()
+    found = f"{len(where)} rows, the first at index {int(where[0])}"
+    if rows[bad].isfinite().all():
+        kind = str(dtype).removeprefix("torch.")
+        remedy = "divide them by a constant, or use a model in float64"
+        raise InputError(name, f"numbers that {kind} holds, up to {largest:.2g}", f"larger ones in {found}", remedy)
+    raise InputError(name, "finite numbers", f"NaN or Inf in {found}")
+
+
+def check_weights(model: nn.Module, name: str = "model") -> None:
+    """Checks that a model can be computed with.
+
+    Args:
+        model: The model.
+        name: What errors call it.
+
+    Raises:
+        InputError: If it has no weights, or they are on several devices or on none, in half precision, or not finite.
+    """
+    weights = list(model.parameters())
+    devices = sorted({str(tensor.device) for tensor in (*weights, *model.buffers())})
+    floating = {p.dtype for p in weights if p.is_floating_point()}
+    kinds = [str(dtype).removeprefix("torch.") for dtype in floating - set(WEIGHT_TYPES)]
+    if not weights:
+        raise InputError(name, "a model with weights", "none")
+    if "meta" in devices:
+        raise InputError(
+            name, "weights with values", "weights on the meta device, which has none", "`load` or `build` it"
+        )
+    if len(devices) > 1:
+        raise InputError(name, "weights on one device", f"weights on {', '.join(devices)}", "move it with .to(device)")
+    if kinds:
+        remedy = "use .float(); networks can run in bfloat16 all the same, by `set_precision`"
+        raise InputError(name, "weights in float32 or float64", ", ".join(sorted(kinds)), remedy)
+    require_finite(model, model.state_dict(), name, "`load` or `build` it again")

@@ -6,6 +6,8 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
+from variate.runtime.modes import own_modes
+
 
 class Network(nn.Module):
     """A network that may run in a lower precision than the code around it.
@@ -29,15 +31,16 @@ class Network(nn.Module):
 
 @contextmanager
 def evaluating(model: nn.Module) -> Iterator[None]:
-    """Evaluation mode without gradients; the mode is restored afterwards.
+    """Evaluation mode without gradients; the mode of each module is restored afterwards.
 
     The weights do not change inside, so those of networks in lower precision are cast once: autocast keeps its casts
     until the outermost of its blocks ends.
     """
-    training = model.training
+    training = [module for module in model.modules() if module.training]
     model.eval()
     try:
-        with torch.no_grad(), torch.autocast(next(model.parameters()).device.type, enabled=False):
+        with own_modes(), torch.no_grad(), torch.autocast(next(model.parameters()).device.type, enabled=False):
             yield
     finally:
-        model.train(training)
+        for module in training:
+            module.training = True

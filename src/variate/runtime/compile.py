@@ -1,14 +1,13 @@
 """torch.compile for plain functions, with a fallback where the compiler fails."""
 
 import shutil
-import warnings
 from collections.abc import Callable
 from types import FunctionType
 from typing import Any
 
 import torch
 
-from variate.errors import VariateWarning
+from variate.errors import warn_caller
 
 
 def can_compile(device: str) -> bool:
@@ -42,7 +41,7 @@ def compiled(function: Callable[..., Any], large: bool = False) -> Callable[...,
             return graph(*arguments)
         except torch._dynamo.exc.TorchDynamoException as error:
             reason = str(error).strip().splitlines()[0]
-            warnings.warn(f"torch.compile failed, so the code runs without it ({reason})", VariateWarning, stacklevel=2)
+            warn_caller(f"torch.compile failed, so the code runs without it ({reason})")
             graph = function
             return function(*arguments)
 

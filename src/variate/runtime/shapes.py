@@ -44,9 +44,12 @@ class _Limited(TorchFunctionMode):
         kwargs: dict[str, Any] | None = None,
     ) -> Any:  # noqa: ANN401  whatever the function returns
         self.calls -= 1
-        if self.calls < 0:
-            raise OverflowError("more tensors than fit")
         made = func(*args, **(kwargs or {}))
-        if isinstance(made, Tensor) and made.numel() > self.largest:
-            raise OverflowError(f"a tensor of shape {tuple(made.shape)}, which has more than {self.largest:,} elements")
+        if isinstance(made, Tensor):  # only then: the end of a `no_grad` is a call too, and must be let through
+            if self.calls < 0:
+                raise OverflowError("more tensors than fit")
+            if made.numel() > self.largest:
+                raise OverflowError(
+                    f"a tensor of shape {tuple(made.shape)}, which has more than {self.largest:,} elements"
+                )
         return made

@@ -81,6 +81,7 @@ class StreamedBatches(Batches):
         processes: The processes that share a batch.
         device: The model's device.
         likelihood: What the rows must be data of; a copy on the CPU, since the check runs in the thread.
+        dtype: The type that the model computes in.
     """
 
     def __init__(
@@ -91,11 +92,13 @@ class StreamedBatches(Batches):
         processes: Processes,
         device: torch.device,
         likelihood: Likelihood,
+        dtype: torch.dtype,
     ) -> None:
         bounds = torch.from_numpy(np.asarray(data.x.bounds))
         super().__init__(PooledOrder(bounds, data.x.at_once, batch_size, seed), processes)
         self.data, self.device = data, device
-        self.check = partial(check_rows, likelihood=likelihood, name="train") if not data.transforms else None
+        checks = partial(check_rows, likelihood=likelihood, name="train", dtype=dtype)
+        self.check = None if data.transforms else checks
         self._thread = ThreadPoolExecutor(1, "rows")
         self._read: dict[int, Future[Batch]] = {}
 

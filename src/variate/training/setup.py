@@ -12,7 +12,7 @@ from variate.config.recipe import TrainingOptions
 from variate.data.dataset import Dataset, Splits
 from variate.errors import InputError, did_you_mean
 from variate.models.base import Model
-from variate.models.checked import Data, check, drawn, from_rows
+from variate.models.checked import Data, check, check_weights, drawn, from_rows
 from variate.objectives import objective_for
 from variate.runtime.distributed import Processes
 from variate.training.batches import Batches, ResidentBatches, StreamedBatches
@@ -51,15 +51,15 @@ def prepare(
     overrides: dict[str, Any],
     processes: Processes,
 ) -> Job:
-    """Checks rows and options, fills in what is open and moves the model to the device.
+    """Checks model, rows and options, fills in what is open and moves the model to the device.
 
     Raises:
-        InputError: If rows or options cannot be used.
+        InputError: If model, rows or options cannot be used.
     """
+    require_trainable(model)
     train = train_dataset(model, data)
     some = train.sample()
-    if not some.transforms:
-        check(some, model.likelihood, model.takes_context, "train")
+    check(some, model, "train")
     held_out = validation_dataset(model, data, validation)
     cost = multiplications(model, drawn(some.select(np.arange(1)), 0))
     options = complete(options, overrides, len(train), cost)
@@ -67,31 +67,43 @@ def prepare(
     options = settle(options, model, steps, cost, processes.world)
     processes.check_shareable(options.batch_size or 1, model.modules())
     processes.take_gpu(options.device)
-    model.to(options.device)
     model.set_precision(torch.bfloat16 if options.precision == "bfloat16" else None)
+    model.to(options.device)
     model.use_recipe(training=options)
     portable = dataclasses.replace(options, threads=None)  # threads are the machine's, and not the run's
     identity = model.recipe.to_json() if model.recipe else f"{portable} {(len(train), *train.shape)}"
     return Job(train, some, held_out, options, steps, identity)
 
 
+def require_trainable(model: Model) -> None:
+    """Refuses a model without a weight that can be trained; some may be frozen.
+
+    Raises:
+        InputError: If its weights are frozen, not finite, or made for inference only.
+    """
+    check_weights(model)
+    if not any(p.requires_grad for p in model.parameters()):
+        got = "weights that are all frozen (requires_grad is False)"
+        raise InputError("model", "at least one weight to train", got, "call model.requires_grad_()")
+    if any(p.is_inference() for p in model.parameters()):
+        got = "weights made under torch.inference_mode()"
+        raise InputError("model", "weights with gradients", got, "make the model outside of it")
+
+
 def train_dataset(model: Model, data: Data) -> Dataset:
     """The training rows of what was passed as data; they may stay on disk."""
     if isinstance(data, Splits):
         data = data.train
-    found = data if isinstance(data, Dataset) else from_rows(data, model.likelihood, "train")
-    if not len(found):
-        raise InputError("train", "at least one row", "none")
-    return found
+    return data if isinstance(data, Dataset) else from_rows(data, model.likelihood, "train")
 
 
 def validation_dataset(model: Model, data: Data, validation: Data | None) -> Dataset | None:
     """The validation rows, in memory: those given, or the validation part of splits; None if there are none."""
-    if validation is None:
-        validation = data.validation if isinstance(data, Splits) else None
-    if validation is None or (not isinstance(validation, Splits) and not len(validation)):
-        return None
-    return model.dataset(validation, "validation")
+    if validation is None and isinstance(data, Splits) and len(data.validation):
+        validation = data.validation
+    if isinstance(validation, Splits):
+        validation = validation.validation
+    return None if validation is None else model.dataset(validation, "validation")
 
 
 def batches_of(model: Model, job: Job, processes: Processes) -> Batches:
@@ -100,7 +112,7 @@ def batches_of(model: Model, job: Job, processes: Processes) -> Batches:
     if job.train.in_memory:
         return ResidentBatches(job.train, size, seed, processes, model.device)
     likelihood = copy.deepcopy(model.likelihood).cpu()
-    return StreamedBatches(job.train, size, seed, processes, model.device, likelihood)
+    return StreamedBatches(job.train, size, seed, processes, model.device, likelihood, model.dtype)
 
 
 def start_equal(model: Model, job: Job, processes: Processes) -> None:

@@ -16,7 +16,6 @@ import math
 import signal
 import threading
 import time
-import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -30,12 +29,13 @@ from torch import Tensor, nn
 from variate.config.recipe import TrainingOptions
 from variate.config.run_files import MODEL_FILE
 from variate.data.batch import Batch
-from variate.errors import VariateWarning
+from variate.errors import warn_caller
 from variate.likelihoods.base import LogProb
 from variate.likelihoods.fused import fused
 from variate.limits import NotNegative, checked_arguments
 from variate.models.base import Model
 from variate.models.checked import Data, drawn
+from variate.models.entry import of_a_model
 from variate.objectives import Scored, Step, Terms, objective_for
 from variate.runtime import distributed
 from variate.runtime.compile import compiled
@@ -79,6 +79,7 @@ class History(NamedTuple):
 
 
 @checked_arguments
+@of_a_model
 def fit(
     model: Model,
     data: Data,
@@ -91,10 +92,10 @@ def fit(
     checkpoint_seconds: NotNegative = 30.0,
     **overrides: Any,  # noqa: ANN401  fields of TrainingOptions, checked by name
 ) -> History:
-    """Trains the model in place; it ends with the best weights.
+    """Trains the model in place; it ends with the best weights, in evaluation mode, on the device of the run.
 
     The weights kept are a moving average, the one with the highest mean ELBO on the validation rows (the last one where
-    there are none). No global random generator is used.
+    there are none). Weights with requires_grad False stay as they are. No global random generator is used.
 
     Args:
         model: The model, its scalings set (`build` does, or `fit_scaling`).
@@ -124,6 +125,7 @@ def fit(
     with processes.connection_errors(), threads(job.options.threads), _interruptible(processes) as interrupted:
         trainer = Trainer(model, job, processes)
         try:
+            trainer.rehearse()
             if resume and directory:
                 trainer.state.restore(directory, job.identity)
             stopped = trainer.train(directory, interrupted, show_progress, checkpoint_seconds)
@@ -134,7 +136,7 @@ def fit(
         model.save(directory / MODEL_FILE)
     processes.gather(None)  # no process continues before the model is written
     for sentence in found * processes.is_main:
-        warnings.warn(sentence, VariateWarning, stacklevel=2)
+        warn_caller(sentence)
     progress = trainer.state.progress
     return History(progress.records, progress.best_step, progress.best_elbo, stopped, job.options, found)
 
@@ -208,7 +210,6 @@ class Trainer:
         self.failed = torch.full((), -1, dtype=torch.int64, device=model.device)
         self.judged = job.some.select(np.arange(min(JUDGED_ROWS, len(job.some))))
         self.loss = Loss(model, self.options, processes)
-        self.rehearse()
         self.loss.compile_as(self.options.compile)
         self.call = processes.parallel(self.loss)
 
@@ -354,16 +355,16 @@ class Trainer:
             self.state.save_best(directory / MODEL_FILE)
 
     def close(self) -> None:
-        """Gives the weights memory of their own again, and ends what reads the rows."""
+        """Gives the weights memory of their own again, leaves training, and ends what reads the rows."""
         self.state.weights.release()
+        self.model.set_precision(None)
+        self.model.eval()
         self.batches.close()
 
     def finish(self, stopped: str) -> list[str]:
         """Gives the model its best weights, ready for use, and says what is wrong with it."""
         state, job = self.state, self.job
         self.model.load_state_dict(state.best if state.progress.records else state.average.state_dict())
-        self.model.set_precision(None)
-        self.model.eval()
         freeze_scale(self.model, job.some)
         judged = drawn(self.judged, mix(self.options.seed, "health"))
         return list(health.warnings(self.model, judged, len(job.train), self.options, state.progress.step, stopped))

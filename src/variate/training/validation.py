@@ -47,7 +47,8 @@ def freeze_scale(model: Model, data: Dataset, batch_size: int = 1024) -> None:
     """Sets an optimal sigma to its training-set value; leaves every other likelihood as it is.
 
     While training, the optimal sigma of a batch is its root mean squared residual (MATHS 3), which couples the rows.
-    Before anything is evaluated it becomes a number: the root mean squared residual over the training rows.
+    Before anything is evaluated it becomes a number: the root mean squared residual over everything that is observed in
+    the training rows.
 
     Args:
         model: The model, changed in place.
@@ -58,10 +59,12 @@ def freeze_scale(model: Model, data: Dataset, batch_size: int = 1024) -> None:
         return
     source = generator(mix(0, "calibrate"), model.device)
     with evaluating(model):
-        sums = []
+        sums, observed = [], 0
         for batch in data.batches(batch_size):
             rows = batch.to(model.device)
             noise = model.posterior_noise(Key(source, rows.num_rows), 1, rows.num_rows)
             outputs = model.outputs_at(model.infer(rows, noise).latents, rows.context)
-            sums.append(model.likelihood.squared_residuals(outputs, rows.x).sum())
-        model.likelihood.freeze(torch.stack(sums).sum() / (len(data) * batch.x[0].numel()))
+            squares = model.likelihood.squared_residuals(outputs, rows.x)
+            sums.append((squares if rows.mask is None else torch.where(rows.mask, squares, 0)).sum())
+            observed += rows.x.numel() if rows.mask is None else int(rows.mask.sum())
+        model.likelihood.freeze(torch.stack(sums).sum() / observed)

@@ -100,7 +100,7 @@ def test_not_finite_rows_are_counted(bad, dtype, monkeypatch):
     "values", [np.array([["a"]]), np.array([[1j]]), np.zeros((1, 1), "M8[s]"), np.zeros(2, [("a", "f4"), ("b", "i4")])]
 )
 def test_what_is_no_real_number_is_refused(values):
-    assert str(values.dtype) in refused(kinds.require_numbers, values, "x").got
+    assert str(values.dtype) in refused(kinds.require_numbers, values.dtype, "x").got
 
 
 def test_foreign_byte_order_becomes_native():

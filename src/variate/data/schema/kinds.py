@@ -46,10 +46,10 @@ def as_numbers(values: N, source: str) -> N:
     return values
 
 
-def require_numbers(values: np.ndarray, source: str) -> None:
-    """Refuses text, dates, complex numbers and records: there is no likelihood for them."""
-    if values.dtype.kind not in "buif":
-        raise InputError(source, "an array of real numbers", f"values of type {values.dtype}", "save real numbers")
+def require_numbers(dtype: np.dtype, source: str) -> None:
+    """Refuses types of text, dates, complex numbers and records: there is no likelihood for them."""
+    if dtype.kind not in "buif":
+        raise InputError(source, "an array of real numbers", f"values of dtype {dtype}", "give real numbers")
 
 
 def require_finite(values: Numbers, source: str) -> None:
@@ -193,17 +193,18 @@ def is_scaled(values: Numbers) -> bool:
     return every(values, lambda v: abs(WHITE * v - np.rint(WHITE * v)) < PIXEL_TOLERANCE[values.itemsize])
 
 
-def kind_notes(values: Numbers, kind: Kind, asked: bool) -> tuple[str, ...]:
+def kind_notes(values: Numbers, kind: Kind, asked: bool, known: np.ndarray | None = None) -> tuple[str, ...]:
     """What the user should know about the choice of kind.
 
     Args:
         values: From `as_numbers`, before they are cast.
         kind: What they are taken for.
         asked: Whether the user asked for it: then other choices are not pointed out.
+        known: Which elements of a row were observed in any; None: all were.
     """
     notes = [] if asked else list(_choice_notes(values, kind))
     if kind == "real":
-        notes += _constant_notes(values)
+        notes += _constant_notes(values, known)
     return tuple(notes)
 
 
@@ -224,10 +225,10 @@ def _choice_notes(values: Numbers, kind: Kind) -> Iterator[str]:
         yield Sentence(text, Option("kind", "pixels"), ".")
 
 
-def _constant_notes(values: Numbers) -> Iterator[str]:
+def _constant_notes(values: Numbers, known: np.ndarray | None) -> Iterator[str]:
     """Elements of a row with one value only, whose density has no upper bound."""
     same = np.ravel(values.min(axis=0) == values.max(axis=0))
-    constant = np.flatnonzero(same)
+    constant = np.flatnonzero(same if known is None else same & known.ravel())
     if len(constant) and len(values) > 1:
         yield (
             f"{len(constant):,} of {plural(same.size, 'value')} per row never change (the first is number "

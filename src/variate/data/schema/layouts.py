@@ -27,7 +27,7 @@ def laid_out(values: np.ndarray, name: str) -> np.ndarray:
     Raises:
         InputError: If it holds no rows or no numbers, or its shape has no meaning or two.
     """
-    require_numbers(values, name)
+    require_numbers(values.dtype, name)
     if 0 in values.shape:
         raise InputError(name, "at least one row with at least one value", f"an empty array of shape {values.shape}")
     if values.ndim == 2:

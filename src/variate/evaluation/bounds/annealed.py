@@ -37,6 +37,7 @@ from variate.evaluation.bounds.path import AnnealingPath, Start, make_options, p
 from variate.limits import Rows, Samples, Seed, Steps, checked_arguments
 from variate.models.base import Model
 from variate.models.checked import Data
+from variate.models.entry import of_a_model
 from variate.models.network import evaluating
 from variate.runtime.device import reuse_freed_memory
 from variate.runtime.progress import progress
@@ -178,6 +179,7 @@ def total_moves(num_steps: int, runs: int) -> int:
 
 
 @checked_arguments
+@of_a_model
 def annealed_evidence(
     model: Model,
     data: Data,

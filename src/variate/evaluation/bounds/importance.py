@@ -32,6 +32,7 @@ from variate.limits import Rows, Samples, Seed, checked_arguments
 from variate.models.base import Model
 from variate.models.capabilities import PerRow, offers
 from variate.models.checked import Data
+from variate.models.entry import of_a_model
 from variate.models.network import evaluating
 from variate.runtime.device import reuse_freed_memory, rows_at_once
 from variate.runtime.progress import progress
@@ -81,6 +82,7 @@ class Evidence(NamedTuple):
 
 
 @checked_arguments
+@of_a_model
 def log_evidence(
     model: Model,
     data: Data,

@@ -23,9 +23,11 @@ from torch import Tensor
 
 from variate.evaluation.bounds.annealed import anneal, anneal_down, frozen_steps, log_mean, total_moves
 from variate.evaluation.bounds.path import Start, check_prior, make_options, paths
-from variate.evaluation.simulation import check_context, simulate
+from variate.evaluation.simulation import simulate
 from variate.limits import Rows, Samples, Seed, Steps, checked_arguments
 from variate.models.base import Model
+from variate.models.checked import Array
+from variate.models.entry import of_a_model
 from variate.models.network import evaluating
 from variate.runtime.device import reuse_freed_memory
 from variate.runtime.progress import progress
@@ -64,6 +66,7 @@ class Sandwich(NamedTuple):
 
 
 @checked_arguments
+@of_a_model
 def evidence_sandwich(
     model: Model,
     *,
@@ -72,7 +75,7 @@ def evidence_sandwich(
     num_chains: Samples = 16,
     leapfrog: Steps = 3,
     start: Start = "prior",
-    context: Tensor | None = None,
+    context: Array | None = None,
     batch_size: Rows | None = None,
     seed: Seed = 0,
     show_progress: bool = False,
@@ -107,12 +110,12 @@ def evidence_sandwich(
     options = make_options(
         model, start, seed, num_steps=num_steps, num_chains=num_chains, leapfrog=leapfrog, batch_size=batch_size
     )
-    check_context(model, context, num_rows)
+    conditions = model.contexts(context, num_rows)
     total, down, up = num_rows * total_moves(num_steps, 2), [], []
     reuse_freed_memory()
     with evaluating(model), progress("annealing", total, show_progress) as advance:
-        check_prior(model, [0], None if context is None else context[:1].to(model.device))
-        exact, batch = simulate(model, range(num_rows), seed, context)
+        check_prior(model, [0], None if conditions is None else conditions[:1].to(model.device))
+        exact, batch = simulate(model, range(num_rows), seed, conditions)
         for path in paths(model, lambda block: batch.select(block.to(model.device)), torch.arange(num_rows), options):
             steps = frozen_steps(path, advance)
             down.append(anneal_down(path, steps, advance))

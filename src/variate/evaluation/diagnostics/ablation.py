@@ -21,6 +21,7 @@ from variate.limits import Rows, Seed, checked_arguments
 from variate.models.base import Model
 from variate.models.capabilities import Precisions, offers
 from variate.models.checked import Data
+from variate.models.entry import of_a_model
 from variate.models.network import evaluating
 from variate.runtime.device import rows_at_once
 from variate.runtime.random import RowStreams, some_rows
@@ -32,6 +33,7 @@ def rate_saved(q: Precisions) -> Tensor:
 
 
 @checked_arguments
+@of_a_model
 def switching_off(model: Model, data: Data, *, num_rows: Rows | None = 256, seed: Seed = 0) -> Tensor | None:
     """The change of each row's ELBO if a latent were switched off, for each latent.
 

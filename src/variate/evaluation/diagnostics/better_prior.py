@@ -22,6 +22,7 @@ from variate.evaluation.groups import draw_posterior, join_groups, posterior_noi
 from variate.limits import Rows, Samples, Seed, checked_arguments
 from variate.models.base import Model
 from variate.models.checked import Data
+from variate.models.entry import of_a_model
 from variate.models.network import evaluating
 from variate.runtime.random import RowStreams, generator, mix, some_rows
 from variate.statistics import Estimate, estimate
@@ -69,6 +70,7 @@ class BetterPrior(NamedTuple):
 
 
 @checked_arguments
+@of_a_model
 def better_prior(
     model: Model,
     data: Data,

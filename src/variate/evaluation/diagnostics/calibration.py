@@ -58,6 +58,7 @@ from variate.evaluation.groups import draw_posterior, posterior_noise
 from variate.limits import MOST_SAMPLES, Rows, Seed, checked_arguments
 from variate.models.base import Model
 from variate.models.checked import Data
+from variate.models.entry import of_a_model
 from variate.models.network import evaluating
 from variate.runtime.random import RowStreams, generator, mix, some_rows
 from variate.statistics import Estimate, estimate
@@ -134,6 +135,7 @@ def _known(values: Tensor) -> Tensor:
 
 
 @checked_arguments
+@of_a_model
 def calibration(
     model: Model,
     data: Data,

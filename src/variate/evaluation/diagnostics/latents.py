@@ -19,6 +19,7 @@ from variate.limits import Rows, Seed, checked_arguments
 from variate.models.base import Model
 from variate.models.capabilities import Marginals, offers
 from variate.models.checked import Data
+from variate.models.entry import of_a_model
 from variate.models.network import evaluating
 from variate.runtime.random import RowStreams
 from variate.statistics import active
@@ -26,6 +27,7 @@ from variate.training.validation import posterior_means
 
 
 @checked_arguments
+@of_a_model
 def active_units(model: Model, data: Data, *, batch_size: Rows = 1024) -> Tensor:
     """Which latents vary with x: Var_x(E[z_i|x]) > 0.01, (num_latents,) booleans.
 
@@ -38,6 +40,7 @@ def active_units(model: Model, data: Data, *, batch_size: Rows = 1024) -> Tensor
 
 
 @checked_arguments
+@of_a_model
 def latent_rates(model: Model, data: Data, *, seed: Seed = 0, batch_size: Rows = 1024) -> Tensor | None:
     """The mean over rows of KL(q(z_i|x) || p(z_i)) of each latent's marginals.
 

@@ -31,6 +31,7 @@ from variate.limits import Rows, Samples, Seed, Steps, checked_arguments
 from variate.models.base import Model
 from variate.models.capabilities import Adjustable, offers
 from variate.models.checked import Data
+from variate.models.entry import of_a_model
 from variate.models.network import evaluating
 from variate.runtime.device import reuse_freed_memory, rows_at_once
 from variate.runtime.progress import progress
@@ -72,6 +73,7 @@ class FreePosterior:
 
 
 @checked_arguments
+@of_a_model
 def fit_posterior(
     model: Model,
     data: Data,

@@ -25,6 +25,7 @@ from torch.nn.functional import conv2d
 from variate.limits import Rows, checked_arguments
 from variate.models.base import Model
 from variate.models.checked import Data
+from variate.models.entry import of_a_model
 from variate.models.network import evaluating
 from variate.statistics import Estimate, estimate
 
@@ -70,6 +71,7 @@ def _mean(values: Tensor | None) -> Estimate | None:
 
 
 @checked_arguments
+@of_a_model
 def reconstruction(model: Model, data: Data, *, batch_size: Rows = 1024) -> Reconstruction:
     """Compares rows with their reconstructions.
 

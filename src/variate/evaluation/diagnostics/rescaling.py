@@ -15,6 +15,7 @@ from variate.likelihoods.base import Likelihood
 from variate.limits import Rows, Seed, checked_arguments
 from variate.models.base import Model
 from variate.models.checked import Data
+from variate.models.entry import of_a_model
 from variate.models.network import evaluating
 from variate.runtime.random import Key, generator, some_rows
 from variate.statistics import Estimate, estimate
@@ -41,6 +42,7 @@ class Rescaling(NamedTuple):
 
 
 @checked_arguments
+@of_a_model
 def rescaling(
     model: Model, data: Data, *, num_rows: Rows | None = 512, seed: Seed = 0, batch_size: Rows = 64
 ) -> Rescaling | None:

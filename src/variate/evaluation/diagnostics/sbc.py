@@ -23,9 +23,11 @@ from torch import Tensor
 
 from variate.errors import InputError
 from variate.evaluation.groups import draw_posterior, join_groups, posterior_noise
-from variate.evaluation.simulation import check_context, simulate
+from variate.evaluation.simulation import simulate
 from variate.limits import Rows, Samples, Seed, checked_arguments
 from variate.models.base import Model
+from variate.models.checked import Array
+from variate.models.entry import of_a_model
 from variate.models.network import evaluating
 from variate.runtime.random import RowStreams
 
@@ -62,13 +64,14 @@ class SBC(NamedTuple):
 
 
 @checked_arguments
+@of_a_model
 def simulation_based_calibration(
     model: Model,
     *,
     num_rows: Rows = 1000,
     num_samples: Samples = 99,
     bins: Annotated[int, Interval(ge=2, le=10_000)] = 20,
-    context: Tensor | None = None,
+    context: Array | None = None,
     seed: Seed = 0,
     batch_size: Rows = 256,
 ) -> SBC:
@@ -96,11 +99,11 @@ def simulation_based_calibration(
         )
     if num_rows < LEAST_EXPECTED * bins:
         raise InputError("num_rows", f"at least {LEAST_EXPECTED} per bin, {LEAST_EXPECTED * bins}", num_rows)
-    check_context(model, context, num_rows)
+    conditions = model.contexts(context, num_rows)
     ranks = []
     with evaluating(model):
         for block in torch.arange(num_rows).split(batch_size):
-            z, batch = simulate(model, block.tolist(), seed, context)
+            z, batch = simulate(model, block.tolist(), seed, conditions)
             noise = posterior_noise(model, RowStreams(seed, block.tolist(), "sbc"), num_samples)
             draws = join_groups(draw_posterior(model, batch, noise).latents)
             ranks.append((draws < z).sum(0).cpu())

@@ -33,6 +33,7 @@ from variate.limits import Rows, Seed, checked_arguments
 from variate.models.base import Model
 from variate.models.capabilities import Pairwise, offers
 from variate.models.checked import Data
+from variate.models.entry import of_a_model
 from variate.models.network import evaluating
 from variate.runtime.random import RowStreams, some_rows
 from variate.statistics import Estimate, estimate
@@ -97,6 +98,7 @@ class Surgery(NamedTuple):
 
 
 @checked_arguments
+@of_a_model
 def surgery(
     model: Model, data: Data, *, num_rows: Rows | None = 2000, seed: Seed = 0, batch_size: Rows = 128
 ) -> Surgery | None:
