@@ -6,7 +6,7 @@ import warnings
 import pytest
 
 from variate import InputError, VariateWarning
-from variate.errors import LONGEST, Option, Sentence, did_you_mean, printable, spoken, unknown, warn
+from variate.errors import LONGEST, Option, Sentence, did_you_mean, printable, spoken, unknown, warn_caller
 
 
 def flags(option):
@@ -145,16 +145,6 @@ def test_a_warning_can_be_a_sentence():
     for warning in seen:
         (said,) = warning.message.args
         assert spoken(said, flags) == spoken(DROP, flags)
-
-
-def test_a_warning_is_about_the_user_s_own_line():
-    inside = {"__name__": "variate.anything"}
-    exec("def call(function, *arguments): function(*arguments)", inside)
-    with pytest.warns(VariateWarning, match="text") as caught:
-        inside["call"](warn, "text")
-        inside["call"](inside["call"], warn, "text")
-        warn("text")
-    assert [warning.filename for warning in caught] == [__file__] * 3
 
 
 def test_a_warning_is_about_the_user_s_own_line():

@@ -15,8 +15,6 @@ import difflib
 import shlex
 import sys
 import warnings
-import sys
-import warnings
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
@@ -47,10 +45,6 @@ def _shortened(text: str, longest: int) -> str:
     """The beginning and the end of a long text."""
     end = longest // 4
     return text if len(text) <= longest else f"{text[: longest - end - 5]} ... {text[-end:]}"
-
-
-INNER = ("variate", "contextlib", "torch", "jaxtyping", "beartype")
-"""Modules whose lines are not the user's."""
 
 
 INNER = ("variate", "contextlib", "torch", "jaxtyping", "beartype")
@@ -146,14 +140,6 @@ class InputError(ValueError):
 
 class VariateWarning(UserWarning):
     """The result stands, but something about it needs attention; the message says what to do."""
-
-
-def warn(text: str) -> None:
-    """Warns from the user's own line: the nearest that is neither in this package nor in a decorator."""
-    frame, level = sys._getframe(), 1
-    while frame.f_back and frame.f_globals.get("__name__", "").partition(".")[0] in INNER:
-        frame, level = frame.f_back, level + 1
-    warnings.warn(text, VariateWarning, stacklevel=level)
 
 
 def warn_caller(text: str) -> None:
