@@ -30,11 +30,3 @@ def test_sides():
 )
 def test_told(value, text):
     assert wording.told(value) == text
-
-
-@pytest.mark.parametrize(
-    ("value", "text"),
-    [(None, "None"), ("a", "the text 'a'"), (dict, "the class dict"), ({}, "an object of type dict")],
-)
-def test_told(value, text):
-    assert wording.told(value) == text

@@ -43,12 +43,3 @@ def told(value: object) -> str:
     if isinstance(value, type):
         return f"the class {value.__name__}"
     return f"the text {value!r}" if isinstance(value, str) else f"an object of type {type(value).__name__}"
-
-
-def told(value: object) -> str:
-    """What was given instead of what was expected: `None`, `the text 'digits'`, `an object of type DataFrame`."""
-    if value is None:
-        return "None"
-    if isinstance(value, type):
-        return f"the class {value.__name__}"
-    return f"the text {value!r}" if isinstance(value, str) else f"an object of type {type(value).__name__}"
