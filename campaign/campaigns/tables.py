@@ -1,0 +1,305 @@
+"""Tables: the text of CSV and TSV files, and the bytes and footers of Parquet files; all streamed too.
+
+What came of a text is checked against its lines: a row is a line that is not empty, unless a note speaks of cells that
+hold line ends.
+"""
+
+import datetime
+import io
+from collections.abc import Callable
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from pyarrow import parquet
+
+from campaign import reading
+from campaign.absurd import LONG_TEXT
+from campaign.base import Campaign, Case, End, Fault
+from campaign.spoil import number, overwrite, spoiled
+from variate.config.recipe import DataOptions
+
+ROWS = 40
+CELLS = (
+    "", "NA", "NULL", "nan", "NaN", "inf", "-inf", "1e400", "1e308", "1e200", "-0", "1_000", "1,5", "1.000,5", "0x10",
+    "2**70", str(2**63), str(10**30), "1.2.3", "\u0661\u0662", "true", "FALSE", "2024-01-01", "2024-01-01T00:00:00Z",
+    " ", "'", '"', '""', '"x', 'x"', '"a,b"', '"a\nb"', "#", "=1+1", "\x00", "\x1b[31m", "\u202e", "\ufeff", "\u2028",
+    "\x85", "\\", "\\N", "None", "-", "?", "1 ", " 1", "+1", "1e", "x" * 5_000,
+)  # fmt: skip
+NAMES = ("", " ", "a", "x0", "\x1b[31m", "a\x00", "\u00e9", "1", "nan", "x" * 300, '"a"', "\u202e", "a,b", "label")
+ENCODINGS = ("utf-16", "utf-16-le", "utf-16-be", "utf-32", "latin-1", "cp1252", "utf-8-sig", "utf-7", "shift-jis")
+LINE_ENDS = ("\r\n", "\r", "\n\n", "\r\r\n", "\n\r", "\x0b", "\x0c", "\x85", "\u2028", "\0", "", " \n")
+DELIMITERS = (";", "\t", "|", ",,", " ", ":", "\x01", ", ", "")
+COMPRESSION = ("none", "snappy", "gzip", "zstd", "brotli", "lz4")
+
+
+def columns(rows: int = ROWS) -> dict[str, list[Any]]:
+    """A table with a column of each kind."""
+    rng = np.random.default_rng(0)
+    return {
+        "height": [round(v, 3) for v in rng.normal(170, 10, rows).tolist()],
+        "member": rng.integers(0, 2, rows).tolist(),
+        "visits": rng.poisson(4, rows).tolist(),
+        "city": [("Bern", "Oslo", "Rome", "S\u00e3o Paulo")[i] for i in rng.integers(0, 4, rows)],
+        "open": [bool(v) for v in rng.integers(0, 2, rows)],
+    }
+
+
+def good_texts() -> dict[str, list[list[str]]]:
+    """Tables as cells, the header first, by name."""
+    mixed = columns()
+    numbers = np.random.default_rng(1).normal(size=(ROWS, 3))
+    return {
+        "mixed": [list(mixed), *([str(cell) for cell in row] for row in zip(*mixed.values(), strict=True))],
+        "numbers": [["a", "b", "c"], *([f"{v:.4f}" for v in row] for row in numbers)],
+        "one column": [["a"], *([f"{v:.4f}"] for v in numbers[:, 0])],
+        "gaps": [["a", "b"], *([f"{v:.2f}", random_word(v)] for v in numbers[:, 0])],
+    }
+
+
+def random_word(value: float) -> str:
+    """A category, or nothing."""
+    return "" if value < -1 else "low" if value < 0 else "high"
+
+
+def changed_cells(random: Random, cells: list[list[str]]) -> str:
+    """Changes some cells in place: odd ones, rows that are longer or shorter, names twice. Returns what was done."""
+    way, row = random.randrange(9), random.randrange(1, len(cells))
+    column = random.randrange(len(cells[0]))
+    if way in (0, 1, 2):
+        odd = random.choice(CELLS)
+        for line in cells[1:] if random.random() < 0.2 else [cells[row]]:
+            line[column] = odd
+        return f"cell {odd[:40]!r} in row {row}"
+    if way == 3:
+        cells[0][column] = random.choice(NAMES)
+        return f"name {cells[0][column][:40]!r}"
+    if way == 4:
+        cells[0][column] = cells[0][0]
+        return "a name twice"
+    if way == 5:
+        cells[row] = cells[row][: random.randrange(len(cells[row]))] if random.random() < 0.5 else [*cells[row], "1"]
+        return f"row {row} of another length"
+    if way == 6:
+        cells[row : row + 1] = [[""], cells[row]]
+        return "an empty line"
+    if way == 7:
+        del cells[random.choice((0, slice(1, None), slice(2, None), slice(0, None), slice(row, None)))]
+        return "lines left out"
+    cells[row][column] = "x" * LONG_TEXT
+    return "a huge cell"
+
+
+def table_text(random: Random, cells: list[list[str]], suffix: str) -> tuple[str, str]:
+    """The cells as text, with another delimiter or other line ends in one of five cases."""
+    usual = "\t" if suffix == ".tsv" else ","
+    delimiter = random.choice(DELIMITERS) if random.random() < 0.1 else usual
+    end = random.choice(LINE_ENDS) if random.random() < 0.1 else "\n"
+    quoted = random.random() < 0.2
+    lines = [delimiter.join(f'"{cell}"' if quoted and '"' not in cell else cell for cell in line) for line in cells]
+    return end.join(lines) + random.choice(
+        (end, end, "")
+    ), f"delimiter {delimiter!r}, line end {end!r}, quoted {quoted}"
+
+
+def changed_text(random: Random, text: str) -> tuple[str, str]:
+    """The text with a character put in, taken out or exchanged at some places."""
+    odd, way = (
+        random.choice(('"', '"', '"', "\n", "\r", ",", ";", "\t", "\x00", "'", "\\", " ", "\ufeff")),
+        random.randrange(4),
+    )
+    for _ in range(random.choice((1, 1, 2, 5))):
+        at = random.randrange(len(text) + 1)
+        text = text[:at] + (odd if way < 3 else "") + text[at + (way > 0) :]
+    if random.random() < 0.1:
+        text = text[: random.randrange(len(text) + 1)]
+    return text, f"{odd!r} way {way}"
+
+
+def lines_of(content: bytes) -> int | None:
+    """Number of lines below the header that are not empty; None where the bytes are no plain text."""
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return None
+    if "\x00" in text:
+        return None
+    return sum(line != "" for line in text.replace("\r\n", "\n").replace("\r", "\n").split("\n")) - 1
+
+
+def arrow_columns(rows: int) -> dict[str, pa.Array]:
+    """A column of each type that Parquet has."""
+    rng, day = np.random.default_rng(2), datetime.date(2024, 1, 1)
+    whole, real = rng.integers(0, 100, rows), rng.normal(size=rows)
+    words = [("a", "b", "\u00e9")[i] for i in rng.integers(0, 3, rows)]
+    found = {kind: pa.array(whole.astype(kind)) for kind in ("int8", "int16", "int32", "int64", "uint8", "uint64")}
+    found |= {kind: pa.array(real.astype(kind)) for kind in ("float16", "float32", "float64")}
+    found |= {"bool": pa.array(whole % 2 == 0), "text": pa.array(words), "words": pa.array(words).dictionary_encode()}
+    found["gaps"] = pa.array([None if v < -1 else float(v) for v in real])
+    found["days"] = pa.array([day + datetime.timedelta(int(v)) for v in whole])
+    found["times"] = pa.array(whole, pa.int64()).cast(pa.timestamp("us"))
+    found["decimals"] = pa.array(whole, pa.int64()).cast(pa.decimal128(25, 2))
+    found["lists"] = pa.array([[float(v)] for v in real])
+    found["records"] = pa.array([{"a": float(v)} for v in real])
+    found["bytes"] = pa.array([word.encode() for word in words])
+    found["nothing"] = pa.nulls(rows)
+    return found
+
+
+NUMBERS = ("int32", "float64", "bool", "text", "words", "uint8", "float32")
+"""Columns that are read; the others are for files that are refused."""
+
+
+def parquet_bytes(random: Random, names: list[str], rows: int = ROWS) -> bytes:
+    """A Parquet file of some columns, written in one of many ways."""
+    made, all_columns = io.BytesIO(), arrow_columns(rows)
+    parquet.write_table(
+        pa.table({name: all_columns[name] for name in names}),
+        made,
+        row_group_size=random.choice((7, 20, ROWS)),
+        compression=random.choice(COMPRESSION),
+        use_dictionary=random.random() < 0.5,
+        data_page_version=random.choice(("1.0", "2.0")),
+        write_statistics=random.random() < 0.5,
+        data_page_size=random.choice((64, 2**20)),
+        store_schema=random.random() < 0.8,
+    )
+    return made.getvalue()
+
+
+def changed_footer(random: Random, data: bytes) -> tuple[bytes, str]:
+    """A Parquet file with its footer spoiled, or the footer's length."""
+    if len(data) < 12:
+        return data, "short"
+    length = int.from_bytes(data[-8:-4], "little")
+    body, footer = data[: -8 - length], data[-8 - length : -8]
+    way = random.randrange(4)
+    if way == 0:
+        said = random.choice((0, 1, length - 1, length + 1, 2**31 - 1, 2**32 - 1, len(data)))
+        return data[:-8] + said.to_bytes(4, "little") + data[-4:], f"footer of {said}"
+    if way == 1:
+        return data[:-4] + random.choice((b"PARE", b"PAR0", b"\0\0\0\0")), "magic"
+    for _ in range(random.choice((1, 1, 3))):
+        at = random.randrange(len(footer))
+        if way == 2:
+            footer = footer[:at] + bytes([random.choice((0, 1, 2, 0x7F, 0x80, 0xFE, 0xFF))]) + footer[at + 1 :]
+        else:
+            footer, _ = spoiled(random, footer)
+    return body + footer + len(footer).to_bytes(4, "little") + b"PAR1", f"footer way {way}"
+
+
+def spoiled_parquet(random: Random, data: bytes) -> tuple[bytes, str]:
+    """A Parquet file that is spoiled in one way."""
+    way = random.randrange(5)
+    if way < 2:
+        return changed_footer(random, data)
+    if way == 2:
+        return (overwrite if random.random() < 0.5 else number)(random, data), "a block"
+    return spoiled(random, data)
+
+
+class Tables(Campaign):
+    """CSV, TSV and Parquet files."""
+
+    name, long, short = "tables", 10_000, 200
+
+    def prepare(self, folder: Path) -> None:
+        """Reads a good file of each format."""
+        self.texts = good_texts()
+        header, line = ",".join(f"c{i}" for i in range(200_000)), ",".join(["1"] * 200_000)
+        self.wide = f"{header}\n{line}\n{line}\n".encode()
+        text, _ = table_text(Random(1), self.texts["mixed"], ".csv")
+        (folder / "good.csv").write_text(text)
+        (folder / "good.parquet").write_bytes(parquet_bytes(Random(0), list(NUMBERS)))
+        for name in ("good.csv", "good.parquet"):
+            reading.read_good(folder / name)
+
+    def make(self, random: Random, folder: Path) -> Case:
+        """A file, or a folder of Parquet files, of which one is spoiled."""
+        ways: tuple[Callable[[Random, Path], tuple[Path, str, int | None]], ...] = (
+            self.text,
+            self.parquet,
+            self.shards,
+        )
+        path, what, expected = random.choices((*ways, self.columns), (10, 9, 1, 0.02))[0](random, folder)
+        options: dict[str, Any] = {}
+        if random.random() < 0.1:
+            options["columns"] = (
+                (random.choice(("height", "a", "int32", "nothing")), random.choice(("real", "categorical"))),
+            )
+        if random.random() < 0.05:
+            options["drop"] = (random.choice(("city", "b", "text", "nothing", "")),)
+        names = (path.name, *(file.name for file in folder.rglob("*")))
+        return Case(what, path, names, reading.again(path, options), (options, expected))
+
+    def attempt(self, case: Case) -> End:
+        """Reads it into memory, and streamed; counts the rows of a text."""
+        options, expected = case.own
+        assert case.target
+        if case.target.suffix in (".csv", ".tsv"):
+            found = reading.read(case.target, DataOptions(**options), case.names)
+            if found is not None and expected not in (None, len(found.rows)) and not line_ends(found.notes):
+                raise Fault(f"{expected} lines became {len(found.rows)} rows, and no note says why: {found.notes}")
+            return "sentence" if found is None else "result"
+        return reading.read_both_ways(case.target, options, case.names)
+
+    def text(self, random: Random, folder: Path) -> tuple[Path, str, int | None]:
+        """A CSV or TSV file."""
+        key, suffix = random.choice(list(self.texts)), random.choice((".csv", ".csv", ".tsv"))
+        cells, changes = [list(line) for line in self.texts[key]], [key]
+        if random.random() < 0.6:
+            changes.append(changed_cells(random, cells))
+        text, how = table_text(random, cells, suffix)
+        changes.append(how)
+        if random.random() < 0.5:
+            text, how = changed_text(random, text)
+            changes.append(how)
+        encoding = random.choice(ENCODINGS) if random.random() < 0.1 else "utf-8"
+        content = text.encode(encoding, "replace")
+        if random.random() < 0.15:
+            content, how = spoiled(random, content)
+            changes.append(how)
+        path = folder / f"table{suffix}"
+        path.write_bytes(content)
+        return path, f"{suffix}: {', '.join(changes)}, {encoding}", lines_of(content)
+
+    def parquet(self, random: Random, folder: Path) -> tuple[Path, str, int | None]:
+        """A Parquet file."""
+        names = random.sample(NUMBERS, random.randint(1, len(NUMBERS)))
+        if random.random() < 0.2:
+            names.append(random.choice([name for name in arrow_columns(1) if name not in names]))
+        content, what = parquet_bytes(random, names, random.choice((0, 1, 2, ROWS, ROWS, ROWS))), "good"
+        if random.random() < 0.9:
+            content, what = spoiled_parquet(random, content)
+        path = folder / "table.parquet"
+        path.write_bytes(content)
+        return path, f"parquet of {', '.join(names)}: {what}", None
+
+    def shards(self, random: Random, folder: Path) -> tuple[Path, str, int | None]:
+        """A folder of Parquet files, one of which is spoiled or of another table."""
+        inside = folder / "shards"
+        inside.mkdir()
+        for shard in range(3):
+            (inside / f"part-{shard}.parquet").write_bytes(parquet_bytes(random, ["int32", "text"]))
+        content, what = (
+            parquet_bytes(random, random.choice((["int32"], ["text", "int32"], ["int64", "text"]))),
+            "another table",
+        )
+        if random.random() < 0.6:
+            content, what = spoiled_parquet(random, parquet_bytes(random, ["int32", "text"]))
+        name = random.choice(("part-0.parquet", "part-1.parquet", "part-3.pq"))
+        (inside / name).write_bytes(content)
+        return inside, f"folder with {name}: {what}", None
+
+    def columns(self, random: Random, folder: Path) -> tuple[Path, str, int | None]:
+        """A table of very many columns."""
+        path = folder / random.choice(("wide.csv", "wide.tsv"))
+        path.write_bytes(self.wide if path.suffix == ".csv" else self.wide.replace(b",", b"\t"))
+        return path, "200,000 columns", 2
+
+
+def line_ends(notes: tuple[str, ...]) -> bool:
+    """Whether a note speaks of cells that hold line ends."""
+    return any("line" in note and "header line" not in note for note in notes)
