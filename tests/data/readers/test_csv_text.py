@@ -121,8 +121,9 @@ def test_lines_are_counted_whatever_ends_them():
 
 
 def test_where_odd_cells_are():
-    found = list(text('a,b\n1,"x\ny"\n\n"5" pipe",2\n3,5" pipe\n"""q""" ,2\n').odd_cells(2))
-    assert [(cell.column, cell.line, cell.is_long, cell.is_followed) for cell in found] == [
+    data = 'a,b\n1,"x\ny"\n\n"5" pipe",2\n3,5" pipe\n"""q""" ,2\n'
+    found = list(text(data).odd_cells(2))
+    assert [(cell.column, 1 + data[: cell.start].count("\n"), cell.is_long, cell.is_followed) for cell in found] == [
         (1, 2, True, False),
         (0, 5, False, True),
     ]
@@ -205,5 +206,29 @@ def test_the_error_names_both_ends_of_the_quote():
 
 def test_many_rows_are_passed_over():
     rows = b"1.5,abc,2\n" * 200_000 + b'"1","2","3"\n' * 1000
-    (cell,) = text(b"a,b,c\n" + rows + b'1,"x\ny",2\n').odd_cells(3)
-    assert cell.line == 201_002
+    found = text(b"a,b,c\n" + rows + b'1,"x\ny",2\n')
+    (cell,) = found.odd_cells(3)
+    assert found.line_at(cell.start) == 201_002
+
+
+@pytest.mark.parametrize(
+    ("data", "argument"),
+    [
+        ("a,b\n1," + 70 * "x" + "\n", "line 2 of x.csv"),
+        ("a,b\n1," + 70 * "x", "line 2 of x.csv"),
+        ('a,b\n1,"' + 20 * "1,23\n" + '"\n1,2\n', "line 2 of x.csv"),
+        ('a,b\n1,"x",2\n' + 20 * "1,23\n", None),
+        ('a,b\n1,"x,"\n' + 20 * "1,23\n", None),
+        ('"a,b"\n' + 20 * "1\n" + '"' + 20 * "1,23\n", "line 22 of x.csv"),
+        ("a,b\n1,2" + 90 * "\n", None),
+    ],
+)
+def test_long_lines_and_cells_are_refused(data, argument, monkeypatch):
+    monkeypatch.setattr(csv_text, "LONGEST_CELL", 64)
+    monkeypatch.setattr(csv_text, "PIECE", 7)
+    found = text(data)
+    width = len(list(found.row(0)))
+    if argument is None:
+        found.refuse_long(width)
+    else:
+        assert refused(found.refuse_long, width).argument == argument

@@ -221,6 +221,7 @@ def test_an_identifier_is_refused_before_all_of_it_is_kept(tmp_path):
 def test_more_than_the_machine_holds(file, monkeypatch):
     monkeypatch.setattr(memory, "physical", lambda: 10)
     assert refused(read_parquet, file, DataOptions(stream="off"), None).argument == "t.parquet"
+    assert refused(read_parquet, file, DataOptions(stream="on"), None).argument == "row group 0 of t.parquet"
 
 
 def test_auto_streams_what_takes_more_than_half_of_the_memory(file, monkeypatch):

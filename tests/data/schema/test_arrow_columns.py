@@ -7,7 +7,6 @@ import pytest
 from refusals import refused
 from variate.data.schema.arrow_columns import each_column, raw_column, raw_columns, refuse_one_text
 from variate.errors import Option
-from variate.runtime import memory
 
 
 @pytest.mark.parametrize(
@@ -82,11 +81,6 @@ def test_missing_cells_are_counted_by_column(columns, got):
     assert error.argument == "x.csv"
     assert got in error.got
     assert Option("drop", list(columns)) in error.remedy.parts
-
-
-def test_more_than_the_machine_holds(monkeypatch):
-    monkeypatch.setattr(memory, "physical", lambda: 15)
-    assert refused(raw_columns, pa.table({"a": [1, 2]}), "x.csv").argument == "x.csv"
 
 
 @pytest.mark.parametrize("words", [["w", "v"], pa.array(["w", "v"]).dictionary_encode()])

@@ -259,6 +259,15 @@ def test_a_constant_real_column_is_noted():
     assert Option("drop", ["c"]) in note.parts
 
 
+def test_columns_that_measure_nothing_are_noted_together():
+    raws = [numbers(range(9), "a"), numbers(range(5, 14), ""), numbers([0.5] * 9, "c"), numbers([0.5] * 9, "d")]
+    found = [profile(raw) for raw in raws]
+    counters, constants = column_notes(found, columns_of(found, {}, "x.csv"), ["a", ""])[:2]
+    assert "'a', (no name) only number the rows" in counters
+    assert Option("drop", ["a", ""]) in counters.parts
+    assert "'c', 'd' never change" in constants
+
+
 def test_codes_that_could_be_counts_are_noted_unless_it_was_said():
     raw = numbers([0, 9, 0, 9, 5])
     (note,) = told(raw)

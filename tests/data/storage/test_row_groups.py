@@ -72,7 +72,7 @@ def test_other_numbers_of_rows_than_claimed_are_refused(tmp_path, monkeypatch):
 def test_memory_is_required_before_anything_is_decoded(tmp_path, monkeypatch):
     groups = RowGroups([claiming(tmp_path, monkeypatch, rows=[5, 10**11])], "t")
     monkeypatch.setattr(parquet.ParquetFile, "read_row_groups", None)
-    assert refused(groups.read, 1, ["a"]).argument == "row group 1 of t.parquet"
+    assert refused(groups.require_each, ["a"]).argument == "row group 1 of t.parquet"
     assert refused(groups.read_all, ["a"]).argument == "t"
     groups = RowGroups([claiming(tmp_path, monkeypatch, sizes=[10**15, 0])], "t")
     assert refused(groups.read_all, ["a"]).argument == "t"

@@ -95,6 +95,7 @@ def _width(text: CsvText, source: str) -> int:
     """
     width = sum(1 for _ in islice(text.row(text.start), MOST_COLUMNS + 1))
     require_columns(width if width <= MOST_COLUMNS else text.line_width(text.start), source)
+    text.refuse_long(width)
     cells = width * text.survey.lines
     memory.require(TEXT_COPIES * len(text.data) + COLUMN_BYTES * width + CELL_BYTES * cells, source)
     return width
@@ -150,7 +151,7 @@ def _check_quotes(text: CsvText, width: int, is_number: Callable[[int], bool]) -
             raise text.swallowed(cell)
         counter = long if cell.is_long else followed
         counter[0] += 1
-        counter[1] = counter[1] or cell.line
+        counter[1] = counter[1] or text.line_at(cell.start)
     notes = []
     if long[0]:
         notes.append(f"Line ends in {plural(long[0], 'cell')}, first in line {long[1]}: read as text of several lines.")

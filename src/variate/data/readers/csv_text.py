@@ -35,6 +35,8 @@ MOST_SURPLUS = 1000
 """Cells of a row beyond those of the header line that are counted."""
 LONGEST_NUMBER = 400
 """Bytes of a number; float64's longest exact decimal has fewer digits before the point."""
+LONGEST_CELL = 2**24
+"""Bytes of a cell, and of a line."""
 PIECE = 2**18
 """Bytes that are looked at in one pass, few enough to stay in a cache."""
 
@@ -49,11 +51,15 @@ class Survey(NamedTuple):
         lines: Number of lines that are not blank.
         last: Position at which the last of them begins.
         inner_quotes: Whether a quote stands between two bytes of text.
+        long_line: Position of a line end after more than `LONGEST_CELL` bytes without one; 0 if there is none.
+        long_quote: Whether more than `LONGEST_CELL` bytes without a quote follow one at the beginning of a cell.
     """
 
     lines: int
     last: int
     inner_quotes: bool
+    long_line: int
+    long_quote: bool
 
 
 class OddCell(NamedTuple):
@@ -63,7 +69,6 @@ class OddCell(NamedTuple):
         column: Its column, from 0.
         start: Position of the first byte between its quotes.
         stop: Position of the closing quote.
-        line: Number of the line where it begins, from 1.
         is_long: Whether it holds line ends.
         is_followed: Whether text other than blanks stands after its closing quote.
     """
@@ -71,7 +76,6 @@ class OddCell(NamedTuple):
     column: int
     start: int
     stop: int
-    line: int
     is_long: bool
     is_followed: bool
 
@@ -114,13 +118,16 @@ class CsvText:
 
     def line_at(self, position: int) -> int:
         """The number of the line in which a position is, from 1."""
-        return 1 + self._line_ends(0, position)
+        count = self.data.count
+        return 1 + count(b"\n", 0, position) + count(b"\r", 0, position) - count(b"\r\n", 0, position)
 
     @cached_property
     def survey(self) -> Survey:
         """What one fast pass over the text finds."""
         every = np.frombuffer(self.data, np.uint8)
         lines, last, inner_quotes, after_end = 0, self.start, False, True
+        line_end = long_line = quote = 0
+        opens = long_quote = False
         for start in range(0, len(every), PIECE):
             piece = every[start : start + PIECE]
             ends = (piece == LF) | (piece == CR)
@@ -131,8 +138,18 @@ class CsvText:
             number = int(np.count_nonzero(begins))
             if number:
                 lines, last = lines + number, start + len(piece) - 1 - int(np.argmax(begins[::-1]))
-            inner_quotes = inner_quotes or self._has_inner_quote(every[max(0, start - 1) : start + PIECE + 1])
-        return Survey(lines, last, inner_quotes)
+            if ends.any():
+                first = start + int(np.argmax(ends))
+                long_line = long_line or (first if first - line_end > LONGEST_CELL else 0)
+                line_end = start + len(piece) - 1 - int(np.argmax(ends[::-1]))
+            places = start + np.flatnonzero(piece == QUOTE)
+            if len(places):
+                long_quote = long_quote or (opens and int(places[0]) - quote > LONGEST_CELL)
+                quote = int(places[-1])
+                opens = quote == self.start or every[quote - 1] in (LF, CR, ord(self.delimiter))
+                inner_quotes = inner_quotes or self._is_inner(every, places)
+        long_line = long_line or (len(every) if len(every) - line_end > LONGEST_CELL else 0)
+        return Survey(lines, last, inner_quotes, long_line, long_quote or (opens and len(every) - quote > LONGEST_CELL))
 
     def odd_cells(self, width: int) -> Iterator[OddCell]:
         """The quoted cells that hold line ends or have text after their quotes.
@@ -144,7 +161,7 @@ class CsvText:
             InputError: At the first row with another number of cells, and at a quote that never closes.
         """
         plain, simple = self._patterns(width)
-        position, line, counted = self.start, 1, 0
+        position = self.start
         while position < len(self.data):
             position = _end(plain.match(self.data, position))
             row = simple.match(self.data, position)
@@ -153,18 +170,17 @@ class CsvText:
                 continue
             first, long, column = position, None, -1
             for column, cell in enumerate(islice(self.row(position), width + MOST_SURPLUS)):
-                position = cell.end()
-                if cell.start(2) < 0:
+                quoted, closing, after, _ = cell.groups()
+                if quoted is None:
                     continue
-                if cell.start(2) == cell.end(2):
+                if not closing:
                     raise self._unclosed(cell.start())
-                is_long = LINE_END.search(self.data, *cell.span(1)) is not None
-                is_followed = bool(cell[3].strip())
+                is_long, is_followed = LINE_END.search(quoted) is not None, bool(after.strip())
                 if is_long or is_followed:
-                    line, counted = line + self._line_ends(counted, cell.start()), cell.start()
-                    odd = OddCell(column, *cell.span(1), line, is_long, is_followed)
+                    odd = OddCell(column, *cell.span(1), is_long, is_followed)
                     long = odd if is_long and long is None else long
                     yield odd
+            position = cell.end()
             if column + 1 != width:
                 raise self._ragged(first, long, column + 1, width)
 
@@ -196,14 +212,29 @@ class CsvText:
                 break
         return evidence >= ENOUGH
 
+    def refuse_long(self, width: int) -> None:
+        """Refuses lines and cells of more than `LONGEST_CELL` bytes, which pyarrow takes a second each to look at.
+
+        Args:
+            width: Number of cells of the header line.
+        """
+        remedy = "shorten it, or correct the quotes"
+        if self.survey.long_line:
+            argument = f"line {self.line_at(self.survey.long_line - 1)} of {self.name}"
+            raise InputError(argument, f"at most {LONGEST_CELL:,} bytes", "more than that", remedy)
+        for cell in self.odd_cells(width) if self.survey.long_quote else ():
+            if cell.stop - cell.start > LONGEST_CELL:
+                argument = f"line {self.line_at(cell.start)} of {self.name}"
+                got = f"{cell.stop - cell.start:,}, up to the closing quote in line {self.line_at(cell.stop)}"
+                raise InputError(argument, f"cells of at most {LONGEST_CELL:,} bytes", got, remedy)
+
     def swallowed(self, cell: OddCell) -> InputError:
         """The error about rows that a stray quote swallowed."""
-        last = self.line_at(cell.stop)
         around = "and text follows it" if cell.is_followed else "around what looks like whole rows"
         return InputError(
-            f"line {cell.line} of {self.name}",
+            f"line {self.line_at(cell.start)} of {self.name}",
             "a cell of one line, or of several lines of text",
-            f"a quote that opens there and closes in line {last}, {around}",
+            f"a quote that opens there and closes in line {self.line_at(cell.stop)}, {around}",
             'remove a quote that is too much, or write it twice ("") where it belongs to the text; where the lines are '
             "one text, join them",
         )
@@ -216,18 +247,13 @@ class CsvText:
         plain = rb"[\r\n]*+(?:(?:%b%b){%d}+%b[\r\n]++)*+" % (text, end, before, text)
         return re.compile(plain), re.compile(rb"(?:%b%b){%d}%b[\r\n]++" % (cell, end, before, cell))
 
-    def _has_inner_quote(self, piece: np.ndarray) -> bool:
-        """Whether a quote stands between two bytes of text; the first and the last byte are only neighbours."""
-        places = np.flatnonzero(piece[1:-1] == QUOTE) + 1
-        return bool((self._is_text[piece[places - 1]] & self._is_text[piece[places + 1]]).any())
+    def _is_inner(self, every: np.ndarray, places: np.ndarray) -> bool:
+        """Whether a byte at one of these places stands between two bytes of text."""
+        places = places[(places > 0) & (places < len(every) - 1)]
+        return bool((self._is_text[every[places - 1]] & self._is_text[every[places + 1]]).any())
 
     def _after_line_ends(self, position: int) -> int:
         return _end(LINE_ENDS.match(self.data, position))
-
-    def _line_ends(self, start: int, stop: int) -> int:
-        """Number of line ends between two positions."""
-        count = self.data.count
-        return count(b"\n", start, stop) + count(b"\r", start, stop) - count(b"\r\n", start, stop)
 
     def _unclosed(self, position: int) -> InputError:
         return InputError(
@@ -239,15 +265,15 @@ class CsvText:
 
     def _ragged(self, position: int, long: OddCell | None, cells: int, width: int) -> InputError:
         """The error about a row with another number of cells than the header line."""
-        line = self.line_at(position)
         got = f"{cells:,}" if cells < width + MOST_SURPLUS else f"{cells:,} or more"
         if long is None:
             remedy = "correct that line"
         else:
+            position = long.start
             got = f"{got} in a row that goes on to line {self.line_at(long.stop)}, since a quote opens there"
             remedy = 'correct that row, or remove the quote; write it twice ("") where it belongs to the text'
-            line = long.line
-        return InputError(f"line {line} of {self.name}", f"{plural(width, 'cell')}, as in the header line", got, remedy)
+        argument = f"line {self.line_at(position)} of {self.name}"
+        return InputError(argument, f"{plural(width, 'cell')}, as in the header line", got, remedy)
 
 
 def _end(match: re.Match[bytes] | None) -> int:

@@ -38,6 +38,7 @@ def read_parquet(path: Path, options: DataOptions, schema: Schema | None) -> Sou
 def _rows_on_disk(
     groups: RowGroups, names: Sequence[str], options: DataOptions, schema: Schema | None, notes: Sequence[str]
 ) -> Source:
+    groups.require_each(names)
     own_notes: list[str] = []
     if schema is None:
         columns, own_notes = _survey_columns(groups, names, options)

@@ -17,7 +17,6 @@ from variate.data.schema.columns import NAMELESS, column_called, drop, name_call
 from variate.data.schema.profiles import RawColumn
 from variate.data.wording import list_names, plural
 from variate.errors import InputError, Sentence
-from variate.runtime import memory
 
 
 def raw_columns(table: pa.Table, source: str) -> list[RawColumn]:
@@ -26,7 +25,6 @@ def raw_columns(table: pa.Table, source: str) -> list[RawColumn]:
     Raises:
         InputError: If cells are missing, or there is no likelihood for a type.
     """
-    memory.require(8 * table.num_rows * table.num_columns, source)
     raws: list[RawColumn] = []
     each_column(table, source, lambda _, raw: raws.append(raw))
     return raws

@@ -283,7 +283,7 @@ def column_notes(found: Iterable[Profile], columns: Iterable[Column], asked: Ite
         asked: Names of the columns whose kind the user gave.
     """
     by_name = {profile.name: profile for profile in found}
-    notes = [note for profile in by_name.values() for note in _value_notes(profile)]
+    notes = _value_notes(by_name.values())
     chosen = [column for column in columns if column.name not in set(asked)]
     codes = [name_called(column.name) for column in chosen if _is_ambiguous(by_name[column.name], column)]
     if codes:
@@ -298,15 +298,31 @@ def _is_ambiguous(found: Profile, column: Column) -> bool:
     return column.kind in ("counts", "categorical") and found.different is not None
 
 
-def _value_notes(found: Profile) -> Iterable[str]:
-    """A column that measures nothing: it counts the rows, or never changes."""
-    if found.words is not None or found.rows < 3:
-        return
-    called = column_called(found.name)
-    subject = called[0].upper() + called[1:]
-    least, most = found.steps
-    if least == most == 1 or (found.name.lower() in INDEX_NAMES and found.whole and least > 0):
-        yield Sentence(f"{subject} only numbers the rows; leave it out with ", drop(found.name), ".")
-    if least == most == 0 and not found.whole:
-        text = f"{subject} never changes, so its density has no upper bound; leave it out with "
-        yield Sentence(text, drop(found.name), ".")
+def _value_notes(found: Iterable[Profile]) -> list[str]:
+    """Columns that measure nothing: they count the rows, or never change."""
+    counters, constants = [], []
+    for column in found:
+        if column.words is not None or column.rows < 3:
+            continue
+        least, most = column.steps
+        if least == most == 1 or (column.name.lower() in INDEX_NAMES and column.whole and least > 0):
+            counters.append(column.name)
+        if least == most == 0 and not column.whole:
+            constants.append(column.name)
+    notes: list[str] = []
+    if counters:
+        what = "only numbers the rows" if len(counters) == 1 else "only number the rows"
+        notes.append(_to_drop(counters, what))
+    if constants:
+        what = "never changes, so its density has" if len(constants) == 1 else "never change, so their density has"
+        notes.append(_to_drop(constants, f"{what} no upper bound"))
+    return notes
+
+
+def _to_drop(names: Sequence[str], what: str) -> Sentence:
+    """`Column 'a' WHAT; leave it out with drop=['a'].`"""
+    if len(names) == 1:
+        called, it = column_called(names[0]), "it"
+    else:
+        called, it = f"columns {list_names([name_called(name) for name in names])}", "them"
+    return Sentence(f"{called[0].upper()}{called[1:]} {what}; leave {it} out with ", drop(*names), ".")

@@ -21,6 +21,8 @@ from variate.errors import InputError
 from variate.limits import MOST_ROWS
 from variate.runtime import memory
 
+FEW_CELLS = 2**16
+"""So many cells are decoded faster by one thread."""
 EXPECTED, REMEDY = "a complete Parquet file", "write it again"
 
 
@@ -68,11 +70,19 @@ class RowGroups:
         return [] if self.columns is None else list(self.columns.names)
 
     def read(self, number: int, names: Sequence[str]) -> pa.Table:
-        """Some columns of a group."""
+        """Some columns of a group; `require_each` says before whether it fits in memory."""
         file, group = self.groups[number]
-        rows = int(self.bounds[number + 1] - self.bounds[number])
-        memory.require(8 * rows * len(names), self.label(number))
-        return self._read(file, [group], names, rows)
+        return self._read(file, [group], names, int(self.bounds[number + 1] - self.bounds[number]))
+
+    def require_each(self, names: Sequence[str]) -> None:
+        """Checks that every group, alone, fits in memory with these columns.
+
+        Raises:
+            InputError: For the largest, if it does not.
+        """
+        sizes = np.diff(self.bounds)
+        largest = int(np.argmax(sizes))
+        memory.require(8 * int(sizes[largest]) * len(names), self.label(largest))
 
     def label(self, number: int) -> str:
         """What to call a group in a message."""
@@ -96,9 +106,11 @@ class RowGroups:
         texts = [field.name for field in self.columns if field.type in (pa.string(), pa.large_string())]
         with (
             _decoding(file),
-            parquet.ParquetFile(file, metadata=self._metadata[file], read_dictionary=texts) as content,
+            pa.OSFile(str(file)) as stream,
+            parquet.ParquetFile(stream, metadata=self._metadata[file], read_dictionary=texts) as content,
         ):
-            table = content.read_row_groups(list(groups), columns=list(names)).select(list(names))
+            threads = rows * len(names) > FEW_CELLS
+            table = content.read_row_groups(list(groups), list(names), use_threads=threads).select(list(names))
             table = table.replace_schema_metadata()
             table.validate(full=True)
         if table.num_rows != rows:
@@ -138,7 +150,7 @@ def _footer_of(file: Path) -> Footer:
     Raises:
         InputError: If it is no Parquet file, is damaged, or contradicts itself.
     """
-    with _decoding(file), parquet.ParquetFile(file) as content:
+    with _decoding(file), pa.OSFile(str(file)) as stream, parquet.ParquetFile(stream) as content:
         columns, metadata = content.schema_arrow, content.metadata
         groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
         rows, sizes = [group.num_rows for group in groups], [group.total_byte_size for group in groups]
