@@ -183,6 +183,9 @@ RECIPES: dict[str, Callable[[bytes], bytes]] = {
     "unknown field": recipe(model__wavelets=3),
     "many unknown fields": recipe(model={f"f{i}": i for i in range(5_000)}),
     "open option": recipe(model__width=None),
+    "open network": recipe(model__network="auto"),
+    "network of images": recipe(**CONV, schema__shape=[64]),
+    "likelihood of tables": recipe(model__likelihood="columns"),
     "nested": strings(lambda found: found.update(recipe="[" * 100_000)),
     "nested and closed": strings(lambda found: found.update(recipe='{"a":' * 100_000 + "1" + "}" * 100_000)),
     "digits": strings(

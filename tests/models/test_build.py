@@ -336,6 +336,7 @@ def test_unknown_names_are_refused_with_the_nearest(option):
     [
         (SMALL, "likelihood", "'auto'"),
         (ModelOptions(2, likelihood="gaussian", network="mlp"), "width", "None"),
+        (ModelOptions(2, likelihood="gaussian", width=8, depth=1), "network", "'auto'"),
         (ModelOptions(likelihood="gaussian", network="mlp", width=8, depth=1), "latent", "None"),
     ],
 )

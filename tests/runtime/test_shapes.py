@@ -33,5 +33,11 @@ def test_too_large_a_tensor_and_too_many_calls_are_refused():
         nn.Linear(4, 3)
         with pytest.raises(OverflowError, match="4"):
             nn.Linear(4, 4)
-    with shapes_only(calls=1_000), pytest.raises(OverflowError):
-        nn.Sequential(*(nn.Linear(1, 1) for _ in range(1_000)))
+    for calls in range(1_000, 1_040):  # wherever the limit is reached, gradients are on afterwards
+        with shapes_only(calls=calls), pytest.raises(OverflowError):
+            nn.Sequential(*(nn.Linear(1, 1) for _ in range(1_000)))
+        assert torch.is_grad_enabled()
+    with torch.no_grad():
+        with shapes_only(calls=100), pytest.raises(OverflowError):
+            nn.Sequential(*(nn.Linear(1, 1) for _ in range(1_000)))
+        assert not torch.is_grad_enabled()

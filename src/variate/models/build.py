@@ -6,7 +6,7 @@ from collections.abc import Callable
 import torch
 from torch import nn
 
-from variate.config.defaults import choose
+from variate.config.defaults import choose, choose_network
 from variate.config.parts import LIKELIHOODS, NETWORKS, POSTERIORS, PRIORS, load_part
 from variate.config.recipe import ModelOptions, Recipe, Schema
 from variate.data.arrays import from_arrays
@@ -107,7 +107,7 @@ def outline(recipe: Recipe, largest: int = sys.maxsize, calls: int = sys.maxsize
             return composed(recipe)
     except InputError:
         raise
-    except (RuntimeError, TypeError, ValueError, ArithmeticError, MemoryError) as error:
+    except (RuntimeError, TypeError, ValueError, LookupError, ArithmeticError, MemoryError) as error:
         reason = str(error).partition("\n")[0]
         raise InputError(THE_MODEL, "sizes that fit", reason) from None
 
@@ -153,7 +153,7 @@ def check_options(schema: Schema, model: ModelOptions) -> None:
     """Checks the options of a model that is about to be built.
 
     Raises:
-        InputError: If a size is missing, or the likelihood does not fit the data.
+        InputError: If an option is open, or the likelihood or the network does not fit the data.
     """
     for option in SIZES:
         if getattr(model, option) is None:
@@ -164,6 +164,9 @@ def check_options(schema: Schema, model: ModelOptions) -> None:
     if model.likelihood not in fitting:
         names = ", ".join(sorted(fitting))
         raise InputError("likelihood", f"'auto' or one of {names} for {schema.kind} data", repr(model.likelihood))
+    if model.network == "auto":
+        raise InputError("network", "a name", "'auto'", "fill in open options with `choose` first")
+    choose_network(schema, model.network)
     if schema.columns and model.scale == "optimal":
         raise InputError(
             "scale",

@@ -20,7 +20,7 @@ from variate.errors import InputError
 from variate.runtime import memory
 from variate.runtime.files import replacing
 from variate.runtime.reading import opened
-from variate.runtime.tensor_header import OWN, TensorEntry, read_tensor_header
+from variate.runtime.tensor_header import HEADER, TensorEntry, read_tensor_header
 
 READ_AT_A_TIME = 2**20
 """Bytes at a time where tensors are only hashed."""
@@ -37,7 +37,7 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[s
     plain = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
     with replacing(path) as part:
         content = {**metadata, "sha256": checksum(plain, metadata)}
-        header = {OWN: json.dumps(content, sort_keys=True)}  # one entry: safetensors shuffles several
+        header = {HEADER: json.dumps(content, sort_keys=True)}  # one entry: safetensors shuffles several
         part.write_bytes(save(plain, header))
 
 

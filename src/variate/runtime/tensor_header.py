@@ -14,7 +14,7 @@ from typing import Any, BinaryIO, NamedTuple
 
 from variate.runtime import strict_json
 
-OWN = "variate"
+HEADER = "variate"
 """Key of variate's entry in the metadata."""
 
 LONGEST_HEADER = 100_000_000
@@ -94,7 +94,7 @@ def read_tensor_header(file: BinaryIO) -> TensorHeader:
     if not isinstance(content, dict):
         raise ValueError("its header is not an object")
     strings = _strings(content.pop("__metadata__", None) or {}, "its metadata")
-    own = _strings(strict_json.parse(strings.get(OWN, "{}")), "the entry of variate")
+    own = _strings(strict_json.parse(strings.get(HEADER, "{}")), "the entry of variate")
     return TensorHeader(_entries(content, size - 8 - length), own, 8 + length)
 
 
