@@ -1,4 +1,6 @@
 import os
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
@@ -32,6 +34,43 @@ def test_threads_are_put_back_after_an_exception():
     with pytest.raises(KeyError):
         fail()
     assert torch.get_num_threads() == before
+
+
+def elsewhere(function):
+    """What a function returns in a new thread."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(function).result()
+
+
+def test_threads_are_those_of_the_block_s_own_thread():
+    before = elsewhere(torch.get_num_threads)
+    with threads(before + 2):
+        assert elsewhere(torch.get_num_threads) == before
+    assert elsewhere(torch.get_num_threads) == before
+
+
+def test_blocks_of_two_threads_that_overlap_leave_no_trace():
+    before, own = elsewhere(torch.get_num_threads), torch.get_num_threads()
+    first_is_in, second_is_in, first_is_out = threading.Event(), threading.Event(), threading.Event()
+
+    def second():
+        first_is_in.wait()
+        with threads(before + 2):
+            second_is_in.set()
+            first_is_out.wait()
+            inside = torch.get_num_threads()
+        return inside, torch.get_num_threads()
+
+    with ThreadPoolExecutor(1) as pool:
+        found = pool.submit(second)
+        with threads(before + 1):
+            first_is_in.set()
+            second_is_in.wait()
+            assert torch.get_num_threads() == before + 1
+        first_is_out.set()
+        assert found.result() == (before + 2, before)
+    assert torch.get_num_threads() == own
+    assert elsewhere(torch.get_num_threads) == before
 
 
 @pytest.mark.parametrize("device", ["cpu", "cuda"])

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from refusals import refused
-from variate.runtime.random import Key, RowStreams, generator, mix, seeded, some_rows
+from variate.runtime.random import Key, RowStreams, draws_globally, generator, mix, seeded, some_rows
 
 
 def test_seeded_draws_are_those_of_manual_seed_and_leave_the_generator_alone():
@@ -55,6 +55,16 @@ def test_seeded_blocks_of_several_threads_do_not_mix():
     for thread in threads:
         thread.join()
     assert all(torch.equal(a, b) for a, b in zip(found, expected, strict=True))
+
+
+def test_it_is_found_whether_a_function_draws_globally_and_its_draws_leave_no_trace():
+    before = torch.get_rng_state()
+    dropout = torch.nn.Dropout(0.5)
+    assert draws_globally(lambda: dropout(torch.ones(3)))
+    assert draws_globally(lambda: torch.rand(1))
+    assert not draws_globally(lambda: torch.rand(1, generator=generator(3)))
+    assert not draws_globally(lambda: dropout.eval()(torch.ones(3)))
+    assert torch.equal(torch.get_rng_state(), before)
 
 
 def test_a_generator_of_its_own_draws_what_the_global_one_would():

@@ -1,6 +1,8 @@
 """What the hardware is fast at, the number of rows to process at a time, and CPU threads."""
 
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import torch
@@ -44,10 +46,24 @@ def reuse_freed_memory() -> None:
 
 @contextmanager
 def threads(number: int | None) -> Iterator[None]:
-    """Sets the number of CPU threads inside the block; None leaves it as it is."""
+    """Sets the number of CPU threads that this thread computes with inside the block; None leaves it as it is.
+
+    torch has such a number for each thread, and one that new threads begin with. Setting the first changes the second
+    too; it is put back at once, so that what other threads compute does not depend on what runs beside them.
+    """
     before = torch.get_num_threads()
-    torch.set_num_threads(number or before)
+    _use_threads(number or before)
     try:
         yield
     finally:
-        torch.set_num_threads(before)
+        _use_threads(before)
+
+
+_setting_threads = threading.Lock()
+
+
+def _use_threads(number: int) -> None:
+    with _setting_threads, ThreadPoolExecutor(1) as new_thread:
+        begins_with = new_thread.submit(torch.get_num_threads).result()
+        torch.set_num_threads(number)
+        new_thread.submit(torch.set_num_threads, begins_with).result()

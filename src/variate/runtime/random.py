@@ -2,13 +2,13 @@
 
 Every draw of the library comes from a generator made for it: one per training step, or one per row where results must
 not depend on chunks. So a resumed run needs no saved generator, runs in several threads do not disturb each other, and
-the user's generators keep their state. The exception is `seeded`, for the initialisation of modules and for foreign
-distributions, which draw from torch's global generators.
+the user's generators keep their state. The exception is `seeded`, for what draws from torch's global generators: the
+initialisation of modules, foreign distributions, and layers such as dropout.
 """
 
 import hashlib
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
 import torch
@@ -33,12 +33,25 @@ _global_generators = threading.RLock()
 def seeded(seed: int) -> Iterator[None]:
     """Seeds torch's global generators inside the block and restores them afterwards; one thread at a time.
 
-    For code that can draw from no other generator: the initialisation of modules, and distributions that are not ours.
+    For code that can draw from no other generator: the initialisation of modules, distributions that are not ours, and
+    layers that draw. Threads that draw from the global generators without it disturb it.
     """
     devices = range(torch.cuda.device_count()) if torch.cuda.is_initialized() else ()
     with _global_generators, torch.random.fork_rng(devices=devices):
         torch.manual_seed(seed)
         yield
+
+
+def draws_globally(function: Callable[[], object]) -> bool:
+    """Whether a function draws from torch's global generators. They keep their state."""
+    with seeded(0):
+        before = _global_states()
+        function()
+        return not all(map(torch.equal, before, _global_states()))
+
+
+def _global_states() -> list[Tensor]:
+    return [torch.get_rng_state(), *(torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else ())]
 
 
 class Key:
