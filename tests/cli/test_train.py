@@ -14,9 +14,11 @@ import pytest
 from PIL import Image
 
 import variate
-from small_runs import FAST, finished, in_a_process
+from small_runs import FAST, SMALL, finished, in_a_process
 from variate.cli.main import main
 from variate.runs import Run
+from variate.runs.training import plan, train
+from variate.runtime.distributed import Processes
 
 
 def size(path):
@@ -208,6 +210,73 @@ def test_compiled_bfloat16_training_follows_the_plain_one(tmp_path):
         bits[name] = variate.evaluate(Run(tmp_path / name).model, variate.read("digits").all_rows()).elbo
     error = math.hypot(bits["plain"].stderr, bits["fast"].stderr)
     assert abs(bits["plain"].value - bits["fast"].value) <= 4 * error
+
+
+def test_a_directory_in_use_or_out_of_reach_is_one_sentence(variate_command, tmp_path):
+    (tmp_path / "file").touch()
+    (tmp_path / "used").mkdir()
+    (tmp_path / "used" / "a").touch()
+    for out, words in (
+        ("file", "--out: expected a directory, got 'file', which is a file"),
+        ("file/run", "file/run: expected a place that can be written to, got not a directory"),
+        ("used", "--out: expected a directory that is empty or does not exist yet"),
+        (300 * "x", "got file name too long"),
+    ):
+        code, _, err = variate_command("train", "digits", *FAST, "--out", out)
+        assert code == 2, err
+        assert words in err
+        assert len(err.splitlines()) == 1
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "used"]
+
+
+def test_a_run_that_another_process_trains_is_neither_replaced_nor_resumed(variate_command):
+    planned = plan("digits", "run", **SMALL)
+    with planned.claim.held(Processes()):
+        train(planned)
+        code, _, err = variate_command("train", "digits", "--resume", "--out", "run")
+        assert code == 2
+        assert "run" in err
+        assert variate_command("train", "digits", *FAST, "--out", "run")[0] == 2
+    assert variate_command("train", "digits", "--resume", "--out", "run")[0] == 0
+
+
+def test_a_run_that_is_not_there_is_said_to_be_so(variate_command):
+    for command in ("evaluate", "doctor", "sample", "embed", "reconstruct"):
+        code, _, err = variate_command(command, "runs/none")
+        assert code == 2
+        assert "runs/none: expected a run directory or a model file, got no file" in err
+
+
+def test_a_working_directory_that_was_deleted_is_one_sentence(variate_command, tmp_path, monkeypatch):
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    code, _, err = variate_command("train", "digits", *FAST)
+    assert code == 2
+    assert "working directory" in err
+    code, _, err = variate_command("train", "digits", *FAST, "--out", tmp_path / "run")
+    assert code == 0, err
+    assert (tmp_path / "run" / "samples.png").exists()
+
+
+LIMITED = """
+import resource, sys
+from variate.cli import main
+resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
+sys.argv = ["variate", "train", "digits", *sys.argv[1:]]
+main()
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such limits")
+def test_a_limit_on_files_is_one_sentence_with_the_file(tmp_path):
+    command = [sys.executable, "-c", LIMITED, *FAST]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 2, done.stderr
+    assert "runs/digits/checkpoint/state.safetensors: expected a place that can be written to" in done.stderr
+    assert "file too large" in done.stderr
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
 
 
 def test_the_metrics_are_one_json_object_per_validation(digits_run):

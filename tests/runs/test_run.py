@@ -1,18 +1,22 @@
 """A run directory opened as an object."""
 
+import errno
 import json
+import os
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
 import variate
+from refusals import refused
 from small_runs import trained_run
 from variate.data import read, split
-from variate.errors import InputError
+from variate.errors import InputError, Option
 from variate.runs import Run
 from variate.runtime import tensor_files
 
@@ -85,6 +89,28 @@ def test_data_that_changed_since_training_are_refused(tmp_path):
     assert len(with_training_rows.data.test) == 100
 
 
+def test_data_that_are_no_longer_there_are_said_to_be_so(tmp_path):
+    np.save(tmp_path / "rows.npy", read("digits").x.all()[:200])
+    np.save(tmp_path / "others.npy", read("digits").x.all()[200:300])
+    trained_run(tmp_path / "rows.npy", tmp_path / "run")
+    (tmp_path / "rows.npy").unlink()
+    run = Run(tmp_path / "run")
+    for use in (run.splits, run.held_out, run.examined, run.all_rows):
+        error = refused(use)
+        assert error.argument == str(tmp_path / "rows.npy")
+        assert "no longer there" in error.got
+        assert Option("data") in error.remedy.parts
+    assert len(run.held_out(str(tmp_path / "others.npy")).data) == 100
+
+
+def test_rows_that_were_in_memory_are_said_to_be_so(tmp_path):
+    model = variate.build(np.random.default_rng(0).normal(size=(40, 3)))
+    model.save(tmp_path / "model.safetensors")
+    error = refused(Run(tmp_path).splits)
+    assert error.argument == str(tmp_path)
+    assert Option("data") in error.remedy.parts
+
+
 def test_what_is_read_again_is_what_training_had_in_memory(digits_run):
     again = Run(digits_run.path, model=digits_run.model, splits=digits_run.splits())
     assert again.model is digits_run.model
@@ -116,9 +142,9 @@ def test_records_are_read_back_as_they_were_written(copied):
         copied.save_evaluation({"value": float("nan")})
 
 
-@pytest.mark.parametrize("content", ["[1]", "{", ""])
+@pytest.mark.parametrize("content", [b"[1]", b"{", b"", b"\xff", b"[" * 100_000])
 def test_a_damaged_record_is_refused(copied, content):
-    (copied.path / "evaluation.json").write_text(content)
+    (copied.path / "evaluation.json").write_bytes(content)
     with pytest.raises(InputError) as error:
         _ = copied.evaluation
     assert error.value.argument.endswith("evaluation.json")
@@ -146,10 +172,30 @@ def test_files_that_are_no_model_are_refused(digits_run, tmp_path):
         bad.write_bytes(damaged)
         with pytest.raises(InputError):
             _ = Run(bad).recipe, Run(bad).model
-    for absent, got in ((tmp_path / "nowhere", "no file"), (tmp_path, "a directory without model.safetensors")):
+    for absent, got in (
+        (tmp_path / "nowhere", "no file"),
+        (bad / "nowhere", "no file"),
+        (tmp_path, "a directory without model.safetensors"),
+        (tmp_path / (300 * "x"), "file name too long"),
+    ):
         with pytest.raises(InputError) as error:
             Run(absent)
         assert (error.value.argument, error.value.got) == (str(absent), got)
+
+
+def test_what_must_not_be_read_is_not_called_absent_or_damaged(copied, monkeypatch):
+    def denied(path, *_, **__):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+
+    run = Run(copied.path)
+    monkeypatch.setattr(Path, "open", denied)
+    for use, path in ((lambda: run.model, run.model_file), (lambda: run.history, run.path / "metrics.jsonl")):
+        error = refused(use)
+        assert (error.argument, error.got) == (str(path), "permission denied")
+    monkeypatch.setattr(Path, "stat", denied)
+    monkeypatch.setattr(os.path, "isfile", lambda _: False)
+    error = refused(Run, copied.path)
+    assert (error.argument, error.got) == (str(copied.path), "permission denied")
 
 
 def test_a_model_of_a_newer_version_is_refused(digits_run, tmp_path):

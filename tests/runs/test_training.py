@@ -8,11 +8,13 @@ import numpy as np
 import pytest
 import torch
 
+from refusals import refused
 from small_runs import SMALL
-from variate.config.recipe import DataOptions, ModelOptions
+from variate.config.recipe import DataOptions, ModelOptions, TrainingOptions
 from variate.errors import InputError
 from variate.runs import Run
 from variate.runs.training import plan, train
+from variate.runtime.distributed import Processes
 
 
 @pytest.fixture(autouse=True)
@@ -82,3 +84,44 @@ def test_resuming_on_data_that_changed_is_refused(here):
     assert error.value.argument == "data"
     assert "changed" in error.value.got
     assert Run("runs/rows").recipe.data.stream == "on"
+
+
+def test_a_run_that_begins_later_takes_the_next_name(here):
+    first, second = plan("digits", **SMALL), plan("digits", **SMALL)
+    assert first.path == second.path == Path("runs", "digits")
+    for planned, name in ((first, "digits"), (second, "digits-2")):
+        run, _ = train(planned)
+        assert run.path == planned.path == Path("runs", name)
+        assert (here / "runs" / name / "model.safetensors").is_file()
+
+
+def test_of_two_runs_into_one_directory_the_second_is_refused_and_the_first_is_whole(here):
+    first, second = plan("digits", "run", **SMALL), plan("digits", "run", **SMALL)
+    with first.claim.held(Processes()):
+        assert refused(plan, "digits", "run", **SMALL).argument == "out"
+        assert refused(train, second).argument == "out"
+        run, history = train(first)
+    before = (here / "run" / "model.safetensors").read_bytes()
+    assert refused(train, second).argument == "out"
+    assert run.history == history.records
+    assert (here / "run" / "model.safetensors").read_bytes() == before
+
+
+def test_a_run_that_is_refused_leaves_nothing(here):
+    impossible = {"training": TrainingOptions(epochs=1, batch_size=10**6), "model": SMALL["model"]}
+    assert refused(train, plan("digits", **impossible)).argument == "batch_size"
+    assert not list(here.iterdir())
+
+
+def test_a_run_killed_before_its_first_checkpoint_starts_anew(here):
+    (here / "run" / "checkpoint").mkdir(parents=True)
+    (here / "run" / "checkpoint" / ".state.safetensors.12.part").touch()
+    error = refused(plan, "digits", "run", resume=True)
+    assert error.argument == "resume"
+    run, _ = train(plan("digits", "run", **SMALL))
+    assert sorted(path.name for path in run.path.rglob("*")) == [
+        "checkpoint",
+        "metrics.jsonl",
+        "model.safetensors",
+        "state.safetensors",
+    ]

@@ -1,6 +1,8 @@
+import errno
 import json
 import math
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -8,6 +10,7 @@ import textwrap
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,9 +18,10 @@ import torch
 
 import variate
 from oracles import LinearGaussian
+from refusals import refused
 from variate import Batch, InputError, ModelOptions, NonFiniteError, VariateWarning
 from variate.config.run_files import CHECKPOINT
-from variate.errors import spoken
+from variate.errors import Option, spoken
 from variate.runtime import tensor_files
 from variate.runtime.distributed import Processes
 from variate.training.trainer import Loss, Trainer
@@ -117,10 +121,10 @@ def test_unknown_option_and_impossible_values_are_refused(digits):
     for options, word in [
         ({"epoch": 3}, "'epochs'"),
         ({"batch_size": 10**6}, "1437"),
-        ({"epochs": -1}, "at least 1"),
-        ({"lr": -1.0}, "positive"),
-        ({"ema": 1.0}, "less than 1"),
-        ({"beta": -1.0}, "at least 0"),
+        ({"epochs": -1}, "from 1"),
+        ({"lr": -1.0}, "above 0"),
+        ({"ema": 1.0}, "below 1"),
+        ({"beta": -1.0}, "from 0"),
         ({"free_bits": 0.1, "bound": "iwae"}, "'iwae'"),
         ({"device": "cuda"}, "'cuda'"),
     ]:
@@ -136,17 +140,11 @@ def test_unknown_option_and_impossible_values_are_refused(digits):
 
 
 @pytest.mark.parametrize(("option", "name", "meant"), [("bound", "elboo", "elbo"), ("schedule", "cosin", "cosine")])
-def test_unknown_names_are_refused_before_training(option, name, meant, tmp_path):
-    # From an interpreter of its own: the tests' type checker would be quicker to refuse them.
-    code = f"""
-import numpy, variate
-rows = numpy.random.default_rng(0).normal(size=(50, 4))
-vae = variate.build(rows, variate.ModelOptions(latent=2, width=8, depth=1))
-variate.fit(vae, rows, run={str(tmp_path / "run")!r}, {option}={name!r})
-"""
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert f"InputError: {option}: expected one of" in done.stderr
-    assert f"got {name!r}; did you mean {meant!r}?" in done.stderr
+def test_unknown_names_are_refused_before_training(option, name, meant, digits, tmp_path):
+    with pytest.raises(InputError) as raised:
+        variate.fit(small(digits), digits.train, run=tmp_path / "run", **{option: name})
+    assert (raised.value.argument, raised.value.got) == (option, repr(name))
+    assert repr(meant) in raised.value.remedy
     assert not (tmp_path / "run").exists()
 
 
@@ -378,15 +376,181 @@ def test_two_fits_in_two_threads_give_the_models_of_one_after_the_other(digits):
         vae = variate.build(digits, ModelOptions(latent=4, width=16, depth=2, **model))
         return vae, lambda: variate.fit(vae, digits, threads=1, **SHORT | training)
 
-    before = torch.get_rng_state()
     apart, together = [trained(case) for case in cases], [trained(case) for case in cases]
+    require_equal(apart, together)
+
+
+def require_equal(apart, together):
+    """Runs each fit of one list after the other, and all of the other list in threads at once."""
+    before, threads = torch.get_rng_state(), torch.get_num_threads()
     one_by_one = [fit() for _, fit in apart]
-    with ThreadPoolExecutor(2) as pool:
+    with ThreadPoolExecutor(len(together)) as pool:
         at_once = list(pool.map(lambda pair: pair[1](), together))
     assert one_by_one == at_once
     for (expected, _), (found, _) in zip(apart, together, strict=True):
         assert all(torch.equal(v, found.state_dict()[k]) for k, v in expected.state_dict().items())
     assert torch.equal(torch.get_rng_state(), before)
+    with ThreadPoolExecutor(1) as pool:
+        assert [torch.get_num_threads(), pool.submit(torch.get_num_threads).result()] == [threads, threads]
+
+
+def with_dropout(data):
+    """A model whose decoder draws from torch's global generator."""
+    vae = small(data)
+    vae.decoder.network.inner.layers.insert(1, torch.nn.Dropout(0.3))
+    return vae
+
+
+BRIEF = SHORT | {"epochs": 2}
+"""29 steps."""
+
+
+@pytest.fixture
+def often(monkeypatch):
+    """A validation every 15 steps."""
+    monkeypatch.setattr("variate.training.trainer.CHECK_STEPS", 15)
+
+
+@pytest.fixture(scope="module")
+def whole(digits):
+    """An undisturbed brief run: its history and its model."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("variate.training.trainer.CHECK_STEPS", 15)
+        vae = small(digits)
+        history = variate.fit(vae, digits, **BRIEF)
+    assert [record["step"] for record in history.records] == [15, 29]
+    return history, vae.state_dict()
+
+
+def test_fits_whose_networks_draw_give_the_same_models_in_threads_as_alone(digits, often):
+    cases = [{"threads": 1}, {"threads": 2, "seed": 3}]
+
+    def trained(case):
+        vae = with_dropout(digits)
+        return vae, lambda: variate.fit(vae, digits, **BRIEF | {"epochs": 1} | case)
+
+    require_equal([trained(case) for case in cases], [trained(case) for case in cases])
+
+
+def test_a_run_with_dropout_repeats_and_can_be_resumed_bit_for_bit(digits, often, whole, tmp_path, monkeypatch):
+    vae, resumed = with_dropout(digits), with_dropout(digits)
+    history = variate.fit(vae, digits, **BRIEF)
+    assert history.records != whole[0].records
+    at_step(monkeypatch, 20, lambda: os.kill(os.getpid(), signal.SIGINT))
+    assert variate.fit(with_dropout(digits), digits, run=tmp_path, **BRIEF).stopped == "interrupted"
+    torch.manual_seed(5)  # which the draws do not depend on
+    assert variate.fit(resumed, digits, run=tmp_path, resume=True, **BRIEF) == history
+    assert all(torch.equal(v, resumed.state_dict()[k]) for k, v in vae.state_dict().items())
+
+
+def at_step(monkeypatch, number, what):
+    """Does something when a number of steps has been taken."""
+    take = Trainer.step
+
+    def stepped(trainer):
+        take(trainer)
+        if trainer.state.progress.step == number:
+            what()
+
+    monkeypatch.setattr(Trainer, "step", stepped)
+
+
+def lines(run):
+    return [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+
+
+def test_a_second_fit_into_the_same_directory_is_refused(digits, often, whole, tmp_path, monkeypatch):
+    run, errors = tmp_path / "run", []
+
+    def again():
+        for resume in (False, True):
+            errors.append(refused(variate.fit, small(digits), digits, run=run, resume=resume, **BRIEF))
+
+    at_step(monkeypatch, 20, again)
+    history = variate.fit(small(digits), digits, run=run, **BRIEF)
+    assert [error.argument for error in errors] == ["run", "run"]
+    assert str(run) in errors[0].got
+    assert lines(run) == history.records == whole[0].records
+
+
+def test_a_refused_fit_leaves_no_directory(digits, tmp_path):
+    refused(variate.fit, small(digits), digits, run=tmp_path / "a" / "run", **BRIEF | {"batch_size": 10**6})
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("how", [shutil.rmtree, lambda run: run.rename(run.with_name("moved"))])
+def test_a_directory_that_is_removed_or_renamed_is_written_again(digits, often, whole, tmp_path, monkeypatch, how):
+    run = tmp_path / "run"
+    at_step(monkeypatch, 20, lambda: how(run))
+    with pytest.warns(VariateWarning, match="removed"):
+        history = variate.fit(small(digits), digits, run=run, checkpoint_seconds=1e6, **BRIEF)
+    assert lines(run) == history.records == whole[0].records
+    loaded = variate.load(run).state_dict()
+    assert all(torch.equal(v, loaded[k]) for k, v in whole[1].items())
+    assert steps_done(run) == 29
+    assert any("removed" in sentence for sentence in history.warnings)
+
+
+def test_another_run_in_the_place_of_a_removed_one_is_left_alone(digits, often, tmp_path, monkeypatch):
+    run = tmp_path / "run"
+
+    def replace():
+        shutil.rmtree(run)
+        run.mkdir()
+        (run / "model.safetensors").write_text("another's")
+
+    at_step(monkeypatch, 20, replace)
+    assert refused(variate.fit, small(digits), digits, run=run, **BRIEF).argument == str(run)
+    assert [path.name for path in run.rglob("*")] == ["model.safetensors"]
+    assert (run / "model.safetensors").read_text() == "another's"
+
+
+@pytest.mark.parametrize(("which", "steps"), [("state", 0), ("model", 29), ("metrics", 0)])
+def test_a_full_disk_ends_a_run_that_can_be_resumed(digits, often, whole, tmp_path, monkeypatch, which, steps):
+    run, opened, is_full = tmp_path / "run", Path.open, []
+
+    def open_or_fail(path, mode="r", *arguments, **named):
+        if is_full and which in path.name and mode != "rb":
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+        return opened(path, mode, *arguments, **named)
+
+    monkeypatch.setattr(Path, "open", open_or_fail)
+    at_step(monkeypatch, 20, lambda: is_full.append(True))
+    error = refused(variate.fit, small(digits), digits, run=run, checkpoint_seconds=1e6, **BRIEF)
+    assert which in error.argument
+    assert error.got.lower() == os.strerror(errno.ENOSPC).lower()
+    assert Option("resume", True) in error.remedy.parts
+    assert steps_done(run) == steps  # the last that could be saved
+    assert not list(run.rglob("*.part"))
+    monkeypatch.setattr(Path, "open", opened)
+    assert variate.fit(small(digits), digits, run=run, resume=True, **BRIEF) == whole[0]
+
+
+def test_nothing_is_said_of_resuming_where_nothing_was_written(digits, tmp_path, monkeypatch):
+    def fail(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", fail)
+    error = refused(variate.fit, small(digits), digits, run=tmp_path / "run", **BRIEF)
+    assert error.argument.endswith("state.safetensors")
+    assert "resume" not in str(error)
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+
+
+def test_a_directory_to_resume_is_needed_and_must_be_a_path():
+    # From an interpreter of its own: the tests' type checker would be quicker to refuse them.
+    code = """
+import numpy, variate
+rows = numpy.random.default_rng(0).normal(size=(50, 4))
+vae = variate.build(rows, variate.ModelOptions(latent=2, width=8, depth=1))
+for options in ({"resume": True}, {"run": 3}, {"run": b"run"}, {"run": ["run"]}, {"run": "a\\0b"}, {"run": True}):
+    try:
+        variate.fit(vae, rows, **options)
+    except variate.InputError as error:
+        print(error.argument)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["run"] * 6
 
 
 def test_weighted_rows_count_as_their_copies():

@@ -13,7 +13,7 @@ from variate.config.recipe import DataOptions, ModelOptions, Recipe, TrainingOpt
 from variate.config.run_files import METRICS_FILE
 from variate.errors import Option, Sentence
 from variate.limits import Checked
-from variate.runtime.distributed import is_main_process
+from variate.runtime.distributed import is_main_process, join
 
 if TYPE_CHECKING:
     from variate.runs import Run
@@ -50,13 +50,14 @@ class Train(Checked):
         say(f"{describe(planned.splits)}; {'; '.join(planned.reasons)}; {size(planned.recipe)}")
         for note in planned.splits.notes:
             say(Sentence("  ", note))
-        run, history = train(planned, show_progress=True)
-        say(ending(history, run.path))
-        if history.stopped == "interrupted":
-            raise KeyboardInterrupt
-        if not is_main_process():
-            return
-        close(run)
+        with planned.claim.held(join()):
+            run, history = train(planned, show_progress=True)
+            say(ending(history, run.path))
+            if history.stopped == "interrupted":
+                raise KeyboardInterrupt
+            if not is_main_process():
+                return
+            close(run)
         for sentence in history.warnings:
             warn(sentence)
         path = run.path

@@ -6,15 +6,20 @@ from pathlib import Path
 
 from variate.config.recipe import DataOptions, ModelOptions, Recipe, TrainingOptions
 from variate.config.run_files import CHECKPOINT
+from variate.data.readers.builtin import BUILTIN
+from variate.data.readers.npy import archive_and_key
 from variate.errors import InputError, Option, Sentence
-from variate.runtime import distributed
+from variate.runtime import distributed, files, strict_json
+from variate.runtime.claims import Claim, InUseError
+from variate.runtime.reading import opened
+from variate.runtime.tensor_header import read_tensor_header
 
 ALL_RUNS = Path("runs")
 """The directory of runs that were given no other."""
 
 
-def new_directory(source: str, out: str | None) -> Path:
-    """A directory that holds no run yet.
+def new_directory(source: str, out: str | None) -> Claim:
+    """A directory for a new run, not yet claimed.
 
     Args:
         source: Name or path of the data.
@@ -24,46 +29,100 @@ def new_directory(source: str, out: str | None) -> Path:
         InputError: If the directory that was asked for is in use.
     """
     if out is not None:
-        run = Path(out)
-        if run.exists() and (not run.is_dir() or any(run.iterdir())):
-            raise InputError(
-                "out",
-                "a directory that is empty or does not exist yet",
-                f"{out!r}, which is not empty",
-                Sentence("choose another, or resume the run in it by ", Option("resume", True)),
-            )
-        return run
-    first = ALL_RUNS / run_name(source)
-    number = 2
-    run = first
-    while run.exists():
-        run = first.with_name(f"{first.name}-{number}")
-        number += 1
-    return run
+        claim = Claim(Path(out), "out", check=refuse_used)
+    else:
+        claim = Claim(ALL_RUNS / run_name(source), "out", numbered=True, check=refuse_used)
+    claim.look()
+    return claim
+
+
+def refuse_used(run: Path) -> None:
+    """Refuses a directory for a new run unless it is empty, or as a run left it that was killed before it wrote to it.
+
+    Raises:
+        InUseError: If it holds anything else.
+    """
+    checkpoint = run / CHECKPOINT.parent
+    inside = list(run.iterdir())
+    if checkpoint in inside and checkpoint.is_dir():
+        inside.remove(checkpoint)
+        inside += checkpoint.iterdir()
+    if not all(map(files.is_part, inside)):
+        raise InUseError(
+            "out",
+            "a directory that is empty or does not exist yet",
+            f"{str(run)!r}, which is not empty",
+            Sentence("choose another, or resume the run in it by ", Option("resume", True)),
+        )
 
 
 def run_name(source: str) -> str:
     """The name of a run on these data."""
-    return Path(source.partition(":")[0] or source).resolve().stem.removesuffix(".npy") or "data"
+    path = Path(source.partition(":")[0] or source)
+    return _resolved(path).stem.removesuffix(".npy") or "data"
 
 
-def resumed_directory(source: str, out: str | None) -> Path:
-    """The directory of the run to resume: the one that was asked for, or the latest on these data.
+def resumed_directory(source: str, out: str | None) -> Claim:
+    """The directory of the run to resume, not yet claimed: the one that was asked for, or the latest on these data.
+
+    Args:
+        source: Name or path of the data.
+        out: The directory that was asked for.
+
+    Raises:
+        InputError: If there is none, it holds no checkpoint, or another process is writing to it.
+    """
+    run = latest_run(source) if out is None else Path(out)
+    try:
+        with opened(run / CHECKPOINT, "a checkpoint"):
+            pass
+    except InputError as error:
+        if error.got != "no file":
+            raise
+        got = f"{str(run)!r}, which has none"
+        remedy = Sentence("train from the start: leave out ", Option("resume"))
+        raise InputError("resume", "a run with a checkpoint", got, remedy) from None
+    claim = Claim(run, "resume")
+    claim.look()
+    return claim
+
+
+def latest_run(source: str) -> Path:
+    """The run on these data, of those in `ALL_RUNS`, whose checkpoint is the newest.
 
     Raises:
         InputError: If there is none.
     """
-    if out is not None:
-        return Path(out)
-    runs = [run for run in ALL_RUNS.glob(f"{run_name(source)}*") if (run / CHECKPOINT.parent).is_dir()]
-    if not runs:
+    wanted = absolute(source)
+    try:
+        runs = list(ALL_RUNS.iterdir())
+    except (FileNotFoundError, NotADirectoryError):
+        runs = []
+    except OSError as error:
+        raise InputError(str(ALL_RUNS), "a directory that can be read", files.system_reason(error)) from None
+    found = {run: saved for run in runs if (saved := _saved(run)) is not None}
+    own = [run for run, (data, _) in found.items() if absolute(data) == wanted]
+    if not own:
         raise InputError(
             "resume",
             f"a run on {source!r} with a checkpoint in {str(ALL_RUNS)!r}",
             "none",
             Sentence("name its directory by ", Option("out")),
         )
-    return max(runs, key=lambda run: (run / CHECKPOINT.parent).stat().st_mtime)
+    return max(own, key=lambda run: found[run][1])
+
+
+def _saved(run: Path) -> tuple[str, float] | None:
+    """What data the run in a directory is on and when its checkpoint was written; None if it has no readable one."""
+    path = run / CHECKPOINT
+    try:
+        with opened(path, "a checkpoint") as file:
+            recipe = strict_json.parse(read_tensor_header(file).strings.get("identity", ""))
+            written = os.fstat(file.fileno()).st_mtime
+    except ValueError:
+        return None
+    source = recipe.get("source") if isinstance(recipe, dict) else None
+    return (source, written) if isinstance(source, str) else None
 
 
 def resumed_recipe(run: Path, source: str, data: DataOptions, model: ModelOptions, training: TrainingOptions) -> Recipe:
@@ -82,7 +141,7 @@ def resumed_recipe(run: Path, source: str, data: DataOptions, model: ModelOption
     from variate.training import saved_recipe
 
     recipe = saved_recipe(run)
-    if recipe.source != absolute(source):
+    if absolute(recipe.source) != absolute(source):
         raise InputError("data", f"{recipe.source!r}, which {str(run)!r} is a run on", repr(source))
     for given, saved in ((data, recipe.data), (model, recipe.model), (training, recipe.training)):
         for option in dataclasses.fields(given):
@@ -97,11 +156,19 @@ def resumed_recipe(run: Path, source: str, data: DataOptions, model: ModelOption
 
 
 def absolute(source: str) -> str:
-    """A source such that it can be read from any directory: paths become absolute, names stay."""
-    path, colon, key = source.partition(":")
-    if Path(source).exists():
-        return str(Path(source).resolve())
-    return f"{Path(path).resolve()}{colon}{key}" if Path(path).exists() else source
+    """A source such that it can be read from any directory: paths become absolute, whether or not they exist."""
+    if source in BUILTIN or not source:
+        return source
+    path, key = archive_and_key(Path(source))
+    return f"{_resolved(path)}{'' if key is None else f':{key}'}"
+
+
+def _resolved(path: Path) -> Path:
+    """An absolute path without links; the path itself if there is none, as where the working directory was deleted."""
+    try:
+        return path.expanduser().resolve()
+    except (OSError, RuntimeError, ValueError):
+        return path
 
 
 def record_path(default: Path, out: str | None) -> Path:
@@ -117,6 +184,8 @@ def record_path(default: Path, out: str | None) -> Path:
     path = Path(out) if out is not None else default
     if path.suffix.lower() != ".json":
         raise InputError("out", "a name that ends in .json", repr(out))
-    if not path.parent.is_dir() or not os.access(path.parent, os.W_OK):
+    if os.path.isdir(path):  # noqa: PTH112  which raises nothing
+        raise InputError("out", "the name of a file", f"{str(path)!r}, which is a directory", "choose another name")
+    if not os.path.isdir(path.parent) or not os.access(path.parent, os.W_OK):  # noqa: PTH112
         raise InputError("out", "a directory to write to", repr(str(path.parent)), "name another place")
     return path

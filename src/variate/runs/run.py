@@ -1,6 +1,7 @@
 """A run directory opened as an object."""
 
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import cached_property
@@ -70,15 +71,14 @@ class Run:
 
     def __init__(self, path: str | Path, *, model: "Model | None" = None, splits: Splits | None = None) -> None:
         self.name = str(path)
-        is_directory = model is not None or Path(path).is_dir()
+        is_directory = model is not None or os.path.isdir(path)  # noqa: PTH112  which raises nothing
         self.path = Path(path) if is_directory else Path(path).parent
         self.model_file = self.path / MODEL_FILE if is_directory else Path(path)
         self._splits = splits
         if model is not None:
             self.model = model
-        elif not self.model_file.is_file():
-            got = f"a directory without {MODEL_FILE}" if is_directory else "no file"
-            raise InputError(self.name, "a run directory or a model file", got)
+        elif not os.path.isfile(self.model_file):  # noqa: PTH113
+            raise InputError(self.name, "a run directory or a model file", _absence(self.model_file, is_directory))
 
     @cached_property
     def model(self) -> "Model":
@@ -172,12 +172,25 @@ class Run:
 
     def is_other(self, data: str | None) -> TypeGuard[str]:
         """Whether this names data other than those that the model was trained on."""
-        return data is not None and absolute(data) != self.recipe.source
+        return data is not None and absolute(data) != absolute(self.recipe.source)
 
     def _read(self, data: str) -> Source:
         """Data as the model takes them; whether other data than its own stay on disk depends on their own size."""
         own = self.recipe.data
-        return read(data, replace(own, stream="auto") if self.is_other(data) else own, schema=self.recipe.schema)
+        if self.is_other(data):
+            return read(data, replace(own, stream="auto"), schema=self.recipe.schema)
+        try:
+            return read(data, own, schema=self.recipe.schema)
+        except InputError as error:
+            if error.argument != "source":  # which is said of what does not exist
+                raise
+            got = "nothing: they are no longer there" if data else "rows in memory, which are not kept"
+            raise InputError(
+                data or self.name,
+                "the data that the model was trained on",
+                got,
+                Sentence("give the rows to use as ", Option("data")),
+            ) from None
 
     def use_precision(self, precision: Precision = "auto") -> str:
         """Sets the precision of the model's networks.
@@ -202,7 +215,7 @@ class Run:
     def history(self) -> list[dict[str, Any]]:
         """What training measured at each validation: the records of metrics.jsonl, none if there is no such file."""
         path = self.path / METRICS_FILE
-        return [_parsed(path, line) for line in path.read_text(encoding="utf-8").splitlines()] if path.is_file() else []
+        return [_parsed(path, line) for line in (_text(path) or "").splitlines()]
 
     @property
     def evaluation(self) -> dict[str, Any] | None:
@@ -236,8 +249,32 @@ def _saved_recipe(path: Path) -> Recipe | None:
         return None
 
 
+def _absence(model_file: Path, is_directory: bool) -> str:
+    """What is there instead of a model file."""
+    try:
+        model_file.stat()
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        return f"a directory without {MODEL_FILE}" if is_directory else "no file"
+    except OSError as error:
+        return files.system_reason(error)
+    return "something that is no file"
+
+
 def _record(path: Path) -> dict[str, Any] | None:
-    return _parsed(path, path.read_text(encoding="utf-8")) if path.is_file() else None
+    text = _text(path)
+    return None if text is None else _parsed(path, text)
+
+
+def _text(path: Path) -> str | None:
+    """The text of a file; None if there is none."""
+    if not os.path.lexists(path):
+        return None
+    with opened(path, "a text file") as file:
+        content = file.read()
+    try:
+        return content.decode()
+    except UnicodeDecodeError:
+        raise InputError(str(path), "a text file in UTF-8", "other bytes") from None
 
 
 def _parsed(path: Path, text: str) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from variate.errors import InputError, VariateWarning
 from variate.runs.directory import absolute, new_directory, resumed_directory, resumed_recipe
 from variate.runs.run import Run
 from variate.runtime import distributed
+from variate.runtime.claims import Claim
 
 if TYPE_CHECKING:
     from variate.training import History
@@ -21,18 +22,23 @@ class Plan(NamedTuple):
     """What a run is going to do.
 
     Attributes:
-        path: The run directory.
+        claim: The run directory, which training claims.
         recipe: The data, the model and its training, with nothing left open.
         reasons: Why the recipe is what it is, one sentence each.
         splits: The data.
         resume: Whether the run is resumed.
     """
 
-    path: Path
+    claim: Claim
     recipe: Recipe
     reasons: tuple[str, ...]
     splits: Splits
     resume: bool
+
+    @property
+    def path(self) -> Path:
+        """The run directory. One that was not asked for is certain once training claims it: others may be faster."""
+        return self.claim.path
 
 
 class Trained(NamedTuple):
@@ -65,7 +71,8 @@ def plan(
     """
     data, model, training = data or DataOptions(), model or ModelOptions(), training or TrainingOptions()
     processes = distributed.join()
-    path = processes.on_main(lambda: resumed_directory(source, out) if resume else new_directory(source, out))
+    claim = processes.on_main(lambda: resumed_directory(source, out) if resume else new_directory(source, out))
+    path = claim.path
     old = processes.on_main(lambda: resumed_recipe(path, source, data, model, training)) if resume else None
     splits = processes.on_all(lambda: _split(source, old.data if old else data))
     if len(set(processes.gather(splits.fingerprint))) > 1:
@@ -79,7 +86,7 @@ def plan(
         as_read = dataclasses.replace(data, stream="off" if splits.train.in_memory else "on")
         name = processes.on_main(lambda: absolute(source))
         chosen = choose(splits.schema, len(splits.train), name, splits.fingerprint, as_read, model, training)
-    return Plan(path, chosen.recipe, chosen.reasons, splits, resume)
+    return Plan(claim, chosen.recipe, chosen.reasons, splits, resume)
 
 
 def _split(source: str, options: DataOptions) -> Splits:
@@ -95,6 +102,9 @@ def train(planned: Plan, show_progress: bool = False) -> Trained:
 
     Returns:
         The run, its model and its data in memory; the history holds any warnings.
+
+    Raises:
+        InputError: If the directory has become another run's since it was planned, or cannot be written to.
     """
     from variate.models.build import fit_scaling, from_recipe
     from variate.runtime.random import seeded
@@ -110,7 +120,7 @@ def train(planned: Plan, show_progress: bool = False) -> Trained:
             model,
             splits,
             options=recipe.training,
-            run=planned.path,
+            run=planned.claim,
             resume=planned.resume,
             show_progress=show_progress,
         )

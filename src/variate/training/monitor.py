@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,24 +19,26 @@ PLAIN_SECONDS = 5.0
 """Without a terminal, a line is printed at most this often."""
 
 
-class Metrics:
-    """The metrics file of a run: one JSON object per line.
+def write_metrics(run: Path, records: list[Record]) -> None:
+    """Writes the metrics file of a run directory: one JSON object per line.
 
-    Args:
-        run: The run directory; None writes nothing.
-        records: Lines that are already part of the run.
+    Raises:
+        InputError: If it cannot be written.
     """
+    files.write_text(run / METRICS_FILE, "".join(json.dumps(record) + "\n" for record in records))
 
-    def __init__(self, run: Path | None, records: list[Record]) -> None:
-        self.path = run / METRICS_FILE if run else None
-        if self.path:
-            files.write_text(self.path, "".join(json.dumps(r) + "\n" for r in records))
 
-    def write(self, record: Record) -> None:
-        """Appends one line."""
-        if self.path:
-            with self.path.open("a") as file:
-                file.write(json.dumps(record) + "\n")
+def add_metrics(run: Path, records: list[Record]) -> None:
+    """Appends the last record to the metrics file of a run directory; if there is no such file, writes all.
+
+    Raises:
+        InputError: If it cannot be written.
+    """
+    path = run / METRICS_FILE
+    if os.path.lexists(path):
+        files.append_text(path, json.dumps(records[-1]) + "\n")
+    else:
+        write_metrics(run, records)
 
 
 class Display:

@@ -13,11 +13,12 @@ first bad step on, and the host looks every `LOOK_EVERY` steps.
 """
 
 import math
+import os
 import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from types import FrameType
 from typing import Any, NamedTuple
@@ -29,7 +30,7 @@ from torch import Tensor, nn
 from variate.config.recipe import TrainingOptions
 from variate.config.run_files import MODEL_FILE
 from variate.data.batch import Batch
-from variate.errors import warn_caller
+from variate.errors import InputError, warn_caller
 from variate.likelihoods.base import LogProb
 from variate.likelihoods.fused import fused
 from variate.limits import NotNegative, checked_arguments
@@ -38,14 +39,16 @@ from variate.models.checked import Data, drawn
 from variate.models.entry import of_a_model
 from variate.objectives import Scored, Step, Terms, objective_for
 from variate.runtime import distributed
+from variate.runtime.claims import Claim
 from variate.runtime.compile import compiled
 from variate.runtime.device import threads
 from variate.runtime.distributed import Processes
-from variate.runtime.random import Key, generator, mix
+from variate.runtime.random import Key, draws_globally, generator, mix, seeded
 from variate.statistics import ACTIVE
 from variate.training import health, schedule
-from variate.training.monitor import Display, Metrics
+from variate.training.monitor import Display, add_metrics, write_metrics
 from variate.training.nonfinite import NonFiniteError, explain
+from variate.training.output import Output
 from variate.training.setup import Job, batches_of, prepare, start_equal
 from variate.training.state import Record, State
 from variate.training.validation import freeze_scale, spread, validate
@@ -86,7 +89,7 @@ def fit(
     validation: Data | None = None,
     options: TrainingOptions | None = None,
     *,
-    run: str | Path | None = None,
+    run: str | Path | Claim | None = None,
     resume: bool = False,
     show_progress: bool = False,
     checkpoint_seconds: NotNegative = 30.0,
@@ -95,7 +98,8 @@ def fit(
     """Trains the model in place; it ends with the best weights, in evaluation mode, on the device of the run.
 
     The weights kept are a moving average, the one with the highest mean ELBO on the validation rows (the last one where
-    there are none). Weights with requires_grad False stay as they are. No global random generator is used.
+    there are none). Weights with requires_grad False stay as they are. Global random generators keep their state;
+    networks that draw from torch's, as dropout does, get a seed per step.
 
     Args:
         model: The model, its scalings set (`build` does, or `fit_scaling`).
@@ -103,7 +107,8 @@ def fit(
             validation parts are taken.
         validation: Rows held out, (M, *event), for data that are no splits.
         options: Training options; open ones are chosen.
-        run: Directory for model.safetensors, metrics.jsonl and the checkpoint; None writes nothing.
+        run: Directory for model.safetensors, metrics.jsonl and the checkpoint, in which no other run may be training;
+            what an earlier run left there is replaced. None writes nothing.
         resume: Continue from the run directory's checkpoint.
         show_progress: Show progress on standard error.
         checkpoint_seconds: Least time between checkpoints.
@@ -113,32 +118,44 @@ def fit(
         The history of the run.
 
     Raises:
-        InputError: If rows or options cannot be used.
+        InputError: If rows or options cannot be used, or the directory is in use or cannot be written to.
         NonFiniteError: If a loss or gradient is not finite; the optimiser's step is not taken.
         LostProcessError: If another process of a run by torchrun ended.
     """
-    processes = distributed.join()
+    processes, claim = distributed.join(), _claim(run, resume)
     options = options or TrainingOptions()
-    job = processes.on_all(lambda: prepare(model, data, validation, options, overrides, processes))
-    start_equal(model, job, processes)
-    directory = Path(run) if run is not None else None
-    with processes.connection_errors(), threads(job.options.threads), _interruptible(processes) as interrupted:
-        trainer = Trainer(model, job, processes)
-        try:
-            trainer.rehearse()
-            if resume and directory:
-                trainer.state.restore(directory, job.identity)
-            stopped = trainer.train(directory, interrupted, show_progress, checkpoint_seconds)
-        finally:
-            trainer.close()
-        found = trainer.finish(stopped)
-    if directory and processes.is_main:
-        model.save(directory / MODEL_FILE)
-    processes.gather(None)  # no process continues before the model is written
+    output = Output(claim, processes) if claim else None
+    with claim.held(processes) if claim else nullcontext():
+        job = processes.on_all(lambda: prepare(model, data, validation, options, overrides, processes))
+        start_equal(model, job, processes)
+        with processes.connection_errors(), threads(job.options.threads), _interruptible(processes) as interrupted:
+            trainer = Trainer(model, job, processes)
+            try:
+                trainer.rehearse()
+                if resume and output:
+                    trainer.restore(output)
+                stopped = trainer.train(output, interrupted, show_progress, checkpoint_seconds)
+            finally:
+                trainer.close()
+            found = trainer.finish(stopped)
+        if output:
+            output.write(lambda directory: model.save(directory / MODEL_FILE))
+            found += output.notes
     for sentence in found * processes.is_main:
         warn_caller(sentence)
     progress = trainer.state.progress
     return History(progress.records, progress.best_step, progress.best_elbo, stopped, job.options, found)
+
+
+def _claim(run: object, resume: bool) -> Claim | None:
+    """The directory that a run asks for."""
+    if run is None and resume:
+        raise InputError("run", "the directory of the run to resume", "None")
+    if run is None or isinstance(run, Claim):
+        return run
+    if not isinstance(run, str | os.PathLike) or not isinstance(path := os.fspath(run), str) or "\0" in path:
+        raise InputError("run", "the path of a directory, or None", repr(run))
+    return Claim(Path(path), "run")
 
 
 class Loss(nn.Module):
@@ -212,13 +229,18 @@ class Trainer:
         self.loss = Loss(model, self.options, processes)
         self.loss.compile_as(self.options.compile)
         self.call = processes.parallel(self.loss)
+        self.networks_draw = False
 
     def rehearse(self) -> None:
-        """Scores a row once, so that an objective that does not fit the model is refused before anything is written."""
+        """Scores a row once, so that an objective that does not fit the model is refused before anything is written.
+
+        It also shows whether the networks draw numbers by themselves, as dropout does.
+        """
         batch = drawn(self.judged.select(np.arange(1)), 0).all().to(self.model.device)
         with torch.no_grad():
             noise = self.model.posterior_noise(Key(self.source, 1), self.options.samples, 1)
-            Loss(self.model, self.options, Processes()).score(batch, noise, self.beta)
+            loss = Loss(self.model, self.options, Processes())
+            self.networks_draw = draws_globally(lambda: loss.score(batch, noise, self.beta))
 
     # The step.
 
@@ -233,6 +255,12 @@ class Trainer:
         noise = tuple(key.normal((*shape, *group.noise_shape), self.dtype, axis=1) for group in self.model.groups)
         return batch, noise
 
+    def seeding(self, *position: str | int) -> AbstractContextManager[None]:
+        """Seeds what networks draw by themselves, if they do, by a position in the run; one thread at a time."""
+        if not self.networks_draw:
+            return nullcontext()
+        return seeded(mix(self.options.seed, "networks", *position, self.processes.rank))
+
     def step(self) -> None:
         """Takes the next step: rows and noise, loss, gradient, check, move.
 
@@ -242,8 +270,9 @@ class Trainer:
         state, options, number = self.state, self.options, self.state.progress.step
         batch, noise = self.rows_and_noise(number)
         self.beta.fill_(schedule.rate_weight(number, self.warmup_steps, options.beta))
-        loss, totals = self.call(batch, noise, self.beta)
-        loss.backward()
+        with self.seeding("step", number):
+            loss, totals = self.call(batch, noise, self.beta)
+            loss.backward()
         norm = state.weights.gather()
         self.check_finite(loss.detach(), norm, number)
         if options.clip:
@@ -278,20 +307,25 @@ class Trainer:
         """Runs a failed step again and says where it went wrong."""
         batch, noise = self.rows_and_noise(step)
         self.loss.log_prob = None
-        score = lambda: self.loss.score(batch, noise, self.beta)  # noqa: E731
+
+        def score() -> Scored:
+            with self.seeding("step", step):
+                return self.loss.score(batch, noise, self.beta)
+
         return explain(self.model, score, batch, self.batches.index(step), step, self.processes)
 
     # The loop.
 
     def train(
-        self, directory: Path | None, interrupted: threading.Event, show_progress: bool, checkpoint_seconds: float
+        self, output: Output | None, interrupted: threading.Event, show_progress: bool, checkpoint_seconds: float
     ) -> str:
         """Steps, validations and checkpoints until the end. Returns why it ended."""
         now, processes = self.state.progress, self.processes
         check_every = max(CHECK_STEPS, math.ceil(len(self.job.train) / self.batches.batch_size))
-        if directory and not now.step:
-            self.save(directory)
-        metrics = Metrics(directory if processes.is_main else None, now.records)
+        if output and not now.step:
+            self.save(output)
+        if output:
+            output.write(lambda directory: write_metrics(directory, now.records))
         saved, patience = time.monotonic(), self.options.patience or math.inf
         dimensions = self.loss.dimensions if self.model.likelihood.is_mass else 0
         display = Display(self.job.steps, self.batches.batch_size, dimensions, show_progress and processes.is_main)
@@ -302,21 +336,26 @@ class Trainer:
                 display.step(now.step)
                 if now.step % check_every == 0 or now.step == self.job.steps:
                     record = self.validate()
-                    metrics.write(record)
+                    if output:
+                        output.write(lambda directory: add_metrics(directory, now.records))
                     display.check(record)
                 late = time.monotonic() - saved >= checkpoint_seconds
                 stop, due = processes.vote(now.step, interrupted.is_set(), late)
-                if directory and due:
-                    self.save(directory)
+                if output and (due or output.is_renewed):
+                    self.save(output)
                     saved = time.monotonic()
-        if directory:
-            self.save(directory)
+        if output:
+            self.save(output)
         if stop:
             return "interrupted"
         return "finished" if now.step >= self.job.steps else "early"
 
     def validate(self) -> Record:
         """Validates the average weights, keeps them if they are the best, and reports the means since the last time."""
+        with self.seeding("validation"):
+            return self._validate()
+
+    def _validate(self) -> Record:
         self.look()
         state, progress, job = self.state, self.state.progress, self.job
         steps = progress.step - (progress.records[-1]["step"] if progress.records else 0)
@@ -341,18 +380,24 @@ class Trainer:
         progress.records.append(record)
         return record
 
-    def save(self, directory: Path) -> None:
+    def restore(self, output: Output) -> None:
+        """Continues from the checkpoint of a run directory."""
+        self.state.restore(output.directory, self.job.identity)
+        output.has_checkpoint = True
+
+    def save(self, output: Output) -> None:
         """Writes the checkpoint, and beside it the best model so far; all processes call it, the first writes.
 
         Raises:
             NonFiniteError: If a step so far was not finite, or left weights that are not.
+            InputError: If they cannot be written.
         """
         self.look()
         self.state.check_finite()
         self.state.gather_totals()
-        if self.processes.is_main:
-            self.state.save(directory, self.job.identity)
-            self.state.save_best(directory / MODEL_FILE)
+        output.write(lambda directory: self.state.save(directory, self.job.identity))
+        output.has_checkpoint, output.is_renewed = True, False
+        output.write(lambda directory: self.state.save_best(directory / MODEL_FILE))
 
     def close(self) -> None:
         """Gives the weights memory of their own again, leaves training, and ends what reads the rows."""
@@ -365,9 +410,12 @@ class Trainer:
         """Gives the model its best weights, ready for use, and says what is wrong with it."""
         state, job = self.state, self.job
         self.model.load_state_dict(state.best if state.progress.records else state.average.state_dict())
-        freeze_scale(self.model, job.some)
+        with self.seeding("scale"):
+            freeze_scale(self.model, job.some)
         judged = drawn(self.judged, mix(self.options.seed, "health"))
-        return list(health.warnings(self.model, judged, len(job.train), self.options, state.progress.step, stopped))
+        with self.seeding("health"):
+            found = health.warnings(self.model, judged, len(job.train), self.options, state.progress.step, stopped)
+            return list(found)
 
 
 @contextmanager
