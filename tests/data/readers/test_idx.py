@@ -94,6 +94,44 @@ def test_gzip_bomb_is_unpacked_no_further_than_its_header_says(tmp_path, monkeyp
     assert all(0 <= size <= IMAGES.size + 1 for size in taken)
 
 
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda content: content[:30] + b"\xff" * 8 + content[38:],
+        lambda content: content[:3] + b"\xff" + content[4:],
+        lambda content: content[:-8] + bytes(8),
+        lambda content: content + b"garbage",
+        lambda content: content[:2] + b"\x63" + content[3:],
+    ],
+)
+def test_gzip_that_is_damaged(tmp_path, damage):
+    path = tmp_path / "a.gz"
+    path.write_bytes(damage(gzip.compress(idx_bytes(IMAGES), mtime=0)))
+    assert refused(idx.read_idx_array, path).argument == str(path)
+    assert idx.is_idx(path) in (True, False)
+
+
+def test_gzip_in_parts(tmp_path):
+    content = idx_bytes(IMAGES)
+    path = tmp_path / "a.gz"
+    path.write_bytes(gzip.compress(content[:50]) + gzip.compress(content[50:]) + bytes(10))
+    np.testing.assert_array_equal(idx.read_idx_array(path), IMAGES)
+
+
+def test_an_empty_array_of_impossible_shape(tmp_path):
+    path = write(tmp_path / "a", struct.pack(">BBBBIIII", 0, 0, 8, 4, 0, 2**32 - 1, 2**32 - 1, 2**32 - 1))
+    assert refused(idx.read_idx_array, path).argument == str(path)
+
+
+def test_a_file_that_may_not_be_read_is_not_called_another(tmp_path, monkeypatch):
+    def denied(*_):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(idx, "_open_idx", denied)
+    with pytest.raises(PermissionError):
+        idx.is_idx(tmp_path / "a")
+
+
 @pytest.mark.parametrize("content", [b"", b"\x1f\x8b", b"\x1f\x8bgarbage", b"hello", b"\0\0\x08\x09"])
 def test_other_files_are_not_taken_for_it(tmp_path, content):
     path = tmp_path / "a"

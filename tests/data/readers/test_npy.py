@@ -1,4 +1,5 @@
 import io
+import struct
 import zipfile
 
 import numpy as np
@@ -6,6 +7,8 @@ import pytest
 
 from refusals import refused
 from variate.config.recipe import DataOptions
+from variate.data import read
+from variate.data.readers import npy
 from variate.data.readers.npy import archive_and_key, is_npz, read_npy, read_npz
 from variate.runtime import memory
 
@@ -17,6 +20,16 @@ def npy_bytes(values):
     stream = io.BytesIO()
     np.save(stream, values)
     return stream.getvalue()
+
+
+def with_header(text, version=(1, 0), length=None):
+    """A file of that header, and of 1000 zeros."""
+    size = struct.pack("<H" if version == (1, 0) else "<I", len(text) if length is None else length)
+    return b"\x93NUMPY" + bytes(version) + size + text.encode() + bytes(1000)
+
+
+def header_text(shape="(4, 3)", descr="'<f4'", order="False"):
+    return f"{{'descr': {descr}, 'fortran_order': {order}, 'shape': {shape}, }}"
 
 
 def claiming(shape, dtype="<f8"):
@@ -54,6 +67,119 @@ def test_npy_that_is_broken(tmp_path, content, expected, got, switch):
     assert error.argument == "x.npy"
     assert expected in error.expected
     assert got in error.got
+
+
+BROKEN_HEADERS = {
+    "no end": "{'descr': '<f4', 'fortran_order': False, 'shape': (10, 3),",
+    "no text": "\udcff" * 20,
+    "names": "{'descr': '<f4', 'fortran_order': False, 'shape': (a, 3)}",
+    "an expression": header_text("(2**100, 3)"),
+    "a call": header_text("(exit(), 3)"),
+    "nested": "[" * 150 + "]" * 150,
+    "nested deeply": header_text("(" + "-" * 9000 + "1, 3)"),
+    "a sum": header_text("(" + "1+" * 4000 + "1, 3)"),
+    "digits": header_text(f"({'9' * 5000}, 3)"),
+    "a large number": header_text(f"({'9' * 4000}, {'9' * 4000})"),
+    "True": header_text("(True, 30)"),
+    "negative": header_text("(-1, 3)"),
+    "two negatives": header_text("(-4, -3)"),
+    "many axes": header_text("(" + "1, " * 500 + ")"),
+    "an empty array of no size": header_text(f"(0, {2**62}, {2**62})"),
+    "a list": header_text("[4, 3]"),
+    "no shape": "{'descr': '<f4', 'fortran_order': False}",
+    "a type that is none": header_text(descr="'<q9'"),
+    "no type": header_text(descr="None"),
+    "a type in a type": header_text(descr="('<f4', (2**40,))"),
+    "null": "\0" * 100,
+    "a warning": header_text("(1if 1else 2, 3)"),
+}
+
+
+@pytest.mark.parametrize("switch", ["on", "off"])
+@pytest.mark.parametrize("version", [(1, 0), (2, 0), (3, 0)])
+@pytest.mark.parametrize("text", BROKEN_HEADERS.values(), ids=BROKEN_HEADERS)
+def test_headers_that_are_broken(tmp_path, text, version, switch):
+    text = text.encode("latin-1", "replace").decode("latin-1")
+    (tmp_path / "x.npy").write_bytes(with_header(text, version))
+    error = refused(read_npy, tmp_path / "x.npy", DataOptions(stream=switch), None)
+    assert (error.argument, error.expected) == ("x.npy", "an array as numpy.save writes it")
+
+
+@pytest.mark.parametrize("archive", [False, True])
+@pytest.mark.parametrize("descr", ["V0", "S0", "U0", "S5", "V9", "M8[s]", "m8[s]", "c8", "f4,i4", "(2,)f4"])
+def test_types_that_are_no_numbers(tmp_path, descr, archive):
+    text = header_text(f"({10**12}, 3)" if descr.endswith("0") else "(4, 3)", repr(np.dtype(descr).descr[0][1]))
+    if "," in descr:
+        text = header_text(descr={"f4,i4": "[('a', '<f4'), ('b', '<i4')]", "(2,)f4": "('<f4', (2,))"}[descr])
+    content = with_header(text)
+    if archive:
+        with zipfile.ZipFile(tmp_path / "x.npz", "w") as file:
+            file.writestr("x.npy", content)
+        error = refused(read, tmp_path / "x.npz")
+    else:
+        (tmp_path / "x.npy").write_bytes(content)
+        error = refused(read, tmp_path / "x.npy")
+    assert error.argument == ("x.npz:x" if archive else "x.npy")
+    assert error.expected == "an array of real numbers"
+
+
+@pytest.mark.parametrize("version", [(2, 0), (3, 0)])
+def test_a_header_of_four_gigabytes_is_not_read(tmp_path, version):
+    (tmp_path / "x.npy").write_bytes(with_header("{", version, 2**32 - 1))
+    error = refused(read_npy, tmp_path / "x.npy", OPTIONS, None)
+    assert (error.argument, "4,294,967,295 bytes" in error.got) == ("x.npy", True)
+
+
+@pytest.mark.parametrize("switch", ["on", "off"])
+@pytest.mark.parametrize("version", [(1, 0), (2, 0), (3, 0)])
+def test_all_versions_are_read(tmp_path, version, switch):
+    content = with_header(header_text(), version)
+    (tmp_path / "x.npy").write_bytes(content[: len(content) - 1000] + X.astype("<f4")[:4].tobytes())
+    rows = read_npy(tmp_path / "x.npy", DataOptions(stream=switch), None)
+    np.testing.assert_array_equal(rows.x.all(), X.astype("f4")[:4])
+    assert rows.notes == ()
+
+
+@pytest.mark.parametrize("switch", ["on", "off"])
+def test_a_second_array_in_a_file_is_mentioned(tmp_path, switch):
+    (tmp_path / "x.npy").write_bytes(npy_bytes(X) + npy_bytes(X))
+    rows = read_npy(tmp_path / "x.npy", DataOptions(stream=switch), None)
+    np.testing.assert_array_equal(rows.x.all(), X)
+    (note,) = rows.notes
+    assert f"{len(npy_bytes(X))} bytes of x.npy" in note
+
+
+@pytest.mark.parametrize("values", [X, np.asfortranarray(X), X.astype("f2"), X.astype("g"), X > 0, X.astype(">i2")])
+@pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
+def test_arrays_of_archives_come_back(tmp_path, values, save):
+    save(tmp_path / "x.npz", x=values, test=values[:3])
+    rows = read(tmp_path / "x.npz")
+    np.testing.assert_array_equal(rows.x.all(), values)
+    np.testing.assert_array_equal(rows.test.x.all(), values[:3])
+
+
+@pytest.mark.parametrize("switch", ["on", "off"])
+def test_a_file_cut_short_after_its_header_was_read(tmp_path, monkeypatch, switch):
+    np.save(tmp_path / "x.npy", X)
+    header_of = npy._header_of
+
+    def cut(file):
+        header = header_of(file)
+        file.write_bytes(file.read_bytes()[:300])
+        return header
+
+    monkeypatch.setattr(npy, "_header_of", cut)
+    monkeypatch.setattr(npy, "_rest_of_file", lambda *_: [])
+    error = refused(read_npy, tmp_path / "x.npy", DataOptions(stream=switch), None)
+    assert error.argument == "x.npy"
+
+
+@pytest.mark.parametrize("switch", ["on", "off"])
+@pytest.mark.parametrize("number", [1, 2])
+def test_single_numbers_are_no_rows(tmp_path, switch, number):
+    for index in range(number):
+        np.save(tmp_path / f"{index}.npy", np.float64(3.5))
+    assert "()" in refused(read_npy, tmp_path, DataOptions(stream=switch), None).got
 
 
 @pytest.mark.parametrize("limit", [479, 480])
@@ -154,3 +280,47 @@ def test_npz_member_whose_header_lies(tmp_path):
         archive.writestr("x.npy", claiming((2**40, 2)))
     error = refused(read_npz, tmp_path / "x.npz", OPTIONS, None)
     assert (error.argument, "cut short" in error.got) == ("x.npz:x", True)
+
+
+def archive_of(path, members, method=zipfile.ZIP_DEFLATED):
+    with zipfile.ZipFile(path, "w", method) as archive:
+        for name, content in members:
+            archive.writestr(name, content)
+    return path
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+@pytest.mark.parametrize("place", [0.4, 0.6])
+def test_npz_whose_compressed_bytes_are_damaged(tmp_path, method, place):
+    path = archive_of(tmp_path / "x.npz", [("x.npy", npy_bytes(np.repeat(X, 50, axis=0)))], method)
+    content = bytearray(path.read_bytes())
+    middle = int(place * len(content))
+    content[middle : middle + 20] = bytes(255 - byte for byte in content[middle : middle + 20])
+    path.write_bytes(content)
+    error = refused(read_npz, path, OPTIONS, None)
+    assert (error.argument, error.remedy) == ("x.npz:x", "save it again")
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_npz_with_two_arrays_of_one_name(tmp_path):
+    path = archive_of(tmp_path / "x.npz", [("x.npy", npy_bytes(X)), ("x.npy", npy_bytes(X + 1))])
+    assert refused(read_npz, path, OPTIONS, None).argument == "x.npz"
+
+
+def test_npz_with_more_than_an_array_in_a_member(tmp_path):
+    path = archive_of(tmp_path / "x.npz", [("x.npy", npy_bytes(X) + b"more")])
+    assert refused(read_npz, path, OPTIONS, None).argument == "x.npz:x"
+
+
+def test_npz_of_something_else(tmp_path):
+    path = archive_of(tmp_path / "x.npz", [("picture.png", b"\x89PNG"), ("sub/", b"")])
+    assert refused(read_npz, path, OPTIONS, None).argument == "x.npz"
+    assert refused(read_npz, tmp_path / "x.npz:picture.png", OPTIONS, None).argument == "x.npz:picture.png"
+
+
+def test_npz_that_is_encrypted(tmp_path):
+    path = archive_of(tmp_path / "x.npz", [("x.npy", npy_bytes(X))])
+    content = bytearray(path.read_bytes())
+    content[content.index(b"PK\x01\x02") + 8] |= 1
+    path.write_bytes(content)
+    assert "encrypted" in refused(read_npz, path, OPTIONS, None).got

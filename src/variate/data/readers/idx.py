@@ -15,7 +15,6 @@ import gzip
 import io
 import math
 import struct
-import zlib
 from pathlib import Path
 from typing import NamedTuple
 
@@ -23,6 +22,7 @@ import numpy as np
 
 from variate.config.recipe import DataOptions, Schema
 from variate.data.readers.array_sources import array_source
+from variate.data.readers.decoding import DEFLATE_RATIO, decoding, fill
 from variate.data.source import Source
 from variate.errors import InputError
 from variate.runtime import memory
@@ -30,8 +30,6 @@ from variate.runtime import memory
 IDX_TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 MOST_AXES = 4
 GZIP_MAGIC = b"\x1f\x8b"
-DEFLATE_RATIO = 1032
-"""No gzip file unpacks to more than this many times its size."""
 TRAIN_IMAGES, TEST_IMAGES = "train-images", "t10k-images"
 IDX_ENDINGS = ("-idx3-ubyte.gz", "-idx3-ubyte", ".idx3-ubyte.gz", ".idx3-ubyte")
 
@@ -49,11 +47,15 @@ class IdxHeader(NamedTuple):
 
 
 def is_idx(path: Path) -> bool:
-    """Whether a file begins as this format does."""
+    """Whether a file begins as this format does.
+
+    Raises:
+        OSError: If it cannot be read.
+    """
     try:
-        with _open_idx(path) as stream:
+        with decoding(str(path), "an idx file", ""), _open_idx(path) as stream:
             return _parse_magic(stream.read(4)) is not None
-    except (OSError, EOFError, zlib.error):
+    except InputError:
         return False
 
 
@@ -88,18 +90,17 @@ def read_idx_array(path: Path) -> np.ndarray:
     Raises:
         InputError: If the file is cut short, longer than its header says, not in this format, or of labels.
     """
-    try:
-        with _open_idx(path) as stream:
-            header = _read_header(stream, path)
-            _refuse_impossible(header, path)
-            data = stream.read(header.size + 1)
-    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        raise InputError(str(path), "a complete idx file", f"a damaged one ({error})", "fetch it again") from None
-    if len(data) != header.size:
-        got = "more" if len(data) > header.size else f"only {len(data):,}"
+    with decoding(str(path), "a complete idx file", "fetch it again"), _open_idx(path) as stream:
+        header = _read_header(stream, path)
+        _refuse_impossible(header, path)
+        values = np.empty(header.shape, header.dtype)
+        found = fill(stream, values)
+        more = stream.read(1)  # also compares gzip's checksum, which is known at the end
+    if found < header.size or more:
+        got = "more" if more else f"only {found:,}"
         expected = f"{header.size:,} bytes of values for its shape {header.shape}"
         raise InputError(str(path), expected, got, "fetch it again")
-    return np.frombuffer(data, header.dtype).reshape(header.shape)
+    return values
 
 
 def _open_idx(path: Path) -> io.BufferedIOBase:

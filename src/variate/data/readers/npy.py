@@ -9,35 +9,57 @@ An .npz archive of several arrays gives the one that is named as in `TRAIN_KEYS`
 
 import io
 import math
+import struct
 import zipfile
-import zlib
 from collections.abc import Collection, Sequence
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.lib import format as npy_format
 
 from variate.config.recipe import DataOptions, Schema
 from variate.data.readers.array_sources import array_source, mapped_source
+from variate.data.readers.decoding import decoding, fill
 from variate.data.readers.shards import NPY_SUFFIXES, shards
+from variate.data.readers.zips import open_member, opened_zip
+from variate.data.schema.kinds import require_numbers
 from variate.data.source import Source
 from variate.data.wording import list_names
-from variate.errors import InputError, unknown
+from variate.errors import InputError, printable, unknown
 from variate.runtime import memory
 
 TRAIN_KEYS = ("x", "data", "images", "train", "x_train")
 """Names of the rows in an .npz archive of several arrays; the first that is there is taken."""
 TEST_KEYS = ("test", "x_test")
 """Names of its official test set."""
-HEADER_READERS = {(1, 0): npy_format.read_array_header_1_0, (2, 0): npy_format.read_array_header_2_0}
+HEADER_READERS = {
+    (1, 0): ("<H", npy_format.read_array_header_1_0),
+    (2, 0): ("<I", npy_format.read_array_header_2_0),
+    (3, 0): ("<I", npy_format.read_array_header_2_0),
+}
+"""Type of a header's length, and what parses the header. Version 3 differs only in the names of fields, and records are
+refused."""
+LARGEST_HEADER = 10_000
+"""Bytes; NumPy's own limit. That of an array of numbers has about 100."""
+MOST_AXES, MOST_BYTES = 32, 2**63
+"""No array that NumPy can make has more of them."""
 
 
 class NpyHeader(NamedTuple):
-    """Shape and type of an array in a file."""
+    """Where the values of an array are in a file, and what they are.
+
+    Attributes:
+        shape: The array's shape.
+        dtype: The type of its values.
+        by_columns: Whether the first axis is the fastest, and not the last.
+        offset: Bytes before the values.
+    """
 
     shape: tuple[int, ...]
     dtype: np.dtype
+    by_columns: bool
+    offset: int
 
     @property
     def size(self) -> int:
@@ -50,16 +72,16 @@ def read_npy(path: Path, options: DataOptions, schema: Schema | None) -> Source:
     files, notes = shards(path, NPY_SUFFIXES)
     headers = [_header_of(file) for file in files]
     _require_alike(files, headers)
-    files = [file for file, header in zip(files, headers, strict=True) if header.shape[:1] != (0,)] or files[:1]
-    size = sum(header.size for header in headers)
+    notes += [note for file, header in zip(files, headers, strict=True) for note in _rest_of_file(file, header)]
+    found = list(zip(files, headers, strict=True))
+    found = [(file, header) for file, header in found if header.shape[:1] != (0,)] or found[:1]
+    size = sum(header.size for _, header in found)
     if memory.streams(options.stream, size):
-        sizes = tuple(file.stat().st_size for file in files)
-        source = mapped_source([_map_file(file) for file in files], options, schema, path.name, sizes)
+        sizes = tuple(file.stat().st_size for file, _ in found)
+        source = mapped_source([_map_file(*pair) for pair in found], options, schema, path.name, sizes)
     else:
         memory.require(size, path.name)
-        parts = [_read_file(file) for file in files]
-        values = parts[0] if len(parts) == 1 else np.concatenate(parts)
-        source = array_source(values, options, schema, name=path.name)
+        source = array_source(_read_files(found), options, schema, name=path.name)
     return source.replace(notes=(*notes, *source.notes))
 
 
@@ -68,14 +90,37 @@ def _header_of(file: Path) -> NpyHeader:
         return read_npy_header(stream, file.stat().st_size, file.name)
 
 
-def _read_file(file: Path) -> np.ndarray:
+def _rest_of_file(file: Path, header: NpyHeader) -> list[str]:
+    """A note on what follows an array in its file: `numpy.save` can write several into one."""
+    rest = file.stat().st_size - header.offset - header.size
+    return [f"Left out: {rest:,} bytes of {printable(file.name)} after its first array."] if rest > 0 else []
+
+
+def _read_files(found: Sequence[tuple[Path, NpyHeader]]) -> np.ndarray:
+    """The arrays of files, one after the other, in memory."""
+    if len(found) == 1 or not found[0][1].shape:  # a single number is no row
+        return _read_file(*found[0])
+    first, length = found[0][1], sum(header.shape[0] for _, header in found)
+    rows, start = np.empty((length, *first.shape[1:]), first.dtype), 0
+    for file, header in found:
+        rows[start : start + header.shape[0]] = _read_file(file, header)
+        start += header.shape[0]
+    return rows
+
+
+def _read_file(file: Path, header: NpyHeader) -> np.ndarray:
     with file.open("rb") as stream:
-        return read_npy_array(stream, file.stat().st_size, file.name)
+        stream.seek(header.offset)
+        return _read_values(stream, header, file.name)
 
 
-def _map_file(file: Path) -> np.ndarray:
+def _map_file(file: Path, header: NpyHeader) -> np.ndarray:
     """The memory-mapped array of an .npy file whose header was checked; each row must lie in one piece."""
-    values = np.load(file, mmap_mode="r", allow_pickle=False) if 0 not in _header_of(file).shape else _read_file(file)
+    if header.size == 0:
+        return _read_file(file, header)
+    order: Literal["C", "F"] = "F" if header.by_columns else "C"
+    with decoding(file.name, "a complete array", "save it again"):  # it may have been cut short since
+        values = np.memmap(file, header.dtype, "r", header.offset, header.shape, order)
     if values.ndim > 1 and not values.flags.c_contiguous:
         raise InputError(
             file.name,
@@ -122,17 +167,29 @@ def read_npz(path: Path, options: DataOptions, schema: Schema | None) -> Source:
         schema: Of a model, if the rows are read for one.
     """
     file, key = archive_and_key(path)
-    try:
-        with zipfile.ZipFile(file) as archive:
-            keys = {name.removesuffix(".npy") for name in archive.namelist()}
-            rows, test = _chosen_keys(keys, key, file.name)
-            values = _read_member(archive, rows, file)
-            held_out = None if test is None else _read_member(archive, test, file)
-    except zipfile.BadZipFile as error:
-        got = f"a damaged one ({error})"
-        raise InputError(str(file), "a complete .npz archive", got, "save it again with numpy.savez") from None
+    with opened_zip(file, "a complete .npz archive", "save it again with numpy.savez") as archive:
+        members = _members(archive, file.name)
+        rows, test = _chosen_keys(members, key, file.name)
+        values = _read_member(archive, members[rows], f"{file.name}:{rows}")
+        held_out = None if test is None else _read_member(archive, members[test], f"{file.name}:{test}")
     name = file.name if key is None else f"{file.name}:{key}"
     return array_source(values, options, schema, name=name, test=held_out)
+
+
+def _members(archive: zipfile.ZipFile, name: str) -> dict[str, zipfile.ZipInfo]:
+    """The arrays of an archive by their names.
+
+    Raises:
+        InputError: If two have the same name.
+    """
+    members: dict[str, zipfile.ZipInfo] = {}
+    for info in archive.infolist():
+        key = info.filename.removesuffix(".npy")
+        if key in members:
+            got = f"several that are named {key}"
+            raise InputError(name, "arrays with different names", got, "save it again with numpy.savez")
+        members[key] = info
+    return members
 
 
 def _chosen_keys(keys: Collection[str], key: str | None, name: str) -> tuple[str, str | None]:
@@ -148,59 +205,92 @@ def _chosen_keys(keys: Collection[str], key: str | None, name: str) -> tuple[str
         raise InputError(
             name,
             f"one array, or an array with one of the names {', '.join(TRAIN_KEYS)}",
-            f"{len(keys)} arrays: {list_names(sorted(keys), 10)}",
+            f"{len(keys):,} arrays: {list_names(sorted(keys), 10)}",
             f"choose one with {name}:NAME",
         )
     return rows[0], next((known for known in TEST_KEYS if known in keys), None)
 
 
-def _read_member(archive: zipfile.ZipFile, key: str, path: Path) -> np.ndarray:
+def _read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: str) -> np.ndarray:
     """One array of an open archive."""
-    name = f"{key}.npy" if f"{key}.npy" in archive.namelist() else key
-    with archive.open(name) as stream:
-        return read_npy_array(stream, archive.getinfo(name).file_size, f"{path.name}:{key}")
+    with decoding(name, "a complete array", "save it again"), open_member(archive, info) as stream:
+        header = read_npy_header(stream, info.file_size, name)
+        values = _read_values(stream, header, name)
+        if stream.read(1):  # also compares the checksum, which is known at the end
+            raise InputError(name, "one array", "more after it", "save it again with numpy.savez")
+    return values
 
 
-def read_npy_header(stream: IO[bytes] | io.BufferedIOBase, length: int, name: str) -> NpyHeader:
+def read_npy_header(stream: io.BufferedReader, length: int, name: str) -> NpyHeader:
     """Reads the header of an array in NumPy's format.
 
     Args:
-        stream: At its beginning.
+        stream: At its beginning; afterwards at the values.
         length: Its bytes.
         name: What to call it.
 
     Raises:
-        InputError: If the array is cut short, holds Python objects, or is in no format of NumPy's.
+        InputError: If it is in no format of NumPy's, not of numbers, cut short, or has a shape that no array can have.
     """
-    try:
-        shape, _, dtype = HEADER_READERS[npy_format.read_magic(stream)](stream)
-    except (ValueError, KeyError, EOFError):
-        got = "a file that does not begin as one"
-        raise InputError(name, "an array as numpy.save writes it", got, "save it again") from None
+    expected, got = "an array as numpy.save writes it", "a file that does not begin as one"
+    with decoding(name, expected, "save it again", got):
+        shape, by_columns, dtype, offset = _parse_header(stream)
     if dtype.hasobject:
         got = "Python objects, which are never unpickled"
         raise InputError(name, "an array of numbers", got, "save an array of numbers")
-    header = NpyHeader(shape, dtype)
-    if stream.tell() + header.size > length:
+    require_numbers(dtype, name)
+    header = NpyHeader(shape, dtype, by_columns, offset)
+    _refuse_impossible(header, name)
+    if header.offset + header.size > length:
         got = f"a file that is cut short to {length:,} bytes"
         raise InputError(name, f"{header.size:,} bytes of numbers, as its header says", got, "save it again")
     return header
 
 
-def read_npy_array(stream: IO[bytes] | io.BufferedIOBase, length: int, name: str) -> np.ndarray:
-    """One array in NumPy's format, in memory.
-
-    Args:
-        stream: At its beginning, and seekable.
-        length: Its bytes.
-        name: What to call it.
+def _parse_header(stream: io.BufferedReader) -> tuple[tuple[int, ...], bool, np.dtype, int]:
+    """Shape, order and type as a header gives them, and the number of bytes before the values.
 
     Raises:
-        InputError: If its header cannot be true, or the array is damaged.
+        Exception: Anything, if it is damaged.
     """
-    memory.require(read_npy_header(stream, length, name).size, name)
-    stream.seek(0)
+    version = npy_format.read_magic(stream)
+    if version not in HEADER_READERS:
+        raise ValueError(f"version {version}")
+    length_type, parse = HEADER_READERS[version]
+    prefix = stream.read(struct.calcsize(length_type))
+    (length,) = struct.unpack(length_type, prefix)
+    if length > LARGEST_HEADER:
+        raise ValueError(f"a header of {length:,} bytes")
     try:
-        return npy_format.read_array(stream, allow_pickle=False)
-    except (ValueError, EOFError, zlib.error, zipfile.BadZipFile) as error:
-        raise InputError(name, "a complete array", f"a damaged one ({error})", "save it again") from None
+        shape, by_columns, dtype = parse(io.BytesIO(prefix + stream.read(length)))
+    except MemoryError:  # how Python's parser refuses what is nested too deeply
+        raise ValueError("a header that cannot be parsed") from None
+    return shape, by_columns, dtype, npy_format.MAGIC_LEN + len(prefix) + length
+
+
+def _refuse_impossible(header: NpyHeader, name: str) -> None:
+    """Refuses shapes that no array has; NumPy lets negative lengths, and True and False, pass as whole numbers."""
+    shape, whole = header.shape, all(type(length) is int and length >= 0 for length in header.shape)
+    if len(shape) > MOST_AXES or not whole or math.prod(filter(None, shape)) * header.dtype.itemsize >= MOST_BYTES:
+        got = f"the shape {shape}"
+        raise InputError(name, "an array as numpy.save writes it", got, "save it again")
+
+
+def _read_values(stream: io.BufferedReader, header: NpyHeader, name: str) -> np.ndarray:
+    """The values of an array, in memory.
+
+    Args:
+        stream: At the values.
+        header: What they are.
+        name: What to call the array.
+
+    Raises:
+        InputError: If they do not fit in memory, or end early.
+    """
+    memory.require(header.size, name)
+    values = np.empty(header.shape[::-1] if header.by_columns else header.shape, header.dtype)
+    found = fill(stream, values)
+    if found < header.size:
+        got = f"only {found:,}"
+        raise InputError(name, f"{header.size:,} bytes of numbers, as its header says", got, "save it again")
+    return values.T if header.by_columns else values
