@@ -1,3 +1,5 @@
+import os
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -93,3 +95,29 @@ def test_a_folder_of_images_stays_one(arrays, tables, tmp_path):
 def test_a_file_is_its_own_only_shard(arrays):
     assert shards(arrays / "x-000.npy", NPY_SUFFIXES) == ([arrays / "x-000.npy"], [])
     assert is_file_or_shards(arrays / "x-000.npy", NPY_SUFFIXES)
+
+
+@pytest.mark.parametrize("kind", ["arrays", "tables"])
+def test_what_is_not_read_is_named(kind, request):
+    folder = request.getfixturevalue(kind)
+    suffix = {"arrays": ".npy", "tables": ".parquet"}[kind]
+    (folder / "part2").mkdir()
+    (folder / "part2" / f"x{suffix}").write_bytes(b"")
+    (folder / "_temporary").mkdir()
+    os.mkfifo(folder / f"pipe{suffix}")
+    (folder / f"zz{suffix}").symlink_to("nothing")
+    found = read(folder)
+    np.testing.assert_array_equal(found.x.all(), ROWS)
+    below, odd = found.notes
+    assert "part2" in below
+    assert "_temporary" not in below
+    assert f"pipe{suffix} (a pipe), zz{suffix} (a link to nothing)" in odd
+
+
+def test_a_folder_that_cannot_be_read(arrays, monkeypatch):
+    def denied(path):
+        raise PermissionError(13, "Permission denied", os.fspath(path))
+
+    monkeypatch.setattr(os, "scandir", denied)
+    error = refused(read, arrays)
+    assert (error.argument, error.got) == (str(arrays), "Permission denied")

@@ -1,7 +1,6 @@
 """Image files of a folder with its sub-folders, or of a .zip: their names, and how to open them."""
 
 import io
-import os
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -9,6 +8,8 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
+from variate.data.readers.folders import look_below
+from variate.data.readers.zips import Unpacked, open_member, opened_zip
 from variate.data.wording import list_names, plural
 from variate.errors import InputError
 from variate.runtime import memory
@@ -17,11 +18,10 @@ IMAGE_SUFFIXES = frozenset(
     ".png .jpg .jpeg .webp .bmp .gif .tif .tiff .ppm .pgm .pbm .tga .avif .jp2".split()  # noqa: SIM905
 )
 """Endings of the files that are read as images."""
-ENCRYPTED = 0x1
-"""The bit in a zip member's flags that marks it as encrypted."""
+LARGEST_MEMBER = 2**26
+"""Bytes to which a member of a .zip may unpack to be read as an image, since all of them may have to be kept."""
 
-
-ImageStream = io.BufferedReader | io.BytesIO
+ImageStream = io.BufferedReader | io.BytesIO | Unpacked
 
 
 class ImageEntry(NamedTuple):
@@ -32,32 +32,36 @@ class ImageEntry(NamedTuple):
 
 
 class ImageListing(NamedTuple):
-    """The image files of a source, sorted by path, and the names of its other files."""
+    """The files of a source, sorted by path.
+
+    Attributes:
+        entries: Image files.
+        others: Names of the other files.
+        unread: Names of what cannot be opened or is not opened, with the reason.
+    """
 
     entries: tuple[ImageEntry, ...]
     others: tuple[str, ...]
+    unread: tuple[str, ...] = ()
 
 
 def images_in_folder(folder: Path) -> ImageListing:
-    """The image files of a folder and its sub-folders, without hidden ones."""
-    names = sorted(_names_below(folder))
-    images = [name for name in names if _is_image(name)]
+    """The image files of a folder and its sub-folders, without hidden ones.
+
+    Raises:
+        OSError: If the folder cannot be read.
+    """
+    found = look_below(folder)
+    images = [name for name in found.files if _is_image(name)]
     return ImageListing(
         tuple(ImageEntry(name, partial(_open_file, folder / name)) for name in images),
-        tuple(name for name in names if not _is_image(name)),
+        tuple(name for name in found.files if not _is_image(name)),
+        tuple(found.unread),
     )
 
 
 def _open_file(path: Path) -> ImageStream:
     return path.open("rb")
-
-
-def _names_below(folder: Path) -> Iterator[str]:
-    """Every file below a folder that is not hidden, as a path relative to it with / between the parts."""
-    for base, folders, files in os.walk(folder):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        where = Path(base).relative_to(folder)
-        yield from ((where / name).as_posix() for name in files if not name.startswith("."))
 
 
 @contextmanager
@@ -67,16 +71,12 @@ def images_in_zip(path: Path) -> Iterator[ImageListing]:
     Raises:
         InputError: If it is not a complete .zip, or would unpack to more than this machine's memory.
     """
-    try:
-        archive = zipfile.ZipFile(path)
-    except zipfile.BadZipFile as error:
-        raise InputError(str(path), "a complete .zip archive", f"a damaged one ({error})", "make it again") from None
-    with archive:
+    with opened_zip(path, "a complete .zip archive", "make it again") as archive:
         members = sorted((info for info in archive.infolist() if _is_shown(info)), key=lambda info: info.filename)
         images = [info for info in members if _is_image(info.filename)]
         memory.require(sum(info.file_size for info in images), str(path))
         yield ImageListing(
-            tuple(ImageEntry(info.filename, partial(_unpack, archive, info)) for info in images),
+            tuple(ImageEntry(info.filename, partial(_open_member, archive, info)) for info in images),
             tuple(info.filename for info in members if not _is_image(info.filename)),
         )
 
@@ -87,11 +87,18 @@ def _is_shown(info: zipfile.ZipInfo) -> bool:
     return not info.is_dir() and not any(part.startswith(".") or part == "__MACOSX" for part in parts)
 
 
-def _unpack(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> ImageStream:
-    """The bytes of one member; zipfile gives no more of them than the size that `images_in_zip` counted."""
-    if info.flag_bits & ENCRYPTED:
-        raise OSError("encrypted")
-    return io.BytesIO(archive.read(info))
+def _open_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> ImageStream:
+    """One member, which is unpacked as far as it is read.
+
+    Raises:
+        OSError: If it is encrypted, empty or too large.
+        Exception: Anything, if the archive is damaged.
+    """
+    if not info.file_size:
+        raise OSError("empty")
+    if info.file_size > LARGEST_MEMBER:
+        raise OSError(f"more than {LARGEST_MEMBER // 2**20} MiB, too large for a .zip; unpack it into a folder")
+    return Unpacked(open_member(archive, info), info.file_size)
 
 
 def _is_image(name: str) -> bool:
@@ -103,6 +110,8 @@ def require_images(found: ImageListing, name: str) -> None:
     """Refuses a source without images."""
     if not found.entries:
         got = f"{file_types(found.others)} and no image" if found.others else "no files"
+        if found.unread:
+            got += f", and what cannot be opened: {list_names(found.unread)}"
         expected = f"a folder or .zip of images ({', '.join(sorted(IMAGE_SUFFIXES))})"
         raise InputError(name, expected, got, "give a source that holds images")
 

@@ -1,13 +1,15 @@
 """Data in a folder of files with the same ending, in the order of their names: x-000.npy, x-001.npy, ...
 
-Other files of the folder are left out and mentioned in a note; hidden files, and files that begin with _, are ignored.
-A folder with images anywhere below it is a folder of images.
+Other files of the folder, and its sub-folders, are left out and mentioned in a note; what is hidden, or begins with _,
+is ignored. A folder with images anywhere below it is a folder of images.
 """
 
 from collections.abc import Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
+from variate.data.readers.folders import look_into
 from variate.data.readers.image_listing import file_types, images_in_folder
+from variate.data.wording import list_names
 from variate.errors import InputError
 
 NPY_SUFFIXES = (".npy",)
@@ -15,13 +17,22 @@ PARQUET_SUFFIXES = (".parquet", ".pq")
 
 
 def shards(path: Path, suffixes: Sequence[str]) -> tuple[list[Path], list[str]]:
-    """The files of a folder with one of these endings, by name, and notes on the others; or the one file."""
+    """The files of a folder with one of these endings, by name, and notes on all else in it; or the one file.
+
+    Raises:
+        OSError: If the folder cannot be read.
+    """
     if not path.is_dir():
         return [path], []
-    files = sorted(file for file in path.iterdir() if file.is_file() and not file.name.startswith((".", "_")))
-    chosen = [file for file in files if file.suffix.lower() in suffixes]
-    others = [file.name for file in files if file not in set(chosen)]
-    return chosen, [f"Left out: {file_types(others)} that are not shards."] if others else []
+    files, folders, unread = (sorted(name for name in names if not name.startswith("_")) for names in look_into(path))
+    chosen = [name for name in files if PurePosixPath(name).suffix.lower() in suffixes]
+    others = sorted(set(files) - set(chosen))
+    notes = [f"Left out: {file_types(others)} that are not shards."] if others else []
+    if folders:
+        notes.append(f"Left out, because shards lie in one folder: {list_names(folders)}, with what is in them.")
+    if unread:
+        notes.append(f"Left out, because they cannot be opened: {list_names(unread)}.")
+    return [path / name for name in chosen], notes
 
 
 def shard_suffixes(folder: Path) -> Sequence[str] | None:
@@ -29,6 +40,7 @@ def shard_suffixes(folder: Path) -> Sequence[str] | None:
 
     Raises:
         InputError: If it holds both arrays and tables.
+        OSError: If it cannot be read.
     """
     found = [suffixes for suffixes in (NPY_SUFFIXES, PARQUET_SUFFIXES) if shards(folder, suffixes)[0]]
     if not found or images_in_folder(folder).entries:
