@@ -1,9 +1,11 @@
 import io
+import logging
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from variate.data.readers import image_files
 from variate.data.readers.image_files import (
     BrokenImage,
     PixelFacts,
@@ -99,6 +101,18 @@ def test_exif_orientation(turn):
     np.testing.assert_array_equal(decoded(file, 1, "L", size)[0][0], upright[turn])
 
 
+@pytest.mark.parametrize("kind", ["tiff", "webp", "png"])
+@pytest.mark.parametrize("compression", ["raw", "tiff_lzw"])
+def test_every_format_is_turned_once(kind, compression):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    options = {"compression": compression} if kind == "tiff" else {"lossless": True}
+    file = entry(Image.fromarray(RGB), kind, exif=exif, **options)
+    assert read_image_header(file).header.size == (6, 4)
+    row, _ = decoded(file, 3, "RGB", (6, 4))
+    np.testing.assert_array_equal(row, np.rot90(RGB, -1).transpose(2, 0, 1))
+
+
 def test_colors_under_full_transparency_are_set_to_0():
     row, seen = decoded(entry(Image.fromarray(clear_left())), 4, "RGBA")
     expected = clear_left().transpose(2, 0, 1)
@@ -153,6 +167,23 @@ def test_what_is_no_image_is_broken():
     assert read_image_header(ImageEntry("a.png", lambda: io.BytesIO(b"hello"))) == BrokenImage("a.png", "not an image")
 
 
+def test_only_the_formats_of_images_are_tried():
+    assert read_image_header(entry(Image.fromarray(GREY), "ico")).reason == "not an image"
+    assert read_image_header(entry(Image.fromarray(RGB), "eps")).reason == "not an image"
+
+
+def test_only_a_file_that_is_called_tga_is_taken_for_one():
+    content = entry(Image.fromarray(GREY), "tga")
+    assert isinstance(read_image_header(content), ReadableImage)
+    assert read_image_header(content._replace(name="a.png")).reason == "not an image"
+
+
+def test_an_image_whose_size_is_not_that_of_its_header_is_broken():
+    file = read_image_header(entry(Image.fromarray(GREY)))
+    file = file._replace(header=file.header._replace(size=(4, 5)))
+    assert "size" in decode_into(np.empty((1, 4, 5), np.uint8), file, "L").reason
+
+
 def test_32_bit_pixels_are_broken():
     file = read_image_header(entry(Image.fromarray(GREY.astype(np.float32)), "tiff"))
     assert file == BrokenImage("a.tiff", "32-bit pixels; save 8 bits per channel")
@@ -166,6 +197,26 @@ def test_decompression_bomb_is_broken(monkeypatch, factor):
     assert file == BrokenImage("a.png", "more pixels than Pillow's limit")
 
 
-@pytest.mark.parametrize("threads", [True, False])
+@pytest.mark.parametrize("threads", [1, 4])
 def test_map_images_keeps_the_order(threads):
     assert map_images(lambda number: number**2, range(100), threads) == [number**2 for number in range(100)]
+
+
+@pytest.mark.parametrize("function", ["_header_of", "_upright"])
+def test_a_lack_of_memory_is_no_fault_of_the_file(monkeypatch, function):
+    def short(*_):
+        raise MemoryError
+
+    file = entry(Image.fromarray(GREY))
+    readable = read_image_header(file)
+    monkeypatch.setattr(image_files, function, short)
+    with pytest.raises(MemoryError):
+        read_image_header(file) if function == "_header_of" else decode_into(np.empty((1, 4, 6)), readable, "L")
+
+
+def test_decoders_print_nothing(capsys):
+    logger = logging.getLogger("PIL.TiffImagePlugin")
+    with quiet_decoders():
+        logger.error("more samples per pixel than can be decoded")
+    assert capsys.readouterr().err == ""
+    assert logging.getLogger("PIL").handlers == []

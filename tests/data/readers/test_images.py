@@ -1,3 +1,4 @@
+import os
 import zipfile
 from collections import Counter
 
@@ -8,6 +9,7 @@ from PIL import Image
 from refusals import refused
 from variate.config.recipe import DataOptions, Schema
 from variate.data.readers import image_files as pictures
+from variate.data.readers import images
 from variate.data.readers.images import read_image_folder, read_image_zip, size_counts
 from variate.errors import Option
 from variate.runtime import memory
@@ -110,11 +112,6 @@ def test_size_resizes_and_says_so(tmp_path):
     assert all(words in note for words in ("8x6", "1 changed their proportions", "3 images"))
 
 
-def test_size_of_nothing_is_refused(tmp_path):
-    save(tmp_path, GREY)
-    assert refused(read, tmp_path, DataOptions(size=(0, 6))).argument == "size"
-
-
 def test_broken_files_are_left_out_and_named(tmp_path):
     save(tmp_path, GREY)
     whole = (tmp_path / "02.png").read_bytes()
@@ -126,6 +123,57 @@ def test_broken_files_are_left_out_and_named(tmp_path):
     broken, others = rows.notes
     assert "2 files: 01.png (not an image), 02.png (truncated)" in broken
     assert "1 file (.txt)" in others
+
+
+def test_what_cannot_be_opened_is_named(tmp_path):
+    save(tmp_path, GREY)
+    os.mkfifo(tmp_path / "pipe.png")
+    rows = read(tmp_path)
+    np.testing.assert_array_equal(rows.x.all()[:, 0], GREY)
+    (note,) = rows.notes
+    assert "pipe.png (a pipe)" in note
+
+
+def test_a_file_that_vanishes_is_named(tmp_path, monkeypatch):
+    save(tmp_path, GREY)
+    listed = images.images_in_folder(tmp_path)
+    (tmp_path / "03.png").unlink()
+    rows = images.read_images(listed, "x", OPTIONS, None)
+    np.testing.assert_array_equal(rows.x.all()[:, 0], GREY[[0, 1, 2, 4]])
+    assert "03.png (No such file or directory)" in rows.notes[0]
+
+
+def test_zip_with_damaged_members(tmp_path):
+    save(tmp_path, GREY)
+    with zipfile.ZipFile(tmp_path / "x.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        for file in sorted(tmp_path.glob("*.png")):
+            archive.write(file, file.name)
+        archive.writestr("bomb.png", bytes(10**7))
+        infos = archive.infolist()
+    content = bytearray((tmp_path / "x.zip").read_bytes())
+    content[infos[1].header_offset + 40] ^= 255  # compressed bytes
+    places = [content.index(b"PK\x01\x02")]
+    while (place := content.find(b"PK\x01\x02", places[-1] + 1)) > 0:
+        places.append(place)
+    content[places[2] + 10] = 99  # method
+    content[places[3] + 16] ^= 255  # checksum
+    (tmp_path / "x.zip").write_bytes(content)
+    rows = read_image_zip(tmp_path / "x.zip", OPTIONS, None)
+    np.testing.assert_array_equal(rows.x.all()[:, 0], GREY[[0, 4]])
+    (note,) = rows.notes
+    assert all(f"{name}.png (" in note for name in ("01", "02", "03", "bomb"))
+
+
+def test_fewer_threads_for_very_large_images(tmp_path, monkeypatch):
+    save(tmp_path, GREY)
+    monkeypatch.setattr(images, "LARGE_IMAGE", 1)
+    monkeypatch.setattr(os, "cpu_count", lambda: 8)
+    readable, _ = images._read_headers(images.images_in_folder(tmp_path).entries, "x")
+    assert images._threads(readable) == 8
+    monkeypatch.setattr(images, "MEMORY_OF_THREADS", 3 * readable[0].header.memory)
+    assert images._threads(readable) == 3
+    needed = images._memory_needed(readable, "RGB", (8, 6))
+    assert needed == 5 * 3 * 8 * 6 + 3 * (readable[0].header.memory + 2 * 3 * 8 * 6)
 
 
 @pytest.mark.parametrize("cut", [5, 70])

@@ -1,4 +1,4 @@
-"""One image file: its header, and its pixels as a row. The only module that uses Pillow.
+"""One image file: its header, and its pixels as a row. The only module that decodes images.
 
     grey of 16 bits          rounded to 8 bits
     pixels of 32 bits        refused: the header does not say their range
@@ -7,21 +7,34 @@
     alpha, if not wanted     laid over black
     an animation             its first frame
 
-A file that cannot be read gives a `BrokenImage` and no exception, so that one of thousands does not end the reading.
+A file that cannot be read gives a `BrokenImage` and no exception, so that one of thousands does not end the reading. A
+lack of memory is no fault of the file and ends it.
+
+No file costs more than its content is worth (`variate.data.readers.image_costs`), and only the formats of `FORMATS` are
+tried.
 """
 
+import logging
 import os
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from pathlib import PurePosixPath
 from typing import Literal, NamedTuple, TypeVar
 
 import numpy as np
 from PIL import Image, ImageFile, UnidentifiedImageError
 
-from variate.data.readers.image_listing import ImageEntry
+from variate.data.readers.decoding import reason
+from variate.data.readers.image_costs import memory_needed, require_affordable, require_file_size
+from variate.data.readers.image_listing import ImageEntry, ImageStream
+from variate.data.readers.zips import Unpacked
 
+FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "AVIF", "JPEG2000")
+"""What Pillow tries. Its other formats run programs, or cost far more than their pixels."""
+UNMARKED_FORMATS = {".tga": ("TGA",)}
+"""Formats that do not say what they are, and could be anything: tried only by the file's ending."""
 LARGE_IMAGE = 128 * 128
 """Pixels per image from which threads are faster: decoding releases the interpreter's lock, the Python around it does
 not."""
@@ -56,6 +69,7 @@ class ImageHeader(NamedTuple):
         orientation: EXIF's orientation, 1 to 8.
         deep: Whether it is 16-bit grey.
         animated: Whether it has several frames.
+        memory: Bytes that decoding it takes at most.
     """
 
     size: Size
@@ -63,6 +77,7 @@ class ImageHeader(NamedTuple):
     orientation: int
     deep: bool
     animated: bool
+    memory: int
 
 
 class PixelFacts(NamedTuple):
@@ -100,25 +115,43 @@ Result = TypeVar("Result")
 @contextmanager
 def quiet_decoders() -> Iterator[None]:
     """Ignores the decoders' warnings, except that about too many pixels, which becomes an error for its file."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        warnings.simplefilter("error", Image.DecompressionBombWarning)
-        yield
+    logger, silent = logging.getLogger("PIL"), logging.NullHandler()
+    logger.addHandler(silent)  # or logging prints on standard error where the user has not set it up
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            yield
+    finally:
+        logger.removeHandler(silent)
 
 
-def map_images(function: Callable[[Item], Result], items: Sequence[Item], threads: bool) -> list[Result]:
+def map_images(function: Callable[[Item], Result], items: Sequence[Item], threads: int) -> list[Result]:
     """The function of each item, in order."""
-    if not threads:
+    if threads == 1:
         return list(map(function, items))
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    with ThreadPoolExecutor(threads) as pool:
         return list(pool.map(function, items))
+
+
+def _open_image(stream: ImageStream, name: str) -> ImageFile.ImageFile:
+    """The image in a stream; its pixels are not decoded."""
+    formats = FORMATS + UNMARKED_FORMATS.get(PurePosixPath(name).suffix.lower(), ())
+    return Image.open(stream, formats=formats)  # type: ignore[arg-type]  # it needs no more than read, seek, tell
 
 
 def read_image_header(entry: ImageEntry) -> ReadableImage | BrokenImage:
     """Reads the header of one file."""
     try:
-        with entry.open() as stream, Image.open(stream) as image:
-            return ReadableImage(entry, _header_of(image))
+        with entry.open() as stream:
+            length = stream.seek(0, os.SEEK_END)
+            require_file_size(length)
+            with _open_image(stream, entry.name) as image:
+                header = _header_of(image)
+                require_affordable(image, stream, length)
+        return ReadableImage(entry, header)
+    except MemoryError:
+        raise
     except Exception as error:  # decoders raise nearly anything on a broken file
         return BrokenImage(entry.name, _reason(error))
 
@@ -135,12 +168,17 @@ def _header_of(image: ImageFile.ImageFile) -> ImageHeader:
     width, height = image.size
     colors: Colors = "RGBA" if image.has_transparency_data else "L" if image.mode in GREY_MODES else "RGB"
     size = (width, height) if turn in SIDEWAYS else (height, width)
-    return ImageHeader(size, colors, turn, image.mode.startswith("I;16"), getattr(image, "is_animated", False))
+    deep, animated = image.mode.startswith("I;16"), getattr(image, "is_animated", False)
+    return ImageHeader(size, colors, turn, deep, animated, memory_needed(image))
 
 
 def _orientation(image: ImageFile.ImageFile) -> int:
-    """EXIF's orientation; of a PNG only if it precedes the pixels, because Pillow would decode them to look further."""
-    if image.format == "PNG" and "exif" not in image.info:
+    """How the stored picture has to be turned, as EXIF's orientation.
+
+    Pillow turns a TIFF itself. Of a PNG the tag is read only if it precedes the pixels, because Pillow would decode
+    them to look further.
+    """
+    if image.format == "TIFF" or (image.format == "PNG" and "exif" not in image.info):
         return 1
     return int(image.getexif().get(ORIENTATION, 1))
 
@@ -151,23 +189,40 @@ def _reason(error: Exception) -> str:
         return "not an image"
     if isinstance(error, (Image.DecompressionBombError, Image.DecompressionBombWarning)):
         return "more pixels than Pillow's limit"
-    words = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    words = reason(error)
     return "truncated" if "truncated" in words.lower() else words
 
 
 def decode_into(row: np.ndarray, file: ReadableImage, mode: Colors) -> PixelFacts | BrokenImage:
     """Decodes one file into its row, (C, H, W), resized to it."""
     try:
-        with file.entry.open() as stream, Image.open(stream) as image:
-            pixels = _upright(image, file.header, mode)
+        pixels = _decoded(file, mode)
         height, width = row.shape[1:]
         if pixels.size != (width, height):
             pixels = pixels.resize((width, height), Image.Resampling.LANCZOS)
         array = np.atleast_3d(np.asarray(pixels))
+    except MemoryError:
+        raise
     except Exception as error:  # decoders raise nearly anything on a broken file
         return BrokenImage(file.entry.name, _reason(error))
     row[...] = array.transpose(2, 0, 1)
     return _clean(row, file.header)
+
+
+def _decoded(file: ReadableImage, mode: Colors) -> Image.Image:
+    """The image of a file in a mode, turned upright; the decoder and what it holds end with this function.
+
+    Raises:
+        Exception: Anything, if the file is broken.
+    """
+    with file.entry.open() as stream, _open_image(stream, file.entry.name) as image:
+        image.load()
+        if isinstance(stream, Unpacked):
+            stream.check()
+        pixels = _upright(image, file.header, mode)
+    if pixels.size != file.header.size[::-1]:
+        raise ValueError("not of the size that its header says")
+    return pixels
 
 
 def _upright(image: Image.Image, header: ImageHeader, mode: Colors) -> Image.Image:
@@ -181,7 +236,10 @@ def _eight_bit(image: Image.Image) -> Image.Image:
     if not image.mode.startswith("I;16"):
         return image
     deep = np.asarray(image).astype(np.uint32)
-    return Image.fromarray(((deep * 255 + 32767) // 65535).astype(np.uint8))
+    deep *= 255
+    deep += 32767
+    deep //= 65535
+    return Image.fromarray(deep.astype(np.uint8))
 
 
 def _in_mode(image: Image.Image, header: ImageHeader, mode: Colors) -> Image.Image:

@@ -10,6 +10,7 @@ The headers bound it from above; decoding shows whether any pixel has a colour o
 """
 
 import math
+import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -19,6 +20,7 @@ import numpy as np
 from variate.config.recipe import DataOptions, Schema
 from variate.data.dataset import Dataset
 from variate.data.readers.array_sources import conform
+from variate.data.readers.image_costs import MEMORY_OF_THREADS
 from variate.data.readers.image_files import (
     LARGE_IMAGE,
     MODE_CHANNELS,
@@ -76,7 +78,7 @@ def read_images(found: ImageListing, name: str, options: DataOptions, schema: Sc
         readable, broken = _read_headers(found.entries, name)
         mode = _mode_to_decode(readable, name, options, schema)
         size = _target_size(readable, name, options, schema)
-        memory.require(len(readable) * MODE_CHANNELS[mode] * size[0] * size[1], name)
+        memory.require(_memory_needed(readable, mode, size), name)
         values, facts, readable, late = _decode(readable, mode, size, name)
     kept = _mode_to_keep(facts, mode, name, options, schema)
     if kept != mode:
@@ -148,8 +150,6 @@ def _target_size(readable: Sequence[ReadableImage], name: str, options: DataOpti
         got = f"images of {len(sizes)} sizes (height x width): {size_counts(sizes)}"
         raise InputError(name, "images of one size", got, resize)
     size = options.size or next(iter(sizes))
-    if min(size) < 1:
-        raise InputError("size", "a height and a width in pixels, each at least 1", size)
     if schema is not None and size != schema.shape[1:]:
         expected = f"a row of the model, {sides(schema.shape)}"
         raise InputError(name, expected, f"images of {sides(size)}", resize if schema.is_image else "")
@@ -192,14 +192,27 @@ def _model_mode(schema: Schema | None, name: str) -> Colors | None:
     return modes[0]
 
 
+def _memory_needed(readable: Sequence[ReadableImage], mode: Colors, size: Size) -> int:
+    """Bytes of the rows and of the images that are decoded, and resized, at the same time."""
+    row = MODE_CHANNELS[mode] * size[0] * size[1]
+    return len(readable) * row + _threads(readable) * max(file.header.memory + 2 * row for file in readable)
+
+
+def _threads(readable: Sequence[ReadableImage]) -> int:
+    """The number of threads that decode: one for small images, and fewer for very large ones."""
+    if max(math.prod(file.header.size) for file in readable) < LARGE_IMAGE:
+        return 1
+    largest = max(file.header.memory for file in readable)
+    return max(1, min(os.cpu_count() or 1, MEMORY_OF_THREADS // largest))
+
+
 def _decode(
     readable: Sequence[ReadableImage], mode: Colors, size: Size, name: str
 ) -> tuple[np.ndarray, list[PixelFacts], list[ReadableImage], list[BrokenImage]]:
     """Decodes every file into its row; files that turn out to be broken are left out."""
     values = np.empty((len(readable), MODE_CHANNELS[mode], *size), np.uint8)
-    large = max(math.prod(file.header.size) for file in readable) >= LARGE_IMAGE
     tasks = list(enumerate(readable))
-    results = map_images(lambda task: decode_into(values[task[0]], task[1], mode), tasks, threads=large)
+    results = map_images(lambda task: decode_into(values[task[0]], task[1], mode), tasks, _threads(readable))
     broken = [result for result in results if isinstance(result, BrokenImage)]
     if broken:
         kept = [index for index, result in enumerate(results) if isinstance(result, PixelFacts)]
@@ -231,6 +244,8 @@ def _omissions(found: ImageListing, broken: Sequence[BrokenImage]) -> Iterator[s
     """Notes on what was not read."""
     if broken:
         yield f"Left out, because they cannot be read as images: {plural(len(broken), 'file')}: {_reasons(broken)}."
+    if found.unread:
+        yield f"Left out, because they cannot be opened: {list_names(found.unread)}."
     if found.others:
         yield f"Left out, because their endings are not those of images: {file_types(found.others)}."
 
