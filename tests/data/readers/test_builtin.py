@@ -135,3 +135,22 @@ def test_prefixes_are_those_of_python_and_debian():
 
 
 REAL_PREFIXES = builtin.PREFIXES
+
+
+def test_the_home_of_nobody(monkeypatch):
+    monkeypatch.setenv("VARIATE_DATA", "~nobody_of_that_name/data")
+    assert "VARIATE_DATA" in refused(read_fashion, OPTIONS, None).argument
+
+
+def test_a_copy_that_cannot_be_read_is_passed_over(tmp_path, monkeypatch):
+    save(tmp_path / "usr" / "share" / "datasets" / "fashion-mnist")
+    monkeypatch.setenv("VARIATE_DATA", str(tmp_path / "closed"))
+    found = builtin.idx.idx_file
+
+    def closed(folder, part):
+        if "closed" in folder.parts:
+            raise PermissionError(13, "Permission denied", str(folder))
+        return found(folder, part)
+
+    monkeypatch.setattr(builtin.idx, "idx_file", closed)
+    check(read_fashion(OPTIONS, None))

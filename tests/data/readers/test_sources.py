@@ -1,6 +1,9 @@
 import gzip
+import inspect
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -94,6 +97,113 @@ def test_what_does_not_exist(source, remedy):
     assert "digits, fashion-mnist" in error.expected
 
 
+@pytest.mark.parametrize("source", [np.zeros((3, 2)), None, 3, ["digits"], b"digits", Path])
+def test_what_is_neither_a_text_nor_a_path(source):
+    error = refused(inspect.unwrap(read), source)  # without the tests' own check of types
+    assert error.argument == "source"
+    assert "from_arrays" in error.remedy
+
+
+def test_a_path_is_read_and_is_no_name(files, monkeypatch):
+    assert len(read(files / "x.npy")) == 5
+    monkeypatch.chdir(files)
+    assert refused(read, Path("digits")).argument == "source"
+    (files / "pics").rename(files / "digits")
+    assert len(read(Path("digits"))) == 5
+
+
+def test_a_text_that_no_path_can_be():
+    error = refused(read, "x\0.npy")
+    assert (error.argument, r"'x\x00.npy'" in error.got) == ("source", True)
+
+
+def test_the_home_of_nobody():
+    error = refused(read, "~nobody_of_that_name/x.npy")
+    assert (error.argument, "nobody_of_that_name" in error.got) == ("source", True)
+
+
+def test_a_working_directory_that_was_deleted(tmp_path, monkeypatch):
+    folder = tmp_path / "gone"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    folder.rmdir()
+    error = refused(read, "x.npy")
+    assert (error.argument, "was deleted" in error.got) == ("x.npy", True)
+    refused(read, ".")
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.mark.parametrize("suffix", [".npy", ".npz", ".csv", ".zip", ".parquet", ".gz", ""])
+def test_a_pipe_is_not_opened(tmp_path, suffix):
+    path = tmp_path / f"x{suffix}"
+    os.mkfifo(path)
+    error = refused(read, path)
+    assert (error.argument, error.got) == (str(path), "a pipe")
+
+
+def test_a_device_is_no_file():
+    assert refused(read, "/dev/null").got == "a device"
+
+
+def test_a_path_below_a_file(files):
+    assert refused(read, files / "x.npy" / "y").argument == "source"
+
+
+DENIED = """
+import os, sys
+from variate import InputError, read
+path, folder = sys.argv[1:]
+os.setgid(65534), os.setuid(65534)
+for source in (path, folder, folder + "/x.npy", folder + "/x.npz:a"):
+    try:
+        read(source)
+    except InputError as error:
+        print(error.argument, "|", error.got)
+"""
+
+
+@pytest.mark.skipif(os.name != "posix" or os.geteuid() != 0, reason="only root can become someone else")
+def test_permission_denied_is_said(files):
+    (files / "x.npy").chmod(0)
+    closed = files / "closed"
+    closed.mkdir()
+    (closed / "x.npy").write_bytes(b"")
+    closed.chmod(0)
+    for parent in [files, *files.parents][:-1]:
+        parent.chmod(parent.stat().st_mode | 0o555) if parent.is_relative_to("/tmp") else None
+    run = subprocess.run([sys.executable, "-c", DENIED, files / "x.npy", closed], capture_output=True, text=True)
+    lines = run.stdout.splitlines()
+    assert len(lines) == 4, run.stderr
+    assert lines[0] == f"{files / 'x.npy'} | Permission denied"
+    assert lines[1] == f"{closed} | Permission denied"
+    assert all(line.endswith("Permission denied") for line in lines)
+
+
+def test_memory_that_runs_out_while_reading(files, monkeypatch):
+    def short(*_):
+        raise MemoryError
+
+    monkeypatch.setattr("variate.data.readers.npy.fill", short)
+    error = refused(read, files / "x.npy")
+    assert (error.argument, "free" in error.got) == (str(files / "x.npy"), True)
+
+
+def test_a_file_within_a_folder_is_named(files, monkeypatch):
+    (files / "shards").mkdir()
+    for number in range(3):
+        np.save(files / "shards" / f"{number}.npy", IMAGES)
+    opened = Path.open
+
+    def denied(path, *mode):
+        if path.name == "1.npy":
+            raise PermissionError(13, "Permission denied", str(path))
+        return opened(path, *mode)
+
+    monkeypatch.setattr(Path, "open", denied)
+    error = refused(read, files / "shards")
+    assert (error.argument, error.got) == (str(files / "shards" / "1.npy"), "Permission denied")
+
+
 def test_an_empty_source_is_not_this_folder():
     error = refused(read, "")
     assert (error.argument, error.expected) == ("source", understood())
@@ -130,7 +240,7 @@ def test_a_file_that_may_not_be_read(files, monkeypatch):
     def denied(*_):
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr("variate.data.readers.npy.read_npy_array", denied)
+    monkeypatch.setattr("variate.data.readers.npy.read_npy_header", denied)
     error = refused(read, str(files / "x.npy"))
     assert (error.argument, error.got) == (str(files / "x.npy"), "Permission denied")
 

@@ -57,24 +57,40 @@ BUILTIN: dict[str, Callable[[DataOptions, Schema | None], Source]] = {"digits": 
 
 def cache_folder() -> Path:
     """Where downloads are kept."""
-    base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "variate" / FASHION
+    return _folder_of("XDG_CACHE_HOME", "~/.cache") / "variate" / FASHION
 
 
 def places() -> Iterator[Path]:
     """Folders that may hold a copy; the first that does is used."""
-    named = os.environ.get("VARIATE_DATA")
-    if named:
-        yield Path(named).expanduser() / FASHION
-        yield Path(named).expanduser()
+    if os.environ.get("VARIATE_DATA"):
+        named = _folder_of("VARIATE_DATA")
+        yield named / FASHION
+        yield named
     yield cache_folder()
     for prefix in PREFIXES:
         yield Path(prefix) / "share" / "datasets" / FASHION
 
 
+def _folder_of(variable: str, default: str = "") -> Path:
+    """The folder that an environment variable names.
+
+    Raises:
+        InputError: If it begins with the home of a user who is not known.
+    """
+    folder = os.environ.get(variable) or default
+    try:
+        return Path(folder).expanduser()
+    except RuntimeError:
+        got = f"{folder!r}, and no home directory is known"
+        raise InputError(f"the environment variable {variable}", "a folder", got, "give its whole path") from None
+
+
 def load_from(folder: Path) -> tuple[np.ndarray, np.ndarray] | None:
-    """Both parts, if the folder has complete copies of them."""
-    files = [idx.idx_file(folder, part) for part in PINS]
+    """Both parts, if the folder can be read and has complete copies of them."""
+    try:
+        files = [idx.idx_file(folder, part) for part in PINS]
+    except OSError:
+        return None
     parts = [load_pinned(file, pin) for file, pin in zip(files, PINS.values(), strict=True) if file is not None]
     train, test = parts if len(parts) == 2 else (None, None)
     return None if train is None or test is None else (train, test)

@@ -16,6 +16,8 @@ A built-in data set is a function in `builtin.py` and an entry of its table `BUI
 """
 
 import importlib
+import os
+import stat
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -24,10 +26,13 @@ from typing import Any, NamedTuple
 from variate.config.recipe import DataOptions, Schema
 from variate.data.readers import idx, npy
 from variate.data.readers.builtin import BUILTIN
+from variate.data.readers.folders import odd_kind
 from variate.data.readers.shards import NPY_SUFFIXES, PARQUET_SUFFIXES, is_file_or_shards
 from variate.data.source import Source
+from variate.data.wording import told
 from variate.errors import InputError, Option, Sentence, did_you_mean
 from variate.limits import checked_arguments
+from variate.runtime import memory
 
 ReadFunction = Callable[[Path, DataOptions, Schema | None], Source]
 
@@ -92,14 +97,15 @@ def understood() -> str:
 
 @checked_arguments
 def read(
-    source: str,
+    source: str | os.PathLike[str],
     options: DataOptions = DataOptions(),  # noqa: B008  frozen
     schema: Schema | None = None,
 ) -> Source:
     """Reads data, or checks them where they stay on disk (`options.stream`).
 
     Args:
-        source: A built-in data set's name, or a path. `FILE.npz:NAME` is one array of an archive.
+        source: A built-in data set's name, or a path; a `Path` is never taken for a name. `FILE.npz:NAME` is one array
+            of an archive.
         options: How they are read.
         schema: Of a model. The data are then read as what it takes: columns by name, categories by its codes, bits
             drawn where it is a model of bits. Kinds are the model's, whatever `options` say.
@@ -107,16 +113,37 @@ def read(
     Raises:
         InputError: If the source is not understood, or its content cannot be read in the way asked for.
     """
+    if not isinstance(source, str | os.PathLike):
+        remedy = "give arrays to variate.from_arrays, or as they are to build and fit"
+        raise InputError("source", "the name of a data set, or a path", told(source), remedy)
+    name = os.fsdecode(source)
     try:
-        if source in BUILTIN:
-            _require_used(source, options, schema, uses=())
-            return BUILTIN[source](options, schema)
-        path = Path(source).expanduser()
-        reader = _reader_of(source, path)
-        _require_used(source, options, schema, reader.uses)
-        return reader.load()(path, options, schema)
+        if isinstance(source, str) and name in BUILTIN:
+            _require_used(name, options, schema, uses=())
+            return BUILTIN[name](options, schema)
+        path = _as_path(name)
+        reader = _reader_of(name, path)
+        _require_used(name, options, schema, reader.uses)
+        with memory.refusing_shortage(name):
+            return reader.load()(path, options, schema)
     except OSError as error:
-        raise InputError(source, "a file or folder that can be read", error.strerror or str(error)) from None
+        file = os.fsdecode(error.filename) if isinstance(error.filename, str | bytes) else name
+        raise InputError(file, "a file or folder that can be read", error.strerror or str(error)) from None
+
+
+def _as_path(source: str) -> Path:
+    """The path that a source is.
+
+    Raises:
+        InputError: If it cannot be one.
+    """
+    if "\0" in source:
+        raise InputError("source", understood(), f"a text with a NUL character, {source!r}")
+    try:
+        return Path(source).expanduser()
+    except RuntimeError:
+        got = f"{source!r}, the home of a user who does not exist"
+        raise InputError("source", "a file or folder that exists", got, "give the whole path") from None
 
 
 def _reader_of(source: str, path: Path) -> Reader:
@@ -124,16 +151,40 @@ def _reader_of(source: str, path: Path) -> Reader:
 
     Raises:
         InputError: If there is none.
+        OSError: If the system does not let us see whether the path exists.
     """
     if not source:
         raise InputError("source", understood(), "an empty text", "to read this folder, give '.'")
-    if not npy.archive_and_key(path)[0].exists():
-        known = f"a built-in data set ({', '.join(BUILTIN)}), or a file or folder that exists"
-        raise InputError("source", known, repr(source), did_you_mean(source, BUILTIN))
+    try:
+        mode = npy.archive_and_key(path)[0].stat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        raise _missing(source, path) from None
+    if stat.S_ISDIR(mode):
+        os.scandir(path).close()  # says that the folder cannot be read, if so, before any file in it is looked for
+    elif not stat.S_ISREG(mode):
+        raise InputError(source, "a file or folder", odd_kind(mode), "save the data to a file")
     found = next((reader for reader in READERS if reader.takes(path)), None)
     if found is None:
         raise InputError(source, understood(), "a file of another type", "convert it to one of these")
     return found
+
+
+def _missing(source: str, path: Path) -> InputError:
+    """The error about a path that does not exist."""
+    if not path.is_absolute() and not _has_folder():
+        got = "a path that begins in the working directory, which was deleted"
+        return InputError(source, "a file or folder that exists", got, "go to another directory")
+    known = f"a built-in data set ({', '.join(BUILTIN)}), or a file or folder that exists"
+    return InputError("source", known, repr(source), did_you_mean(source, BUILTIN))
+
+
+def _has_folder() -> bool:
+    """Whether there is a working directory."""
+    try:
+        Path.cwd()
+    except FileNotFoundError:
+        return False
+    return True
 
 
 def _require_used(source: str, options: DataOptions, schema: Schema | None, uses: tuple[str, ...]) -> None:
