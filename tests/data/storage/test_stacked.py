@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from refusals import refused
 from variate.data.storage.stacked import Stacked, chunks, grouped, native
 
 RNG = np.random.default_rng(0)
@@ -44,3 +45,26 @@ def test_rows_are_grouped_by_part():
     starts, index = np.array([0, 3, 4, 9]), np.array([8, 0, 3, 8, 2, 5])
     found = dict(grouped(index, starts))
     assert {number: index[places].tolist() for number, places in found.items()} == {0: [0, 2], 1: [3], 2: [5, 8, 8]}
+
+
+def test_a_mapped_file_that_was_cut_short_is_refused(tmp_path):
+    for number in range(3):
+        np.save(tmp_path / f"{number}.npy", np.full((2000, 3), number))
+    stacked = Stacked([np.load(tmp_path / f"{number}.npy", mmap_mode="r") for number in range(3)])
+    with (tmp_path / "1.npy").open("rb+") as stream:
+        stream.truncate(1000)
+    np.testing.assert_array_equal(stacked.take(np.array([0, 4000])), [[0] * 3, [2] * 3])
+    assert (stacked[4000:4010] == 2).all()
+    for read in (lambda: stacked.take(np.array([0, 3999])), lambda: stacked[1990:2010]):
+        error = refused(read)
+        assert (error.argument, error.got) == (str(tmp_path / "1.npy"), "1,000")
+        assert error.expected.startswith(f"{128 + 2000 * 3 * 8:,} bytes")
+
+
+def test_a_mapped_file_that_was_replaced_or_deleted_stays(tmp_path):
+    np.save(tmp_path / "x.npy", np.ones((10, 2)))
+    stacked = Stacked([np.load(tmp_path / "x.npy", mmap_mode="r")])
+    (tmp_path / "y").write_bytes(b"short")
+    (tmp_path / "y").replace(tmp_path / "x.npy")
+    (tmp_path / "x.npy").unlink()
+    assert (stacked.take(np.arange(10)) == 1).all()

@@ -1,11 +1,19 @@
-"""Several arrays, one after the other, used as one array without being in memory as a whole."""
+"""Several arrays, one after the other, used as one array without being in memory as a whole.
+
+Arrays are usually memory-mapped files. A process that reads a mapped file beyond its end is killed by the system, so
+the length of a file is compared before each reading, and a file that was cut short since it was opened is refused. What
+cannot be noticed in time is a file that is cut short while rows of it are being read, or a disk that fails.
+"""
 
 import math
+import mmap
 from collections.abc import Iterator, Sequence
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+
+from variate.errors import InputError
 
 CHUNK = 2**20
 """How many numbers are checked at a time: a check then takes little memory and stops early."""
@@ -22,6 +30,7 @@ class Stacked:
 
     def __init__(self, parts: Sequence[np.ndarray]) -> None:
         self.parts = tuple(parts)
+        self._files = tuple(_MappedFile.of(part) for part in parts)
         self.starts = np.cumsum([0, *(len(part) for part in parts)])
         self.shape = (int(self.starts[-1]), *parts[0].shape[1:])
         self.dtype = native(parts[0].dtype)
@@ -31,18 +40,32 @@ class Stacked:
         return self.shape[0]
 
     def __getitem__(self, rows: slice) -> np.ndarray:
-        """Consecutive rows, in memory, in a native type."""
+        """Consecutive rows, in memory, in a native type.
+
+        Raises:
+            InputError: If a file was cut short since it was opened.
+        """
         start, stop, _ = rows.indices(len(self))
         first, last = np.searchsorted(self.starts, (start, stop - 1), side="right") - 1
+        for file in filter(None, self._files[first : last + 1]):
+            file.require_whole()
         owners = zip(self.parts[first : last + 1], self.starts[first : last + 1], strict=True)
         pieces = [part[max(0, start - before) : stop - before] for part, before in owners]
-        return np.concatenate(pieces).astype(self.dtype, copy=False)
+        with np.errstate(over="ignore"):  # what a float64 cannot hold becomes infinite, which is refused
+            return np.concatenate(pieces).astype(self.dtype, copy=False)
 
     def take(self, index: np.ndarray) -> np.ndarray:
-        """The rows with these numbers, in memory, in this order, in a native type."""
+        """The rows with these numbers, in memory, in this order, in a native type.
+
+        Raises:
+            InputError: If a file was cut short since it was opened.
+        """
         found = np.empty((len(index), *self.shape[1:]), self.dtype)
         for number, own in grouped(index, self.starts):
-            found[own] = self.parts[number][index[own] - self.starts[number]]
+            if (file := self._files[number]) is not None:
+                file.require_whole()
+            with np.errstate(over="ignore"):
+                found[own] = self.parts[number][index[own] - self.starts[number]]
         return found
 
     def min(self, axis: int | None = None) -> Any:  # noqa: ANN401  as NumPy's
@@ -61,6 +84,40 @@ class Stacked:
             for chunk in chunks(self):
                 low, high = np.minimum(low, chunk.min(axis=0)), np.maximum(high, chunk.max(axis=0))
         return low, high
+
+
+class _MappedFile(NamedTuple):
+    """The file of a memory-mapped array.
+
+    Attributes:
+        name: Its path.
+        mapped: Its memory map.
+        size: Its bytes when it was mapped.
+    """
+
+    name: str
+    mapped: mmap.mmap
+    size: int
+
+    @classmethod
+    def of(cls, array: np.ndarray) -> "_MappedFile | None":
+        """That of an array; None if it is in memory."""
+        base: Any = array
+        while isinstance(base, np.ndarray):
+            base = base.base
+        name = str(getattr(array, "filename", None) or "a file of rows")
+        return cls(name, base, base.size()) if isinstance(base, mmap.mmap) else None
+
+    def require_whole(self) -> None:
+        """Refuses a file that is shorter than it was.
+
+        Raises:
+            InputError: If it is.
+        """
+        size = self.mapped.size()
+        if size < self.size:
+            remedy = "start again, and do not change data that are in use"
+            raise InputError(self.name, f"{self.size:,} bytes, as when it was opened", f"{size:,}", remedy)
 
 
 Numbers = np.ndarray | Stacked
