@@ -9,12 +9,13 @@ import torch
 from hostile_models import HEADERS
 from refusals import refused
 from small_models import make
-from variate import TrainingOptions
+from variate import TrainingOptions, fit
 from variate.config.run_files import CHECKPOINT
 from variate.runtime import tensor_files
 from variate.runtime.distributed import Processes
 from variate.training import NonFiniteError, saved_recipe
 from variate.training.state import State
+from variate.training.weights import WeightVector
 
 
 def state(**options):
@@ -141,3 +142,21 @@ def test_weights_that_are_not_finite_any_more_are_not_written():
         one.weights.vector[3] = math.inf
     with pytest.raises(NonFiniteError, match="lower lr"):
         one.check_finite()
+
+
+def test_a_run_whose_last_step_is_too_large_leaves_finite_files(tmp_path, monkeypatch):
+    move = WeightVector.move
+
+    def last_too_large(weights, step, lr):
+        move(weights, step, lr)
+        if step == 3:
+            weights.vector[0] = weights.average_vector[0] = math.inf
+
+    monkeypatch.setattr(WeightVector, "move", last_too_large)
+    vae, rows = make()
+    with pytest.raises(NonFiniteError, match="after step 4"):
+        fit(vae, rows, run=tmp_path, epochs=1, batch_size=5, compile="off", precision="float32")
+    files = list(tmp_path.rglob("*.safetensors"))
+    assert len(files) == 2
+    for file in files:
+        assert all(tensor.isfinite().all() for tensor in tensor_files.read_tensors(file)[0].values())
