@@ -93,6 +93,18 @@ def test_damaged_and_foreign_model_files_are_refused(digits_run, variate_command
         assert "no file" in err
 
 
+def test_a_working_directory_that_was_deleted_is_refused_by_every_command(variate_command, tmp_path, monkeypatch):
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    for command in ("train", *COMMANDS):
+        code, out, err = variate_command(command, tmp_path / "x")
+        assert (code, out) == (2, "")
+        assert err.startswith("variate: error: the working directory: expected one that exists")
+    assert variate_command("--version")[0] == 0
+
+
 def test_a_model_of_a_newer_format_is_refused(digits_run, variate_command, tmp_path):
     from variate.runtime import tensor_files
 

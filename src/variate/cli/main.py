@@ -23,8 +23,9 @@ from variate.cli.reconstruct import Reconstruct
 from variate.cli.sample import Sample
 from variate.cli.signals import Ended, ending_signals
 from variate.cli.train import Train
-from variate.errors import VariateWarning
+from variate.errors import InputError, VariateWarning
 from variate.runtime.distributed import is_main_process
+from variate.runtime.files import working_directory_is_gone
 from variate.runtime.streams import TolerantStream, tolerant_output
 
 COMMANDS: dict[str, Callable[..., Any]] = {
@@ -67,6 +68,7 @@ def _run(output: TolerantStream) -> int:
     try:
         command = _command()
         if command is not None and (isinstance(command, Train) or is_main_process()):
+            _require_directory()
             command()  # of several processes, all train and one does the rest
     except SystemExit as stop:  # after help, or what is wrong with the command line
         code = stop.code if isinstance(stop.code, int) else 1
@@ -79,6 +81,16 @@ def _run(output: TolerantStream) -> int:
         code = end.code
     output.flush()
     return code if output.error is None else code or _unwritten(output.error, isinstance(command, RESULT_IN_FILES))
+
+
+def _require_directory() -> None:
+    """Refuses a working directory that was deleted, in which torch's own libraries cannot be loaded.
+
+    Raises:
+        InputError: If it was.
+    """
+    if working_directory_is_gone():
+        raise InputError("the working directory", "one that exists", "one that was deleted", "change to another one")
 
 
 def _unwritten(error: OSError, has_files: bool) -> int:
