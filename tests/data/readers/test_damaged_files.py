@@ -90,7 +90,7 @@ def changed(content, changes):
     derandomize=True,
     deadline=None,
     database=None,
-    max_examples=40,
+    max_examples=15,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(changes=CHANGES)

@@ -271,7 +271,9 @@ def _parse_header(stream: io.BufferedReader) -> tuple[tuple[int, ...], bool, np.
 def _refuse_impossible(header: NpyHeader, name: str) -> None:
     """Refuses shapes that no array has; NumPy lets negative lengths, and True and False, pass as whole numbers."""
     shape, whole = header.shape, all(type(length) is int and length >= 0 for length in header.shape)
-    if len(shape) > MOST_AXES or not whole or math.prod(filter(None, shape)) * header.dtype.itemsize >= MOST_BYTES:
+    if len(shape) > MOST_AXES:
+        raise InputError(name, f"an array of at most {MOST_AXES} axes", f"{len(shape):,} axes", "reshape it")
+    if not whole or math.prod(filter(None, shape)) * header.dtype.itemsize >= MOST_BYTES:
         got = f"the shape {shape}"
         raise InputError(name, "an array as numpy.save writes it", got, "save it again")
 

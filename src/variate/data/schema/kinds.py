@@ -40,7 +40,8 @@ def as_numbers(values: N, source: str) -> N:
         InputError: If they are not all finite.
     """
     if isinstance(values, np.ndarray):
-        values = values.astype(native(values.dtype), copy=False)
+        with np.errstate(over="ignore"):  # what a float64 cannot hold becomes infinite, and is refused
+            values = values.astype(native(values.dtype), copy=False)
     if values.dtype.kind == "f":
         require_finite(values, source)
     return values

@@ -51,7 +51,7 @@ class Stacked:
             file.require_whole()
         owners = zip(self.parts[first : last + 1], self.starts[first : last + 1], strict=True)
         pieces = [part[max(0, start - before) : stop - before] for part, before in owners]
-        with np.errstate(over="ignore"):  # what a float64 cannot hold becomes infinite, which is refused
+        with np.errstate(over="ignore"):  # what a float64 cannot hold becomes infinite, and is refused
             return np.concatenate(pieces).astype(self.dtype, copy=False)
 
     def take(self, index: np.ndarray) -> np.ndarray:
