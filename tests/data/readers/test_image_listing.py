@@ -135,10 +135,11 @@ def test_names_of_any_kind(tmp_path):
     names = ["a\x1b[31m.png", "a" * 60_000 + ".png", "\udcff.png".encode("utf-8", "replace").decode(), "x\\y.png"]
     path = tmp_path / "x.zip"
     with zipfile.ZipFile(path, "w") as archive:
-        for name in [*names, names[0]]:
+        for name in ["", *names, names[0]]:
             archive.writestr(name, b"1")
     with images_in_zip(path) as listing:
         assert sorted(entry.name for entry in listing.entries) == sorted([*names, names[0]])
+        assert listing.others == ("",)
 
 
 def test_an_empty_member_is_not_opened(tmp_path):

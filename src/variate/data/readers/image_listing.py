@@ -84,7 +84,7 @@ def images_in_zip(path: Path) -> Iterator[ImageListing]:
 def _is_shown(info: zipfile.ZipInfo) -> bool:
     """Whether a member is a file that is neither hidden nor one of macOS's resource forks."""
     parts = PurePosixPath(info.filename).parts
-    return not info.is_dir() and not any(part.startswith(".") or part == "__MACOSX" for part in parts)
+    return not info.filename.endswith("/") and not any(part.startswith(".") or part == "__MACOSX" for part in parts)
 
 
 def _open_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> ImageStream:
