@@ -183,3 +183,13 @@ def test_no_rows_other_rows_and_impossible_numbers_are_refused(argument, value):
     assert refused(evaluate, vae, torch.zeros(0, 6)).got == "none"
     assert refused(evaluate, vae, torch.zeros(3, 5)).argument == "x"
     assert refused(evaluate, vae, torch.zeros(3, 6), **{argument: value}).argument == argument
+
+
+def test_a_bound_that_is_not_finite_is_refused_with_the_number_of_its_row():
+    vae = LinearGaussian(dim=6, latent=3, sigma=0.5).vae("full")
+    x = torch.zeros(20, 6)
+    x[13] = 1e200
+    for num_rows in (20, 19):
+        error = refused(evaluate, vae, x, num_rows=num_rows)
+        assert (error.argument, error.expected) == ("the ELBO", "finite numbers")
+        assert f"1 of {num_rows} rows, the first at index 13" in error.got

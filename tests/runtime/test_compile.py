@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from variate.errors import VariateWarning
 from variate.runtime.compile import can_compile, compiled
 
 WORKER = Path(__file__).parent.parent / "compiled_worker.py"
@@ -46,6 +47,17 @@ def test_a_compiler_that_fails_is_done_without(found):
     assert results == [[1.0] * 5] * 2
     assert len(messages) == 1
     assert "InvalidCxxCompiler" in messages[0]
+
+
+def test_a_cache_that_cannot_be_written_is_done_without(monkeypatch):
+    def refused(*_):
+        raise PermissionError(13, "Permission denied", "/cache")
+
+    monkeypatch.setattr("torch.compile", lambda *_, **__: refused)
+    double = compiled(lambda x: 2 * x)
+    with pytest.warns(VariateWarning, match="Permission denied: '/cache'"):
+        assert double(3) == 6
+    assert double(4) == 8
 
 
 def test_a_gpu_needs_no_compiler_of_the_machine(monkeypatch):

@@ -130,9 +130,10 @@ def evaluate(
         InputError: If a number is out of range, or the rows are not what the model takes.
     """
     everything = model.dataset(data)
-    rows = everything.select(some_rows(len(everything), num_rows, seed).numpy())
+    which = some_rows(len(everything), num_rows, seed)
+    rows = everything.select(which.numpy())
     terms = elbo(model, rows, seed=seed, batch_size=batch_size)
-    finite_rows(terms.elbo.numpy(), "the ELBO")
+    finite_rows(terms.elbo.numpy(), "the ELBO", numbers=which.numpy())
     weighted = _weighted(model, rows, num_samples, seed, show_progress) if num_samples > 1 else None
     annealed = _annealed(model, rows, annealed_rows, weighted, seed, show_progress) if annealed_rows else None
     errors = reconstruction(model, rows)

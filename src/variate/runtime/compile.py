@@ -39,7 +39,7 @@ def compiled(function: Callable[..., Any], large: bool = False) -> Callable[...,
         nonlocal graph
         try:
             return graph(*arguments)
-        except torch._dynamo.exc.TorchDynamoException as error:
+        except (torch._dynamo.exc.TorchDynamoException, OSError) as error:  # the latter where it cannot write its cache
             reason = str(error).strip().splitlines()[0]
             warn_caller(f"torch.compile failed, so the code runs without it ({reason})")
             graph = function
