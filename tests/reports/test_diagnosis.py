@@ -80,6 +80,18 @@ def test_what_could_not_be_examined_is_said_or_left_out():
     assert to_json(report(surgery=None, rates=None))["rate"] is None
 
 
+def test_a_prior_hole_is_an_upper_bound_where_the_information_is_at_its_ceiling():
+    # The information of 1,000 rows is at most log 1,000 = 6.91.
+    for information, saturated in ((6.9, True), (3.0, False)):
+        known, hole = (torch.full((1000,), value, dtype=torch.float64) for value in (information, 10.19))
+        made = report(surgery=Surgery(known + hole, known, hole, torch.arange(1000)))
+        said = made.remarks[0]
+        assert "10.19 is prior hole" in said
+        assert ("at most 10.19" in said) == saturated
+        assert ("ceiling of log 1,000 = 6.91" in said) == saturated
+        assert to_json(made)["rate"]["prior_hole_is_upper_bound"] is saturated
+
+
 def test_the_largest_rates_are_shown_and_the_others_summed():
     assert report().remarks[-1] == "rate by latent: 1.75 (1), 0.25 (0)"
     many = report(rates=torch.ones(SHOWN_LATENTS + 3)).remarks[-1]
@@ -92,7 +104,8 @@ def test_all_numbers_are_in_the_json():
     found = json.loads(json.dumps(to_json(made), allow_nan=False))
     assert (found["model"], found["seed"], found["dimensions"], found["is_mass"]) == ("runs/mine", 7, 4, True)
     assert found["elbo"] == {"value": -8.0, "stderr": 0.5}
-    assert found["rate"] == pytest.approx({"mean": 2, "information": 1, "prior_hole": 1, "ceiling": math.log(2)})
+    parts = {"mean": 2, "information": 1, "prior_hole": 1, "ceiling": math.log(2), "prior_hole_is_upper_bound": True}
+    assert found["rate"] == pytest.approx(parts)
     assert found["rate_by_latent"] == [0.25, 1.75]
     assert found["active"] == [True, False]
     assert found["collapsed_since_epoch"] == {"1": 2.0}

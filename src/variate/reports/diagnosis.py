@@ -5,6 +5,7 @@ from typing import Any
 from torch import Tensor
 
 from variate.doctor import Diagnosis, Examination, costs
+from variate.doctor.findings import hole_of
 from variate.evaluation.diagnostics.surgery import Surgery
 from variate.reports.facts import run_facts
 from variate.reports.report import COST, NATS, Findings, Quantities, Quantity, Remarks, Report, Section
@@ -64,11 +65,10 @@ def rates(seen: Examination) -> tuple[str, ...]:
 def _parts_of_rate(cut: Surgery | None) -> list[str]:
     if cut is None:
         return []
-    limit = ", its ceiling: more rows would raise it" if cut.saturated else ""
-    return [
-        f"of the rate of {cut.mean_rate.value:.2f}, {cut.mean_information.value:.2f} says which row it was "
-        f"(at most log {len(cut.rate):,} = {cut.ceiling:.2f}{limit}), {cut.mean_hole.value:.2f} is prior hole"
-    ]
+    said = f"of the rate of {cut.mean_rate.value:.2f}, {cut.mean_information.value:.2f} says which row it was"
+    if cut.saturated:
+        return [f"{said}, and {hole_of(cut)}: more rows would raise the one and lower the other"]
+    return [f"{said} (at most log {len(cut.rate):,} = {cut.ceiling:.2f}), and {hole_of(cut)}"]
 
 
 def _rate_by_latent(rates: Tensor | None) -> list[str]:
@@ -89,6 +89,7 @@ def details(seen: Examination) -> dict[str, Any]:
         "information": cut.mean_information.value,
         "ceiling": cut.ceiling,
         "prior_hole": cut.mean_hole.value,
+        "prior_hole_is_upper_bound": cut.saturated,
     }
     return {
         "elbo": seen.test._asdict(),
