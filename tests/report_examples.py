@@ -33,14 +33,18 @@ def run(training=None, is_mass=True):
 HELD_OUT = HeldOut(None, "test part of data.npy", "data.npy", "0123456789ab")
 
 
+FLAGGED = tuple(range(3, 27, 2))
+"""Numbers of 12 rows."""
+
+
 def evaluation(**changes):
     bounds = {10: Estimate(-7.5, 0.25), 100: Estimate(-7.0, 0.25)}
     found = Evaluation(
         elbo=Estimate(-8.0, 0.5),
         distortion=Estimate(5.0, 0.5),
         rate=Estimate(3.0, 0.125),
-        importance=Importance(bounds, 0.02, 42.0, 0.25),
-        annealed=AnnealedBound(Estimate(-6.5, 0.75), Estimate(0.5, 0.1), 20),
+        importance=Importance(bounds, None, 0.02, 42.0, 0.24, FLAGGED),
+        annealed=AnnealedBound(Estimate(-6.5, 0.75), Estimate(0.5, 0.1), 20, Estimate(1.5, 0.2), 6),
         active_units=Estimate(2.0, 0.0),
         latent=3,
         reconstruction=Errors(Estimate(0.5, 0.01), None, Estimate(0.875, 0.01)),
@@ -80,7 +84,15 @@ EVALUATION_JSON = {
             ("SSIM", "no likelihood", "", 0.875, 0.01),
         )
     ],
-    "importance": {"samples": 100, "noise": 0.02, "effective_sample_size": 42.0, "unreliable_rows": 0.25},
+    "importance": {
+        "samples": 100,
+        "noise": None,
+        "noise_of_reliable_rows": 0.02,
+        "effective_sample_size": 42.0,
+        "unreliable_rows": 0.24,
+        "num_flagged": 12,
+        "flagged": list(FLAGGED),
+    },
 }  # fmt: skip
 """What evaluation.json holds of it, except for the version and the recipe's digest."""
 

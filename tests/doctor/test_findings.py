@@ -33,8 +33,8 @@ def budget(amortization=0.0, approximation=0.0, covariance=0.0):
     return GapBudget(best + approximation, elbo, best, best + covariance, torch.zeros(10), torch.arange(10))
 
 
-def surgery(hole=0.0):
-    return Surgery(per_row(3.0 + hole), per_row(3.0), per_row(hole), torch.arange(1000))
+def surgery(hole=0.0, information=3.0, n=10):
+    return Surgery(per_row(information + hole, n=n), per_row(information, n=n), per_row(hole, n=n), torch.arange(n))
 
 
 def calibration(pit=None):
@@ -119,6 +119,25 @@ def test_each_fault_has_its_finding_and_its_advice_names_options(fault):
     if finding.cost is not None and fault != "likelihood-shape":
         assert finding.cost.value == pytest.approx(8.0)
     assert all("--" not in text for text in (finding.title, finding.evidence, finding.advice))
+
+
+def test_a_hole_is_called_an_upper_bound_where_the_information_is_at_its_ceiling():
+    # The information of 1,000 rows is at most log 1,000 = 6.91.
+    for information, saturated in ((6.9, True), (3.0, False)):
+        changes = FAULTS["prior-hole"][0] | {"surgery": surgery(8.0, information, n=1000)}
+        (finding,) = findings(examination(**changes))
+        assert "8.00 is prior hole" in finding.evidence
+        assert ("at most 8.00" in finding.evidence) == saturated
+        assert ("ceiling of log 1,000 = 6.91" in finding.evidence) == saturated
+
+
+def test_an_approximation_gap_is_called_a_least_value_where_k_hat_is_large():
+    loose = budget(approximation=9.0, covariance=8.0)._replace(khat=torch.tensor([0.9] * 3 + [0.5] * 7))
+    (finding,) = findings(examination(budget=loose))
+    names = [name for name, _ in costs(examination(budget=loose))]
+    for text in (finding.evidence, next(name for name in names if name.startswith("approximation gap"))):
+        assert "at least: k-hat exceeds 0.7 for 30% of the rows" in text
+    assert not any("k-hat" in name for name, _ in costs(examination()))
 
 
 def test_options_read_as_python_and_hold_values():

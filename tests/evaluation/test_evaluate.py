@@ -11,6 +11,7 @@ from oracles import LinearGaussian
 from refusals import refused
 from variate import ModelOptions, annealed_evidence, build, elbo, evaluate, from_arrays, log_evidence
 from variate.evaluation import evaluate as module
+from variate.runtime.random import some_rows
 from variate.statistics import bits_per_dim, estimate
 
 
@@ -93,7 +94,9 @@ def test_importance_weighted_bounds_are_those_of_log_evidence():
     assert result.importance.bounds[10] == estimate(found.bounds[10])
     assert result.importance.noise == found.noise
     assert result.importance.ess == pytest.approx(found.ess.mean().item())
+    assert result.importance.reliable_noise == found.reliable_noise
     assert result.importance.unreliable == found.unreliable
+    assert list(result.importance.flagged) == found.flagged.tolist()
     assert evaluate(vae, x).importance is None
 
 
@@ -109,6 +112,27 @@ def test_annealing_is_compared_on_its_own_rows(monkeypatch):
     weighted = log_evidence(vae, x, 100).log_evidence[annealed.which]
     assert result.annealed.over_importance == estimate(annealed.log_evidence - weighted)
     assert evaluate(vae, x).annealed is None
+
+
+def test_flagged_rows_have_their_numbers_in_the_data_and_no_noise(monkeypatch):
+    model = LinearGaussian(dim=6, latent=3, sigma=0.5)
+    vae, x = model.vae("diagonal"), model.draw(60)
+    with torch.no_grad():
+        vae.encoder.network.inner.layers[-1].bias[3:] -= 0.5  # all scales are about e^0.5 times too small
+    monkeypatch.setattr(module, "annealed_evidence", partial(annealed_evidence, num_steps=50, num_chains=4))
+    result = evaluate(vae, x, 300, annealed_rows=30, num_rows=40, seed=1)
+    which = some_rows(60, 40, 1)
+    found = log_evidence(vae, x[which], 300, seed=1)
+    assert result.importance.noise is None
+    assert result.importance.reliable_noise == found.reliable_noise > 0
+    assert list(result.importance.flagged) == which[found.flagged].tolist()
+    assert len(result.importance.flagged) == result.importance.unreliable * 40 > 0
+    # What annealing adds to flagged rows alone, computed anew.
+    annealed = annealed_evidence(vae, x[which], num_rows=30, num_steps=50, num_chains=4, seed=1)
+    over = annealed.log_evidence - found.log_evidence[annealed.which]
+    flagged = torch.isin(annealed.which, found.flagged)
+    assert result.annealed.num_flagged == flagged.sum()
+    assert result.annealed.over_flagged == estimate(over[flagged])
 
 
 def test_a_sub_sample_of_rows_says_of_how_many():

@@ -34,6 +34,14 @@ def test_a_shifted_encoder_pays_what_the_shift_costs():
     assert torch.allclose(found.log_evidence, model.log_evidence(x[found.which]), atol=0.02)
 
 
+def test_rows_whose_evidence_cannot_be_used_are_counted():
+    model = LinearGaussian(dim=6, latent=2, sigma=0.7)
+    found = gap_budget(model.vae("diagonal"), model.draw(10), num_rows=10, steps=100, num_samples=1000)
+    assert found.unreliable == 0
+    khat = torch.tensor([0.1, 0.9, torch.nan, 0.71] + [0.2] * 6)
+    assert found._replace(khat=khat).unreliable == pytest.approx(0.2)
+
+
 def test_rows_are_chosen_by_the_seed_and_repeat():
     model = LinearGaussian(dim=6, latent=2, sigma=0.7)
     vae, x = model.vae("diagonal"), model.draw(50)

@@ -9,6 +9,7 @@ from torch import Tensor
 from variate.config.recipe import Recipe
 from variate.data.dataset import Dataset
 from variate.doctor.trial import Parts, Trial, train_further
+from variate.evaluation.bounds.weights import UNRELIABLE
 from variate.evaluation.diagnostics.ablation import switching_off
 from variate.evaluation.diagnostics.better_prior import LEAST_ROWS, BetterPrior, better_prior
 from variate.evaluation.diagnostics.calibration import Calibration, calibration
@@ -83,7 +84,10 @@ def costs(found: Examination) -> list[tuple[str, Estimate]]:
     if found.budget:
         priced += [
             ("amortisation gap: the encoder against the best q(z|x) of its family", found.budget.amortization),
-            ("approximation gap: the best q(z|x) against log p(x)", found.budget.approximation),
+            (
+                f"approximation gap: the best q(z|x) against log p(x){looseness(found.budget)}",
+                found.budget.approximation,
+            ),
             ("part of it that a full covariance would close", found.budget.covariance),
         ]
     if found.overfitting:
@@ -96,6 +100,13 @@ def costs(found: Examination) -> list[tuple[str, Estimate]]:
         priced.append((f"sigma: all scales times {found.rescaling.factor:.2g}", found.rescaling.estimate))
     priced.append(("shape of p(x|z): recalibrating it", Estimate(found.calibration.cost, math.nan)))
     return sorted(priced, key=lambda line: -line[1].value)
+
+
+def looseness(budget: GapBudget) -> str:
+    """That the approximation gap is at least what was measured, if k-hat says so; else nothing."""
+    if not budget.unreliable:
+        return ""
+    return f" (at least: k-hat exceeds {UNRELIABLE} for {budget.unreliable:.0%} of the rows)"
 
 
 def examine(model: Model, parts: Parts, history: Sequence[Record], seed: int, show_progress: bool) -> Examination:

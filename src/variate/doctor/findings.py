@@ -10,8 +10,9 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from variate.config.recipe import ModelOptions, TrainingOptions
-from variate.doctor.examination import NOTABLE, SURE, Examination
+from variate.doctor.examination import NOTABLE, SURE, Examination, looseness
 from variate.errors import Option, Sentence
+from variate.evaluation.diagnostics.surgery import Surgery
 from variate.objectives import is_bound
 from variate.statistics import Estimate, estimate
 
@@ -154,8 +155,8 @@ def approximation(found: Examination) -> Finding | None:
         found.budget.covariance,
         "small-posterior",
         f"the {family} is too simple (approximation gap)",
-        f"of {nats(found.budget.approximation)} between the best q(z|x) and log p(x), a full covariance closes "
-        f"{nats(found.budget.covariance)}",
+        f"of {nats(found.budget.approximation)} between the best q(z|x) and log p(x){looseness(found.budget)}, a full "
+        f"covariance closes {nats(found.budget.covariance)}",
         Sentence("use ", Option("posterior", "full")),
     )
 
@@ -176,15 +177,17 @@ def prior_hole(found: Examination) -> Finding | None:
 
 
 def rate_parts(found: Examination) -> str:
-    """How much of the rate is not information about x, as the end of a sentence."""
+    """How much of the rate is prior hole, as the end of a sentence."""
     parts = found.surgery
-    if parts is None:
-        return ""
-    hole = parts.mean_hole.value
-    if parts.saturated:
-        limit = f"its maximum of log {len(parts.rate)} = {parts.ceiling:.1f}"
-        return f"; the information reaches {limit}, so the hole of {hole:.1f} is an upper bound"
-    return f"; of the rate of {parts.mean_rate.value:.1f}, {hole:.1f} is not information about x"
+    return "" if parts is None else f"; of the rate of {parts.mean_rate.value:.2f}, {hole_of(parts)}"
+
+
+def hole_of(parts: Surgery) -> str:
+    """`3.20 is prior hole`; where the information is at its ceiling, the hole is an upper bound and this says so."""
+    hole = f"{parts.mean_hole.value:.2f} is prior hole"
+    if not parts.saturated:
+        return hole
+    return f"at most {hole}, since the information is at its ceiling of log {len(parts.rate):,} = {parts.ceiling:.2f}"
 
 
 def sigma(found: Examination) -> Finding | None:

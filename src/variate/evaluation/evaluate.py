@@ -30,15 +30,21 @@ class Importance(NamedTuple):
 
     Attributes:
         bounds: IW_k for each k, in nats per row, rising with k on average and at most log p(x).
-        noise: Standard error of the last one due to the draws alone, in nats.
+        noise: Standard error of the last one due to the draws alone, in nats; None if any row is flagged, because what
+            was not drawn for it is in no estimate, and with fewer than 100 draws.
+        reliable_noise: The same for the mean over the rows that are not flagged; None if there are none, and with fewer
+            than 100 draws.
         ess: Mean effective sample size of the weights of the last one.
-        unreliable: Share of rows with Pareto k-hat above 0.7, whose bounds a few draws decide.
+        unreliable: Share of flagged rows, which are those with Pareto k-hat above 0.7, whose bounds a few draws decide.
+        flagged: Their numbers in the data.
     """
 
     bounds: dict[int, Estimate]
-    noise: float
+    noise: float | None
+    reliable_noise: float | None
     ess: float
     unreliable: float
+    flagged: tuple[int, ...]
 
 
 class AnnealedBound(NamedTuple):
@@ -48,11 +54,16 @@ class AnnealedBound(NamedTuple):
         bound: Mean lower bound on log p(x), in nats per row.
         over_importance: By how much it exceeds the importance-weighted bound of the same rows; None without one.
         num_rows: Number of rows.
+        over_flagged: By how much it exceeds the importance-weighted bound of those of them that are flagged; None
+            without any.
+        num_flagged: Number of those.
     """
 
     bound: Estimate
     over_importance: Estimate | None
     num_rows: int
+    over_flagged: Estimate | None = None
+    num_flagged: int = 0
 
 
 class Errors(NamedTuple):
@@ -120,14 +131,15 @@ def evaluate(
         model: The model.
         data: Rows as they are, (N, *event), a data set, or splits, whose test part is taken.
         num_samples: Posterior draws per row for the importance-weighted bound, K; 1 leaves it out.
-        annealed_rows: Number of rows to run annealed importance sampling on too, which is slow and tight.
+        annealed_rows: Number of rows, chosen by the seed, to run annealed importance sampling on too, which is slow and
+            tight. `annealed_evidence` takes rows of your choice, for example the flagged ones.
         num_rows: How many of the rows to take, chosen by the seed; by default all.
         seed: Seed of the choice of rows and of all draws; the same seed gives the same numbers.
         batch_size: Rows at a time for the ELBO; the result does not depend on it.
         show_progress: Show progress bars on standard error, on a terminal.
 
     Raises:
-        InputError: If a number is out of range, or the rows are not what the model takes.
+        InputError: If a number is out of range, the rows are not what the model takes, or a bound is not finite.
     """
     everything = model.dataset(data)
     which = some_rows(len(everything), num_rows, seed)
@@ -141,7 +153,7 @@ def evaluate(
         elbo=estimate(terms.elbo),
         distortion=estimate(terms.distortion),
         rate=estimate(terms.rate),
-        importance=_importance(weighted) if weighted else None,
+        importance=_importance(weighted, which) if weighted else None,
         annealed=annealed,
         active_units=_active(posterior_means(model, rows), seed),
         latent=model.num_latents,
@@ -167,10 +179,16 @@ def _weighted(model: Model, rows: Dataset, num_samples: int, seed: int, show_pro
     return log_evidence(model, rows, num_samples, also=tuple(powers), seed=seed, show_progress=show_progress)
 
 
-def _importance(found: Evidence) -> Importance:
-    """Means over rows."""
-    bounds = {k: estimate(bound) for k, bound in found.bounds.items()} | {found.num_samples: found.estimate}
-    return Importance(bounds, found.noise, found.ess.mean().item(), found.unreliable)
+def _importance(found: Evidence, which: Tensor) -> Importance:
+    """Means over rows, whose numbers in the data are `which`."""
+    return Importance(
+        bounds={k: estimate(bound) for k, bound in found.bounds.items()} | {found.num_samples: found.estimate},
+        noise=found.noise,
+        reliable_noise=found.reliable_noise,
+        ess=found.ess.mean().item(),
+        unreliable=found.unreliable,
+        flagged=tuple(which[found.flagged].tolist()),
+    )
 
 
 def _annealed(
@@ -178,5 +196,9 @@ def _annealed(
 ) -> AnnealedBound:
     """Annealed importance sampling, and what it adds on the same rows."""
     found = annealed_evidence(model, rows, num_rows=num_rows, seed=seed, show_progress=show_progress)
-    over = None if weighted is None else estimate(found.log_evidence - weighted.log_evidence[found.which])
-    return AnnealedBound(found.estimate, over, len(found.which))
+    if weighted is None:
+        return AnnealedBound(found.estimate, None, len(found.which))
+    over = found.log_evidence - weighted.log_evidence[found.which]
+    flagged = over[torch.isin(found.which, weighted.flagged)]
+    of_flagged = estimate(flagged) if len(flagged) else None
+    return AnnealedBound(found.estimate, estimate(over), len(found.which), of_flagged, len(flagged))

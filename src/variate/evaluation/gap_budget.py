@@ -5,7 +5,7 @@ r"""Where the distance between ELBO and log p(x) comes from, row by row.
 with q* the best member of the encoder's family for the row (`variate.evaluation.diagnostics.posterior_fit`). The part
 of the approximation gap that a full covariance would close is ELBO[best full Gaussian] - ELBO[q*]. log p(x) is
 estimated by the importance-weighted bound with the best full Gaussian as proposal; since that is a lower bound, so is
-the approximation gap.
+the approximation gap. It is a loose one where k-hat says that a few draws decide.
 
 References:
     Inference suboptimality in variational autoencoders (Cremer et al., 2018)
@@ -16,6 +16,7 @@ from typing import NamedTuple
 from torch import Tensor
 
 from variate.evaluation.bounds.importance import log_evidence
+from variate.evaluation.bounds.weights import UNRELIABLE
 from variate.evaluation.diagnostics.posterior_fit import fit_posterior
 from variate.limits import Rows, Samples, Seed, Steps, checked_arguments
 from variate.models.base import Model
@@ -43,6 +44,11 @@ class GapBudget(NamedTuple):
     full: Tensor
     khat: Tensor
     which: Tensor
+
+    @property
+    def unreliable(self) -> float:
+        """The share of rows with k-hat above 0.7, whose `log_evidence` and approximation gap may be far too low."""
+        return (self.khat > UNRELIABLE).double().mean().item()
 
     @property
     def gap(self) -> Estimate:

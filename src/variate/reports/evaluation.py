@@ -1,10 +1,12 @@
 """An evaluation as a report: one table, and what one must know to read it."""
 
+import math
 from typing import Any
 
 from variate.config.recipe import TrainingOptions
 from variate.errors import Option, Sentence
-from variate.evaluation.evaluate import Evaluation, Importance
+from variate.evaluation.bounds.weights import LEAST_DRAWS, UNRELIABLE
+from variate.evaluation.evaluate import AnnealedBound, Evaluation, Importance
 from variate.reports.facts import run_facts
 from variate.reports.report import (
     BITS_PER_DIM,
@@ -20,6 +22,11 @@ from variate.reports.report import (
 )
 from variate.runs import HeldOut, Run
 from variate.statistics import Estimate, bits_per_dim
+
+ANNEALED, MOST_ANNEALED = 20, 200
+"""Number of flagged rows that should be among the annealed ones, which are chosen at random; most rows to anneal."""
+LISTED = 200
+"""Most numbers of flagged rows in the record."""
 
 
 def evaluation_report(found: Evaluation, run: Run, held_out: HeldOut, *, seed: int, precision: str) -> Report:
@@ -58,8 +65,11 @@ def _importance(found: Importance) -> dict[str, Any]:
         "importance": {
             "samples": max(found.bounds),
             "noise": found.noise,
+            "noise_of_reliable_rows": found.reliable_noise,
             "effective_sample_size": found.ess,
             "unreliable_rows": found.unreliable,
+            "num_flagged": len(found.flagged),
+            "flagged": found.flagged[:LISTED],
         }
     }
 
@@ -103,10 +113,9 @@ def remarks(found: Evaluation, training: TrainingOptions) -> tuple[str, ...]:
     """What one must know to read the table, a sentence each."""
     said: list[str] = ["bound: a lower bound on log p(x), so the truth is at least that good"]
     if found.importance:
-        said.append(_on_importance(found.importance))
+        said += _on_importance(found.importance, found.num_rows, found.annealed is not None)
     if found.annealed and found.annealed.over_importance:
-        over = found.annealed.over_importance
-        said.append(f"AIS: on its own rows it exceeds the IW bound by {over.value:.2f} ± {over.stderr:.2f} nats")
+        said.append(_on_annealing(found.annealed, found.annealed.over_importance))
     if not found.is_mass:
         said.append("the likelihood is a density, so nats may have either sign and depend on the units of the data")
     if training.beta != 1 or training.free_bits:
@@ -116,16 +125,41 @@ def remarks(found: Evaluation, training: TrainingOptions) -> tuple[str, ...]:
     return tuple(said)
 
 
-def _on_importance(found: Importance) -> str:
-    sentence = (
-        f"IW-{max(found.bounds)}: the draws alone give ± {found.noise:.2g} nats; effective sample size {found.ess:,.0f}"
-    )
-    if not found.unreliable > 0:
+def _on_importance(found: Importance, num_rows: int, annealed: bool) -> list[str]:
+    """How far the draws alone move the bound, as far as that is known, and which rows are flagged."""
+    samples, flagged = max(found.bounds), len(found.flagged)
+    said: list[str] = []
+    if samples < LEAST_DRAWS:
+        too_few = f"IW-{samples}: {samples} samples per row are too few to tell how noisy it is; take "
+        said.append(Sentence(too_few, Option("num_samples", LEAST_DRAWS), " or more"))
+    else:
+        known = "of the mean over all rows is not known, because rows are flagged"
+        if found.noise is not None:
+            known = f"due to the draws alone is ± {found.noise:.2g} nats"
+        elif found.reliable_noise is not None:
+            known += f"; over the other {num_rows - flagged:,} rows it is ± {found.reliable_noise:.2g} nats"
+        said.append(f"IW-{samples}: the noise {known}; effective sample size {found.ess:,.0f}")
+    if flagged:
+        enough = min(num_rows, MOST_ANNEALED, math.ceil(ANNEALED / found.unreliable))
+        anneal = ", or measure by annealing how loose they are, with "
+        said.append(
+            Sentence(
+                f"flagged: {flagged:,} of {num_rows:,} rows ({found.unreliable:.1%}) have Pareto k-hat above "
+                f"{UNRELIABLE}: a few draws decide their bounds, which may be nats below log p(x); take more ",
+                Option("num_samples"),
+                *(() if annealed else (anneal, Option("annealed_rows", enough))),
+            )
+        )
+    return said
+
+
+def _on_annealing(found: AnnealedBound, over: Estimate) -> str:
+    sentence = f"AIS: on its own rows it exceeds the IW bound by {_plus_minus(over)} nats"
+    if found.over_flagged is None:
         return sentence
-    return Sentence(
-        f"{sentence}; {found.unreliable:.0%} of the rows have Pareto k-hat above 0.7, where a few draws decide and the "
-        "bound is loose: more ",
-        Option("num_samples"),
-        ", or ",
-        Option("annealed_rows"),
-    )
+    return f"{sentence}, on the {found.num_flagged} flagged ones among them by {_plus_minus(found.over_flagged)}"
+
+
+def _plus_minus(value: Estimate) -> str:
+    """The standard error is left out where a single row leaves none."""
+    return f"{value.value:.2f}" if math.isnan(value.stderr) else f"{value.value:.2f} ± {value.stderr:.2f}"

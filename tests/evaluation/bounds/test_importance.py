@@ -15,9 +15,9 @@ from conditional_linear import ConditionalLinear
 from ladder import Ladder
 from oracles import LinearGaussian
 from refusals import refused
-from variate import ModelOptions, build, elbo, from_arrays, log_evidence
+from variate import ModelOptions, annealed_evidence, build, elbo, from_arrays, log_evidence
 from variate.data.batch import Batch
-from variate.distributions import DiagonalGaussian
+from variate.distributions import DiagonalGaussian, FullGaussian
 from variate.models.network import evaluating
 
 
@@ -160,12 +160,65 @@ def test_the_bound_does_not_fall_on_trained_models(options):
 
 
 def test_noise_covers_the_distance_between_seeds():
+    # Scales a tenth too small leave weights with k = 1 - 0.9^2 = 0.19.
     model = LinearGaussian(dim=10, latent=4, sigma=1.0)
-    vae, x = model.vae("diagonal"), model.draw(20)
-    means = torch.stack([log_evidence(vae, x, 500, seed=seed).log_evidence.mean() for seed in range(60)])
-    stated = log_evidence(vae, x, 500).noise
+    vae, x = model.vae("full"), model.draw(20)
+    narrow = narrowed(vae, x, 0.9)
+    found = [log_evidence(vae, x, 500, proposal=narrow, seed=seed) for seed in range(60)]
+    means = torch.stack([evidence.log_evidence.mean() for evidence in found])
+    told = torch.tensor([evidence.noise for evidence in found if evidence.noise is not None])
+    assert len(told) >= 57
     # The ratio of a standard deviation from 60 numbers to the truth has a standard error of 1 / sqrt(2 * 59).
-    assert abs(means.std().item() / stated - 1) <= 4 / math.sqrt(2 * 59) + 0.15  # the delta method is of first order
+    assert abs(means.std() / told.square().mean().sqrt() - 1) <= 4 / math.sqrt(2 * 59) + 0.15
+
+
+def narrowed(vae, x, scale):
+    """Proposals for a linear model whose scales are too small by a factor s, so that k = 1 - s^2."""
+    with torch.no_grad():
+        exact = vae.encoder(x)
+        return FullGaussian(exact.loc, scale * exact.scale_tril)
+
+
+@pytest.mark.parametrize("scale", [0.75, 0.6, 0.4])
+def test_noise_of_rows_that_are_not_flagged_covers_that_they_were_not(scale):
+    # k = 0.44, 0.64 and 0.84: from a few flagged rows to most; against the mean over seeds of each row.
+    model = LinearGaussian(dim=6, latent=2, sigma=1.0)
+    vae, x = model.vae("full"), model.draw(50)
+    found = [log_evidence(vae, x, 200, proposal=narrowed(vae, x, scale), seed=seed) for seed in range(40)]
+    expected = torch.stack([evidence.log_evidence for evidence in found]).mean(0)
+    errors, told = [], []
+    for evidence in found:
+        sound = ~torch.isin(torch.arange(50), evidence.flagged)
+        errors.append((evidence.log_evidence - expected)[sound].mean().abs())
+        told.append(evidence.reliable_noise)
+        assert (evidence.noise is None) == (len(evidence.flagged) > 0)
+    covered = torch.stack(errors) <= 2 * torch.tensor(told)
+    assert covered.double().mean() >= 0.95 - 3 * math.sqrt(0.95 * 0.05 / 40)
+
+
+def test_flagged_rows_are_numbered_as_in_the_data_and_can_be_annealed_alone():
+    model = LinearGaussian(dim=6, latent=2, sigma=1.0)
+    vae, data = model.vae("full"), model.draw(60)
+    with torch.no_grad():
+        vae.encoder.network.inner.layers[-1].bias[2:4] -= 0.5  # scales that are about e^0.5 times too small
+    found = log_evidence(vae, data, 200, num_rows=40, seed=3)
+    assert 0 < len(found.flagged) < 40
+    assert found.unreliable == len(found.flagged) / 40
+    assert found.flagged.tolist() == [n for n, k in zip(found.which.tolist(), found.khat, strict=True) if k > 0.7]
+    assert torch.equal(found.row_noise.isnan(), torch.isin(found.which, found.flagged))
+    assert torch.equal(found.excess > 0, torch.isin(found.which, found.flagged))
+    annealed = annealed_evidence(vae, vae.dataset(data).select(found.flagged.numpy()), num_steps=50, num_chains=8)
+    exact = model.log_evidence(data[found.flagged])
+    assert (annealed.log_evidence - exact).abs().mean() < 0.2
+
+
+def test_a_few_draws_do_not_tell_their_noise():
+    model = LinearGaussian(dim=6, latent=2, sigma=1.0)
+    vae, x = model.vae("full"), model.draw(10)
+    for num_samples in (1, 20, 99):
+        found = log_evidence(vae, x, num_samples)
+        assert (found.noise, found.reliable_noise, found.unreliable) == (None, None, 0)
+    assert log_evidence(vae, x, 100).noise <= 1e-6
 
 
 def test_a_given_proposal_is_drawn_from():

@@ -24,7 +24,7 @@ from torch import Tensor
 from variate.data.batch import Batch
 from variate.distributions.conditional import Conditional
 from variate.errors import InputError
-from variate.evaluation.bounds.weights import WeightStatistics
+from variate.evaluation.bounds.weights import LEAST_DRAWS, UNRELIABLE, WeightStatistics, flagged_excess
 from variate.evaluation.groups import posterior_numbers, split_groups
 from variate.likelihoods.base import LogProb
 from variate.likelihoods.fused import scoring
@@ -41,18 +41,24 @@ from variate.statistics import Estimate, estimate
 
 TILE = 100
 """Draws per row that are taken from its stream at a time."""
-UNRELIABLE = 0.7
-"""Rows whose k-hat exceeds this have an estimate that a few draws decide."""
 
 
 class Evidence(NamedTuple):
     """The importance-weighted bound of each row, and how far it can be trusted.
 
+    Where k-hat exceeds 0.7, a few draws decide the bound, and what was never drawn is in no estimate of its error. Such
+    rows are flagged and have no noise. Annealing says how loose their bounds are:
+
+        annealed_evidence(model, data.select(found.flagged.numpy()))
+
     Attributes:
         log_evidence: IW_K, (N,), in nats: on average a lower bound on log p(x).
         bounds: IW_k for each smaller k that was asked for, (N,), in nats, from the same draws.
         ess: Effective sample size of the weights, between 1 and K, (N,).
-        khat: Pareto k-hat of the weights, (N,): above 0.7 the estimate of the row is unreliable.
+        khat: Pareto k-hat of the weights, (N,); NaN with fewer than 21 draws.
+        row_noise: Standard deviation of the bound of each row due to the draws alone, (N,), in nats; NaN for flagged
+            rows, and for all rows with fewer than 100 draws.
+        excess: How far the draws that flagged a row may have raised its bound, (N,), in nats; 0 for other rows.
         which: Row numbers of these rows in the data, (N,).
         num_samples: Draws per row, K.
     """
@@ -61,6 +67,8 @@ class Evidence(NamedTuple):
     bounds: dict[int, Tensor]
     ess: Tensor
     khat: Tensor
+    row_noise: Tensor
+    excess: Tensor
     which: Tensor
     num_samples: int
 
@@ -70,15 +78,34 @@ class Evidence(NamedTuple):
         return estimate(self.log_evidence)
 
     @property
-    def noise(self) -> float:
-        """The standard error, in nats, of the mean over these very rows due to the draws alone (delta method)."""
-        variance = (1 / self.ess - 1 / self.num_samples).clamp(min=0)
-        return variance.sum().sqrt().item() / len(self.ess)
+    def flagged(self) -> Tensor:
+        """Numbers, in the data, of the rows with k-hat above 0.7."""
+        return self.which[self.khat > UNRELIABLE]
 
     @property
     def unreliable(self) -> float:
         """The share of rows with k-hat above 0.7."""
-        return (self.khat > UNRELIABLE).double().mean().item()
+        return len(self.flagged) / len(self.which)
+
+    @property
+    def noise(self) -> float | None:
+        """The standard error, in nats, of the mean over these very rows due to the draws alone.
+
+        None if a row is flagged, or with fewer than 100 draws.
+        """
+        return None if self.row_noise.isnan().any() else self.reliable_noise
+
+    @property
+    def reliable_noise(self) -> float | None:
+        """The same for the mean over the rows that are not flagged; None if there are none, or too few draws.
+
+        It covers that rows are flagged by their own draws: those that are not flagged are too low together by the
+        `excess` of the flagged ones.
+        """
+        known = self.row_noise[~self.row_noise.isnan()]
+        if not len(known):
+            return None
+        return math.hypot(known.square().sum().sqrt().item(), self.excess.sum().item()) / len(known)
 
 
 @checked_arguments
@@ -110,7 +137,7 @@ def log_evidence(
         show_progress: Show a progress bar on standard error, on a terminal.
 
     Returns:
-        The bound of each row, in nats, with effective sample size and Pareto k-hat.
+        The bound of each row, in nats, with effective sample size, Pareto k-hat and noise.
 
     Raises:
         InputError: If a number is not positive, the proposal does not fit, or the rows are not what the model takes.
@@ -134,10 +161,15 @@ def log_evidence(
             own = None if proposals is None else [q[block] for q in proposals]
             weights = WeightStatistics(len(block), num_samples, also, TILE)
             weigh(model, batch, RowStreams(seed, block.tolist(), "importance"), weights, batch_size, own, log_prob)
-            parts.append((weights.log_mean, weights.ess, weights.khat, *(weights.bound(k) for k in also)))
+            tail = weights.tail()
+            found = (weights.log_mean, weights.ess, tail.shape, weights.noise(tail))
+            parts.append((*found, *(weights.bound(k) for k in also)))
             advance(len(block))
-    bound, ess, khat, *others = (torch.cat(column) for column in zip(*parts, strict=True))
-    return Evidence(bound, dict(zip(also, others, strict=True)), ess, khat, index, num_samples)
+    bound, ess, khat, noise, *others = (torch.cat(column) for column in zip(*parts, strict=True))
+    bounds = dict(zip(also, others, strict=True))
+    known = (khat <= UNRELIABLE) & (num_samples >= LEAST_DRAWS)
+    row_noise, raised = torch.where(known, noise, math.nan), flagged_excess(khat, noise, num_samples)
+    return Evidence(bound, bounds, ess, khat, row_noise, raised, index, num_samples)
 
 
 def weigh(
