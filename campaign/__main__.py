@@ -13,6 +13,7 @@ import argparse
 import importlib
 import os
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -117,6 +118,7 @@ def main(arguments: list[str] | None = None) -> int:
         made.error("--case is for one campaign")
     if not hasattr(os, "pidfd_open") or not Path("/proc/self/status").exists():
         made.error("campaigns need Linux")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("error: terminated"))  # through what ends the forks
     os.environ.update({"OMP_NUM_THREADS": "1", "PYTHONHASHSEED": "0"})
     import torch
 

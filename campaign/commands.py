@@ -31,10 +31,11 @@ FAST = (
 
 
 class Ended(NamedTuple):
-    """How a command ended."""
+    """How a command ended: its exit code, and what it wrote on standard error and output."""
 
     code: int
     err: str
+    out: str = ""
 
 
 def fork(arguments: Sequence[str], log: Path, before: Callable[[], None] | None = None) -> int:
@@ -107,7 +108,7 @@ def spawn(
 
     Args:
         arguments: Without `variate`.
-        folder: Its working directory; its standard error goes to the file `stderr` there.
+        folder: Its working directory; its output goes to the files `stdout` and `stderr` there.
         environment: Variables to set, or with None to remove.
         before: Called in the process before it becomes Python.
         wrapper: A command line that runs it, such as `setpriv ...`.
@@ -116,11 +117,11 @@ def spawn(
     inherited = {name: value for name, value in os.environ.items() if name not in changed}
     path = os.pathsep.join([str(Path(variate.__file__).parent.parent), *filter(None, [os.environ.get("PYTHONPATH")])])
     given = {"PYTHONPATH": path, **inherited, **{name: value for name, value in changed.items() if value is not None}}
-    with (folder / "stderr").open("wb") as err:
+    with (folder / "stdout").open("wb") as out, (folder / "stderr").open("wb") as err:
         return subprocess.Popen(
             [*wrapper, sys.executable, "-m", "variate", *arguments],
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
+            stdout=out,
             stderr=err,
             cwd=folder,
             env=given,
@@ -131,4 +132,5 @@ def spawn(
 def finished(process: "subprocess.Popen[bytes]", folder: Path) -> Ended:
     """Waits for such a process."""
     code = process.wait()
-    return Ended(code, (folder / "stderr").read_text(errors="replace"))
+    err, out = ((folder / name).read_text(errors="replace") for name in ("stderr", "stdout"))
+    return Ended(code, err, out)

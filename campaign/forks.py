@@ -175,6 +175,7 @@ def status(entry: str) -> int:
 def child(campaign: Campaign, random: Random, folder: Path, pipe: int) -> None:
     """The fork's whole life: makes the case, tries it, and writes two lines into the pipe."""
     try:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
         quiet = os.open(os.devnull, os.O_RDWR)
         for stream in (0, 1, 2):
             os.dup2(quiet, stream)

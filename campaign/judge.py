@@ -32,6 +32,12 @@ def require_printable(text: str, what: str) -> None:
         raise Fault(f"{what} has {len(text):,} characters: {text[:300]!r}")
 
 
+def require_output(text: str) -> None:
+    """Refuses lines of a command's output that would act on a terminal."""
+    for line in text.splitlines():
+        require_printable(line.strip("\r"), "standard output")
+
+
 def require_names(text: str, names: Iterable[str]) -> None:
     """Refuses a sentence that names nothing that the user knows; a name may be escaped, and a long one cut."""
     forms = [form[:LONGEST_NAME] for name in names for form in (name, repr(name)[1:-1])]

@@ -11,6 +11,7 @@ import numpy as np
 import variate
 from campaign.base import End, Fault
 from campaign.judge import require_finite, require_helpful, require_printable
+from variate.cli.output import line
 from variate.config.recipe import DataOptions, Schema
 from variate.data import describe
 from variate.errors import InputError
@@ -55,9 +56,8 @@ def read(path: Path | str, options: DataOptions, names: tuple[str, ...]) -> Read
     except InputError as error:
         require_helpful(error, names, ARGUMENTS)
         return None
-    require_printable(described, "the description")
-    for note in source.notes:
-        require_printable(note, "a note")
+    for text in (described, *source.notes):
+        require_printable(line(text), "a line of output")
     require_finite(rows, "what was read")
     parts = [len(part) for part in (splits.train, splits.validation, splits.test)]
     if sum(parts) != len(source) or min(parts) < 1:

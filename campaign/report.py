@@ -51,10 +51,8 @@ class Tally:
         again, kept = shown(outcome.again.replace("SEED", str(seed))), keep / name
         if sum(self.kinds.values()) < MOST_KEPT:
             shutil.copytree(outcome.folder, kept, symlinks=True, dirs_exist_ok=True, copy_function=copy_plain)
-            (kept / "REASON.txt").write_text(
-                f"{outcome.what}\n{again}\n\n{outcome.reason}\n", errors="backslashreplace"
-            )
             again = again.replace(str(outcome.folder), str(kept))
+            (kept / "REASON.txt").write_text(f"{shown(outcome.what)}\n{again}\n\n{outcome.reason}\n", errors="replace")
         kind = shown(kind_of(outcome.reason))
         self.kinds[kind] += 1
         self.first.setdefault(kind, again)

@@ -9,7 +9,7 @@ from campaign.campaigns.arrays import Arrays
 from campaign.campaigns.images import Images
 from campaign.campaigns.models import Models
 from campaign.campaigns.tables import Tables
-from campaign.judge import require_command
+from campaign.judge import require_command, require_output
 
 
 class CommandLine(Campaign):
@@ -52,4 +52,5 @@ class CommandLine(Campaign):
         folder = Path.cwd()
         process = commands.spawn(case.own, folder)
         found = commands.finished(process, folder)
+        require_output(found.out)
         return "result" if require_command(found.code, found.err, case.names) else "sentence"

@@ -23,7 +23,7 @@ import numpy as np
 import variate
 from campaign import commands
 from campaign.base import Campaign, Case, End, Fault, LeftOutError
-from campaign.judge import require_command, require_finite
+from campaign.judge import require_command, require_finite, require_output
 
 MB = 2**20
 UNPRIVILEGED = (
@@ -343,6 +343,8 @@ class Environments(Campaign):
         found = commands.finished(process, case.target)
         if found.code in chosen.code and "Traceback" not in found.err:
             return "sentence"
+        if "--help" not in chosen.arguments:
+            require_output(found.out)
         works = require_command(found.code, found.err)
         if chosen.must_work and not works:
             raise Fault(f"is refused: {found.err}")

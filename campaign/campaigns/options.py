@@ -9,6 +9,7 @@ import dataclasses
 import inspect
 import math
 import re
+import warnings
 from collections.abc import Callable
 from decimal import Decimal
 from fractions import Fraction
@@ -202,6 +203,7 @@ class Options(Campaign):
         vae.save(folder / "run" / "model.safetensors")
         self.rows, self.model = rows, vae
         self.calls = calls(vae, rows, table, folder / "run")
+        warnings.simplefilter("ignore", variate.VariateWarning)  # about training that takes no time
         for call in self.calls.values():
             call.function(**call.good)
         self.targets = [*of_classes(), *of_functions(self.calls)]
@@ -269,7 +271,7 @@ class Options(Campaign):
         if found.code != 2:
             raise Fault(f"exit code {found.code}: {found.err[-1500:]}")
         lines = [line for line in found.err.splitlines() if line.strip()]
-        if flag not in found.err or "Traceback" in found.err:
+        if not (flag in found.err or f" {word} " in found.err) or "Traceback" in found.err:
             raise Fault(f"does not name {flag}: {found.err[-1500:]}")
         for line in lines:
             require_printable(line, "standard error")

@@ -18,10 +18,10 @@ from pyarrow import parquet
 from campaign import reading
 from campaign.absurd import LONG_TEXT
 from campaign.base import Campaign, Case, End, Fault
-from campaign.spoil import number, overwrite, spoiled
+from campaign.spoil import flip, number, overwrite, spoiled
 from variate.config.recipe import DataOptions
 
-ROWS = 40
+ROWS, MANY_ROWS = 40, 5_000_000
 CELLS = (
     "", "NA", "NULL", "nan", "NaN", "inf", "-inf", "1e400", "1e308", "1e200", "-0", "1_000", "1,5", "1.000,5", "0x10",
     "2**70", str(2**63), str(10**30), "1.2.3", "\u0661\u0662", "true", "FALSE", "2024-01-01", "2024-01-01T00:00:00Z",
@@ -55,13 +55,9 @@ def good_texts() -> dict[str, list[list[str]]]:
         "mixed": [list(mixed), *([str(cell) for cell in row] for row in zip(*mixed.values(), strict=True))],
         "numbers": [["a", "b", "c"], *([f"{v:.4f}" for v in row] for row in numbers)],
         "one column": [["a"], *([f"{v:.4f}"] for v in numbers[:, 0])],
-        "gaps": [["a", "b"], *([f"{v:.2f}", random_word(v)] for v in numbers[:, 0])],
+        "line ends": [["a", "b"], *([f"{v:.2f}", '"low\nor less"' if v < 0 else "high"] for v in numbers[:, 0])],
+        "quotes": [["a", "b"], *([f"{v:.2f}", '"say ""no"""' if v < 0 else '"a, b"'] for v in numbers[:, 0])],
     }
-
-
-def random_word(value: float) -> str:
-    """A category, or nothing."""
-    return "" if value < -1 else "low" if value < 0 else "high"
 
 
 def changed_cells(random: Random, cells: list[list[str]]) -> str:
@@ -192,12 +188,14 @@ def changed_footer(random: Random, data: bytes) -> tuple[bytes, str]:
 
 def spoiled_parquet(random: Random, data: bytes) -> tuple[bytes, str]:
     """A Parquet file that is spoiled in one way."""
-    way = random.randrange(5)
+    way = random.randrange(6)
     if way < 2:
         return changed_footer(random, data)
-    if way == 2:
-        return (overwrite if random.random() < 0.5 else number)(random, data), "a block"
-    return spoiled(random, data)
+    if way == 2 or len(data) < 12:
+        return spoiled(random, data)
+    end = len(data) - 8 - int.from_bytes(data[-8:-4], "little")
+    changed = random.choice((flip, flip, overwrite, number))(random, data[:end])
+    return changed[:end].ljust(end, b"\0") + data[end:], "pages"
 
 
 class Tables(Campaign):
@@ -210,6 +208,9 @@ class Tables(Campaign):
         self.texts = good_texts()
         header, line = ",".join(f"c{i}" for i in range(200_000)), ",".join(["1"] * 200_000)
         self.wide = f"{header}\n{line}\n{line}\n".encode()
+        made = io.BytesIO()
+        parquet.write_table(pa.table({"a": pa.array(np.ones(MANY_ROWS)), "b": pa.array(np.zeros(MANY_ROWS))}), made)
+        self.many = made.getvalue()
         text, _ = table_text(Random(1), self.texts["mixed"], ".csv")
         (folder / "good.csv").write_text(text)
         (folder / "good.parquet").write_bytes(parquet_bytes(Random(0), list(NUMBERS)))
@@ -223,7 +224,9 @@ class Tables(Campaign):
             self.parquet,
             self.shards,
         )
-        path, what, expected = random.choices((*ways, self.columns), (10, 9, 1, 0.02))[0](random, folder)
+        path, what, expected = random.choices((*ways, self.columns, self.rows), (10, 9, 1, 0.02, 0.02))[0](
+            random, folder
+        )
         options: dict[str, Any] = {}
         if random.random() < 0.1:
             options["columns"] = (
@@ -249,16 +252,16 @@ class Tables(Campaign):
         """A CSV or TSV file."""
         key, suffix = random.choice(list(self.texts)), random.choice((".csv", ".csv", ".tsv"))
         cells, changes = [list(line) for line in self.texts[key]], [key]
-        if random.random() < 0.6:
+        if random.random() < 0.5:
             changes.append(changed_cells(random, cells))
         text, how = table_text(random, cells, suffix)
         changes.append(how)
-        if random.random() < 0.5:
+        if random.random() < 0.4:
             text, how = changed_text(random, text)
             changes.append(how)
-        encoding = random.choice(ENCODINGS) if random.random() < 0.1 else "utf-8"
+        encoding = random.choice(ENCODINGS) if random.random() < 0.05 else "utf-8"
         content = text.encode(encoding, "replace")
-        if random.random() < 0.15:
+        if random.random() < 0.1:
             content, how = spoiled(random, content)
             changes.append(how)
         path = folder / f"table{suffix}"
@@ -292,6 +295,16 @@ class Tables(Campaign):
         name = random.choice(("part-0.parquet", "part-1.parquet", "part-3.pq"))
         (inside / name).write_bytes(content)
         return inside, f"folder with {name}: {what}", None
+
+    def rows(self, random: Random, folder: Path) -> tuple[Path, str, int | None]:
+        """A small file of very many rows, all alike."""
+        path = folder / "many.parquet"
+        path.write_bytes(self.many)
+        return path, f"{MANY_ROWS:,} rows", None
+
+    def decoded(self, case: Case) -> int:
+        """Bytes of the file; of the one of very many rows, of its two columns."""
+        return 16 * MANY_ROWS if case.target and case.target.name == "many.parquet" else super().decoded(case)
 
     def columns(self, random: Random, folder: Path) -> tuple[Path, str, int | None]:
         """A table of very many columns."""
