@@ -11,6 +11,7 @@ from variate import Batch, InputError, ModelOptions, Schema, TrainingOptions, bu
 from variate.distributions import DiagonalGaussian, FullGaussian, StandardNormal
 from variate.distributions.foreign import Foreign
 from variate.models.draws import Group
+from variate.runtime import memory
 from variate.runtime.random import Key, generator
 
 
@@ -376,3 +377,12 @@ def test_standard_normal_and_its_full_form_give_the_same_draws():
     torch.testing.assert_close(ours.infer(batch, noise).kl, other.infer(batch, noise).kl)
     twin = copy.deepcopy(ours)
     assert torch.equal(twin.infer(batch, noise).log_px, ours.infer(batch, noise).log_px)
+
+
+def test_more_rows_than_fit_in_memory_are_refused_before_any_is_drawn(monkeypatch):
+    model = plain()[1]
+    monkeypatch.setattr(memory, "physical", lambda: 10_000)
+    assert len(model.sample(5, seed=0)) == 5
+    with pytest.raises(InputError) as error:
+        model.sample(10**11)
+    assert error.value.argument == "n"

@@ -36,7 +36,7 @@ from variate.models.checked import Array, Data, as_context, as_dataset, check_we
 from variate.models.draws import Draws, Embedding, Group, Joint
 from variate.models.finite import require_finite
 from variate.models.network import Network, evaluating
-from variate.runtime import tensor_files
+from variate.runtime import memory, tensor_files
 from variate.runtime.random import Key, generator
 
 Features = Any
@@ -342,10 +342,11 @@ class Model(nn.Module, ABC):
             Rows, (n, *event), on the CPU.
 
         Raises:
-            InputError: If a number is out of range, the context is missing, surplus or of another length, the weights
-                cannot be used, or the temperature is not 1 and the prior has no standard deviations that can be
-                multiplied.
+            InputError: If a number is out of range, the rows do not fit in memory, the context is missing, surplus or
+                of another length, the weights cannot be used, or the temperature is not 1 and the prior has no standard
+                deviations that can be multiplied.
         """
+        self._require_room(n)
         conditions = self.contexts(context, n)
         source = generator(torch.Generator().seed() if seed is None else seed)
         noise = self.prior_noise(Key(source, n), 1, n)
@@ -358,6 +359,16 @@ class Model(nn.Module, ABC):
                 p_x = self.decode(latents, own)
                 found.append((p_x.mean if mean else p_x.sample(generator=draws)).squeeze(0).cpu())
         return torch.cat(found)
+
+    def _require_room(self, n: int) -> None:
+        """Refuses a number of rows that do not fit in memory with their noise, before any is drawn.
+
+        Raises:
+            InputError: If they do not.
+        """
+        numbers = 2 * math.prod(self.event_shape) + sum(math.prod(group.prior_noise_shape) for group in self.groups)
+        size = n * numbers * self.dtype.itemsize  # the rows are held twice while their pieces are joined
+        memory.require(size, "n", "a number of rows that fit", "draw fewer at a time")
 
     def _batches(self, function: Callable[[Batch], Tensor], data: Dataset, batch_size: int) -> Iterator[Tensor]:
         """What the function returns for each batch, without gradients, on the CPU."""
