@@ -84,7 +84,7 @@ def _run(output: TolerantStream) -> int:
 
 
 def _require_directory() -> None:
-    """Refuses a working directory that was deleted, in which torch's own libraries cannot be loaded.
+    """Refuses a working directory that was deleted: MKL, which torch multiplies by, ends a process that is in one.
 
     Raises:
         InputError: If it was.
