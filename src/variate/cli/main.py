@@ -71,7 +71,7 @@ def _run(output: TolerantStream) -> int:
             _require_directory()
             command()  # of several processes, all train and one does the rest
     except SystemExit as stop:  # after help, or what is wrong with the command line
-        code = stop.code if isinstance(stop.code, int) else 1
+        code = stop.code if isinstance(stop.code, int) else int(stop.code is not None)
     except (Exception, KeyboardInterrupt, Ended) as error:
         end = ended_by(error)
         if end.is_fault and os.environ.get("VARIATE_DEBUG"):

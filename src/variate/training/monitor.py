@@ -55,7 +55,6 @@ class Display:
         self.steps, self.rows_per_step, self.dimensions = steps, rows_per_step, dimensions
         self.console = ErrorConsole(show)
         self.live = self.console.is_live
-        self.text = ""
         self.started = self.printed = time.monotonic()
         self.first: int | None = None
 
