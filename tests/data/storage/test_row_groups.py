@@ -82,6 +82,15 @@ def test_more_rows_than_can_be_counted(tmp_path, monkeypatch):
     assert refused(RowGroups, [claiming(tmp_path, monkeypatch, rows=[2**62, 2**62])], "t").argument == "t"
 
 
+def test_many_small_groups_are_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(row_groups, "MOST_SMALL_GROUPS", 2)
+    parquet.write_table(TABLE, tmp_path / "t.parquet", row_group_size=4)
+    error = refused(RowGroups, [tmp_path / "t.parquet"], "t")
+    assert (error.argument, "3 of 3.3" in error.got) == (str(tmp_path / "t.parquet"), True)
+    parquet.write_table(pa.table({"a": range(800)}), tmp_path / "t.parquet", row_group_size=270)
+    assert len(RowGroups([tmp_path / "t.parquet"], "t")) == 3
+
+
 def test_footers_are_read_once(tmp_path, monkeypatch):
     groups = RowGroups([claiming(tmp_path, monkeypatch)], "t")
     opened = []

@@ -133,10 +133,10 @@ def _notes_on_lines(text: CsvText, table: pa.Table) -> list[str]:
     survey = text.survey
     if has_quotes and (survey.lines != table.num_rows + 1 or survey.inner_quotes or not text.closes(survey.last)):
         return _check_quotes(text, table.num_columns, _number_columns(table))
+    if table.num_columns > 1:
+        return []
     blank = text.line_at(survey.last) - text.line_at(text.start) + 1 - survey.lines
-    if table.num_columns == 1 and blank > 0:
-        return [f"Left out: {plural(blank, 'blank line')}."]
-    return []
+    return [f"Left out: {plural(blank, 'blank line')}."] if blank > 0 else []
 
 
 def _check_quotes(text: CsvText, width: int, is_number: Callable[[int], bool]) -> list[str]:

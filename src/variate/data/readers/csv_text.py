@@ -92,7 +92,6 @@ class CsvText:
     def __init__(self, data: bytes, delimiter: str, name: str) -> None:
         self.data, self.delimiter, self.name = data, delimiter.encode(), name
         self.start = self._after_line_ends(len(BOM) if data.startswith(BOM) else 0)
-        self._is_text = ~np.isin(np.arange(256), [LF, CR, QUOTE, ord(delimiter)])
         quoted = rb'"([^"]*+(?:""[^"]*+)*+)("?+)'
         self._cell = re.compile(rb"(?:%b)?+([^%b\r\n]*+)(%b|\r\n|\r|\n|\Z)" % (quoted, self.delimiter, self.delimiter))
 
@@ -142,12 +141,12 @@ class CsvText:
                 first = start + int(np.argmax(ends))
                 long_line = long_line or (first if first - line_end > LONGEST_CELL else 0)
                 line_end = start + len(piece) - 1 - int(np.argmax(ends[::-1]))
-            places = start + np.flatnonzero(piece == QUOTE)
-            if len(places):
-                long_quote = long_quote or (opens and int(places[0]) - quote > LONGEST_CELL)
-                quote = int(places[-1])
+            quotes = piece == QUOTE
+            if quotes.any():
+                long_quote = long_quote or (opens and start + int(np.argmax(quotes)) - quote > LONGEST_CELL)
+                quote = start + len(piece) - 1 - int(np.argmax(quotes[::-1]))
                 opens = quote == self.start or every[quote - 1] in (LF, CR, ord(self.delimiter))
-                inner_quotes = inner_quotes or self._is_inner(every, places)
+                inner_quotes = inner_quotes or self._has_inner_quote(every[max(0, start - 1) : start + PIECE + 1])
         long_line = long_line or (len(every) if len(every) - line_end > LONGEST_CELL else 0)
         return Survey(lines, last, inner_quotes, long_line, long_quote or (opens and len(every) - quote > LONGEST_CELL))
 
@@ -247,10 +246,11 @@ class CsvText:
         plain = rb"[\r\n]*+(?:(?:%b%b){%d}+%b[\r\n]++)*+" % (text, end, before, text)
         return re.compile(plain), re.compile(rb"(?:%b%b){%d}%b[\r\n]++" % (cell, end, before, cell))
 
-    def _is_inner(self, every: np.ndarray, places: np.ndarray) -> bool:
-        """Whether a byte at one of these places stands between two bytes of text."""
-        places = places[(places > 0) & (places < len(every) - 1)]
-        return bool((self._is_text[every[places - 1]] & self._is_text[every[places + 1]]).any())
+    def _has_inner_quote(self, piece: np.ndarray) -> bool:
+        """Whether a quote stands between two bytes of text; the first and the last byte are only neighbours."""
+        quotes = piece == QUOTE
+        is_text = ~(quotes | (piece == LF) | (piece == CR) | (piece == ord(self.delimiter)))
+        return bool((quotes[1:-1] & is_text[:-2] & is_text[2:]).any())
 
     def _after_line_ends(self, position: int) -> int:
         return _end(LINE_ENDS.match(self.data, position))

@@ -13,10 +13,10 @@ import numpy as np
 import pyarrow as pa
 from pyarrow import compute
 
-from variate.data.schema.columns import NAMELESS, column_called, drop, name_called, refuse_together
+from variate.data.schema.columns import NAMELESS, SHOWN, column_called, drop, name_called, refuse_together
 from variate.data.schema.profiles import RawColumn
 from variate.data.wording import list_names, plural
-from variate.errors import InputError, Sentence
+from variate.errors import InputError, Sentence, printable
 
 
 def raw_columns(table: pa.Table, source: str) -> list[RawColumn]:
@@ -108,7 +108,7 @@ def raw_column(name: str, column: pa.ChunkedArray, source: str) -> RawColumn:
         return _text_column(name, column)
     if pa.types.is_boolean(kind) or _is_numeric(kind):
         return RawColumn(name, _as_float64(name, column, source))
-    got = "dates or times" if pa.types.is_temporal(kind) else f"values of type {kind}"
+    got = "dates or times" if pa.types.is_temporal(kind) else f"values of type {printable(str(kind), SHOWN)}"
     if pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
         got = "bytes that are not UTF-8 text"
     raise InputError(
@@ -167,4 +167,4 @@ def _as_float64(name: str, column: pa.ChunkedArray, source: str) -> np.ndarray:
     infinite = int(np.isinf(numbers).sum())
     if infinite:
         raise InputError(argument, "finite numbers", f"infinity in {plural(infinite, 'row')}", "correct those cells")
-    return np.array(numbers)
+    return numbers

@@ -207,6 +207,8 @@ def refuse_text(found: Profile, source: str) -> None:
 
 def _decimal_comma(words: Collection[str]) -> str:
     """A number with a decimal comma, where at least nine in ten texts are numbers and most of these have one; or ""."""
+    if sum("," in word for word in words) < 0.45 * len(words):
+        return ""
     found = [word for word in words if DECIMAL_COMMA.fullmatch(word)]
     whole = sum(WHOLE_NUMBER.fullmatch(word) is not None for word in words) if found else 0
     return min(found) if len(found) > whole and len(found) + whole >= 0.9 * len(words) else ""

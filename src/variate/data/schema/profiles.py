@@ -5,7 +5,7 @@ table that is read in pieces gets the same columns as one in memory: sums are of
 are used only where all numbers of the column are whole and none is negative.
 """
 
-from collections.abc import Iterator
+from functools import partial, reduce
 from typing import NamedTuple
 
 import numpy as np
@@ -15,8 +15,8 @@ from variate.data.schema.kinds import is_bits, is_whole
 
 FEW = 20
 """Whole numbers with at most this many different values may be codes."""
-PIECE = 2**20
-"""How many numbers are summed at a time."""
+PIECE, BEGINNING = 2**20, 2**12
+"""How many numbers are profiled at a time, and how many are looked at first to tell whether many are different."""
 NARROW = 2**21
 """A piece of numbers below this has a sum of squares below 2^62, which 64 bits hold exactly."""
 
@@ -73,7 +73,7 @@ class Profile(NamedTuple):
 
 
 def profile(raw: RawColumn, every: bool = False) -> Profile:
-    """The profile of a column.
+    """The profile of a column, joined from those of its pieces, so that it takes little memory.
 
     Args:
         raw: At least one row of it.
@@ -81,19 +81,24 @@ def profile(raw: RawColumn, every: bool = False) -> Profile:
     """
     if raw.words is not None:
         return Profile(raw.name, len(raw.numbers), words=frozenset(raw.words))
-    values = raw.numbers
+    pieces = (raw.numbers[start : start + PIECE] for start in range(0, len(raw.numbers), PIECE))
+    return reduce(partial(joined_profile, every=every), (_of_piece(raw.name, piece, every) for piece in pieces))
+
+
+def _of_piece(name: str, values: Float64[np.ndarray, " N"], every: bool) -> Profile:
+    """The profile of a piece of a column of numbers."""
     low, whole = float(values.min()), is_whole(values)
     steps = np.diff(values)
     return Profile(
-        raw.name,
+        name,
         len(values),
         different=_different(values, every),
         bits=is_bits(values),
         whole=whole,
         low=low,
         high=float(values.max()),
-        total=sum(exact_sums(values, 1)) if whole and low >= 0 else 0,
-        squares=sum(exact_sums(values, 2)) if whole and low >= 0 else 0,
+        total=exact_sum(values, 1) if whole and low >= 0 else 0,
+        squares=exact_sum(values, 2) if whole and low >= 0 else 0,
         ends=(float(values[0]), float(values[-1])),
         steps=(float(steps.min()), float(steps.max())) if len(steps) else (np.inf, -np.inf),
     )
@@ -105,17 +110,18 @@ def joined_profile(one: Profile, other: Profile, every: bool = False) -> Profile
     if one.words is not None and other.words is not None:
         return one._replace(rows=rows, words=one.words | other.words)
     step = other.ends[0] - one.ends[1]
+    low, whole = min(one.low, other.low), one.whole and other.whole
     both = one.different | other.different if one.different is not None and other.different is not None else None
     return Profile(
         one.name,
         rows,
         different=both if both is not None and (every or len(both) <= FEW) else None,
         bits=one.bits and other.bits,
-        whole=one.whole and other.whole,
-        low=min(one.low, other.low),
+        whole=whole,
+        low=low,
         high=max(one.high, other.high),
-        total=one.total + other.total,
-        squares=one.squares + other.squares,
+        total=one.total + other.total if whole and low >= 0 else 0,
+        squares=one.squares + other.squares if whole and low >= 0 else 0,
         ends=(one.ends[0], other.ends[1]),
         steps=(min(one.steps[0], step, other.steps[0]), max(one.steps[1], step, other.steps[1])),
     )
@@ -123,17 +129,14 @@ def joined_profile(one: Profile, other: Profile, every: bool = False) -> Profile
 
 def _different(values: Float64[np.ndarray, " N"], every: bool) -> frozenset[float] | None:
     """The different numbers; None where there are more than `FEW` and not all are asked for."""
-    if not every and len(np.unique(values[:PIECE])) > FEW:
+    if not every and len(np.unique(values[:BEGINNING])) > FEW:
         return None
     found = np.unique(values)
     return frozenset(found.tolist()) if every or len(found) <= FEW else None
 
 
-def exact_sums(values: Float64[np.ndarray, " N"], power: int) -> Iterator[int]:
-    """Exact sums of pieces of whole numbers from 0 (power 1), or of their squares (power 2)."""
-    for start in range(0, len(values), PIECE):
-        piece = values[start : start + PIECE]
-        if piece.max() < NARROW:
-            yield int((piece.astype(np.int64) ** power).sum())
-        else:
-            yield sum(int(value) ** power for value in piece.tolist())
+def exact_sum(values: Float64[np.ndarray, " N"], power: int) -> int:
+    """The exact sum of at most `PIECE` whole numbers from 0 (power 1), or of their squares (power 2)."""
+    if values.max() < NARROW:
+        return int((values.astype(np.int64) ** power).sum())
+    return sum(int(value) ** power for value in values.tolist())

@@ -17,12 +17,15 @@ import pyarrow as pa
 from pyarrow import parquet
 
 from variate.data.readers.decoding import decoding
+from variate.data.storage.base import BLOCK_ROWS
 from variate.errors import InputError
 from variate.limits import MOST_ROWS
 from variate.runtime import memory
 
 FEW_CELLS = 2**16
 """So many cells are decoded faster by one thread."""
+MOST_SMALL_GROUPS = 5_000
+"""Each row group takes a millisecond of its own."""
 EXPECTED, REMEDY = "a complete Parquet file", "write it again"
 
 
@@ -157,6 +160,9 @@ def _footer_of(file: Path) -> Footer:
         total, _ = metadata.num_rows, columns.names  # names are decoded here, since they may not be UTF-8
     if min([total, *rows, *sizes]) < 0 or sum(rows) != total:
         raise _damaged(file, f"row groups of {sum(rows):,} rows where {total:,} are claimed")
+    if len(rows) > MOST_SMALL_GROUPS and total < len(rows) * BLOCK_ROWS:
+        expected = f"row groups of {BLOCK_ROWS:,} rows or more, where there are more than {MOST_SMALL_GROUPS:,}"
+        raise InputError(str(file), expected, f"{len(rows):,} of {total / len(rows):,.1f} on average", REMEDY)
     return Footer(columns, metadata, rows, sizes)
 
 
