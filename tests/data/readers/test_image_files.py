@@ -1,5 +1,4 @@
 import io
-import logging
 
 import numpy as np
 import pytest
@@ -12,10 +11,10 @@ from variate.data.readers.image_files import (
     ReadableImage,
     decode_into,
     map_images,
-    quiet_decoders,
     read_image_header,
 )
 from variate.data.readers.image_listing import ImageEntry
+from variate.data.readers.quiet import quiet_decoders
 
 RNG = np.random.default_rng(0)
 GREY = RNG.integers(0, 256, (4, 6)).astype(np.uint8)
@@ -212,11 +211,3 @@ def test_a_lack_of_memory_is_no_fault_of_the_file(monkeypatch, function):
     monkeypatch.setattr(image_files, function, short)
     with pytest.raises(MemoryError):
         read_image_header(file) if function == "_header_of" else decode_into(np.empty((1, 4, 6)), readable, "L")
-
-
-def test_decoders_print_nothing(capsys):
-    logger = logging.getLogger("PIL.TiffImagePlugin")
-    with quiet_decoders():
-        logger.error("more samples per pixel than can be decoded")
-    assert capsys.readouterr().err == ""
-    assert logging.getLogger("PIL").handlers == []

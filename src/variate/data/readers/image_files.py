@@ -14,12 +14,9 @@ No file costs more than its content is worth (`variate.data.readers.image_costs`
 tried.
 """
 
-import logging
 import os
-import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import PurePosixPath
 from typing import Literal, NamedTuple, TypeVar
 
@@ -110,20 +107,6 @@ class ReadableImage(NamedTuple):
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
-
-
-@contextmanager
-def quiet_decoders() -> Iterator[None]:
-    """Ignores the decoders' warnings, except that about too many pixels, which becomes an error for its file."""
-    logger, silent = logging.getLogger("PIL"), logging.NullHandler()
-    logger.addHandler(silent)  # or logging prints on standard error where the user has not set it up
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            yield
-    finally:
-        logger.removeHandler(silent)
 
 
 def map_images(function: Callable[[Item], Result], items: Sequence[Item], threads: int) -> list[Result]:

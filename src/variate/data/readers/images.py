@@ -31,7 +31,6 @@ from variate.data.readers.image_files import (
     Size,
     decode_into,
     map_images,
-    quiet_decoders,
     read_image_header,
 )
 from variate.data.readers.image_listing import (
@@ -42,6 +41,7 @@ from variate.data.readers.image_listing import (
     images_in_zip,
     require_images,
 )
+from variate.data.readers.quiet import quiet_decoders
 from variate.data.schema.kinds import WHITE, every
 from variate.data.source import Source
 from variate.data.storage.in_memory import InMemory
