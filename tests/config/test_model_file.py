@@ -13,8 +13,8 @@ PATH = Path("a.safetensors")
 TABLE = Recipe(Schema("table", (2,), columns=(Column("a", "real"), Column("b", "categorical", ("x", "y", "z")))))
 
 
-def header(elements=100, **strings):
-    return TensorHeader({"w": TensorEntry("float32", (elements,), 0, 4 * elements)}, strings, 0)
+def header(**strings):
+    return TensorHeader({"w": TensorEntry("float32", (100,), 0, 400)}, strings, 0)
 
 
 def test_the_recipe_is_that_of_the_file_and_custom_parts_have_none():
@@ -34,11 +34,14 @@ def test_newer_formats_are_refused_whatever_their_length(version):
     assert (error.argument, error.expected) == (str(PATH), f"a format up to {FORMAT}")
 
 
-def test_a_list_longer_than_the_file_is_not_looked_at(monkeypatch):
-    text = TABLE.to_json()
-    assert parse_recipe(PATH, text, 5) == TABLE  # two columns and three categories
+def test_a_list_longer_than_the_file_can_hold_is_not_looked_at(monkeypatch):
+    columns = tuple(Column(f"c{i}", "real") for i in range(1_000))
+    text = Recipe(Schema("table", (len(columns),), columns=columns)).to_json()
+    parts = text.count("{") + text.count("[")
+    size = 4 * (parts - 1_000)
+    assert parse_recipe(PATH, text, size).schema.columns == columns
     monkeypatch.setattr(Recipe, "from_json", None)
-    assert str(PATH) in refused(parse_recipe, PATH, text, 4).argument
+    assert str(PATH) in refused(parse_recipe, PATH, text, size - 4).argument
 
 
 @pytest.mark.parametrize(

@@ -269,6 +269,14 @@ def test_tensors_larger_than_memory_are_not_read(tmp_path, monkeypatch):
     assert (error.argument, "memory" in error.expected) == (str(path), True)
 
 
+def test_a_header_that_could_not_be_read_is_not_written(tmp_path, monkeypatch):
+    monkeypatch.setattr(tensor_files, "LONGEST_HEADER", 200)
+    path = written(tmp_path / "t.safetensors", {"w": torch.zeros(1)}, {})
+    content = path.read_bytes()
+    assert refused(write_tensors, path, {"w" * 100: torch.zeros(1)}, {}).argument == str(path)
+    assert path.read_bytes() == content
+
+
 def test_a_file_that_shrinks_while_it_is_read_is_damaged(tmp_path):
     path = written(tmp_path / "t.safetensors", {"w": torch.zeros(100_000)})
     with open_tensors(path) as file:

@@ -16,6 +16,7 @@ from annotated_types import Interval
 from variate.config.parts import LikelihoodName, NetworkName, PosteriorName, PriorName
 from variate.errors import InputError
 from variate.limits import Checked, Decay, Fraction, Matching, NotNegative, Remedy, Samples, Seed
+from variate.runtime import strict_json
 
 if TYPE_CHECKING:
     from cattrs import Converter
@@ -226,9 +227,10 @@ class Recipe(Checked):
             InputError: If the text is not a recipe, or holds an option or a name that this version does not know.
         """
         try:
-            return structure(json.loads(text), cls)
-        except json.JSONDecodeError as error:
+            value = strict_json.parse(text)
+        except ValueError as error:
             raise InputError("the recipe", "a JSON object", f"text that is not JSON ({error})") from None
+        return structure(value, cls)
 
     @property
     def digest(self) -> str:

@@ -20,7 +20,7 @@ from variate.errors import InputError
 from variate.runtime import memory
 from variate.runtime.files import replacing
 from variate.runtime.reading import opened
-from variate.runtime.tensor_header import HEADER, TensorEntry, read_tensor_header
+from variate.runtime.tensor_header import HEADER, LONGEST_HEADER, TensorEntry, read_tensor_header
 
 READ_AT_A_TIME = 2**20
 """Bytes at a time where tensors are only hashed."""
@@ -33,12 +33,20 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[s
         path: Target; missing directories are created.
         tensors: Tensors by name.
         metadata: Strings for the header.
+
+    Raises:
+        InputError: If the header would be too long to be read again, or the file cannot be written.
     """
     plain = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
     with replacing(path) as part:
         content = {**metadata, "sha256": checksum(plain, metadata)}
         header = {HEADER: json.dumps(content, sort_keys=True)}  # one entry: safetensors shuffles several
-        part.write_bytes(save(plain, header))
+        file = save(plain, header)
+        if int.from_bytes(file[:8], "little") > LONGEST_HEADER:
+            raise InputError(
+                str(path), f"names in at most {LONGEST_HEADER:,} bytes", "longer ones", "use fewer columns"
+            )
+        part.write_bytes(file)
 
 
 class TensorFile:
@@ -73,9 +81,8 @@ class TensorFile:
         Raises:
             InputError: If the content does not match its checksum, or does not fit in memory.
         """
-        size = max((entry.end for entry in self.header.entries.values()), default=0)
         needed = {"what": "tensors that fit", "remedy": "use a machine with more memory"}
-        memory.require(size, str(self.path), **needed)
+        memory.require(self.header.size, str(self.path), **needed)
         with memory.refusing_shortage(str(self.path), **needed):
             tensors = {name: self._tensor(entry) for name, entry in self.header.entries.items()}
         self._compare(checksum(tensors, self.metadata))

@@ -17,8 +17,8 @@ from variate.runtime import strict_json
 HEADER = "variate"
 """Key of variate's entry in the metadata."""
 
-LONGEST_HEADER = 100_000_000
-"""Bytes; the limit of the safetensors library."""
+LONGEST_HEADER = 2**25
+"""Bytes: the tensors of a hundred thousand layers, or the names of as many columns."""
 MOST_AXES = 64
 """Of a tensor; the limit of NumPy."""
 
@@ -41,6 +41,9 @@ TYPES: dict[str, tuple[str, int]] = {
     "BOOL": ("bool", 1),
 }
 """Types of tensors: torch's names for them, and bytes per element."""
+
+DESCRIBED = {"dtype", "shape", "data_offsets"}
+"""What a header says of each tensor."""
 
 
 class TensorEntry(NamedTuple):
@@ -76,6 +79,11 @@ class TensorHeader(NamedTuple):
     def num_elements(self) -> int:
         """Number of elements of all tensors together."""
         return sum(math.prod(entry.shape) for entry in self.entries.values())
+
+    @property
+    def size(self) -> int:
+        """Bytes of all tensors together."""
+        return max((entry.end for entry in self.entries.values()), default=0)
 
 
 def read_tensor_header(file: BinaryIO) -> TensorHeader:
@@ -120,12 +128,12 @@ def _entries(content: dict[str, Any], size: int) -> dict[str, TensorEntry]:
 def _entry(name: str, value: Any) -> TensorEntry:  # noqa: ANN401  any JSON value
     """One tensor, whose bytes must be as many as its type and shape take."""
     name.encode()  # names of half a character cannot be written, nor hashed
-    if not isinstance(value, dict) or value.keys() != {"dtype", "shape", "data_offsets"}:
+    if not isinstance(value, dict) or value.keys() != DESCRIBED:
         raise ValueError(f"tensor {name!r} is not described by its dtype, shape and data_offsets")
     if not isinstance(value["dtype"], str) or value["dtype"] not in TYPES:
         raise ValueError(f"tensor {name!r} is of the unknown type {value['dtype']!r}")
     shape, offsets = _sizes(value["shape"]), _sizes(value["data_offsets"])
-    if shape is None or len(shape) > MOST_AXES or math.prod(side for side in shape if side) >= 2**63:
+    if shape is None or len(shape) > MOST_AXES or math.prod(filter(None, shape)) >= 2**63:
         raise ValueError(f"tensor {name!r} has the shape {value['shape']!r}")
     dtype, item = TYPES[value["dtype"]]
     if offsets is None or len(offsets) != 2 or offsets[1] - offsets[0] != math.prod(shape) * item:
@@ -135,5 +143,5 @@ def _entry(name: str, value: Any) -> TensorEntry:  # noqa: ANN401  any JSON valu
 
 def _sizes(value: Any) -> tuple[int, ...] | None:  # noqa: ANN401  any JSON value
     """A list of integers of at least 0; None for anything else."""
-    fits = isinstance(value, list) and all(type(number) is int and number >= 0 for number in value)
+    fits = isinstance(value, list) and set(map(type, value)) <= {int} and min(value, default=0) >= 0
     return tuple(value) if fits else None

@@ -200,7 +200,7 @@ def saved_recipe(run: Path) -> Recipe:
     path = run / CHECKPOINT
     with tensor_files.open_tensors(path) as file:
         file.check()
-        return parse_recipe(path, file.metadata.get("identity", ""), file.header.num_elements)
+        return parse_recipe(path, file.metadata.get("identity", ""), file.header.size)
 
 
 PARTS = ("model.", "average.", "best.", "optimizer.")
@@ -213,7 +213,7 @@ def same_run(one: str, other: str) -> bool:
     """
     try:
         return one == other or _without_threads(one) == _without_threads(other)
-    except (ValueError, RecursionError):  # an identity that is no recipe, or what a file says instead of one
+    except InputError:
         return False
 
 
