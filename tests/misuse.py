@@ -30,7 +30,7 @@ RNG = np.random.default_rng(0)
 X = RNG.normal(size=(12, 4)).astype(np.float32).astype(np.float64)
 COUNTS = RNG.poisson(4, (12, 4))
 SMALL = ModelOptions(latent=2, width=8, depth=1)
-SHORT = {"epochs": 1, "batch_size": 2, "compile": "off", "precision": "float32"}
+SHORT = {"epochs": 1, "compile": "off", "precision": "float32"}
 
 
 def fitted(model, *data, **options):

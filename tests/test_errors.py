@@ -2,6 +2,7 @@ import copy
 import pickle
 import sys
 import warnings
+from functools import partial
 
 import pytest
 
@@ -150,8 +151,11 @@ def test_a_warning_can_be_a_sentence():
 def test_a_warning_is_about_the_user_s_own_line():
     inside = {"__name__": "variate.anything"}
     exec("def call(function, *arguments): function(*arguments)", inside)
-    with pytest.warns(VariateWarning, match="text") as caught:
-        inside["call"](warn_caller, "text")
-        inside["call"](inside["call"], warn_caller, "text")
-        warn_caller("text")
-    assert [warning.filename for warning in caught] == [__file__] * 3
+    for call in (
+        warn_caller,
+        partial(inside["call"], warn_caller),
+        partial(inside["call"], inside["call"], warn_caller),
+    ):
+        with pytest.warns(VariateWarning, match="text") as caught:
+            call("text")
+        assert [warning.filename for warning in caught] == [__file__]
