@@ -172,6 +172,9 @@ def test_fewer_threads_for_very_large_images(tmp_path, monkeypatch):
     assert images._threads(readable) == 8
     monkeypatch.setattr(images, "MEMORY_OF_THREADS", 3 * readable[0].header.memory)
     assert images._threads(readable) == 3
+    monkeypatch.setattr(memory, "physical", lambda: 8 * readable[0].header.memory)
+    assert images._threads(readable) == 2
+    monkeypatch.setattr(memory, "physical", lambda: None)
     needed = images._memory_needed(readable, "RGB", (8, 6))
     assert needed == 5 * 3 * 8 * 6 + 3 * (readable[0].header.memory + 2 * 3 * 8 * 6)
 

@@ -199,11 +199,12 @@ def _memory_needed(readable: Sequence[ReadableImage], mode: Colors, size: Size) 
 
 
 def _threads(readable: Sequence[ReadableImage]) -> int:
-    """The number of threads that decode: one for small images, and fewer for very large ones."""
+    """The number of threads that decode: one for small images, and fewer where images are large or memory is small."""
     if max(math.prod(file.header.size) for file in readable) < LARGE_IMAGE:
         return 1
-    largest = max(file.header.memory for file in readable)
-    return max(1, min(os.cpu_count() or 1, MEMORY_OF_THREADS // largest))
+    limit, largest = memory.tightest(), max(file.header.memory for file in readable)
+    budget = MEMORY_OF_THREADS if limit is None else min(MEMORY_OF_THREADS, limit.size // 4)
+    return max(1, min(os.cpu_count() or 1, budget // largest))
 
 
 def _decode(
