@@ -13,10 +13,10 @@ rounded, and a text is never taken for a number.
 import dataclasses
 import inspect
 import math
+import numbers
 import re
 from collections.abc import Callable, Iterator
 from functools import cache, wraps
-from numbers import Integral, Real
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, NamedTuple, ParamSpec, TypeVar, Union, get_args, get_origin, get_type_hints
 
@@ -190,16 +190,16 @@ def rule_of(hint: Any) -> Rule | None:  # noqa: ANN401  any annotation
 
 def _range(said: list[Any]) -> Range:
     """The range that annotations leave together."""
-    low = high = None
-    above = below = False
+    found = Range()
     for limit in _flat(said):
+        value: Any = next((getattr(limit, sign) for sign in ("ge", "gt", "le", "lt") if hasattr(limit, sign)), None)
         if isinstance(limit, Range):
-            low, high, above, below = limit
+            found = limit
         elif isinstance(limit, Ge | Gt):
-            low, above = (limit.ge, False) if isinstance(limit, Ge) else (limit.gt, True)
+            found = found._replace(low=value, above=isinstance(limit, Gt))
         elif isinstance(limit, Le | Lt):
-            high, below = (limit.le, False) if isinstance(limit, Le) else (limit.lt, True)
-    return Range(low, high, above, below)  # type: ignore[arg-type]  annotated_types' limits are anything comparable
+            found = found._replace(high=value, below=isinstance(limit, Lt))
+    return found
 
 
 def _flat(said: list[Any]) -> Iterator[Any]:
@@ -242,9 +242,9 @@ def _converted(value: Any, kind: type) -> Any:  # noqa: ANN401
     if kind is bool:
         return bool(value) if type(value).__name__ in ("bool", "bool_") else None
     if kind is int:
-        return int(value) if isinstance(value, Integral) and not isinstance(value, bool) else None
+        return int(value) if isinstance(value, numbers.Integral) and not isinstance(value, bool) else None
     if kind is float:
-        if not isinstance(value, Real) or isinstance(value, bool):
+        if not isinstance(value, numbers.Real) or isinstance(value, bool):
             return None
         try:
             number = float(value)
@@ -271,7 +271,8 @@ class Checked:
 
     def __post_init__(self) -> None:
         """Checks and converts the fields."""
-        for name, rule in rules_of(type(self)).items():
+        kind: Any = type(self)  # mypy takes no class for hashable
+        for name, rule in rules_of(kind).items():
             value = getattr(self, name)
             found = checked(name, value, rule)
             if found is not value:
