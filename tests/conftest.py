@@ -1,6 +1,7 @@
 import os
 
 from jaxtyping import install_import_hook
+
 from layers import LAYERS
 
 ROOMS = [f"variate.{room}" for layer in LAYERS for room in layer if room != "config"]

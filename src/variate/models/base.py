@@ -34,7 +34,7 @@ from variate.limits import Rows, Seed, Temperature, checked_arguments
 from variate.models.capabilities import Moments, offers
 from variate.models.checked import Array, Data, as_context, as_dataset, check_weights
 from variate.models.draws import Draws, Embedding, Group, Joint
-from variate.models.finite import require_finite
+from variate.models.finite import require_finite_weights
 from variate.models.network import Network, evaluating
 from variate.runtime import memory, tensor_files
 from variate.runtime.random import Key, generator
@@ -400,6 +400,6 @@ class Model(nn.Module, ABC):
         Raises:
             InputError: If the weights are not finite, or the file cannot be written.
         """
-        require_finite(self, self.state_dict(), "model", "train it again")
+        require_finite_weights(self, self.state_dict(), "model", "train it again")
         metadata = {"format": str(FORMAT), "recipe": self.recipe.to_json() if self.recipe else ""}
         tensor_files.write_tensors(Path(path), self.state_dict(), metadata)

@@ -16,7 +16,7 @@ from variate.data.storage.in_memory import InMemory
 from variate.data.wording import list_names
 from variate.errors import InputError
 from variate.likelihoods.base import Likelihood
-from variate.models.finite import require_finite
+from variate.models.finite import require_finite_weights
 from variate.runtime.random import Key, generator
 
 Array = Tensor | np.ndarray
@@ -259,4 +259,4 @@ def check_weights(model: nn.Module, name: str = "model") -> None:
     if kinds:
         remedy = "use .float(); networks can run in bfloat16 all the same, by `set_precision`"
         raise InputError(name, "weights in float32 or float64", ", ".join(sorted(kinds)), remedy)
-    require_finite(model, model.state_dict(), name, "`load` or `build` it again")
+    require_finite_weights(model, model.state_dict(), name, "`load` or `build` it again")

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from variate.errors import InputError
 
 
-def require_finite(model: nn.Module, tensors: Mapping[str, Tensor], source: str, remedy: str = "") -> None:
+def require_finite_weights(model: nn.Module, tensors: Mapping[str, Tensor], source: str, remedy: str = "") -> None:
     """Checks the tensors of a model before they are used.
 
     Args:

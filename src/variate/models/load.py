@@ -18,7 +18,7 @@ from variate.data.wording import list_names
 from variate.errors import InputError
 from variate.models.base import Model
 from variate.models.build import composed, outline
-from variate.models.finite import require_finite
+from variate.models.finite import require_finite_weights
 from variate.models.vae import VAE
 from variate.runtime import memory, tensor_files
 from variate.runtime.random import seeded
@@ -63,7 +63,7 @@ def load(path: str | Path, into: M | None = None) -> M | VAE:
             file.check()  # damage is called damage, whatever it looks like
             raise
         tensors = renamed(file.read(), state)
-        require_finite(expected, tensors, str(path), "train it again")
+        require_finite_weights(expected, tensors, str(path), "train it again")
         model = into if into is not None else built(recipe)
         if any(entries[name].dtype == "float64" for name, _ in model.named_parameters()):
             model.double()

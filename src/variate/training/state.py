@@ -22,7 +22,7 @@ from variate.config.recipe import Recipe, TrainingOptions, structure
 from variate.config.run_files import CHECKPOINT
 from variate.errors import InputError, Option, Sentence
 from variate.models.base import Model
-from variate.models.finite import require_finite
+from variate.models.finite import require_finite_weights
 from variate.models.load import check_fit
 from variate.runtime import strict_json, tensor_files
 from variate.runtime.distributed import Processes
@@ -140,7 +140,7 @@ class State:
         progress = progress_in(path, metadata)
         part = {p: {k.removeprefix(p): v for k, v in tensors.items() if k.startswith(p)} for p in PARTS}
         for own in ("model.", "average.", "best."):
-            require_finite(self.model, part[own], str(path), "start a new run")
+            require_finite_weights(self.model, part[own], str(path), "start a new run")
         if any(tensor.isnan().any() for tensor in (tensors["totals"], *part["optimizer."].values())):
             raise InputError(str(path), "an optimiser's state and sums that are numbers", "NaN", "start a new run")
         self.weights.load_state_dict(part["model."])
