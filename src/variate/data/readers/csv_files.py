@@ -17,7 +17,7 @@ from pyarrow import csv as arrow_csv
 
 from variate.config.recipe import DataOptions, Schema
 from variate.data.readers.csv_text import BOM, CsvText
-from variate.data.readers.decoding import reason
+from variate.data.readers.decoding import decoding
 from variate.data.readers.tables import MOST_COLUMNS, require_columns, require_table, table_source
 from variate.data.schema.columns import is_textual
 from variate.data.source import Source
@@ -28,6 +28,8 @@ from variate.runtime import memory
 CSV_DELIMITERS = {".csv": ",", ".tsv": "\t"}
 LARGEST_BLOCK = 2**31 - 1
 """Largest number of bytes that pyarrow parses at once."""
+SMALL = 2**18
+"""Text of so many bytes is parsed faster by one thread."""
 TEXT_COPIES, CELL_BYTES, COLUMN_BYTES = 3, 32, 12_000
 """Most memory that reading takes: copies of the text, and bytes per cell and per column (measured with pyarrow 26)."""
 BEGINNING = 2**16
@@ -46,16 +48,12 @@ def read_csv(path: Path, options: DataOptions, schema: Schema | None) -> Source:
     width = _width(text, path.name)
     textual = [column.name for column in schema.columns if is_textual(column)] if schema is not None else []
     try:
-        table = _parse(data, delimiter, textual)
-        names = table.column_names
-    except pa.ArrowException as error:
-        _check_quotes(text, width, lambda _: False)
-        got = f"one that cannot be parsed ({reason(error)})"
-        raise InputError(str(path), "a table of text", got, "save it again as UTF-8") from None
-    except UnicodeDecodeError:
-        got = "a header line that is not UTF-8"
-        raise InputError(path.name, "UTF-8 text", got, "save the file as UTF-8") from None
-    _require_header(names, path.name)
+        with decoding(str(path), "a table of text", "save it again as UTF-8", "one that cannot be parsed"):
+            table = _parse(data, delimiter, textual)
+    except InputError:
+        _check_quotes(text, width, lambda _: False)  # names the line that is to blame, if there is one
+        raise
+    _require_header(table, path.name)
     notes += _notes_on_lines(text, table)
     return table_source(table, path.name, options, schema, notes)
 
@@ -111,7 +109,9 @@ def _parse(data: bytes, delimiter: str, textual: Sequence[str]) -> pa.Table:
     """
     return arrow_csv.read_csv(
         pa.BufferReader(data),
-        read_options=arrow_csv.ReadOptions(block_size=min(max(len(data) + 1, 2**16), LARGEST_BLOCK)),
+        read_options=arrow_csv.ReadOptions(
+            block_size=min(max(len(data) + 1, 2**16), LARGEST_BLOCK), use_threads=len(data) > SMALL
+        ),
         parse_options=arrow_csv.ParseOptions(delimiter=delimiter, newlines_in_values=True),
         convert_options=arrow_csv.ConvertOptions(
             strings_can_be_null=True,
@@ -178,8 +178,13 @@ def _number_columns(table: pa.Table) -> Callable[[int], bool]:
     return holds_numbers
 
 
-def _require_header(names: Sequence[str], source: str) -> None:
-    """Refuses a first line of numbers: it is data, not names."""
+def _require_header(table: pa.Table, source: str) -> None:
+    """Refuses a first line that is not UTF-8, and one of numbers: it is data, not names."""
+    try:
+        names = table.column_names
+    except UnicodeDecodeError:
+        got = "a header line that is not UTF-8"
+        raise InputError(source, "UTF-8 text", got, "save the file as UTF-8") from None
     if all(_is_number(name) for name in names):
         got = "a first line of numbers"
         raise InputError(source, "a header line with the names of the columns", got, "put one above the first line")

@@ -31,8 +31,8 @@ LONGEST_CATEGORY = 10_000
 """Text with more characters is refused, unless the user says that it is categorical."""
 DECIMAL_COMMA = re.compile(r"\s*[+-]?[\d.' ]*\d,\d+\s*")
 WHOLE_NUMBER = re.compile(r"\s*[+-]?\d+\s*")
-LARGEST = float(np.finfo(np.float32).max)
-"""Networks compute in float32."""
+LARGEST = 1e37
+"""Networks compute in float32, which ends at 3.4e38, and draws may lie beyond the data."""
 NAMELESS = "(no name)"
 """A column without a name, in a list of names."""
 SHOWN = 60
@@ -130,7 +130,7 @@ def _refuse_beyond_float32(name: str, low: float, high: float, source: str) -> N
     """Refuses a column of numbers with a smallest or a largest one that float32 cannot hold."""
     largest = max(low, high, key=abs)
     if abs(largest) > LARGEST:
-        expected = f"numbers up to {LARGEST:.2g} in size, since networks compute in float32"
+        expected = f"numbers up to {LARGEST:g} in size, since networks compute in float32"
         remedy = Sentence("divide them by a power of ten, take logarithms, or leave them out with ", drop(name))
         raise InputError(f"{column_called(name)} of {source}", expected, f"{largest:g}", remedy)
 
