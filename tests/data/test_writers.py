@@ -95,6 +95,14 @@ def test_text_that_utf8_cannot_hold_is_refused_and_nothing_is_left(tmp_path, end
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize("ending", TABLE_ENDINGS)
+def test_a_name_that_is_no_utf8_is_written(tmp_path, ending):
+    path = tmp_path / f"caf\udce9{ending}"
+    write_table(path, {"a": np.arange(3.0)})
+    assert path.stat().st_size
+    assert [file.name for file in tmp_path.iterdir()] == [path.name]
+
+
 def test_text_does_not_go_into_npy(tmp_path):
     error = refused(write_table, tmp_path / "rows.npy", named_columns(ROWS, TABLE))
     assert (error.argument, error.remedy) == ("out", "use .parquet or .csv")

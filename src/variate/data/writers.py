@@ -99,7 +99,8 @@ def _write_arrow_pieces(part: Path, as_parquet: bool, pieces: Iterable[Mapping[s
 
     tables = map(_arrow_table, pieces)
     first = next(tables)
-    with (parquet.ParquetWriter if as_parquet else csv.CSVWriter)(part, first.schema) as writer:
+    kind = parquet.ParquetWriter if as_parquet else csv.CSVWriter
+    with part.open("wb") as file, kind(file, first.schema) as writer:  # Arrow itself opens no name that is not UTF-8
         writer.write_table(first)
         for table in tables:
             writer.write_table(table)
