@@ -108,7 +108,7 @@ def spawn(
 
     Args:
         arguments: Without `variate`.
-        folder: Its working directory; its output goes to the files `stdout` and `stderr` there.
+        folder: Its working directory.
         environment: Variables to set, or with None to remove.
         before: Called in the process before it becomes Python.
         wrapper: A command line that runs it, such as `setpriv ...`.
@@ -117,20 +117,18 @@ def spawn(
     inherited = {name: value for name, value in os.environ.items() if name not in changed}
     path = os.pathsep.join([str(Path(variate.__file__).parent.parent), *filter(None, [os.environ.get("PYTHONPATH")])])
     given = {"PYTHONPATH": path, **inherited, **{name: value for name, value in changed.items() if value is not None}}
-    with (folder / "stdout").open("wb") as out, (folder / "stderr").open("wb") as err:
-        return subprocess.Popen(
-            [*wrapper, sys.executable, "-m", "variate", *arguments],
-            stdin=subprocess.DEVNULL,
-            stdout=out,
-            stderr=err,
-            cwd=folder,
-            env=given,
-            preexec_fn=before,
-        )
+    return subprocess.Popen(
+        [*wrapper, sys.executable, "-m", "variate", *arguments],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        cwd=folder,
+        env=given,
+        preexec_fn=before,
+    )
 
 
-def finished(process: "subprocess.Popen[bytes]", folder: Path) -> Ended:
+def finished(process: "subprocess.Popen[bytes]") -> Ended:
     """Waits for such a process."""
-    code = process.wait()
-    err, out = ((folder / name).read_text(errors="replace") for name in ("stderr", "stdout"))
-    return Ended(code, err, out)
+    out, err = process.communicate()
+    return Ended(process.returncode, err.decode(errors="replace"), out.decode(errors="replace"))

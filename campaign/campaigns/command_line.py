@@ -51,6 +51,6 @@ class CommandLine(Campaign):
         """Runs the command."""
         folder = Path.cwd()
         process = commands.spawn(case.own, folder)
-        found = commands.finished(process, folder)
+        found = commands.finished(process)
         require_output(found.out)
         return "result" if require_command(found.code, found.err, case.names) else "sentence"

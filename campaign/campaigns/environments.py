@@ -102,14 +102,14 @@ def broken_output() -> None:
 
 
 def delete_run(process: "subprocess.Popen[bytes]", folder: Path) -> None:
-    """Deletes the run directory once the first checkpoint is there, and asks the run to stop."""
+    """Deletes the run directory once the first checkpoint is there, and asks the run to stop some time later."""
     for _ in range(600):
         if (folder / "run" / "checkpoint").exists() or process.poll() is not None:
             break
         time.sleep(0.1)
     time.sleep(1)
     shutil.rmtree(folder / "run", ignore_errors=True)
-    time.sleep(1)
+    time.sleep(3)
     process.send_signal(signal.SIGINT)
 
 
@@ -190,7 +190,7 @@ def telling() -> list[Environment]:
         Environment("name of 300 bytes", train("rows.npy", "--out", "x" * 300)),
         Environment("killed before its first checkpoint", train("rows.npy", "--out", "run"), True, arrange=unfinished),
         Environment("a name that is no UTF-8", train(b"caf\xe9.npy"), arrange=partial(named, b"caf\xe9.npy")),
-        Environment("run directory deleted", (*LONGER, "--out", "run"), during=delete_run),
+        Environment("run directory deleted", (*LONGER, "--out", "run"), during=delete_run, code=(130,)),
     ]
 
 
@@ -340,8 +340,9 @@ class Environments(Campaign):
         process = commands.spawn(chosen.arguments, case.target, chosen.variables, chosen.before, chosen.wrapper)
         if chosen.during:
             chosen.during(process, case.target)
-        found = commands.finished(process, case.target)
+        found = commands.finished(process)
         if found.code in chosen.code and "Traceback" not in found.err:
+            require_models(case.target, is_visible=chosen.during is not None)
             return "sentence"
         if "--help" not in chosen.arguments:
             require_output(found.out)
@@ -364,7 +365,7 @@ def require_permitted(wrapper: tuple[str, ...], folder: Path) -> None:
 
 
 def require_models(folder: Path, is_visible: bool) -> None:
-    """Refuses models that are torn, and their absence where the disk is still there."""
+    """Refuses models that are torn, and their absence where they must be seen."""
     models = [file for file in folder.rglob("model.safetensors") if file.parent.name != "good"]
     if is_visible and not models:
         raise Fault("ended well without a model")

@@ -30,8 +30,8 @@ GOOD_ENDS = (0, -signal.SIGKILL, -signal.SIGTERM, -signal.SIGINT, 130, 143)
 class Kills(Campaign):
     """Training that is killed and resumed."""
 
-    name, long, short = "kills", 200, 8
-    minutes, seconds, is_measured = 25.0, 90.0, False
+    name, long, short = "kills", 100, 6
+    minutes, seconds, is_measured = 25.0, 300.0, False
 
     def prepare(self, folder: Path) -> None:
         """Trains once undisturbed, in memory and streamed."""

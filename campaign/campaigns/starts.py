@@ -111,8 +111,8 @@ class Starts(Campaign):
             place.mkdir()
             (place / "runs").symlink_to(folder)
         own = [commands.spawn(self.train(seed + n), place) for n, place in enumerate(places)]
-        for process, place in zip(own, places, strict=True):
-            found = commands.finished(process, place)
+        for process in own:
+            found = commands.finished(process)
             if not require_command(found.code, found.err):
                 raise Fault(f"a run was refused: {found.err}")
         told = sorted(whole_run(run) for run in folder.iterdir() if run.name.startswith("rows"))
