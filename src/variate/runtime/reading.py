@@ -1,6 +1,5 @@
 """Opens a file to read it, or says in one sentence why that cannot be done."""
 
-import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,6 +7,7 @@ from io import BufferedReader
 from pathlib import Path
 
 from variate.errors import InputError
+from variate.runtime.files import system_reason
 
 
 @contextmanager
@@ -32,5 +32,4 @@ def opened(path: Path, expected: str) -> Iterator[BufferedReader]:
     except (FileNotFoundError, NotADirectoryError):
         raise InputError(str(path), expected, "no file") from None
     except OSError as error:
-        reason = os.strerror(error.errno).lower() if error.errno else str(error)
-        raise InputError(str(path), "a file that can be read", reason) from None
+        raise InputError(str(path), "a file that can be read", system_reason(error)) from None
