@@ -97,7 +97,7 @@ def read_tensor_header(file: BinaryIO) -> TensorHeader:
     if size < 8 or length > size - 8:
         raise ValueError("its header is longer than the file")
     if length > LONGEST_HEADER:
-        raise ValueError(f"its header has {length:,} bytes")
+        raise ValueError(f"its header has {length:,} bytes, more than {LONGEST_HEADER:,}")
     content = strict_json.parse(file.read(length).decode())
     if not isinstance(content, dict):
         raise ValueError("its header is not an object")
