@@ -151,6 +151,11 @@ def test_text_without_a_meaning(data, line, expected, got):
     assert got in error.got
 
 
+def test_a_quote_after_a_blank_is_no_quote():
+    assert "blanks before its quotes" in refused(list, text('a,b\n1, "2,3"\n').odd_cells(2)).remedy
+    assert "blanks" not in refused(list, text("a,b\n1, 2,3\n").odd_cells(2)).remedy
+
+
 def swallowed(data, numbers):
     """Whether the first cell that holds line ends is taken for rows; columns of numbers by their places."""
     found = text(data)

@@ -16,7 +16,7 @@ from pyarrow import compute
 from pyarrow import csv as arrow_csv
 
 from variate.config.recipe import DataOptions, Schema
-from variate.data.readers.csv_text import BOM, CsvText
+from variate.data.readers.csv_text import BOM, CsvText, is_number
 from variate.data.readers.decoding import decoding
 from variate.data.readers.tables import MOST_COLUMNS, require_columns, require_table, table_source
 from variate.data.schema.columns import is_textual
@@ -139,7 +139,7 @@ def _notes_on_lines(text: CsvText, table: pa.Table) -> list[str]:
     return [f"Left out: {plural(blank, 'blank line')}."] if blank > 0 else []
 
 
-def _check_quotes(text: CsvText, width: int, is_number: Callable[[int], bool]) -> list[str]:
+def _check_quotes(text: CsvText, width: int, holds_numbers: Callable[[int], bool]) -> list[str]:
     """Notes on cells that are quoted in an unusual way.
 
     Raises:
@@ -147,7 +147,7 @@ def _check_quotes(text: CsvText, width: int, is_number: Callable[[int], bool]) -
     """
     long, followed = [0, 0], [0, 0]
     for cell in text.odd_cells(width):
-        if cell.is_long and text.holds_rows(cell, width, is_number):
+        if cell.is_long and text.holds_rows(cell, width, holds_numbers):
             raise text.swallowed(cell)
         counter = long if cell.is_long else followed
         counter[0] += 1
@@ -185,14 +185,6 @@ def _require_header(table: pa.Table, source: str) -> None:
     except UnicodeDecodeError:
         got = "a header line that is not UTF-8"
         raise InputError(source, "UTF-8 text", got, "save the file as UTF-8") from None
-    if all(_is_number(name) for name in names):
+    if all(is_number(name) for name in names):
         got = "a first line of numbers"
         raise InputError(source, "a header line with the names of the columns", got, "put one above the first line")
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True

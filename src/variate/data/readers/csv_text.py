@@ -183,13 +183,13 @@ class CsvText:
             if column + 1 != width:
                 raise self._ragged(first, long, column + 1, width)
 
-    def holds_rows(self, cell: OddCell, width: int, is_number: Callable[[int], bool]) -> bool:
+    def holds_rows(self, cell: OddCell, width: int, holds_numbers: Callable[[int], bool]) -> bool:
         """Whether a cell that holds line ends is rows that a stray quote swallowed.
 
         Args:
             cell: The cell.
             width: Number of cells of a row.
-            is_number: Whether a column, counted from 0, holds numbers.
+            holds_numbers: Whether a column, counted from 0, does.
         """
         if cell.is_followed:
             return True
@@ -201,8 +201,8 @@ class CsvText:
                 return False
             evidence += pieces
             for piece in line[1].split(self.delimiter):
-                if is_number(column) and piece.strip():
-                    if not _is_number(piece):
+                if holds_numbers(column) and piece.strip():
+                    if not is_number(piece):
                         return False
                     evidence += 3
                 column += 1
@@ -267,7 +267,9 @@ class CsvText:
         """The error about a row with another number of cells than the header line."""
         got = f"{cells:,}" if cells < width + MOST_SURPLUS else f"{cells:,} or more"
         if long is None:
-            remedy = "correct that line"
+            after_blank = re.compile(rb'[%b] +"' % self.delimiter)
+            has_blank = after_blank.search(self.data, position, _end(LINE.match(self.data, position))) is not None
+            remedy = "remove the blanks before its quotes" if has_blank else "correct that line"
         else:
             position = long.start
             got = f"{got} in a row that goes on to line {self.line_at(long.stop)}, since a quote opens there"
@@ -282,8 +284,12 @@ def _end(match: re.Match[bytes] | None) -> int:
     return match.end()
 
 
-def _is_number(piece: bytes) -> bool:
+def is_number(text: str | bytes) -> bool:
+    """Whether text is a number."""
+    if len(text) > LONGEST_NUMBER:
+        return False
     try:
-        return len(piece) <= LONGEST_NUMBER and float(piece) is not None
+        float(text)
     except ValueError:
         return False
+    return True
