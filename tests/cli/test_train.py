@@ -115,8 +115,8 @@ def test_streamed_arrays_go_all_the_way(variate_command, tmp_path, monkeypatch):
 
 
 def test_what_auto_took_is_kept_with_the_model(variate_command, tmp_path, monkeypatch):
-    np.save("grey.npy", np.random.default_rng(0).integers(0, 256, (1000, 6, 6)).astype("u1"))
-    monkeypatch.setattr("variate.runtime.memory.physical", lambda: 2 * 1000 * 36 - 1)
+    np.save("grey.npy", np.random.default_rng(0).integers(0, 256, (4000, 6, 6)).astype("u1"))
+    monkeypatch.setattr("variate.runtime.memory.physical", lambda: 2 * 4000 * 36 - 1)
     code, out, err = variate_command("train", "grey.npy", "--binarize", "dynamic", *FAST)
     assert code == 0, err
     assert "drawn anew" in out

@@ -4,7 +4,6 @@ import time
 import pytest
 import torch
 
-from refusals import refused
 from variate.runtime.random import Key, RowStreams, draws_globally, generator, mix, seeded, some_rows
 
 
@@ -161,8 +160,3 @@ def test_some_rows_are_different_rows_in_order_that_the_seed_chooses():
 @pytest.mark.parametrize("num_rows", [None, 5, 6, 1000])
 def test_all_rows_are_taken_where_no_fewer_are_asked_for(num_rows):
     assert some_rows(5, num_rows, seed=1).tolist() == [0, 1, 2, 3, 4]
-
-
-def test_less_than_one_row_is_refused():
-    error = refused(some_rows, 5, 0, seed=1)
-    assert (error.argument, error.got) == ("num_rows", "0")

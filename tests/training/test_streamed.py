@@ -50,7 +50,7 @@ def everything(data):
 
 
 def streamed(data, check=None, batch_size=7):
-    found = StreamedBatches(data, batch_size, 3, Processes(), torch.device("cpu"), Gaussian((5,)))
+    found = StreamedBatches(data, batch_size, 3, Processes(), torch.device("cpu"), Gaussian((5,)), torch.float32)
     found.check = check or found.check
     return found
 
@@ -207,7 +207,7 @@ LIMITED = textwrap.dedent(
     resource.setrlimit(resource.RLIMIT_DATA, (held + 100 * 2**20,) * 2)  # memory of one's own, not that of mapped files
     try:
         variate.read(sys.argv[1], DataOptions(stream="off"))
-    except MemoryError:
+    except variate.InputError:
         print("too much")
     options = DataOptions(stream="on")
     data = variate.split(variate.read(sys.argv[1], options), options)
