@@ -43,7 +43,7 @@ def fork(arguments: Sequence[str], log: Path, before: Callable[[], None] | None 
 
     Args:
         arguments: Without `variate`.
-        log: File for its standard error; its standard output is left out.
+        log: File for its standard error, in its working directory; its standard output is left out.
         before: Called in the fork first.
 
     Returns:
@@ -58,6 +58,7 @@ def fork(arguments: Sequence[str], log: Path, before: Callable[[], None] | None 
         os.dup2(out, 0)
         os.dup2(out, 1)
         os.dup2(err, 2)
+        os.chdir(log.parent)
         if before is not None:
             before()
         sys.argv = ["variate", *arguments]

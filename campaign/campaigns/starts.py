@@ -1,4 +1,7 @@
-"""Runs that start at one moment: many without a name, some with one name, and two calls of `fit` in two threads."""
+"""Runs that start at one moment: many without a name, some with one name, and two calls of `fit` in two threads.
+
+Besides, a run that is resumed without a name must be one on those very data, however alike names are.
+"""
 
 import itertools
 import json
@@ -23,14 +26,14 @@ MANY, FEW = 20, 5
 """Runs at one moment without a name, and with one."""
 ROUNDS = 10
 """How often two threads are tried; a clash takes chance."""
-WAYS = ("no name", "one name", "threads", "two processes", "resumed twice")
+WAYS = ("no name", "one name", "threads", "two processes", "resumed twice", "resumed by data")
 OPTIONS = {"epochs": 3, "batch_size": 20, "compile": "off", "threads": 1}
 
 
 class Starts(Campaign):
     """Runs that start at one moment."""
 
-    name, long, short = "starts", 20, 5
+    name, long, short = "starts", 24, 6
     seconds, is_measured, alone = 120.0, False, True
 
     def prepare(self, folder: Path) -> None:
@@ -55,6 +58,8 @@ class Starts(Campaign):
                 self.two_threads(seed + round_)
         elif way == "no name":
             self.without_names(case.target, seed)
+        elif way == "resumed by data":
+            self.resumed_by_data(case.target, seed)
         elif way == "two processes":
             self.two_processes(case.target, seed)
         else:
@@ -119,6 +124,22 @@ class Starts(Campaign):
         if told != [seed, seed + 1]:
             raise Fault(f"two runs left models of seeds {told}")
 
+    def resumed_by_data(self, folder: Path, seed: int) -> None:
+        """The run that goes on is the one on the data that were named."""
+        names = ("t.npy", "t2.npy", "t-2.npy", "[t]*.npy", "t*.npy", "T.npy")
+        for number, name in enumerate(names):
+            np.save(folder / name, self.rows + number)
+        for more in ((), ("--resume",)):
+            for name in names:
+                before = checkpoints(folder)
+                arguments = ["train", str(folder / name), *commands.FAST, *(() if more else ("--seed", str(seed)))]
+                found = commands.run_forked([*arguments, *more], folder)
+                if not require_command(found.code, found.err):
+                    raise Fault(f"{name} was refused: {found.err}")
+                sources = [source for source, time in checkpoints(folder).items() if before.get(source) != time]
+                if sources != [str(folder / name)]:
+                    raise Fault(f"{name} {' '.join(more)} went on with runs on {sources}")
+
     def two_threads(self, seed: int) -> None:
         """Two calls of `fit` give what each gives alone, or one is refused; torch's generator stays as it is."""
         torch.manual_seed(seed)
@@ -143,6 +164,16 @@ class Starts(Campaign):
                 raise result
             if result != self.alone_in_thread[number]:
                 raise Fault(f"thread {number} trained another model than it does alone")
+
+
+def checkpoints(folder: Path) -> dict[str, int]:
+    """When each run below wrote its last checkpoint, by the data of the run."""
+    found = {}
+    for model in sorted((folder / "runs").glob("*/model.safetensors")):
+        recipe = variate.load(model).recipe
+        source = "" if recipe is None else recipe.source
+        found[source] = (model.parent / "checkpoint" / "state.safetensors").stat().st_mtime_ns
+    return found
 
 
 def trained(rows: np.ndarray, seed: int) -> variate.VAE:
