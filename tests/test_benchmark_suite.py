@@ -19,7 +19,7 @@ from benchmarks import report, two_checkouts
 from benchmarks.__main__ import FASHION, SECTIONS, main, parser, settings_of
 from benchmarks.case import Case, batches, bits
 from benchmarks.measure import Spread, alternate, crossing, decide, inverse, ratios, spread, steps_for
-from benchmarks.sections import floor, same_numbers, throughput, time_to_quality
+from benchmarks.sections import floor, noise, same_numbers, throughput, time_to_quality
 from benchmarks.settings import SIDES, Settings, Table, seconds_per_step, set_up
 from benchmarks.sides import floor_side, networks, variate_side
 from benchmarks.sides.variate_side import model_options
@@ -372,6 +372,29 @@ def test_a_shift_of_the_numbers_is_measured_in_standard_errors_of_the_reference(
     assert (first["beyond float32's"], other["beyond float32's"]) == (None, pytest.approx(1.0))
     assert other["in its standard errors"] == pytest.approx(3**0.5)
     assert other["of each seed"] == "2.00, 2.00, 5.00"
+
+
+def test_all_ways_to_tell_the_noise_agree_where_tails_are_light():
+    torch.set_default_dtype(torch.float32)
+    log_w = noise.log_weights(0.05, 2, 400, 100, seed=1)
+    weights = noise.statistics_of(log_w)
+    told = {way: of(log_w, weights).square().mean().sqrt().item() for way, of in noise.WAYS.items()}
+    exact = 0.05 / math.sqrt(1 - 2 * 0.05) / 20  # e^(k E) has the mean 1 / (1 - k) and the mean square 1 / (1 - 2 k)
+    assert told == {way: pytest.approx(exact, rel=0.1) for way in noise.WAYS}
+
+
+def test_noise_that_was_told_is_held_against_what_happened():
+    error = torch.tensor([[0.3, 9.0], [-0.3, -0.4]]).repeat(10, 1)
+    khat = torch.tensor([[0.1, 0.9], [0.1, 0.1]]).repeat(10, 1)
+    told = {way: torch.full_like(error, 0.1) for way in noise.WAYS}
+    found = noise.Repeats(error, khat, told, torch.where(khat > 0.7, 0.2, 0.0))
+    assert noise.ratio(error[found.sound], told["delta"][found.sound]) == f"{math.sqrt(0.34 / 3) / 0.1:.2f}"
+    assert noise.ratio(error[:5].flatten(), error[:5].flatten()) == "-"
+    of_mean, unchosen, own = noise.of_means(found)
+    assert of_mean[:2].tolist() == pytest.approx([0.3, -0.35])
+    assert unchosen[:2].tolist() == pytest.approx([0.1, 0.1 / math.sqrt(2)])
+    assert own[:2].tolist() == pytest.approx([math.hypot(0.1, 0.2), 0.1 / math.sqrt(2)])
+    assert noise.line(found)["flagged"] == "25%"
 
 
 def test_tables_are_shown_and_written_with_all_their_numbers(tmp_path):

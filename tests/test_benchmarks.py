@@ -63,6 +63,9 @@ def test_burda_prints_what_the_api_measures_of_a_model_trained_as_in_the_paper(b
     assert shown["-log p(x), 200 draws per row, nats"] == (f"{-mean:.2f} ± {error:.2f}", "86.76")
     assert shown["-ELBO, nats"][0] == f"{-bound.elbo.value:.2f} ± {bound.elbo.stderr:.2f}"
     assert shown["rows"] == ("12", "10,000")
+    assert shown["rows with k-hat above 0.7"][0] == f"{found.unreliable:.1%}"
+    told = found.reliable_noise
+    assert shown["noise of the other rows, nats"][0] == ("-" if told is None else f"{told:.2g}")
     means = vae.embed(data.test).mean.numpy()
     assert shown["active latents of 50"] == (str((means.var(0) > 0.01).sum()), "19")
     assert shown["epochs"] == ("4", "3,280")
