@@ -61,7 +61,7 @@ def require_affordable(image: ImageFile.ImageFile, stream: ImageStream, length: 
     if memory_needed(image) > max(FREE_MEMORY, MEMORY_RATIO * length):
         raise ValueError(f"{pixels:,} pixels in {length:,} bytes, which are too few to be true")
     codec = image.tile[0][0] if image.tile else ""
-    slow = codec in SLOW_CODECS and max(pixels * len(image.getbands()), length // 2) > MOST_SLOW
+    slow = codec in SLOW_CODECS and max(pixels * len(image.getbands()), length // 4) > MOST_SLOW
     if slow or (codec == "jpeg2k" and length + pixels // 4 > MOST_WAVELETS):
         raise ValueError(f"{pixels:,} pixels in an encoding that is slow to decode; save it as PNG")
     if codec == "ppm_plain" and _count(stream, b"#") > MOST_COMMENTS:
