@@ -118,6 +118,17 @@ def test_the_type_of_the_weights_is_that_of_the_file(tmp_path, dtype):
     assert load(tmp_path / "m.safetensors").dtype == dtype
 
 
+@pytest.mark.parametrize("around", [torch.inference_mode, lambda: torch.device("meta")])
+def test_a_model_loaded_inside_modes_of_torch_is_like_any_other(tmp_path, around):
+    vae, rows = make()
+    vae.save(tmp_path / "model.safetensors")
+    with around():
+        again = load(tmp_path / "model.safetensors")
+    assert not any(tensor.is_inference() or tensor.is_meta for tensor in (*again.parameters(), *again.buffers()))
+    same_state(vae, again)
+    same_elbo(vae, again, rows)
+
+
 def test_loading_leaves_the_generator_alone(tmp_path):
     vae, _ = make()
     vae.save(tmp_path / "m.safetensors")

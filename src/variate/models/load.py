@@ -21,6 +21,7 @@ from variate.models.build import composed, outline
 from variate.models.finite import require_finite_weights
 from variate.models.vae import VAE
 from variate.runtime import memory, tensor_files
+from variate.runtime.modes import own_modes
 from variate.runtime.random import seeded
 from variate.runtime.tensor_header import TensorEntry, TensorHeader
 
@@ -31,6 +32,7 @@ CALLS = 100
 """Building a model takes at most this many calls of torch's functions per tensor, and as many besides."""
 
 
+@own_modes()
 def load(path: str | Path, into: M | None = None) -> M | VAE:
     """The model in a file that `Model.save` wrote.
 
