@@ -19,9 +19,9 @@ taken under the fitted Pareto distribution and not over the M weights. Above k =
 a logarithm, has one for every k. `python -m benchmarks noise` compares this with the delta method, with
 Pareto-smoothed weights and with the bootstrap, against repeated draws.
 
-The limit for k-hat is 0.7 for every K. A limit that falls with K, min(1 - 1 / log10 K, 0.7), is meant for the bias of
-Pareto-smoothed estimates (Vehtari et al., 2024). Here it would flag every fourth row with k = 0.3 at K = 100, since few
-draws leave k-hat uncertain, and the noise of the others would be no better.
+The limit for k-hat is 0.7 for every K. One that is lower for fewer draws, min(1 - 1 / log10 K, 0.7), is meant for the
+bias of Pareto-smoothed estimates (Vehtari et al., 2024). Here it would flag every fourth row with k = 0.3 at K = 100,
+since few draws leave k-hat uncertain, and the noise of the others would be no better.
 
 References:
     An efficient estimation method for the generalized Pareto distribution (Zhang & Stephens, 2009)
