@@ -15,6 +15,12 @@ def entries(folder):
     return sorted(p.name for p in folder.iterdir())
 
 
+@pytest.mark.parametrize("path", [3, None, [1.0], str, b"runs", "a\0b"])
+def test_what_is_no_path_is_refused(path):
+    error = refused(files.as_path, path, "run", "a directory")
+    assert (error.argument, error.expected) == ("run", "a directory")
+
+
 def test_a_write_replaces_the_old_content_and_leaves_nothing_else(tmp_path):
     path = tmp_path / "note.txt"
     files.write_text(path, "old")

@@ -139,6 +139,13 @@ def test_unknown_option_and_impossible_values_are_refused(digits):
         assert word in raised.value.got
 
 
+def test_more_draws_than_fit_in_memory_are_refused_before_any_is_made(digits):
+    with pytest.raises(InputError) as raised:
+        variate.fit(small(digits), digits.train, samples=10**7)
+    assert raised.value.argument == "a training step"
+    assert "samples" in raised.value.remedy
+
+
 @pytest.mark.parametrize(("option", "name", "meant"), [("bound", "elboo", "elbo"), ("schedule", "cosin", "cosine")])
 def test_unknown_names_are_refused_before_training(option, name, meant, digits, tmp_path):
     with pytest.raises(InputError) as raised:

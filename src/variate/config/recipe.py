@@ -97,6 +97,25 @@ class Schema(Checked):
         return len(self.shape) == 3
 
 
+def check_schema(schema: Schema) -> None:
+    """Checks that a schema is one that rows can have.
+
+    Raises:
+        InputError: If its shape has no side, two columns have one name, or a name cannot be written to a file.
+    """
+    if not schema.shape:
+        raise InputError("shape", "at least one side", "none")
+    names = [column.name for column in schema.columns]
+    if len(set(names)) < len(names):
+        raise InputError(
+            "columns", "columns of different names", f"{len(set(names)):,} names of {len(names):,} columns"
+        )
+    try:
+        "".join(text for column in schema.columns for text in (column.name, *column.categories)).encode()
+    except UnicodeEncodeError as error:
+        raise InputError("columns", "names in Unicode", f"half a character ({error.reason})") from None
+
+
 @dataclass(frozen=True)
 class DataOptions(Checked):
     """How the data are read."""

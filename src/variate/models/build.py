@@ -8,7 +8,7 @@ from torch import nn
 
 from variate.config.defaults import choose, choose_network
 from variate.config.parts import LIKELIHOODS, NETWORKS, POSTERIORS, PRIORS, load_part
-from variate.config.recipe import ModelOptions, Recipe, Schema
+from variate.config.recipe import ModelOptions, Recipe, Schema, check_schema
 from variate.data.arrays import from_arrays
 from variate.data.conversion import as_array
 from variate.data.dataset import Dataset, Splits
@@ -128,25 +128,6 @@ def composed(recipe: Recipe, networks: Networks | None = None) -> VAE:
     encoder = Encoder(inputs, encoding, family)
     prior = load_part(PRIORS[model.prior]).build(encoder, model)
     return VAE(encoder, Decoder(decoding, likelihood), prior, None if networks else recipe)
-
-
-def check_schema(schema: Schema) -> None:
-    """Checks that a schema is one that rows can have.
-
-    Raises:
-        InputError: If its shape has no side, two columns have one name, or a name cannot be written to a file.
-    """
-    if not schema.shape:
-        raise InputError("shape", "at least one side", "none")
-    names = [column.name for column in schema.columns]
-    if len(set(names)) < len(names):
-        raise InputError(
-            "columns", "columns of different names", f"{len(set(names)):,} names of {len(names):,} columns"
-        )
-    try:
-        "".join(text for column in schema.columns for text in (column.name, *column.categories)).encode()
-    except UnicodeEncodeError as error:
-        raise InputError("columns", "names in Unicode", f"half a character ({error.reason})") from None
 
 
 def check_options(schema: Schema, model: ModelOptions) -> None:

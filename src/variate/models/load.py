@@ -20,7 +20,7 @@ from variate.models.base import Model
 from variate.models.build import composed, outline
 from variate.models.finite import require_finite_weights
 from variate.models.vae import VAE
-from variate.runtime import memory, tensor_files
+from variate.runtime import files, memory, tensor_files
 from variate.runtime.modes import own_modes
 from variate.runtime.random import seeded
 from variate.runtime.tensor_header import TensorEntry, TensorHeader
@@ -48,7 +48,7 @@ def load(path: str | Path, into: M | None = None) -> M | VAE:
         InputError: If the file is absent, damaged or of a newer version, does not fit the model or in memory, or holds
             weights that are not finite. `into` is then as it was.
     """
-    path = Path(path)
+    path = files.as_path(path, "path", "the path of a model file or a run directory")
     if path.is_dir():
         path = path / MODEL_FILE
     with (

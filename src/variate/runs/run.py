@@ -70,10 +70,11 @@ class Run:
     """
 
     def __init__(self, path: str | Path, *, model: "Model | None" = None, splits: Splits | None = None) -> None:
+        given = files.as_path(path, "path", "the path of a run directory or a model file")
         self.name = str(path)
-        is_directory = model is not None or os.path.isdir(path)  # noqa: PTH112  which raises nothing
-        self.path = Path(path) if is_directory else Path(path).parent
-        self.model_file = self.path / MODEL_FILE if is_directory else Path(path)
+        is_directory = model is not None or os.path.isdir(given)  # noqa: PTH112  which raises nothing
+        self.path = given if is_directory else given.parent
+        self.model_file = self.path / MODEL_FILE if is_directory else given
         self._splits = splits
         if model is not None:
             self.model = model

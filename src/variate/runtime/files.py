@@ -25,6 +25,22 @@ FULL = frozenset(getattr(errno, name) for name in ("ENOSPC", "EDQUOT", "EFBIG") 
 """Errors of a disk, a quota or a limit on the size of files that is used up."""
 
 
+def as_path(path: object, argument: str, expected: str) -> Path:
+    """What a user gave as a path.
+
+    Args:
+        path: A text or a path.
+        argument: What errors call it.
+        expected: What it is the path of, to follow the word "expected".
+
+    Raises:
+        InputError: If it is neither, or holds a zero byte.
+    """
+    if not isinstance(path, str | os.PathLike) or not isinstance(text := os.fspath(path), str) or "\0" in text:
+        raise InputError(argument, expected, repr(path))
+    return Path(text)
+
+
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """A temporary path beside `path`, which replaces it when the block ends and is removed if the block raises.

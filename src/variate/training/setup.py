@@ -2,6 +2,7 @@
 
 import copy
 import dataclasses
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,10 +11,11 @@ import torch
 from variate.config.defaults import choose_training
 from variate.config.recipe import TrainingOptions
 from variate.data.dataset import Dataset, Splits
-from variate.errors import InputError, did_you_mean
+from variate.errors import InputError, Option, Sentence, did_you_mean
 from variate.models.base import Model
 from variate.models.checked import Data, check, check_weights, drawn, from_rows
 from variate.objectives import objective_for
+from variate.runtime import memory
 from variate.runtime.distributed import Processes
 from variate.training.batches import Batches, ResidentBatches, StreamedBatches
 from variate.training.cost import multiplications
@@ -65,6 +67,7 @@ def prepare(
     options = complete(options, overrides, len(train), cost)
     steps = max(1, round((options.epochs or 1) * len(train) / (options.batch_size or 1)))
     options = settle(options, model, steps, cost, processes.world)
+    require_room(model, options, processes.world)
     processes.check_shareable(options.batch_size or 1, model.modules())
     processes.take_gpu(options.device)
     model.set_precision(torch.bfloat16 if options.precision == "bfloat16" else None)
@@ -88,6 +91,23 @@ def require_trainable(model: Model) -> None:
     if any(p.is_inference() for p in model.parameters()):
         got = "weights made under torch.inference_mode()"
         raise InputError("model", "weights with gradients", got, "make the model outside of it")
+
+
+FEWER_DRAWS = Sentence("lower ", Option("samples"), " or ", Option("batch_size"))
+"""What to do where a step does not fit in memory."""
+
+
+def require_room(model: Model, options: TrainingOptions, world: int) -> None:
+    """Refuses a step whose draws and decoder's outputs alone do not fit in memory, before anything is computed.
+
+    Raises:
+        InputError: If they do not.
+    """
+    if not options.device.startswith("cpu"):
+        return
+    numbers = 2 * model.num_latents + 2 * math.prod(model.likelihood.out_shape)  # each with its gradient
+    size = numbers * model.dtype.itemsize * options.samples * math.ceil((options.batch_size or 1) / world)
+    memory.require(size, "a training step", "draws that fit", FEWER_DRAWS)
 
 
 def train_dataset(model: Model, data: Data) -> Dataset:

@@ -13,7 +13,6 @@ first bad step on, and the host looks every `LOOK_EVERY` steps.
 """
 
 import math
-import os
 import signal
 import threading
 import time
@@ -38,7 +37,7 @@ from variate.models.base import Model
 from variate.models.checked import Data, drawn
 from variate.models.entry import of_a_model
 from variate.objectives import Scored, Step, Terms, objective_for
-from variate.runtime import distributed
+from variate.runtime import distributed, files, memory
 from variate.runtime.claims import Claim
 from variate.runtime.compile import compiled
 from variate.runtime.device import threads
@@ -49,7 +48,7 @@ from variate.training import health, schedule
 from variate.training.monitor import Display, add_metrics, write_metrics
 from variate.training.nonfinite import NonFiniteError, explain
 from variate.training.output import Output
-from variate.training.setup import Job, batches_of, prepare, start_equal
+from variate.training.setup import FEWER_DRAWS, Job, batches_of, prepare, start_equal
 from variate.training.state import Record, State
 from variate.training.validation import freeze_scale, spread, validate
 
@@ -128,7 +127,12 @@ def fit(
     with claim.held(processes) if claim else nullcontext():
         job = processes.on_all(lambda: prepare(model, data, validation, options, overrides, processes))
         start_equal(model, job, processes)
-        with processes.connection_errors(), threads(job.options.threads), _interruptible(processes) as interrupted:
+        with (
+            memory.refusing_shortage("a training step", "draws that fit", FEWER_DRAWS),
+            processes.connection_errors(),
+            threads(job.options.threads),
+            _interruptible(processes) as interrupted,
+        ):
             trainer = Trainer(model, job, processes)
             try:
                 trainer.rehearse()
@@ -153,9 +157,7 @@ def _claim(run: object, resume: bool) -> Claim | None:
         raise InputError("run", "the directory of the run to resume", "None")
     if run is None or isinstance(run, Claim):
         return run
-    if not isinstance(run, str | os.PathLike) or not isinstance(path := os.fspath(run), str) or "\0" in path:
-        raise InputError("run", "the path of a directory, or None", repr(run))
-    return Claim(Path(path), "run")
+    return Claim(files.as_path(run, "run", "the path of a directory, or None"), "run")
 
 
 class Loss(nn.Module):
