@@ -98,14 +98,17 @@ FEWER_DRAWS = Sentence("lower ", Option("samples"), " or ", Option("batch_size")
 
 
 def require_room(model: Model, options: TrainingOptions, world: int) -> None:
-    """Refuses a step whose draws and decoder's outputs alone do not fit in memory, before anything is computed.
+    """Refuses a step whose draws and what the decoder gives for them do not fit in memory, before any is made.
+
+    Counted are the noise, the draws and their gradient, the outputs and their gradient, and the log-density of each
+    element; hidden layers take more.
 
     Raises:
         InputError: If they do not.
     """
     if not options.device.startswith("cpu"):
         return
-    numbers = 2 * model.num_latents + 2 * math.prod(model.likelihood.out_shape)  # each with its gradient
+    numbers = 3 * model.num_latents + 2 * math.prod(model.likelihood.out_shape) + math.prod(model.event_shape)
     size = numbers * model.dtype.itemsize * options.samples * math.ceil((options.batch_size or 1) / world)
     memory.require(size, "a training step", "draws that fit", FEWER_DRAWS)
 
