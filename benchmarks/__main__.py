@@ -14,7 +14,6 @@ and named at the end, with what it lacks; the exit code is then 2.
 
 import argparse
 import importlib
-import os
 import signal
 import sys
 import time
@@ -24,7 +23,7 @@ from typing import Any, NamedTuple
 
 from benchmarks import report
 from benchmarks.case import grey
-from benchmarks.settings import Settings, Table, positive, say
+from benchmarks.settings import Settings, Table, cores, positive, say
 from benchmarks.worker import AbsentError
 from variate.errors import InputError
 
@@ -79,11 +78,6 @@ def parser() -> argparse.ArgumentParser:
     names = importlib.import_module("benchmarks.sections.quality").LIKELIHOODS
     made.add_argument("--likelihoods", nargs="+", choices=names, default=[], help="in quality (all but categorical)")
     return made
-
-
-def cores() -> int:
-    """That this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def settings_of(asked: argparse.Namespace, gpu: bool, synthetic: bool = False) -> Settings:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.measure import Spread
-from benchmarks.settings import Settings, Table
+from benchmarks.settings import Settings, Table, cores
 
 PACKAGES = ("variate", "torch", "numpy", "pythae", "jax", "jaxlib", "optax")
 ASK_TORCH = "import torch; print(torch.cuda.get_device_name() if torch.cuda.is_available() else '')"
@@ -22,7 +22,7 @@ def machine() -> dict[str, Any]:
     """What the figures hold for."""
     return {
         "cpu": cpu(),
-        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "cores": cores(),
         "memory_gib": round(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2**30, 1),
         "gpu": gpu(),
         "system": platform.platform(),

@@ -1,6 +1,7 @@
 """What a run of the suite was asked for, and what every section does with its workers."""
 
 import argparse
+import os
 import sys
 import time
 from collections.abc import Mapping
@@ -65,6 +66,11 @@ class Table:
     rows: list[dict[str, Any]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     curves: dict[str, list[tuple[float, float]]] = field(default_factory=dict)
+
+
+def cores() -> int:
+    """Processors that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def positive(text: str) -> int:

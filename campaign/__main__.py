@@ -20,6 +20,8 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from benchmarks.settings import cores
+
 from campaign import forks, report
 from campaign.base import Campaign
 
@@ -62,11 +64,6 @@ def natural(text: str) -> int:
     if (number := int(text)) < 0:
         raise argparse.ArgumentTypeError(f"must be at least 0, got {number}")
     return number
-
-
-def cores() -> int:
-    """That this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def load(name: str) -> type[Campaign]:

@@ -37,7 +37,7 @@ NET = 4096 * MB
 """Bytes of address space that a fork may take beyond its parent's."""
 SLACK = 2
 """Seconds for which a case may take longer than its limit before it is killed."""
-HANGS = 6
+HANGS = 30
 """A case whose time is the processor's is killed after this many times its limit by the clock: it waits."""
 LONGEST_REASON = 20_000
 """Characters of a reason that are kept, which fit into a pipe at once."""
@@ -109,7 +109,7 @@ def outcomes(
                 if left and number is not None:
                     begun = begin(campaign, seed, number, folder)
                     running[begun.ended] = begun
-            for ended in wait(running, campaign.seconds * (HANGS if campaign.is_measured else 1) + SLACK):
+            for ended in wait(running, by_clock(campaign) + SLACK):
                 begun = running.pop(ended)
                 yield finish(begun, campaign, processes > 1)
                 shutil.rmtree(begun.folder, ignore_errors=True)
@@ -120,6 +120,11 @@ def outcomes(
             os.close(begun.ended)
             os.close(begun.pipe)
         gc.unfreeze()
+
+
+def by_clock(campaign: Campaign) -> float:
+    """Seconds by the clock after which a case of a campaign has had its time."""
+    return campaign.seconds * (HANGS if campaign.is_measured else 1)
 
 
 def wait(running: dict[int, Running], limit: float) -> list[int]:
@@ -249,10 +254,11 @@ def finish(begun: Running, campaign: Campaign, among_others: bool) -> Outcome:
     told = found[0] if found else {}
     end, reason = told.get("end", "fault"), told.get("reason", "")
     seconds, memory = told.get("seconds", seconds), told.get("memory", used.ru_maxrss * 1024 - begun.resident)
+    clock = time.monotonic() - begun.start
     if not told:
         reason = f"ended by signal {signal.Signals(os.WTERMSIG(code)).name}" if os.WIFSIGNALED(code) else "ended"
-        reason += f" after {time.monotonic() - begun.start:.0f} s by the clock"
-    if seconds > campaign.seconds:
+        reason += f" after {clock:.0f} s by the clock"
+    if seconds > campaign.seconds or (not told and clock > by_clock(campaign)):
         end, reason = ("slow" if among_others else "fault"), f"took {seconds:.0f} s, and {reason or end}"
     what = case.get("what", "?")
     again = case.get("again") or f"python -m campaign {campaign.name} --seed SEED --case {begun.number}  # {what}"

@@ -24,7 +24,6 @@ PLANTED = {
     "sentence": lambda: refuse("file.npy"),
     "exception": lambda: [].pop(),
     "slow": lambda: sum(iter(int, 1)),
-    "waiting": lambda: time.sleep(60),
     "large": lambda: np.ones(38_000_000).sum(),
     "crash": os.abort,
     "control": lambda: plant(RawError("file.npy\x1b")),
@@ -32,7 +31,7 @@ PLANTED = {
     "wrong": lambda: plant(Fault("is wrong")),
     "left out": lambda: plant(LeftOutError("no such disk")),
 }
-ENDS = {"good": "result", "sentence": "sentence", "left out": "left out"}
+ENDS = {"good": "result", "sentence": "sentence", "left out": "left out", "slow": "slow"}
 
 
 class RawError(InputError):
@@ -88,10 +87,19 @@ def found(tmp_path_factory):
 @pytest.mark.parametrize("what", PLANTED)
 def test_what_is_planted_is_seen(found, what):
     outcome = found[0][what]
-    assert outcome.end == ENDS.get(what, "slow" if what == "slow" else "fault")
+    assert outcome.end == ENDS.get(what, "fault")
     assert (outcome.memory > forks.LEAST_MEMORY) == (what == "large")
     assert (outcome.seconds > 1.5) == (what == "slow")
     assert bool(outcome.reason) == (what not in ("good", "sentence"))
+
+
+@pytest.mark.parametrize(("processes", "end"), [(1, "fault"), (2, "slow")])
+def test_a_case_that_waits_for_ever_is_killed_and_tried_again_alone(monkeypatch, tmp_path, processes, end):
+    monkeypatch.setattr(forks, "HANGS", 1)
+    monkeypatch.setitem(PLANTED, "good", lambda: time.sleep(60))
+    (outcome,) = forks.outcomes(Planted(), 5, [0], tmp_path, processes, float("inf"))
+    assert outcome.end == end
+    assert "SIGKILL" in outcome.reason
 
 
 def test_faults_are_kept_with_their_files_and_the_line_that_tries_them_again(found):
@@ -100,14 +108,17 @@ def test_faults_are_kept_with_their_files_and_the_line_that_tries_them_again(fou
     kept = folder / f"planted-{number}"
     assert (kept / "file.npy").read_bytes() == forks.chance(5, "planted", number).randbytes(8)
     assert "IndexError" in (kept / "REASON.txt").read_text()
-    assert len((folder / "faults.txt").read_text().splitlines()) == tally.ends["fault"] == 7
+    assert len((folder / "faults.txt").read_text().splitlines()) == tally.ends["fault"] == 6
     assert f"python -m campaign planted --seed 5 --case {number}" in "\n".join(report.lines([tally]))
 
 
 def test_the_row_counts_what_was_tried(found):
     _, tally, _ = found
-    assert tally.row[:5] == ("planted", "9", "1", "1", "7")
-    assert tally.notes == ["planted: 1 left out: no such disk", "planted: 1 not tried: the time was up"]  # the slow one
+    assert tally.row[:5] == ("planted", "8", "1", "1", "6")
+    assert tally.notes == [
+        "planted: 1 left out: no such disk",
+        "planted: 1 not tried: the time was up",
+    ]  # the slow ones
 
 
 def test_the_table_has_a_row_for_every_campaign():

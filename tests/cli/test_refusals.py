@@ -93,11 +93,7 @@ def test_damaged_and_foreign_model_files_are_refused(digits_run, variate_command
         assert "no file" in err
 
 
-def test_a_working_directory_that_was_deleted_is_refused_by_every_command(variate_command, tmp_path, monkeypatch):
-    gone = tmp_path / "gone"
-    gone.mkdir()
-    monkeypatch.chdir(gone)
-    gone.rmdir()
+def test_a_working_directory_that_was_deleted_is_refused_by_every_command(variate_command, tmp_path, deleted):
     for command in ("train", *COMMANDS):
         code, out, err = variate_command(command, tmp_path / "x")
         assert (code, out) == (2, "")

@@ -247,11 +247,7 @@ def test_a_run_that_is_not_there_is_said_to_be_so(variate_command):
         assert "runs/none: expected a run directory or a model file, got no file" in err
 
 
-def test_a_working_directory_that_was_deleted_is_one_sentence(variate_command, tmp_path, monkeypatch):
-    gone = tmp_path / "gone"
-    gone.mkdir()
-    monkeypatch.chdir(gone)
-    gone.rmdir()
+def test_a_working_directory_that_was_deleted_is_one_sentence(variate_command, tmp_path, deleted):
     code, _, err = variate_command("train", "digits", *FAST)
     assert code == 2
     assert "working directory" in err

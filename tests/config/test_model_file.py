@@ -63,15 +63,3 @@ def test_an_error_about_a_part_names_the_file_too():
         "more",
         "lower it",
     )
-
-
-@pytest.mark.parametrize(
-    ("schema", "part"),
-    [
-        (Schema("real", ()), "shape"),
-        (Schema("table", (2,), columns=(Column("a", "real"), Column("a", "counts"))), "columns"),
-        (Schema("table", (1,), columns=(Column("\ud800", "real"),)), "columns"),
-    ],
-)
-def test_schemas_that_no_rows_have_are_refused_before_data_are_read(schema, part):
-    assert refused(parse_recipe, PATH, Recipe(schema).to_json(), 100).argument == f"{PATH}, {part}"

@@ -209,10 +209,25 @@ def test_recipes_are_values():
         FULL.model.latent = 4
 
 
-@pytest.mark.parametrize(("shape", "size", "image"), [((3,), 3, False), ((2, 4, 5), 40, True), ((), 1, False)])
+@pytest.mark.parametrize(("shape", "size", "image"), [((3,), 3, False), ((2, 4, 5), 40, True)])
 def test_size_is_the_number_of_numbers(shape, size, image):
     assert Schema("real", shape).size == size
     assert Schema("real", shape).is_image is image
+
+
+@pytest.mark.parametrize(
+    ("argument", "shape", "columns"),
+    [
+        ("shape", (), ()),
+        ("columns", (2,), (Column("a", "real"), Column("a", "counts"))),
+        ("columns", (1,), (Column("\ud800", "real"),)),
+        ("columns", (1,), (Column("a", "categorical", ("\udcff",)),)),
+    ],
+)
+def test_schemas_that_no_rows_have_are_refused(argument, shape, columns):
+    with pytest.raises(InputError) as caught:
+        Schema("table" if columns else "real", shape, columns=columns)
+    assert caught.value.argument == argument
 
 
 def test_every_option_says_what_it_is():

@@ -85,16 +85,6 @@ def test_names_and_categories_of_any_text_come_back(tmp_path, ending):
         assert rows == [[category] * 6 for category in categories]
 
 
-@pytest.mark.parametrize("ending", [".parquet", ".csv"])
-@pytest.mark.parametrize(("name", "category"), [("\udcff", "a"), ("a", "\udcff")])
-def test_text_that_utf8_cannot_hold_is_refused_and_nothing_is_left(tmp_path, ending, name, category):
-    schema = Schema("table", (1,), columns=(Column(name, "categorical", (category, "b")),))
-    error = refused(write_table, tmp_path / f"rows{ending}", named_columns(np.zeros((2, 1)), schema))
-    assert "UTF-8" in error.expected
-    assert "\\udcff" in error.got
-    assert not list(tmp_path.iterdir())
-
-
 @pytest.mark.parametrize("ending", TABLE_ENDINGS)
 def test_a_name_that_is_no_utf8_is_written(tmp_path, ending):
     path = tmp_path / f"caf\udce9{ending}"

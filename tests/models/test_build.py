@@ -37,7 +37,7 @@ from variate.config.parts import (
     PriorName,
     load_part,
 )
-from variate.config.recipe import ActivationName, Column
+from variate.config.recipe import ActivationName
 from variate.data.dataset import Dataset
 from variate.data.source import Source
 from variate.data.storage.in_memory import InMemory
@@ -469,18 +469,3 @@ def test_a_shortage_while_building_is_a_sentence(monkeypatch):
     monkeypatch.setattr("variate.models.build.training_bytes", lambda _recipe: 0)
     monkeypatch.setattr("variate.models.build.composed", short)
     assert refused(from_recipe, recipe).argument == "the model"
-
-
-@pytest.mark.parametrize(
-    ("schema", "argument"),
-    [
-        (Schema("real", ()), "shape"),
-        (Schema("table", (2,), columns=(Column("a", "real"), Column("a", "counts"))), "columns"),
-        (Schema("table", (1,), columns=(Column("\ud800", "real"),)), "columns"),
-        (Schema("table", (1,), columns=(Column("a", "categorical", ("\udcff",)),)), "columns"),
-    ],
-)
-def test_schemas_that_no_rows_have_are_refused(schema, argument):
-    kind = "columns" if schema.columns else "gaussian"
-    recipe = Recipe(schema, model=dataclasses.replace(SMALL, likelihood=kind, network="mlp"))
-    assert refused(from_recipe, recipe).argument == argument

@@ -55,9 +55,11 @@ def ended_by(error: BaseException) -> Ending:
             return Ending(1, Sentence("failed: ", text(error)), reports_lost_processes())
         case OSError() if error.errno in FIXABLE:
             return Ending(2, f"error: {of_system(error)}")
-    if (refused := _out_of_memory(error)) is not None:
+    remedy = Sentence("give fewer rows or a smaller model, or lower ", Option("batch_size"))
+    refused = memory.shortage(error, "memory", "work that fits", remedy)
+    if refused is not None:
         return Ending(2, Sentence("error: ", refused.sentence))
-    reason = of_system(error) if isinstance(error, OSError) and error.errno else first_line(error)
+    reason = of_system(error) if isinstance(error, OSError) and error.errno else told_first(error)
     who = "" if is_main_process() else f"rank {os.environ.get('RANK')}: "
     prints = is_main_process() or not getattr(error, "same_on_all_processes", False)
     message = f"failed: {who}{type(error).__name__}: {reason} (VARIATE_DEBUG=1 shows where)"
@@ -69,23 +71,11 @@ def of_system(error: OSError) -> str:
     if error.errno == errno.ENOENT and working_directory_is_gone():
         return "the working directory was deleted; change to another one"
     names = " and ".join(repr(os.fsdecode(n)) for n in (error.filename, error.filename2) if isinstance(n, str | bytes))
-    reason = error.strerror or first_line(error)
+    reason = error.strerror or told_first(error)
     return f"cannot use {names}: {reason}" if names else reason
 
 
-def _out_of_memory(error: BaseException) -> InputError | None:
-    """What is said where memory ran out; None for other errors."""
-    remedy = Sentence("give fewer rows or a smaller model, or lower ", Option("batch_size"))
-    try:
-        with memory.refusing_shortage("memory", "work that fits", remedy):
-            raise error
-    except InputError as refused:
-        return refused
-    except BaseException:
-        return None
-
-
-def first_line(error: BaseException) -> str:
+def told_first(error: BaseException) -> str:
     """The first line of what an exception says, with its options said as flags."""
     return with_flags(text(error)).strip().partition("\n")[0]
 

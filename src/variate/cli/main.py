@@ -10,7 +10,6 @@ import sys
 import traceback
 import warnings
 from collections.abc import Callable
-from importlib.metadata import version
 from typing import Any, TextIO
 
 from variate.cli.doctor import Doctor
@@ -103,6 +102,8 @@ def _unwritten(error: OSError, has_files: bool) -> int:
 def _command() -> Callable[[], None] | None:
     """What the command line asks for; None if it was answered at once."""
     if sys.argv[1:] == ["--version"]:
+        from importlib.metadata import version  # which takes a fifth of the start of a command
+
         say(f"variate {version('variate')}")
         return None
     return parsed(COMMANDS, DESCRIPTION, sys.argv[1:])

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from variate.config.recipe import FORMAT, Recipe, check_schema
+from variate.config.recipe import FORMAT, Recipe
 from variate.errors import InputError
 from variate.runtime.tensor_header import TensorHeader
 
@@ -48,11 +48,9 @@ def parse_recipe(path: Path, text: str, size: int) -> Recipe:
     if parts > most:
         raise InputError(f"{path}, the recipe", f"at most {most:,} objects and lists, for such a file", f"{parts:,}")
     try:
-        recipe = Recipe.from_json(text)
-        check_schema(recipe.schema)
+        return Recipe.from_json(text)
     except InputError as error:
         raise of_file(path, error) from None
-    return recipe
 
 
 def of_file(path: Path, error: InputError) -> InputError:

@@ -78,10 +78,20 @@ class Schema(Checked):
             InputError: If they do not.
         """
         super().__post_init__()
+        if not self.shape:
+            raise InputError("shape", "at least one side", "none")
         if self.size > MOST_ELEMENTS:
             raise InputError("shape", f"at most {MOST_ELEMENTS:,} elements per row", self.shape)
         if self.columns and self.shape != (len(self.columns),):
             raise InputError("shape", f"({len(self.columns)},), one element per column", self.shape)
+        names = [column.name for column in self.columns]
+        if len(set(names)) < len(names):
+            got = f"{len(set(names)):,} names of {len(names):,} columns"
+            raise InputError("columns", "columns of different names", got)
+        try:
+            "".join(text for column in self.columns for text in (column.name, *column.categories)).encode()
+        except UnicodeEncodeError as error:
+            raise InputError("columns", "names in Unicode", f"half a character ({error.reason})") from None
 
     @property
     def size(self) -> int:
@@ -95,25 +105,6 @@ class Schema(Checked):
     def is_image(self) -> bool:
         """Whether a row is an image, (channels, height, width)."""
         return len(self.shape) == 3
-
-
-def check_schema(schema: Schema) -> None:
-    """Checks that a schema is one that rows can have.
-
-    Raises:
-        InputError: If its shape has no side, two columns have one name, or a name cannot be written to a file.
-    """
-    if not schema.shape:
-        raise InputError("shape", "at least one side", "none")
-    names = [column.name for column in schema.columns]
-    if len(set(names)) < len(names):
-        raise InputError(
-            "columns", "columns of different names", f"{len(set(names)):,} names of {len(names):,} columns"
-        )
-    try:
-        "".join(text for column in schema.columns for text in (column.name, *column.categories)).encode()
-    except UnicodeEncodeError as error:
-        raise InputError("columns", "names in Unicode", f"half a character ({error.reason})") from None
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ import numpy as np
 
 from variate.data.schema.kinds import require_numbers
 from variate.data.storage.stacked import native
-from variate.data.wording import told
+from variate.data.wording import first_line, told
 from variate.errors import InputError
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ def _of_tensor(tensor: "Tensor", name: str) -> np.ndarray:
         return dense.resolve_conj().resolve_neg().numpy()
     except (RuntimeError, TypeError) as error:
         raise InputError(
-            name, EXPECTED, f"a tensor that is not one ({_first_line(error)})", "give a plain one"
+            name, EXPECTED, f"a tensor that is not one ({first_line(error)[:100]})", "give a plain one"
         ) from None
 
 
@@ -121,7 +121,7 @@ def _of_others(values: object, name: str) -> np.ndarray:
     except (RuntimeError, TypeError, ValueError) as error:
         if isinstance(values, list | tuple):
             raise InputError(name, "rows of one length", "a list of rows of different lengths") from None
-        raise InputError(name, EXPECTED, f"{told(values)} that is not one ({_first_line(error)})") from None
+        raise InputError(name, EXPECTED, f"{told(values)} that is not one ({first_line(error)[:100]})") from None
 
 
 def _stacked(values: Sequence[object], name: str) -> Passed:
@@ -147,7 +147,3 @@ def _remedy(values: object) -> str:
     if hasattr(values, "toarray"):
         return "give .toarray()"
     return "give one array of all rows"
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().partition("\n")[0][:100]

@@ -36,6 +36,16 @@ def sides(size: Sequence[int]) -> str:
     return "x".join(map(str, size))
 
 
+def type_name(dtype: object) -> str:
+    """`float32`, of one of torch's types."""
+    return str(dtype).removeprefix("torch.")
+
+
+def first_line(error: Exception) -> str:
+    """The first line of another library's message."""
+    return str(error).strip().partition("\n")[0]
+
+
 def told(value: object) -> str:
     """What was given instead of what was expected: `None`, `the text 'digits'`, `an object of type DataFrame`."""
     if value is None:

@@ -83,9 +83,6 @@ def write_pieces(path: Path, pieces: Iterable[Mapping[str, np.ndarray]], rows: i
         path: The file.
         pieces: Rows of the table, all with the same columns; numbers for an npy file.
         rows: Number of rows of all pieces together.
-
-    Raises:
-        InputError: If a name or a text cannot be written in UTF-8.
     """
     with files.replacing(path) as part:
         if path.suffix.lower() == ".npy":
@@ -109,11 +106,7 @@ def _write_arrow_pieces(part: Path, as_parquet: bool, pieces: Iterable[Mapping[s
 def _arrow_table(piece: Mapping[str, np.ndarray]) -> "pyarrow.Table":
     import pyarrow as pa
 
-    try:
-        return pa.table({name: pa.array(v, pa.string() if v.dtype == object else None) for name, v in piece.items()})
-    except UnicodeEncodeError as error:
-        got = f"{error.object!r}, which holds half of a character"
-        raise InputError("a column", "a name and texts that UTF-8 can hold", got, "rename it in the data") from None
+    return pa.table({name: pa.array(v, pa.string() if v.dtype == object else None) for name, v in piece.items()})
 
 
 def _write_array_pieces(part: Path, pieces: Iterable[np.ndarray], rows: int) -> None:

@@ -26,6 +26,7 @@ from torch import Tensor, nn
 from variate.config.recipe import FORMAT, Recipe
 from variate.data.batch import Batch
 from variate.data.dataset import Dataset
+from variate.data.wording import type_name
 from variate.distributions.conditional import Conditional
 from variate.distributions.rows import RowDistribution
 from variate.errors import InputError
@@ -383,7 +384,7 @@ class Model(nn.Module, ABC):
             InputError: If the weights are float64, which autocast does not cast.
         """
         if precision is not None and self.dtype == torch.float64:
-            got = str(precision).removeprefix("torch.")
+            got = type_name(precision)
             raise InputError("precision", "full precision for a model in float64", got, "use .float() first")
         for module in self.modules():
             if isinstance(module, Network):

@@ -8,11 +8,12 @@ from torch import nn
 
 from variate.config.defaults import choose, choose_network
 from variate.config.parts import LIKELIHOODS, NETWORKS, POSTERIORS, PRIORS, load_part
-from variate.config.recipe import ModelOptions, Recipe, Schema, check_schema
+from variate.config.recipe import ModelOptions, Recipe, Schema
 from variate.data.arrays import from_arrays
 from variate.data.conversion import as_array
 from variate.data.dataset import Dataset, Splits
 from variate.data.source import Source
+from variate.data.wording import first_line, type_name
 from variate.errors import InputError, Option, Sentence
 from variate.limits import Seed, checked_arguments
 from variate.models.base import Model
@@ -108,14 +109,12 @@ def outline(recipe: Recipe, largest: int = sys.maxsize, calls: int = sys.maxsize
     except InputError:
         raise
     except (RuntimeError, TypeError, ValueError, LookupError, ArithmeticError, MemoryError) as error:
-        reason = str(error).partition("\n")[0]
-        raise InputError(THE_MODEL, "sizes that fit", reason) from None
+        raise InputError(THE_MODEL, "sizes that fit", first_line(error)) from None
 
 
 def composed(recipe: Recipe, networks: Networks | None = None) -> VAE:
     """The model that a recipe describes, whatever it costs; arguments and errors as for `from_recipe`."""
     model, schema = recipe.model, recipe.schema
-    check_schema(schema)
     check_options(schema, model)
     if model.latent is None:
         raise AssertionError("options are checked before a model is built")
@@ -185,7 +184,7 @@ def build(
             torch's default type is in half precision.
     """
     if torch.get_default_dtype() not in WEIGHT_TYPES:
-        kind = str(torch.get_default_dtype()).removeprefix("torch.")
+        kind = type_name(torch.get_default_dtype())
         remedy = Sentence("set it back; ", Option("precision", "bfloat16"), " runs the networks in half precision")
         raise InputError("torch's default dtype", "float32 or float64", kind, remedy)
     if isinstance(data, Schema):
@@ -214,7 +213,7 @@ def fit_scaling(model: Model, train: Dataset) -> None:
     finite = [buffer for buffer in model.buffers() if buffer.isfinite().all()]
     model.fit_scaling(expected(some))
     if not all(buffer.isfinite().all() for buffer in finite):
-        kind = str(model.dtype).removeprefix("torch.")
+        kind = type_name(model.dtype)
         raise InputError("data", f"numbers whose mean and spread {kind} holds", "larger ones", "scale the data")
 
 

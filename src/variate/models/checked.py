@@ -13,7 +13,7 @@ from variate.data.conversion import as_array, computable
 from variate.data.dataset import Dataset, Splits
 from variate.data.source import Source
 from variate.data.storage.in_memory import InMemory
-from variate.data.wording import list_names
+from variate.data.wording import list_names, type_name
 from variate.errors import InputError
 from variate.likelihoods.base import Likelihood
 from variate.models.finite import require_finite_weights
@@ -228,7 +228,7 @@ def refuse_not_finite(rows: Tensor, name: str, dtype: torch.dtype = torch.float6
     where = bad.nonzero().flatten()
     found = f"{len(where)} rows, the first at index {int(where[0])}"
     if rows[bad].isfinite().all():
-        kind = str(dtype).removeprefix("torch.")
+        kind = type_name(dtype)
         remedy = "divide them by a constant, or use a model in float64"
         raise InputError(name, f"numbers that {kind} holds, up to {largest:.2g}", f"larger ones in {found}", remedy)
     raise InputError(name, "finite numbers", f"NaN or Inf in {found}")
@@ -247,7 +247,7 @@ def check_weights(model: nn.Module, name: str = "model") -> None:
     weights = list(model.parameters())
     devices = sorted({str(tensor.device) for tensor in (*weights, *model.buffers())})
     floating = {p.dtype for p in weights if p.is_floating_point()}
-    kinds = [str(dtype).removeprefix("torch.") for dtype in floating - set(WEIGHT_TYPES)]
+    kinds = [type_name(dtype) for dtype in floating - set(WEIGHT_TYPES)]
     if not weights:
         raise InputError(name, "a model with weights", "none")
     if "meta" in devices:

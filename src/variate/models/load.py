@@ -14,7 +14,7 @@ from torch import Tensor
 from variate.config.model_file import of_file, recipe_in
 from variate.config.recipe import Recipe
 from variate.config.run_files import MODEL_FILE
-from variate.data.wording import list_names
+from variate.data.wording import list_names, type_name
 from variate.errors import InputError
 from variate.models.base import Model
 from variate.models.build import composed, outline
@@ -120,17 +120,13 @@ def check_fit(path: Path, entries: Mapping[str, TensorEntry], expected: Mapping[
     for name, tensor in expected.items():
         dtype, shape = getattr(torch, entries[name].dtype), entries[name].shape
         if shape != tuple(tensor.shape) or (dtype != tensor.dtype and _kind(dtype) != _kind(tensor.dtype)):
-            described = f"{name} of shape {tuple(tensor.shape)} and {_short(tensor.dtype)}"
+            described = f"{name} of shape {tuple(tensor.shape)} and {type_name(tensor.dtype)}"
             raise InputError(str(path), f"{fitting} ({described})", f"shape {shape} and {entries[name].dtype}")
 
 
 def _kind(dtype: torch.dtype) -> str:
     """What numbers of one kind can be converted to each other without a loss of their meaning."""
-    return "real" if dtype.is_floating_point else "complex" if dtype.is_complex else _short(dtype)
-
-
-def _short(dtype: torch.dtype) -> str:
-    return str(dtype).removeprefix("torch.")
+    return "real" if dtype.is_floating_point else "complex" if dtype.is_complex else type_name(dtype)
 
 
 def renamed(found: Mapping[str, T], expected: Mapping[str, Tensor]) -> dict[str, T]:

@@ -132,16 +132,21 @@ def refusing_shortage(source: str, what: str = "data that fit", remedy: str = FE
     """
     try:
         yield
-    except (MemoryError, RuntimeError, OSError) as error:
-        if not _is_shortage(error):
+    except Exception as error:
+        refused = shortage(error, source, what, remedy)
+        if refused is None:
             raise
-        raise InputError(source, f"{what} in {tightest() or 'memory'}", "more than is free", remedy) from None
+        raise refused from None
 
 
-def _is_shortage(error: MemoryError | RuntimeError | OSError) -> bool:
+def shortage(error: BaseException, source: str, what: str, remedy: str) -> InputError | None:
+    """What is said of an error that memory ran out; None for another error. Arguments as for `refusing_shortage`."""
+    ran_out = isinstance(error, MemoryError)
     if isinstance(error, OSError):
-        return error.errno == errno.ENOMEM
-    return isinstance(error, MemoryError) or any(words in str(error).lower() for words in SHORTAGE)
+        ran_out = error.errno == errno.ENOMEM
+    elif isinstance(error, RuntimeError):
+        ran_out = any(words in str(error).lower() for words in SHORTAGE)
+    return InputError(source, f"{what} in {tightest() or 'memory'}", "more than is free", remedy) if ran_out else None
 
 
 def streams(switch: Literal["auto", "on", "off"], size: int) -> bool:

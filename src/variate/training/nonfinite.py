@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from variate.data.batch import Batch
+from variate.data.wording import type_name
 from variate.errors import Option, Sentence
 from variate.models.base import Model
 from variate.models.network import Network
@@ -133,7 +134,7 @@ def _remedy(model: Model, score: Callable[[], Scored], x: Tensor, step: int) -> 
         x: The row that is not finite, or all rows of the batch.
         step: The step's number.
     """
-    dtype, largest = str(model.dtype).removeprefix("torch."), float(x.double().abs().max())
+    dtype, largest = type_name(model.dtype), float(x.double().abs().max())
     limit = math.sqrt(torch.finfo(model.dtype).max)
     finite_in_full = _is_finite_in_full(model, score)  # on every process: scoring may exchange means
     if largest > limit:

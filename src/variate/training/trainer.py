@@ -425,7 +425,8 @@ def _interruptible(processes: Processes) -> Iterator[threading.Event]:
     """Sets an event at the first Ctrl-C or SIGTERM instead of raising; a second one raises as usual.
 
     With several processes the second one does not raise: torchrun passes on what the terminal has sent already, and
-    kills a process that does not end.
+    kills a process that does not end. Nor are they given their old meaning after an error there: torchrun ends the
+    others as soon as one has failed, and what they say of it comes later.
     """
     event = threading.Event()
     before: dict[int, Any] = {}
@@ -439,6 +440,10 @@ def _interruptible(processes: Processes) -> Iterator[threading.Event]:
         before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield event
+    except Exception:
+        if processes.world > 1:
+            before.clear()
+        raise
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
