@@ -29,7 +29,7 @@ from campaign.base import Campaign, Case, End, Fault
 from campaign.judge import require_helpful, require_printable
 from variate.cli.main import COMMANDS
 from variate.config.recipe import Column, DataOptions, ModelOptions, Schema, TrainingOptions
-from variate.errors import InputError
+from variate.errors import InputError, NonFiniteError
 from variate.limits import Rule, argument_rules, rule_of, rules_of
 from variate.runs import Run
 from variate.tasks import embed, reconstruct, sample
@@ -258,6 +258,9 @@ class Options(Campaign):
             self.takers[taker](given)
         except InputError as error:
             require_helpful(error, ())
+            return "sentence"
+        except NonFiniteError as error:
+            require_printable(str(error), "the sentence")
             return "sentence"
         return "result"
 

@@ -18,7 +18,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from variate.config.recipe import Column, DataOptions, ModelOptions, Recipe, Schema, TrainingOptions
-from variate.errors import InputError, VariateWarning
+from variate.errors import InputError, NonFiniteError, VariateWarning
 
 if TYPE_CHECKING:
     from variate.data.arrays import from_arrays
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from variate.objectives import Terms, elbo
     from variate.runs.run import Run
     from variate.statistics import Estimate
-    from variate.training import History, NonFiniteError, fit
+    from variate.training import History, fit
 
 __version__ = "0.1.0"
 
@@ -75,7 +75,6 @@ _HOMES = {
     "Run": "variate.runs.run",
     "Estimate": "variate.statistics",
     "History": "variate.training",
-    "NonFiniteError": "variate.training",
     "fit": "variate.training",
 }
 

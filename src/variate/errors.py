@@ -1,8 +1,9 @@
 """What is said when something outside our code is not as it should be.
 
 An `InputError` is the user's to fix. It says what was wrong in four fields: the argument, what was expected, what came
-instead, and what to do. It is a `ValueError`, so library users catch it as usual; the command line ends with exit code
-2 on it and with 1 on anything else. A `VariateWarning` reports a run that works but could be better.
+instead, and what to do. It is a `ValueError`, so library users catch it as usual. The command line ends with exit code
+2 on it, and on a `NonFiniteError` of training; with 1 on anything else. A `VariateWarning` reports a run that works but
+could be better.
 
 Texts that name an option do so by an `Option`, and are `Sentence`s: strings that read as Python (`drop=['id']`), which
 the command line says again with its own flags.
@@ -136,6 +137,12 @@ class InputError(ValueError):
 
     def __str__(self) -> str:
         return str(self.sentence)
+
+
+class NonFiniteError(ArithmeticError):
+    """A loss or gradient was NaN or infinite, and the optimiser's step was not taken. It says in a sentence where and
+    what to do; all processes of a run raise the same.
+    """
 
 
 class VariateWarning(UserWarning):

@@ -9,7 +9,7 @@ import pytest
 
 from variate.cli.endings import ended_by
 from variate.cli.signals import Ended
-from variate.errors import InputError, Option, Sentence
+from variate.errors import InputError, NonFiniteError, Option, Sentence
 from variate.runtime.distributed import LostProcessError
 
 
@@ -73,6 +73,7 @@ def test_memory_that_runs_out_is_a_sentence():
     ("error", "code", "message"),
     [
         (InputError("lr", "a number", "x"), 2, "error: lr: expected a number, got x"),
+        (NonFiniteError(Sentence("no step; lower ", Option("lr"))), 2, "error: no step; lower lr"),
         (KeyboardInterrupt(), 130, "interrupted"),
         (Ended(15), 143, "ended by SIGTERM"),
         (LostProcessError(Sentence("use ", Option("resume", True))), 1, "failed: use resume=True"),

@@ -9,11 +9,11 @@ import torch
 from hostile_models import HEADERS
 from refusals import refused
 from small_models import make
-from variate import TrainingOptions, fit
+from variate import NonFiniteError, TrainingOptions, fit
 from variate.config.run_files import CHECKPOINT
 from variate.runtime import tensor_files
 from variate.runtime.distributed import Processes
-from variate.training import NonFiniteError, saved_recipe
+from variate.training import saved_recipe
 from variate.training.state import State
 from variate.training.weights import WeightVector
 

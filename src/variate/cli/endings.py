@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from variate.cli.flags import with_flags
 from variate.cli.signals import Ended
-from variate.errors import InputError, Option, Sentence
+from variate.errors import InputError, NonFiniteError, Option, Sentence
 from variate.runtime import memory
 from variate.runtime.distributed import LostProcessError, is_main_process, reports_lost_processes
 from variate.runtime.files import working_directory_is_gone
@@ -47,6 +47,8 @@ def ended_by(error: BaseException) -> Ending:
     match error:
         case InputError():
             return Ending(2, Sentence("error: ", error.sentence), is_main_process())
+        case NonFiniteError():
+            return Ending(2, Sentence("error: ", text(error)), is_main_process())
         case KeyboardInterrupt():
             return Ending(130, "interrupted", is_main_process())
         case Ended():
@@ -61,9 +63,8 @@ def ended_by(error: BaseException) -> Ending:
         return Ending(2, Sentence("error: ", refused.sentence))
     reason = of_system(error) if isinstance(error, OSError) and error.errno else told_first(error)
     who = "" if is_main_process() else f"rank {os.environ.get('RANK')}: "
-    prints = is_main_process() or not getattr(error, "same_on_all_processes", False)
     message = f"failed: {who}{type(error).__name__}: {reason} (VARIATE_DEBUG=1 shows where)"
-    return Ending(1, message, prints, is_fault=True)
+    return Ending(1, message, is_fault=True)
 
 
 def of_system(error: OSError) -> str:

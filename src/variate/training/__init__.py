@@ -1,7 +1,6 @@
 """Training: `fit`, and what it is made of."""
 
-from variate.training.nonfinite import NonFiniteError
 from variate.training.state import saved_recipe
 from variate.training.trainer import History, fit
 
-__all__ = ["History", "NonFiniteError", "fit", "saved_recipe"]
+__all__ = ["History", "fit", "saved_recipe"]

@@ -19,19 +19,11 @@ from torch import Tensor, nn
 
 from variate.data.batch import Batch
 from variate.data.wording import type_name
-from variate.errors import Option, Sentence
+from variate.errors import NonFiniteError, Option, Sentence
 from variate.models.base import Model
 from variate.models.network import Network
 from variate.objectives import Scored
 from variate.runtime.distributed import Processes
-
-
-class NonFiniteError(ArithmeticError):
-    """A loss or gradient was NaN or infinite; the optimiser's step was not taken. All processes raise the same
-    error.
-    """
-
-    same_on_all_processes = True
 
 
 def explain(
@@ -52,7 +44,7 @@ def explain(
     """
     own = _cause(model, score, index)
     x = batch.x if batch.mask is None else batch.x.masked_fill(~batch.mask, 0)
-    found = processes.gather((own, _remedy(model, score, x if own.place is None else x[own.place], step)))
+    found = processes.gather((own, _remedy(model, score, x, own.place, step)))
     cause, remedy = next(((cause, remedy) for cause, remedy in found if cause.is_certain), found[0])
     where = f", first in layer {cause.layer}" if cause.layer else ""
     said = f"training stopped before step {step} was taken: {cause.what}{where}; "
@@ -89,8 +81,9 @@ def _cause(model: Model, score: Callable[[], Scored], index: Tensor) -> Cause:
             place = int((~finite).nonzero()[0, 0])
             return Cause(f"the {term} of row {int(index[place])} is not finite", layer, place)
     found, layer = _nonfinite_gradient(model, scored)
-    row = "(none alone, only their sum)" if found is None else int(index[found])
-    return Cause(f"the loss is finite but the gradient of row {row} is not", layer, found, found is not None)
+    if found is None:
+        return Cause("the loss and the gradient of each row are finite but their sum is not", "", is_certain=False)
+    return Cause(f"the loss is finite but the gradient of row {int(index[found])} is not", layer, found)
 
 
 @contextmanager
@@ -115,26 +108,28 @@ def _first_nonfinite_output(model: nn.Module) -> Iterator[list[str]]:
 
 
 def _nonfinite_gradient(model: nn.Module, scored: Scored) -> tuple[int | None, str]:
-    """The first row with a non-finite gradient, and the layer it appears in first on the way back."""
+    """The first row with a non-finite gradient, and the layer in which it appears first on the way back; None if there is
+    none."""
     names, weights = zip(*((name, p) for name, p in model.named_parameters() if p.requires_grad), strict=True)
     for place, objective in enumerate(scored.objective):
         gradients = torch.autograd.grad(objective, weights, retain_graph=True, allow_unused=True)
         bad = [n for n, g in zip(names, gradients, strict=True) if g is not None and not g.isfinite().all()]
         if bad:
             return place, bad[-1].rpartition(".")[0]
-    return None, "unknown"
+    return None, ""
 
 
-def _remedy(model: Model, score: Callable[[], Scored], x: Tensor, step: int) -> Sentence:
+def _remedy(model: Model, score: Callable[[], Scored], x: Tensor, place: int | None, step: int) -> Sentence:
     """What to do about a step that is not finite.
 
     Args:
         model: The model; its networks are left in full precision.
         score: Scores the step's batch.
-        x: The row that is not finite, or all rows of the batch.
+        x: The rows of the batch.
+        place: Position of the row that is not finite; None where it is no single one.
         step: The step's number.
     """
-    dtype, largest = type_name(model.dtype), float(x.double().abs().max())
+    dtype, largest = type_name(model.dtype), float((x if place is None else x[place]).double().abs().max())
     limit = math.sqrt(torch.finfo(model.dtype).max)
     finite_in_full = _is_finite_in_full(model, score)  # on every process: scoring may exchange means
     if largest > limit:
@@ -143,7 +138,8 @@ def _remedy(model: Model, score: Callable[[], Scored], x: Tensor, step: int) -> 
     if finite_in_full:
         return Sentence("the networks overflow in bfloat16: use ", Option("precision", "float32"))
     if step:
-        return Sentence("the weights have grown too large: lower ", Option("lr"), ", or look at that row")
+        at_row = "" if place is None else ", or look at that row"
+        return Sentence("the weights have grown too large: lower ", Option("lr"), at_row)
     return Sentence("the weights are those from the start: look at that row, and at that layer if it is your own")
 
 

@@ -20,13 +20,12 @@ from torch import Tensor
 from variate.config.model_file import parse_recipe
 from variate.config.recipe import Recipe, TrainingOptions, structure
 from variate.config.run_files import CHECKPOINT
-from variate.errors import InputError, Option, Sentence
+from variate.errors import InputError, NonFiniteError, Option, Sentence
 from variate.models.base import Model
 from variate.models.finite import require_finite_weights
 from variate.models.load import check_fit
 from variate.runtime import strict_json, tensor_files
 from variate.runtime.distributed import Processes
-from variate.training.nonfinite import NonFiniteError
 from variate.training.weights import WeightVector
 
 Record = dict[str, Any]

@@ -29,7 +29,7 @@ from torch import Tensor, nn
 from variate.config.recipe import TrainingOptions
 from variate.config.run_files import MODEL_FILE
 from variate.data.batch import Batch
-from variate.errors import InputError, warn_caller
+from variate.errors import InputError, NonFiniteError, warn_caller
 from variate.likelihoods.base import LogProb
 from variate.likelihoods.fused import fused
 from variate.limits import NotNegative, checked_arguments
@@ -46,7 +46,7 @@ from variate.runtime.random import Key, draws_globally, generator, mix, seeded
 from variate.statistics import ACTIVE
 from variate.training import health, schedule
 from variate.training.monitor import Display, add_metrics, write_metrics
-from variate.training.nonfinite import NonFiniteError, explain
+from variate.training.nonfinite import explain
 from variate.training.output import Output
 from variate.training.setup import FEWER_DRAWS, Job, batches_of, prepare, start_equal
 from variate.training.state import Record, State
