@@ -431,10 +431,6 @@ def conflicts(vae: variate.VAE, rows: np.ndarray) -> dict[str, Callable[[], Any]
             parameter.requires_grad_(False)
         fit()
 
-    def without_gradients() -> None:
-        with torch.no_grad():
-            fit()
-
     def not_finite(use: Callable[[], Any]) -> None:
         with torch.no_grad():
             next(vae.parameters()).fill_(torch.nan)
@@ -444,7 +440,6 @@ def conflicts(vae: variate.VAE, rows: np.ndarray) -> dict[str, Callable[[], Any]
         "fit that resumes without a run": lambda: fit(resume=True),
         "fit that resumes a run that is not there": lambda: fit(resume=True, run="nowhere"),
         "fit of frozen weights": frozen,
-        "fit without gradients": without_gradients,
         "fit of an unknown option": lambda: fit(epoch=1),
         "fit of weights that are not finite": lambda: not_finite(fit),
         "evaluation of weights that are not finite": lambda: not_finite(lambda: variate.evaluate(vae, rows)),

@@ -28,6 +28,14 @@ def test_arguments_are_shown_and_not_obeyed(variate_command):
         assert "\\x1b[31m" in err
 
 
+@pytest.mark.parametrize("flag", ["embed --overwrite", "train --resume", "sample --overwrite"])
+def test_a_switch_takes_no_value(variate_command, flag):
+    command, switch = flag.split()
+    code, out, err = variate_command(command, "digits", f"{switch}=no")
+    assert (code, out) == (2, "")
+    assert f"{switch}: expected no value, since it is a switch, got 'no'; leave the value out" in err
+
+
 def test_no_command_names_them_all_and_a_close_one_is_suggested(variate_command):
     code, _, err = variate_command()
     assert code == 2

@@ -141,6 +141,7 @@ def test_a_table_is_codes_and_numbers():
         ({"mask": np.ones((6, 3))}, "mask"),
         ({"mask": np.zeros((6, 3), bool) | (np.arange(6) > 1)[:, None], "x": np.where(X > 0, np.nan, X)}, "data"),
         ({"context": np.ones((5, 2))}, "context"),
+        ({"context": np.ones((6, 0))}, "context"),
         ({"context": np.array(["a"] * 6)}, "context"),
         ({"context": np.full(6, np.nan)}, "context"),
         ({"context": np.ones((6, 2)), "context_mask": np.ones((6, 1), bool)}, "context_mask"),

@@ -1,6 +1,7 @@
 """From a command line to a command. Tyro reads it, prints help, and says what is wrong with it."""
 
 import contextlib
+import dataclasses
 import io
 import os
 import shutil
@@ -40,9 +41,10 @@ def parsed(commands: Mapping[str, Callable[..., Any]], description: str, typed: 
         typed: The arguments.
 
     Raises:
-        InputError: If an option is out of its limits.
+        InputError: If an option is out of its limits, or a switch is given a value.
         SystemExit: If the arguments are no command, or ask for help.
     """
+    _require_bare_switches(commands, typed)
     read = partial(tyro.extras.subcommand_cli_from_dict, dict(commands), prog="variate", description=description)
     parse = partial(read, config=CONFIG, use_underscores=False)
     refused, held = None, _Held()
@@ -60,6 +62,31 @@ def parsed(commands: Mapping[str, Callable[..., Any]], description: str, typed: 
             if refused is None and held.getvalue():
                 sys.stderr.write(held.getvalue())
     raise refused
+
+
+def _require_bare_switches(commands: Mapping[str, Callable[..., Any]], typed: Sequence[str]) -> None:
+    """Refuses `--switch=value`, in which tyro takes the value for a positional argument.
+
+    Raises:
+        InputError: If a switch is given a value.
+    """
+    if not typed or typed[0] not in commands:
+        return
+    switches = set(_switches(commands[typed[0]]))
+    for word in typed[1:]:
+        flag, equals, value = word.partition("=")
+        name = flag.removeprefix("--").replace("-", "_")
+        if equals and flag.startswith("--") and name in switches:
+            raise InputError(name, "no value, since it is a switch", repr(value), "leave the value out")
+
+
+def _switches(options: object) -> Iterator[str]:
+    """Names of the options that are either there or not, of a command and of the groups of options in it."""
+    for option in dataclasses.fields(options):  # type: ignore[arg-type]  # every command is a dataclass
+        if option.type is bool:
+            yield option.name
+        elif dataclasses.is_dataclass(option.type):
+            yield from _switches(option.type)
 
 
 @contextlib.contextmanager

@@ -8,7 +8,7 @@ from variate.data.conversion import Passed, as_array
 from variate.data.dataset import Dataset
 from variate.data.schema import kinds
 from variate.data.schema.columns import misfits
-from variate.data.schema.layouts import laid_out
+from variate.data.schema.layouts import laid_out, require_values
 from variate.data.storage.in_memory import InMemory
 from variate.data.wording import plural, sides
 from variate.errors import InputError
@@ -131,6 +131,7 @@ def _checked_context(context: Passed) -> np.ndarray:
         InputError: If it holds anything but finite numbers.
     """
     values = context.values
+    require_values(values, "context")
     if context.mask is not None:
         values = np.where(context.mask, values, values.dtype.type(0))
     return kinds.as_numbers(values, "context")

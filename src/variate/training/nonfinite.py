@@ -108,8 +108,9 @@ def _first_nonfinite_output(model: nn.Module) -> Iterator[list[str]]:
 
 
 def _nonfinite_gradient(model: nn.Module, scored: Scored) -> tuple[int | None, str]:
-    """The first row with a non-finite gradient, and the layer in which it appears first on the way back; None if there is
-    none."""
+    """The first row with a non-finite gradient, None if there is none, and the layer where it appears first on the way
+    back.
+    """
     names, weights = zip(*((name, p) for name, p in model.named_parameters() if p.requires_grad), strict=True)
     for place, objective in enumerate(scored.objective):
         gradients = torch.autograd.grad(objective, weights, retain_graph=True, allow_unused=True)

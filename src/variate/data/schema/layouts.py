@@ -17,6 +17,16 @@ CHANNELS = range(1, 5)
 """How many channels an image may have: grey, grey and alpha, RGB, RGBA."""
 
 
+def require_values(values: np.ndarray, name: str) -> None:
+    """Refuses an array that holds nothing.
+
+    Raises:
+        InputError: If it has no row, or rows of no value.
+    """
+    if 0 in values.shape:
+        raise InputError(name, "at least one row with at least one value", f"an empty array of shape {values.shape}")
+
+
 def laid_out(values: np.ndarray, name: str) -> np.ndarray:
     """The array as (N, D) or (N, C, H, W).
 
@@ -28,8 +38,7 @@ def laid_out(values: np.ndarray, name: str) -> np.ndarray:
         InputError: If it holds no rows or no numbers, or its shape has no meaning or two.
     """
     require_numbers(values.dtype, name)
-    if 0 in values.shape:
-        raise InputError(name, "at least one row with at least one value", f"an empty array of shape {values.shape}")
+    require_values(values, name)
     if values.ndim == 2:
         return values
     if values.ndim == 3:
