@@ -175,6 +175,9 @@ def test_what_is_no_shortage_is_raised_as_it_is(other):
     assert error.value is other
 
 
-@pytest.mark.parametrize(("size", "words"), [(3 * 2**29, "1.5 GiB"), (2**40, "1,024.0 GiB"), (300 * 2**20, "0.29 GiB")])
+@pytest.mark.parametrize(
+    ("size", "words"),
+    [(3 * 2**29, "1.5 GiB"), (2**40, "1,024.0 GiB"), (300 * 2**20, "300 MiB"), (20_000, "less than 1 MiB")],
+)
 def test_amounts(size, words):
     assert memory.amount(size) == words

@@ -140,6 +140,14 @@ def test_the_average_forgets_at_the_rate_asked_for(ema):
     assert left == pytest.approx(ema**steps if ema else 0.0, abs=1e-6)
 
 
+def test_a_run_of_a_few_steps_has_the_weights_it_trained():
+    weights = WeightVector(model()[0], 0.999)
+    for step in range(3):
+        weights.gradient.fill_(1.0)
+        weights.move(step, 0.01)
+        assert torch.equal(weights.average_vector, weights.vector)
+
+
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_a_move_is_a_step_of_plain_adam(dtype):
     weights = WeightVector(model(dtype)[0], 0.0)

@@ -16,7 +16,7 @@ from typing import Literal, NamedTuple
 
 from variate.errors import InputError
 
-GIB = 2**30
+MIB, GIB = 2**20, 2**30
 
 FEWER_ROWS = "give fewer rows, or smaller ones, or .npy or Parquet files, which are streamed"
 """What to do where data do not fit."""
@@ -161,5 +161,7 @@ def streams(switch: Literal["auto", "on", "off"], size: int) -> bool:
 
 
 def amount(size: int) -> str:
-    """`1.5 GiB`, `0.29 GiB`."""
-    return f"{size / GIB:,.1f} GiB" if size >= GIB else f"{size / GIB:.2g} GiB"
+    """`1.5 GiB`, `300 MiB`, `less than 1 MiB`."""
+    if size >= GIB:
+        return f"{size / GIB:,.1f} GiB"
+    return f"{size / MIB:,.0f} MiB" if size >= MIB else "less than 1 MiB"

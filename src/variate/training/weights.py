@@ -128,7 +128,9 @@ class WeightVector:
             maximize=False,
         )
         every = max(1, round(FRESHNESS / (1 - self.decay)))
-        if self.decay and (step + 1) % every == 0:
+        if self.decay and step + 1 < every:
+            self.average_vector.copy_(self.vector)  # there is nothing yet to average
+        elif self.decay and (step + 1) % every == 0:
             weight = 1 - schedule.average_decay(step, self.decay) ** every
             self.average_vector.lerp_(self.vector, weight)
         self._publish()
