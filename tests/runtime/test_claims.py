@@ -210,6 +210,15 @@ def test_a_directory_that_has_become_another_runs_is_left_alone(run, its_run_goe
     assert list(run.iterdir()) == [run / "model"]
 
 
+def test_an_empty_directory_of_another_run_is_not_removed(run):
+    claim, other = Claim(run, "out"), Claim(run, "out")
+    with claim.held(ONE):
+        run.rename(run.with_name("moved"))
+        with other.held(ONE):
+            assert refused(claim.renew).argument == str(run)
+            assert not other.renew()
+
+
 def test_parts_that_a_killed_process_left_are_removed(run):
     run.mkdir(parents=True)
     for name in (".model.safetensors.123-0123abcd.part", ".old.json.99.part", "mine.part", ".mine.part"):

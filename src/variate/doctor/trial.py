@@ -6,20 +6,18 @@ and falling to zero. The gain of its ELBO on the test rows is what the model lac
 
 import copy
 import math
-import warnings
 from typing import NamedTuple
 
 from torch import Tensor
 
 from variate.config.recipe import TrainingOptions
 from variate.data.dataset import Dataset
-from variate.errors import VariateWarning
 from variate.evaluation.diagnostics.latents import active_units
 from variate.models.base import Model
 from variate.objectives import elbo
 from variate.runtime.random import some_rows
 from variate.statistics import Estimate, estimate
-from variate.training import fit
+from variate.training import run_training
 
 LEARNING_RATE = 1e-3
 """Half of a default run's: large enough to move on from where a run stopped, small enough not to lose its result."""
@@ -68,13 +66,11 @@ def train_further(model: Model, train: Dataset, parts: Parts, num_steps: int, se
     rows = train.select(some_rows(len(train), num_steps * batch_size, seed).numpy())
     epochs = math.ceil(num_steps * batch_size / len(rows))
     trained = copy.deepcopy(model)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", VariateWarning)  # about the trial, not about the model
-        fit(
-            trained, rows, parts.validation, TrainingOptions(bound=options.bound, samples=options.samples),
-            epochs=epochs, batch_size=batch_size, lr=LEARNING_RATE, compile="off", patience=0, seed=seed,
-            device=str(model.device), precision=options.precision,
-        )  # fmt: skip
+    short = TrainingOptions(
+        bound=options.bound, samples=options.samples, precision=options.precision, device=str(model.device),
+        epochs=epochs, batch_size=batch_size, lr=LEARNING_RATE, compile="off", patience=0, seed=seed,
+    )  # fmt: skip
+    run_training(trained, rows, parts.validation, short)  # its warnings are about the trial, not about the model
     before, after = (elbo(which, parts.test, seed=seed).elbo.double() for which in (model, trained))
     revived = active_units(trained, parts.test) & ~active_units(model, parts.test)
     return Trial(estimate(after - before), round(epochs * len(rows) / batch_size), revived)

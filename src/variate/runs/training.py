@@ -1,14 +1,13 @@
 """A run from its data to its trained model: planned without torch, so that what cannot work is refused at once."""
 
 import dataclasses
-import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from variate.config.defaults import Choice, choose
 from variate.config.recipe import DataOptions, ModelOptions, Recipe, TrainingOptions
 from variate.data import Splits, read, split
-from variate.errors import InputError, VariateWarning
+from variate.errors import InputError
 from variate.runs.directory import absolute, new_directory, resumed_directory, resumed_recipe
 from variate.runs.run import Run
 from variate.runtime import distributed
@@ -108,20 +107,18 @@ def train(planned: Plan, show_progress: bool = False) -> Trained:
     """
     from variate.models.build import fit_scaling, from_recipe
     from variate.runtime.random import seeded
-    from variate.training import fit
+    from variate.training import run_training
 
     recipe, splits = planned.recipe, planned.splits
     with seeded(recipe.training.seed):
         model = from_recipe(recipe)
         fit_scaling(model, splits.train)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", VariateWarning)  # the history holds them
-        history = fit(
-            model,
-            splits,
-            options=recipe.training,
-            run=planned.claim,
-            resume=planned.resume,
-            show_progress=show_progress,
-        )
+    history = run_training(
+        model,
+        splits,
+        options=recipe.training,
+        claim=planned.claim,
+        resume=planned.resume,
+        show_progress=show_progress,
+    )
     return Trained(Run(planned.path, model=model, splits=splits), history)

@@ -180,18 +180,19 @@ class Claim:
         return InUseError(self.argument, "a directory", f"{str(path)!r}, which is {what}", "choose another name")
 
     def _in_use(self, path: Path) -> InUseError:
-        got = f"{str(path)!r}, which one is writing to"
+        got = f"{str(path)!r}, which another run is writing to"
         return InUseError(
             self.argument, "a directory that no other run is writing to", got, "choose another one, or wait"
         )
 
     def _release(self) -> None:
-        """Gives the lock up; what was made for the run and is empty is removed first."""
-        for folder in self._made:
-            try:
-                folder.rmdir()
-            except OSError:
-                break
+        """Gives the lock up; what was made for the run and is empty is removed first, if it is still in its place."""
+        if self._descriptor is None or (self._made and is_at(self._descriptor, self._made[0])):
+            for folder in self._made:
+                try:
+                    folder.rmdir()
+                except OSError:
+                    break
         _close(self._descriptor)
         self._descriptor, self._made = None, []
 

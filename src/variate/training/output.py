@@ -54,6 +54,6 @@ class Output:
         except InputError as error:
             if not self.has_checkpoint:
                 raise
-            go_on = f"mend that, and go on from the last checkpoint in {str(self.directory)!r}, which is whole, by "
+            go_on = f"mend that, then continue from the last complete checkpoint in {str(self.directory)!r} with "
             remedy = Sentence(go_on, Option("resume", True))
             raise InputError(error.argument, error.expected, error.got, remedy) from error

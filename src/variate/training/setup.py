@@ -3,6 +3,7 @@
 import copy
 import dataclasses
 import math
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -50,7 +51,7 @@ def prepare(
     data: Data,
     validation: Data | None,
     options: TrainingOptions,
-    overrides: dict[str, Any],
+    overrides: Mapping[str, Any],
     processes: Processes,
 ) -> Job:
     """Checks model, rows and options, fills in what is open and moves the model to the device.
@@ -156,7 +157,7 @@ def start_equal(model: Model, job: Job, processes: Processes) -> None:
     processes.copy_from_main(model.state_dict().values())
 
 
-def complete(options: TrainingOptions, overrides: dict[str, Any], num_rows: int, cost: int) -> TrainingOptions:
+def complete(options: TrainingOptions, overrides: Mapping[str, Any], num_rows: int, cost: int) -> TrainingOptions:
     """The options with the overrides and without open fields, checked.
 
     Raises:

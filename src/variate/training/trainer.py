@@ -16,7 +16,7 @@ import math
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from types import FrameType
@@ -81,14 +81,13 @@ class History(NamedTuple):
 
 
 @checked_arguments
-@of_a_model
 def fit(
     model: Model,
     data: Data,
     validation: Data | None = None,
     options: TrainingOptions | None = None,
     *,
-    run: str | Path | Claim | None = None,
+    run: str | Path | None = None,
     resume: bool = False,
     show_progress: bool = False,
     checkpoint_seconds: NotNegative = 30.0,
@@ -121,8 +120,30 @@ def fit(
         NonFiniteError: If a loss or gradient is not finite; the optimiser's step is not taken.
         LostProcessError: If another process of a run by torchrun ended.
     """
-    processes, claim = distributed.join(), _claim(run, resume)
-    options = options or TrainingOptions()
+    claim = _claim(run, resume)
+    history = run_training(
+        model, data, validation, options, overrides, claim, resume, show_progress, checkpoint_seconds
+    )
+    for sentence in history.warnings * distributed.join().is_main:
+        warn_caller(sentence)
+    return history
+
+
+@of_a_model
+def run_training(
+    model: Model,
+    data: Data,
+    validation: Data | None = None,
+    options: TrainingOptions | None = None,
+    overrides: Mapping[str, Any] | None = None,
+    claim: Claim | None = None,
+    resume: bool = False,
+    show_progress: bool = False,
+    checkpoint_seconds: float = 30.0,
+) -> History:
+    """Does what `fit` says with arguments that are checked; what needs attention is in the history alone."""
+    processes = distributed.join()
+    options, overrides = options or TrainingOptions(), overrides or {}
     output = Output(claim, processes) if claim else None
     with claim.held(processes) if claim else nullcontext():
         job = processes.on_all(lambda: prepare(model, data, validation, options, overrides, processes))
@@ -145,8 +166,6 @@ def fit(
         if output:
             output.write(lambda directory: model.save(directory / MODEL_FILE))
             found += output.notes
-    for sentence in found * processes.is_main:
-        warn_caller(sentence)
     progress = trainer.state.progress
     return History(progress.records, progress.best_step, progress.best_elbo, stopped, job.options, found)
 
@@ -155,8 +174,8 @@ def _claim(run: object, resume: bool) -> Claim | None:
     """The directory that a run asks for."""
     if run is None and resume:
         raise InputError("run", "the directory of the run to resume", "None")
-    if run is None or isinstance(run, Claim):
-        return run
+    if run is None:
+        return None
     return Claim(files.as_path(run, "run", "the path of a directory, or None"), "run")
 
 

@@ -121,11 +121,15 @@ def numbered(rows, **changed):
     [
         ({"l502": '0.5,"a'}, 502, "quotes that close"),
         ({"l1001": '0.5,"a'}, 1001, "quotes that close"),
-        ({"l502": '0.5,"a', "l640": '0.5,b"'}, 502, "one line"),  # well-formed: only what it holds gives it away
-        ({"l502": '0.5,"a', "l640": '0.5,"b"'}, 502, "one line"),
-        ({"l502": '0.5,"a', "l640": '"0.5,b'}, 502, "one line"),
-        ({"l502": '0.5,"a', "l505": '0.5,b"', "l700": '0.5,"c\nd"'}, 502, "one line"),
-        ({"l502": '"0.5,a', "l700": '0.5",a'}, 502, "one line"),
+        (
+            {"l502": '0.5,"a', "l640": '0.5,b"'},
+            502,
+            "in their own row",
+        ),  # well-formed: what it holds tells
+        ({"l502": '0.5,"a', "l640": '0.5,"b"'}, 502, "in their own row"),
+        ({"l502": '0.5,"a', "l640": '"0.5,b'}, 502, "in their own row"),
+        ({"l502": '0.5,"a', "l505": '0.5,b"', "l700": '0.5,"c\nd"'}, 502, "in their own row"),
+        ({"l502": '"0.5,a', "l700": '0.5",a'}, 502, "in their own row"),
     ],
 )
 def test_rows_that_a_stray_quote_swallows_are_not_lost_in_silence(tmp_path, lines, line, expected):
@@ -151,7 +155,13 @@ def test_text_after_a_closing_quote_is_noted(tmp_path):
 
 
 def test_blank_lines_of_one_column_are_noted(tmp_path):
-    assert read_csv(write(tmp_path, "\na\n0.5\n\n1\r\n\r\n7\n\n"), OPTIONS, None).notes == ("Left out: 2 blank lines.",)
+    for text in ("\na\n0.5\n\n1\r\n\r\n7\n\n", '\ufeff\na\n1\n\n5\n\n"7"8\n'):
+        assert "Left out: 2 blank lines." in read_csv(write(tmp_path, text), OPTIONS, None).notes
+
+
+def test_a_blank_line_before_the_header_hides_nothing(tmp_path):
+    source = read_csv(write(tmp_path, "\n\na;b\n1;2\n3;5\n"), OPTIONS, None)
+    assert [column.name for column in source.dataset.schema.columns] == ["a", "b"]
     assert read_csv(write(tmp_path, "a,b\n\n0.5,-1.5\n\n"), OPTIONS, None).notes == ()
 
 

@@ -95,7 +95,7 @@ def test_a_survey_counts_lines_and_finds_quotes_between_letters(piece, data):
     lines = list(re.finditer(rb"[^\r\n]+", data))
     assert found.lines == len(lines)
     assert found.last == (lines[-1].start() if lines else len(data))
-    assert found.inner_quotes == (re.search(rb'(?<=[^,\r\n"])"(?=[^,\r\n"])', data) is not None)
+    assert found.has_inner_quotes == (re.search(rb'(?<=[^,\r\n"])"(?=[^,\r\n"])', data) is not None)
 
 
 @PROPERTY
@@ -112,7 +112,7 @@ def test_odd_cells_are_all_that_hold_line_ends_or_are_followed(data):
         return
     assert all(len(row) == width for row in expected)
     cells = [cell for row in expected for cell in row]
-    assert sum(cell.is_long for cell in found) == sum(re.search(r"[\r\n]", cell) is not None for cell in cells)
+    assert sum(cell.is_multiline for cell in found) == sum(re.search(r"[\r\n]", cell) is not None for cell in cells)
 
 
 def test_lines_are_counted_whatever_ends_them():
@@ -123,7 +123,9 @@ def test_lines_are_counted_whatever_ends_them():
 def test_where_odd_cells_are():
     data = 'a,b\n1,"x\ny"\n\n"5" pipe",2\n3,5" pipe\n"""q""" ,2\n'
     found = list(text(data).odd_cells(2))
-    assert [(cell.column, 1 + data[: cell.start].count("\n"), cell.is_long, cell.is_followed) for cell in found] == [
+    assert [
+        (cell.column, 1 + data[: cell.start].count("\n"), cell.is_multiline, cell.is_followed) for cell in found
+    ] == [
         (1, 2, True, False),
         (0, 5, False, True),
     ]
@@ -160,7 +162,7 @@ def swallowed(data, numbers):
     """Whether the first cell that holds line ends is taken for rows; columns of numbers by their places."""
     found = text(data)
     width = found.line_width(found.start)
-    cell = next(cell for cell in found.odd_cells(width) if cell.is_long)
+    cell = next(cell for cell in found.odd_cells(width) if cell.is_multiline)
     return found.holds_rows(cell, width, lambda place: place in numbers)
 
 
@@ -176,6 +178,8 @@ def swallowed(data, numbers):
         ('a,b\nx,"y\nu,"v\n', set()),  # ends at the quote of another cell
         ('a,b\nx,"y\nu,v\ns,"t, t"\n', set()),
         ('a\n"1\n2\n3"\n', {0}),
+        ('x,z,y\n3,"x,4\n5,y,NA\n6,w,8\n6,z",7\n', {0, 2}),  # a missing cell is none that is no number
+        ('x,z,y\n3,"x,4\n\n5,y,9\n6,z",7\n', {0, 2}),
     ],
 )
 def test_rows_that_a_stray_quote_swallowed(data, numbers):

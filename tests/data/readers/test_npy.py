@@ -209,7 +209,7 @@ def test_npy_larger_than_the_machine(tmp_path, monkeypatch, limit):
     monkeypatch.setattr(memory, "physical", lambda: limit)
     if limit < 480:
         error = refused(read_npy, tmp_path / "x.npy", DataOptions(stream="off"), None)
-        assert (error.argument, "GiB" in error.got) == ("x.npy", True)
+        assert (error.argument, "MiB" in error.got) == ("x.npy", True)
     else:
         assert read_npy(tmp_path / "x.npy", DataOptions(stream="off"), None).in_memory
     assert not read_npy(tmp_path / "x.npy", OPTIONS, None).in_memory  # more than half of it: streamed

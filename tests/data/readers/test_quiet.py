@@ -32,11 +32,6 @@ def test_decoders_print_nothing(capfd):
     assert "ZIPDecode" in capfd.readouterr().err  # as before
 
 
-def test_too_many_pixels_are_an_error():
-    with quiet_decoders(), pytest.raises(Image.DecompressionBombWarning):
-        warnings.warn("too many", Image.DecompressionBombWarning, stacklevel=1)
-
-
 def test_a_pillow_that_hides_libtiff(monkeypatch):
     monkeypatch.setattr(quiet.ctypes, "CDLL", lambda _: object())
     with quiet_decoders():

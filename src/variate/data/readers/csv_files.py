@@ -5,7 +5,6 @@ tabs. The text is UTF-8. A file is parsed in one block, so that the type of a co
 empty cell, NA, NULL or nan is missing unless it is quoted.
 """
 
-import re
 from collections.abc import Callable, Sequence
 from functools import cache
 from itertools import islice
@@ -16,7 +15,7 @@ from pyarrow import compute
 from pyarrow import csv as arrow_csv
 
 from variate.config.recipe import DataOptions, Schema
-from variate.data.readers.csv_text import BOM, CsvText, is_number
+from variate.data.readers.csv_text import CsvText, first_line, is_number
 from variate.data.readers.decoding import decoding
 from variate.data.readers.tables import MOST_COLUMNS, require_columns, require_table, table_source
 from variate.data.schema.columns import is_textual
@@ -78,9 +77,8 @@ def _is_utf_16(beginning: bytes) -> bool:
 
 def _delimiter_of(path: Path, data: bytes) -> tuple[str, list[str]]:
     """The delimiter, and a note where it is not the usual one."""
-    header = re.match(rb"[^\r\n]{0,%d}" % 2**20, data.removeprefix(BOM))
-    assert header is not None
-    if path.suffix.lower() == ".csv" and b"," not in header[0] and b";" in header[0]:
+    header = data[slice(*first_line(data))]
+    if path.suffix.lower() == ".csv" and b"," not in header and b";" in header:
         return ";", ["The header line has semicolons and no commas, so semicolons were taken to separate the cells."]
     return CSV_DELIMITERS[path.suffix.lower()], []
 
@@ -127,16 +125,15 @@ def _notes_on_lines(text: CsvText, table: pa.Table) -> list[str]:
     Raises:
         InputError: If a quote never closes, or swallowed rows.
     """
-    has_quotes = b'"' in text.data
-    if not has_quotes and table.num_columns > 1:
-        return []
-    survey = text.survey
-    if has_quotes and (survey.lines != table.num_rows + 1 or survey.inner_quotes or not text.closes(survey.last)):
-        return _check_quotes(text, table.num_columns, _number_columns(table))
-    if table.num_columns > 1:
-        return []
-    blank = text.line_at(survey.last) - text.line_at(text.start) + 1 - survey.lines
-    return [f"Left out: {plural(blank, 'blank line')}."] if blank > 0 else []
+    notes = []
+    if b'"' in text.data:
+        survey = text.survey
+        if survey.lines != table.num_rows + 1 or survey.has_inner_quotes or not text.closes(survey.last):
+            notes = _check_quotes(text, table.num_columns, _number_columns(table))
+    if table.num_columns == 1:  # a blank line may have been meant as an empty cell
+        blank = text.line_at(text.survey.last) - text.line_at(text.start) - table.num_rows
+        notes += [f"Left out: {plural(blank, 'blank line')}."] * (blank > 0)
+    return notes
 
 
 def _check_quotes(text: CsvText, width: int, holds_numbers: Callable[[int], bool]) -> list[str]:
@@ -147,9 +144,9 @@ def _check_quotes(text: CsvText, width: int, holds_numbers: Callable[[int], bool
     """
     long, followed = [0, 0], [0, 0]
     for cell in text.odd_cells(width):
-        if cell.is_long and text.holds_rows(cell, width, holds_numbers):
+        if cell.is_multiline and text.holds_rows(cell, width, holds_numbers):
             raise text.swallowed(cell)
-        counter = long if cell.is_long else followed
+        counter = long if cell.is_multiline else followed
         counter[0] += 1
         counter[1] = counter[1] or text.line_at(cell.start)
     notes = []

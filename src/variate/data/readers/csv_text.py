@@ -7,13 +7,13 @@ the same text by the same rules, and only where something is unusual:
     what stands between the closing quote and the next delimiter belongs to the cell
     a line ends with \n, \r or \r\n, and blank lines are skipped
 
-**Swallowed rows.** Take a quoted cell in column j of W, and let its lines be l_1 .. l_k. If it is no text of several
-lines but began with one stray quote and ended with another, then l_1 is the rest of a row from column j on,
-l_2 .. l_(k-1) are whole rows, and l_k is a row up to column j. So these lines have W-1-j, W-1, .., W-1 and j
-delimiters, and their pieces are numbers wherever a column holds numbers. Text has that form by chance only while there
-is little of it, so the evidence is counted: 1 for each delimiter in its place, 3 for each number in a column of
-numbers; from `ENOUGH` on, the cell is taken for rows. A stray quote that ended at the quote of a proper cell is
-followed by that cell's text, which proper quotes never are: that alone is enough.
+**Swallowed rows.** Take a quoted cell in column j of W, and let its lines be l_1 .. l_k, without blank ones between.
+Suppose that it is no text of several lines, but starts at one stray quote and ends at another. Then l_1 is the rest of
+a row from column j on, l_2 .. l_(k-1) are whole rows, and l_k is a row up to column j. So these lines have W-1-j, W-1,
+.., W-1 and j delimiters, and their pieces are numbers, or missing, wherever a column holds numbers. Text has that form
+by chance only while there is little of it, so the evidence is counted: 1 for each delimiter in its place, 3 for each
+number in a column of numbers; from `ENOUGH` on, the cell is taken for rows. A stray quote that ended at the quote of a
+proper cell is followed by that cell's text, which proper quotes never are: that alone is enough.
 """
 
 import re
@@ -23,6 +23,7 @@ from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
+from pyarrow import csv as arrow_csv
 
 from variate.data.wording import plural
 from variate.errors import InputError
@@ -40,7 +41,11 @@ LONGEST_CELL = 2**24
 PIECE = 2**18
 """Bytes that are looked at in one pass, few enough to stay in a cache."""
 
+MISSING = frozenset(word.encode() for word in ("", *arrow_csv.ConvertOptions().null_values))
+"""Cells that hold nothing, in a column of any kind."""
+
 LINE_END, LINE_ENDS = re.compile(rb"[\r\n]"), re.compile(rb"[\r\n]*+")
+TO_LINE_END = re.compile(rb"[^\r\n]*+")
 LINE = re.compile(rb"([^\r\n]*+)(\r\n|\r|\n|\Z)")
 
 
@@ -50,14 +55,14 @@ class Survey(NamedTuple):
     Attributes:
         lines: Number of lines that are not blank.
         last: Position at which the last of them begins.
-        inner_quotes: Whether a quote stands between two bytes of text.
+        has_inner_quotes: Whether a quote stands between two bytes of text.
         long_line: Position of a line end after more than `LONGEST_CELL` bytes without one; 0 if there is none.
         long_quote: Whether more than `LONGEST_CELL` bytes without a quote follow one at the beginning of a cell.
     """
 
     lines: int
     last: int
-    inner_quotes: bool
+    has_inner_quotes: bool
     long_line: int
     long_quote: bool
 
@@ -69,14 +74,14 @@ class OddCell(NamedTuple):
         column: Its column, from 0.
         start: Position of the first byte between its quotes.
         stop: Position of the closing quote.
-        is_long: Whether it holds line ends.
+        is_multiline: Whether it holds line ends.
         is_followed: Whether text other than blanks stands after its closing quote.
     """
 
     column: int
     start: int
     stop: int
-    is_long: bool
+    is_multiline: bool
     is_followed: bool
 
 
@@ -91,7 +96,7 @@ class CsvText:
 
     def __init__(self, data: bytes, delimiter: str, name: str) -> None:
         self.data, self.delimiter, self.name = data, delimiter.encode(), name
-        self.start = self._after_line_ends(len(BOM) if data.startswith(BOM) else 0)
+        self.start = first_line(data)[0]
         quoted = rb'"([^"]*+(?:""[^"]*+)*+)("?+)'
         self._cell = re.compile(rb"(?:%b)?+([^%b\r\n]*+)(%b|\r\n|\r|\n|\Z)" % (quoted, self.delimiter, self.delimiter))
 
@@ -124,7 +129,7 @@ class CsvText:
     def survey(self) -> Survey:
         """What one fast pass over the text finds."""
         every = np.frombuffer(self.data, np.uint8)
-        lines, last, inner_quotes, after_end = 0, self.start, False, True
+        lines, last, inner, after_end = 0, self.start, False, True
         line_end = long_line = quote = 0
         opens = long_quote = False
         for start in range(0, len(every), PIECE):
@@ -146,9 +151,9 @@ class CsvText:
                 long_quote = long_quote or (opens and start + int(np.argmax(quotes)) - quote > LONGEST_CELL)
                 quote = start + len(piece) - 1 - int(np.argmax(quotes[::-1]))
                 opens = quote == self.start or every[quote - 1] in (LF, CR, ord(self.delimiter))
-                inner_quotes = inner_quotes or self._has_inner_quote(every[max(0, start - 1) : start + PIECE + 1])
+                inner = inner or self._has_inner_quote(every[max(0, start - 1) : start + PIECE + 1])
         long_line = long_line or (len(every) if len(every) - line_end > LONGEST_CELL else 0)
-        return Survey(lines, last, inner_quotes, long_line, long_quote or (opens and len(every) - quote > LONGEST_CELL))
+        return Survey(lines, last, inner, long_line, long_quote or (opens and len(every) - quote > LONGEST_CELL))
 
     def odd_cells(self, width: int) -> Iterator[OddCell]:
         """The quoted cells that hold line ends or have text after their quotes.
@@ -174,10 +179,10 @@ class CsvText:
                     continue
                 if not closing:
                     raise self._unclosed(cell.start())
-                is_long, is_followed = LINE_END.search(quoted) is not None, bool(after.strip())
-                if is_long or is_followed:
-                    odd = OddCell(column, *cell.span(1), is_long, is_followed)
-                    long = odd if is_long and long is None else long
+                is_multiline, is_followed = LINE_END.search(quoted) is not None, bool(after.strip())
+                if is_multiline or is_followed:
+                    odd = OddCell(column, *cell.span(1), is_multiline, is_followed)
+                    long = odd if is_multiline and long is None else long
                     yield odd
             position = cell.end()
             if column + 1 != width:
@@ -196,12 +201,14 @@ class CsvText:
         evidence, column = 0, cell.column
         for line in LINE.finditer(self.data, cell.start, cell.stop):
             is_last = not line[2]
+            if not line[1] and cell.start < line.start() and not is_last:
+                continue  # blank lines are skipped between rows, too
             pieces = (cell.column if is_last else width - 1) - column
             if line[1].count(self.delimiter) != pieces:
                 return False
             evidence += pieces
             for piece in line[1].split(self.delimiter):
-                if holds_numbers(column) and piece.strip():
+                if holds_numbers(column) and piece.strip() not in MISSING:
                     if not is_number(piece):
                         return False
                     evidence += 3
@@ -232,10 +239,10 @@ class CsvText:
         around = "and text follows it" if cell.is_followed else "around what looks like whole rows"
         return InputError(
             f"line {self.line_at(cell.start)} of {self.name}",
-            "a cell of one line, or of several lines of text",
+            "quotes that close in their own row",
             f"a quote that opens there and closes in line {self.line_at(cell.stop)}, {around}",
-            'remove a quote that is too much, or write it twice ("") where it belongs to the text; where the lines are '
-            "one text, join them",
+            'remove the stray quote, or write it twice ("") if it is part of the text; if the cell is one text of '
+            "several lines, put it on one line",
         )
 
     def _patterns(self, width: int) -> tuple[re.Pattern[bytes], re.Pattern[bytes]]:
@@ -251,9 +258,6 @@ class CsvText:
         quotes = piece == QUOTE
         is_text = ~(quotes | (piece == LF) | (piece == CR) | (piece == ord(self.delimiter)))
         return bool((quotes[1:-1] & is_text[:-2] & is_text[2:]).any())
-
-    def _after_line_ends(self, position: int) -> int:
-        return _end(LINE_ENDS.match(self.data, position))
 
     def _unclosed(self, position: int) -> InputError:
         return InputError(
@@ -276,6 +280,12 @@ class CsvText:
             remedy = 'correct that row, or remove the quote; write it twice ("") where it belongs to the text'
         argument = f"line {self.line_at(position)} of {self.name}"
         return InputError(argument, f"{plural(width, 'cell')}, as in the header line", got, remedy)
+
+
+def first_line(data: bytes) -> tuple[int, int]:
+    """Where the first line that is not blank begins and ends; a mark of the encoding is no part of it."""
+    start = _end(LINE_ENDS.match(data, len(BOM) if data.startswith(BOM) else 0))
+    return start, _end(TO_LINE_END.match(data, start))
 
 
 def _end(match: re.Match[bytes] | None) -> int:

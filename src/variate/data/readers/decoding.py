@@ -14,15 +14,27 @@ from contextlib import contextmanager
 import numpy as np
 
 from variate.errors import InputError, printable
+from variate.runtime.shared import Shared
 
 DEFLATE_RATIO = 1032
-"""No deflated data unpack to more than this many times their size."""
+"""The largest factor by which deflated data can grow when they are unpacked."""
 PIECE = 2**20
 """Bytes that are asked for at once, so that a length that is not true takes no memory."""
 LONGEST = 200
 """Characters of a decoder's message that are shown."""
-SENSELESS = (errno.EINVAL, errno.EOVERFLOW)
-"""The system's answers to an offset that a damaged file asks for."""
+BAD_OFFSET = (errno.EINVAL, errno.EOVERFLOW)
+"""The system's answers where a damaged file leads a decoder to an offset that no file has."""
+
+
+@contextmanager
+def _no_warnings() -> Iterator[None]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+WITHOUT_WARNINGS = Shared(_no_warnings)
+"""A block in which nobody is shown warnings."""
 
 
 @contextmanager
@@ -42,13 +54,12 @@ def decoding(name: str, expected: str, remedy: str, got: str = "a damaged one") 
         InputError: If the block raises anything about the content.
     """
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        with WITHOUT_WARNINGS:
             yield
     except (InputError, MemoryError):
         raise
     except Exception as error:
-        if isinstance(error, OSError) and error.errno is not None and error.errno not in SENSELESS:
+        if isinstance(error, OSError) and error.errno is not None and error.errno not in BAD_OFFSET:
             raise
         raise InputError(name, expected, f"{got} ({reason(error)})", remedy) from None
 

@@ -118,9 +118,16 @@ def map_images(function: Callable[[Item], Result], items: Sequence[Item], thread
 
 
 def _open_image(stream: ImageStream, name: str) -> ImageFile.ImageFile:
-    """The image in a stream; its pixels are not decoded."""
+    """The image in a stream; its pixels are not decoded.
+
+    Raises:
+        Exception: Anything, if the stream holds no image, or one with too many pixels.
+    """
     formats = FORMATS + UNMARKED_FORMATS.get(PurePosixPath(name).suffix.lower(), ())
-    return Image.open(stream, formats=formats)  # type: ignore[arg-type]  # it needs no more than read, seek, tell
+    image = Image.open(stream, formats=formats)  # type: ignore[arg-type]  # it needs no more than read, seek, tell
+    if Image.MAX_IMAGE_PIXELS is not None and image.width * image.height > Image.MAX_IMAGE_PIXELS:
+        raise Image.DecompressionBombError  # Pillow itself only warns up to twice that many
+    return image
 
 
 def read_image_header(entry: ImageEntry) -> ReadableImage | BrokenImage:
@@ -170,7 +177,7 @@ def _reason(error: Exception) -> str:
     """Why a file cannot be read, in a few words."""
     if isinstance(error, UnidentifiedImageError):
         return "not an image"
-    if isinstance(error, (Image.DecompressionBombError, Image.DecompressionBombWarning)):
+    if isinstance(error, Image.DecompressionBombError):
         return "more pixels than Pillow's limit"
     words = reason(error)
     return "truncated" if "truncated" in words.lower() else words

@@ -2,25 +2,22 @@
 
 import ctypes
 import logging
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from PIL import Image
 
+from variate.data.readers.decoding import WITHOUT_WARNINGS
+from variate.runtime.shared import Shared
+
 
 @contextmanager
 def quiet_decoders() -> Iterator[None]:
-    """Nothing is printed in the block: no warnings, no messages of Pillow's and none of libtiff's.
-
-    The warning about too many pixels becomes an error for its file.
-    """
+    """Nothing is printed in the block: no warnings, no messages of Pillow's and none of libtiff's."""
     logger, silent = logging.getLogger("PIL"), logging.NullHandler()
     logger.addHandler(silent)  # or logging prints on standard error where the user has not set it up
     try:
-        with warnings.catch_warnings(), _quiet_libtiff():
-            warnings.simplefilter("ignore")
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
+        with WITHOUT_WARNINGS, _QUIET_LIBTIFF:
             yield
     finally:
         logger.removeHandler(silent)
@@ -40,3 +37,6 @@ def _quiet_libtiff() -> Iterator[None]:
         yield
     finally:
         set_handler(before)
+
+
+_QUIET_LIBTIFF = Shared(_quiet_libtiff)

@@ -141,7 +141,7 @@ def _to_pixels(values: Numbers) -> Cast | None:
 
 def _to_counts(values: Numbers) -> Cast | None:
     """int32, or int64 where int32 is too small."""
-    if not is_natural(values) or values.max() > np.iinfo(np.int64).max:
+    if not is_natural(values) or values.max() >= 2**63:  # which no int64 holds, though a float may be it
         return None
     return Cast(np.dtype(np.int32 if values.max() <= np.iinfo(np.int32).max else np.int64))
 
