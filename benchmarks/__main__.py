@@ -45,7 +45,7 @@ SECTIONS = {
     "quality": Section("test bits/dim of 8-bit pixels after given times", FASHION),
     "same-numbers": Section("test ELBOs with bfloat16 and compilation, beside float32 without", FASHION),
     "evaluation": Section("the importance-weighted bound, beside PyTorch and pythae", ANY),
-    "noise": Section("the told noise of that bound, against repeated draws", OWN),
+    "noise": Section("the reported noise of that bound, beside what repeated draws do", OWN),
     "compiling": Section("what each way to compile costs and saves", ANY),
     "processes": Section("several processes, beside one with as many threads", ANY),
     "feeding": Section("batches alone, out of memory and off the disk", OWN),

@@ -82,7 +82,7 @@ def run(name: str, asked: argparse.Namespace, folder: Path, keep: Path) -> repor
     count = asked.count if asked.count is not None else campaign.short if SHORT in asked.names else campaign.long
     numbers: Sequence[int] = range(count) if asked.case is None else [asked.case]
     tally, slow = report.Tally(campaign, len(numbers)), list[int]()
-    until = time.monotonic() + 60 * (asked.minutes or campaign.minutes)
+    until = time.monotonic() + 60 * (campaign.minutes if asked.minutes is None else asked.minutes)
 
     def count_in(outcome: forks.Outcome) -> None:
         tally.add(outcome)

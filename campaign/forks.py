@@ -39,8 +39,8 @@ SLACK = 2
 """Seconds for which a case may take longer than its limit before it is killed."""
 HANGS = 30
 """A case whose time is the processor's is killed after this many times its limit by the clock: it waits."""
-LONGEST_REASON = 20_000
-"""Characters of a reason that are kept, which fit into a pipe at once."""
+LONGEST_REASON = 9_000
+"""Characters of a reason that are kept: with at most 6 bytes each in JSON, they fit into a pipe at once."""
 
 
 class Outcome(NamedTuple):

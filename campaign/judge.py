@@ -9,7 +9,7 @@ import numpy as np
 from campaign.base import Fault
 from variate.errors import InputError
 
-LONGEST = 2_000
+LONGEST = 5_000
 """Characters of a sentence; a longer one is not read."""
 LONGEST_NAME = 60
 """Characters of a name that must be shown."""
@@ -34,7 +34,7 @@ def require_printable(text: str, what: str) -> None:
 
 def require_output(text: str) -> None:
     """Refuses lines of a command's output that would act on a terminal."""
-    for line in text.splitlines():
+    for line in text.split("\n"):
         require_printable(line.strip("\r"), "standard output")
 
 

@@ -127,7 +127,7 @@ def command(*arguments, patch=None):
     torch.set_default_dtype(torch.float32)
     with pytest.MonkeyPatch.context() as own:
         patch = patch or own
-        patch.setattr("variate.training.fit", functools.partial(trainer.fit, checkpoint_seconds=0.0))
+        patch.setattr("variate.training.run_training", functools.partial(trainer.run_training, checkpoint_seconds=0.0))
         patch.setattr("variate.cli.train.close", lambda *_: None)
         patch.setattr(sys, "argv", ["variate", *arguments])
         try:

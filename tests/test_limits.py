@@ -82,6 +82,12 @@ def test_what_is_not_allowed_is_refused_by_name(argument, value, expected):
     assert (caught.value.argument, caught.value.expected) == (argument, expected)
 
 
+def test_a_number_that_python_does_not_print_is_refused():
+    with pytest.raises(InputError) as caught:
+        Example(count=10**5000)
+    assert (caught.value.argument, caught.value.got) == ("count", "a value of type int that cannot be printed")
+
+
 def test_a_close_name_is_offered():
     with pytest.raises(InputError) as caught:
         Example(choice="fats")
@@ -116,6 +122,8 @@ def test_other_annotations_have_no_rule(hint):
 
 def test_limits_in_several_annotations_hold_together():
     assert rule_of(Annotated[Annotated[int, Ge(1)], Lt(5)]) == Rule(int, range=Range(1, 5, below=True))
+    assert rule_of(Annotated[Annotated[int, Ge(1), Lt(5)], Ge(0), Le(5)]).range == Range(1, 5, below=True)
+    assert rule_of(Annotated[SMALL | None, Interval(gt=2, le=20)]).range == Range(2, 9, above=True)
 
 
 def test_a_remedy_is_said():

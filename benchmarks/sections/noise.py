@@ -1,7 +1,7 @@
-"""Whether the noise that is told of an importance-weighted bound covers what repeated draws do to it.
+"""Whether the reported noise of an importance-weighted bound covers what repeated draws do to it.
 
-Each figure is the root mean square of the distance of bounds to their mean over repeats, divided by that of the noise
-that was told: above 1, too little was told. Nothing here is a time.
+Each figure is the root mean square of the distance of bounds to their mean over repeats, divided by that of the
+reported noise: above 1, too little was reported. Nothing here is a time.
 
 *Weights of known tails.* With p(z|x) = N(m, S) in d dimensions and q(z|x) = N(m, s^2 S), s < 1, as of an encoder that
 is too sure of itself,
@@ -13,10 +13,10 @@ whose upper tail is a Pareto distribution of shape k = 1 - s^2, up to powers of 
 *A trained model.* Grey digits, by the k-hat of the draws, and by the median k-hat of a row over the repeats, because a
 row whose draws happen to lack large weights has a small k-hat and a bound that is too low.
 
-Four ways to tell the noise of a row are compared: the delta method, 1 / ESS - 1 / K; the same with the M largest
+Four estimates of the noise of a row are compared: the delta method, 1 / ESS - 1 / K; the same with the M largest
 weights replaced by quantiles of the fitted Pareto distribution, none beyond the largest weight (Vehtari et al., 2024);
 the bootstrap over draws; and variate's own (`variate.evaluation.bounds.weights`). Then the mean over the rows that are
-not flagged: as if its rows had not been chosen by their draws, and as variate tells it.
+not flagged: as if its rows had not been chosen by their draws, and as variate reports it.
 """
 
 import math
@@ -30,7 +30,7 @@ from torch import Tensor
 
 import variate
 from benchmarks.settings import Settings, Table, say
-from variate.evaluation.bounds.importance import weigh
+from variate.evaluation.bounds.importance import log_weights_of
 from variate.evaluation.bounds.weights import UNRELIABLE, WeightStatistics, flagged_excess
 from variate.models.network import evaluating
 from variate.runtime.random import RowStreams
@@ -56,69 +56,71 @@ def measure(settings: Settings) -> Iterator[Table]:
 
 
 class Repeats(NamedTuple):
-    """What happened, and what was told, in each repeat; all (repeats, rows).
+    """What happened, and what was reported, in each repeat; all (repeats, rows).
 
     Attributes:
         error: IW_K of each row less its mean over repeats, in nats.
         khat: Pareto k-hat.
-        told: What each way tells of the row's noise, in nats.
+        reported: What each way reports as the row's noise, in nats.
         excess: `flagged_excess` of the row.
     """
 
     error: Tensor
     khat: Tensor
-    told: dict[str, Tensor]
+    reported: dict[str, Tensor]
     excess: Tensor
 
     @property
-    def sound(self) -> Tensor:
+    def unflagged(self) -> Tensor:
         """Which rows are not flagged."""
         return self.khat <= UNRELIABLE
 
 
 def known_tails(settings: Settings) -> Table:
-    """A line a case: draws per row, latents, shape."""
+    """One line per case: draws per row, latents, shape."""
     mean = f"mean of {ROWS} rows"
     table = Table(
         "Noise of the importance-weighted bound, weights of known tails",
         ("draws", "latents", "k", "flagged", *WAYS, "flagged rows: variate", f"{mean}: unchosen", f"{mean}: variate"),
     )
-    for draws, repeats in (QUICK_DRAWS if settings.quick else DRAWS).items():
+    cases = QUICK_DRAWS if settings.quick else DRAWS
+    for draws, repeats in cases.items():
         for latents, shapes in SHAPES.items():
             say(f"  {draws} draws, {latents} latents")
             for shape in shapes:
                 found = repeated(log_weights(shape, latents, draws, repeats * ROWS, seed=draws), repeats, alike=True)
                 table.rows.append({"draws": draws, "latents": latents, "k": shape} | line(found))
-    table.notes.append("deviation over repeats / what was told, above 1 where too little is told")
-    table.notes.append(f"{ROWS} rows, {DRAWS} repeats; flagged: k-hat above {UNRELIABLE}")
+    many = ", ".join(f"{repeats} of {draws:,} draws" for draws, repeats in cases.items())
+    table.notes.append("deviation over repeats / reported noise, above 1 where too little is reported")
+    table.notes.append(f"{ROWS} rows; repeats: {many}; flagged: k-hat above {UNRELIABLE}")
     return table
 
 
 def line(found: Repeats) -> dict[str, str]:
     """The figures of a case."""
     mean = f"mean of {ROWS} rows"
-    error, unchosen, told = of_means(found)
+    error, unchosen, reported = of_means(found)
     return {
-        "flagged": f"{1 - found.sound.double().mean():.0%}",
-        **{way: ratio(found.error[found.sound], own[found.sound]) for way, own in found.told.items()},
-        "flagged rows: variate": ratio(found.error[~found.sound], found.told[OURS][~found.sound]),
+        "flagged": f"{1 - found.unflagged.double().mean():.0%}",
+        **{way: ratio(found.error[found.unflagged], own[found.unflagged]) for way, own in found.reported.items()},
+        "flagged rows: variate": ratio(found.error[~found.unflagged], found.reported[OURS][~found.unflagged]),
         f"{mean}: unchosen": ratio(error, unchosen),
-        f"{mean}: variate": ratio(error, told),
+        f"{mean}: variate": ratio(error, reported),
     }
 
 
 def of_means(found: Repeats) -> tuple[Tensor, Tensor, Tensor]:
-    """Error of the mean over rows that are not flagged; what is told of it without and with `excess`; (repeats,)."""
-    count = found.sound.sum(1)
-    own = torch.where(found.sound, found.told[OURS], 0).square().sum(1).sqrt() / count
-    error = torch.where(found.sound, found.error, 0).sum(1) / count
+    """Error of the mean over rows that are not flagged; its reported noise without and with `excess`; (repeats,)."""
+    count = found.unflagged.sum(1)
+    own = torch.where(found.unflagged, found.reported[OURS], 0).square().sum(1).sqrt() / count
+    error = torch.where(found.unflagged, found.error, 0).sum(1) / count
     some = count > 0
     return error[some], own[some], torch.hypot(own, found.excess.sum(1) / count)[some]
 
 
-def ratio(error: Tensor, told: Tensor) -> str:
+def ratio(error: Tensor, reported: Tensor) -> str:
     """Root mean square over root mean square; a dash for fewer than 20 values."""
-    return "-" if len(error) < 20 else f"{(error.square().mean() / told.square().mean()).sqrt():.2f}"
+    return "-" if len(error) < 20 else f"{(error.square().mean() / reported.square().mean()).sqrt():.2f}"
 
 
 def log_weights(shape: float, latents: int, draws: int, rows: int, seed: int) -> Tensor:
@@ -131,7 +133,7 @@ def log_weights(shape: float, latents: int, draws: int, rows: int, seed: int) ->
 
 
 def repeated(log_w: Tensor, repeats: int, alike: bool) -> Repeats:
-    """Bounds and everything that is told of them.
+    """Bounds and everything that is reported of them.
 
     Args:
         log_w: Log-weights, (K, repeats * rows), repeat by repeat.
@@ -140,13 +142,13 @@ def repeated(log_w: Tensor, repeats: int, alike: bool) -> Repeats:
     """
     weights = statistics_of(log_w)
     tail = weights.tail()
-    told = {way: of(log_w, weights) for way, of in WAYS.items()}
-    excess = flagged_excess(tail.shape, told[OURS], len(log_w))
+    reported = {way: of(log_w, weights) for way, of in WAYS.items()}
+    excess = flagged_excess(tail.shape, reported[OURS], len(log_w))
     bound, khat, excess = (values.reshape(repeats, -1) for values in (weights.log_mean, tail.shape, excess))
     error = bound - (bound.mean() if alike else bound.mean(0))
     if not alike:
         error *= math.sqrt(repeats / (repeats - 1))
-    return Repeats(error, khat, {way: own.reshape(repeats, -1) for way, own in told.items()}, excess)
+    return Repeats(error, khat, {way: own.reshape(repeats, -1) for way, own in reported.items()}, excess)
 
 
 def statistics_of(log_w: Tensor) -> WeightStatistics:
@@ -189,11 +191,11 @@ WAYS: dict[str, Callable[[Tensor, WeightStatistics], Tensor]] = {
     "bootstrap": bootstrap,
     OURS: lambda _, weights: weights.noise(weights.tail()),
 }
-"""How the noise of a row is told."""
+"""Estimates of the noise of a row."""
 
 
 def trained_model(settings: Settings) -> Table:
-    """A line a range of k-hat."""
+    """One line per range of k-hat."""
     say("  a trained model")
     rows, repeats = (10, 5) if settings.quick else (MODEL_ROWS, DRAWS[MODEL_DRAWS])
     by_median = "variate, by median k-hat"
@@ -202,28 +204,16 @@ def trained_model(settings: Settings) -> Table:
     found = repeated(model_weights(rows, repeats, epochs=1 if settings.quick else 20), repeats, alike=False)
     for low, high in pairwise(EDGES):
         chosen, usual = ((khat > low) & (khat <= high) for khat in (found.khat, found.khat.median(0).values))
-        ratios = {way: ratio(found.error[chosen], own[chosen]) for way, own in found.told.items()}
-        ratios[by_median] = ratio(found.error[:, usual].flatten(), found.told[OURS][:, usual].flatten())
+        ratios = {way: ratio(found.error[chosen], own[chosen]) for way, own in found.reported.items()}
+        ratios[by_median] = ratio(found.error[:, usual].flatten(), found.reported[OURS][:, usual].flatten())
         table.rows.append({"k-hat": f"{low} to {high}", "share": f"{chosen.double().mean():.0%}"} | ratios)
-    error, unchosen, told = of_means(found)
+    error, unchosen, reported = of_means(found)
     table.notes.append(f"{MODEL_DRAWS} draws per row, {repeats} repeats of {rows} rows")
     table.notes.append(
         f"mean over the rows that are not flagged: {ratio(error, unchosen)} as if they had not been chosen by their "
-        f"draws, {ratio(error, told)} as variate tells it"
+        f"draws, {ratio(error, reported)} as variate reports it"
     )
     return table
-
-
-class Kept:
-    """All log-weights, as `weigh` gives them."""
-
-    def __init__(self, num_samples: int) -> None:
-        self.num_samples = num_samples
-        self.parts: list[Tensor] = []
-
-    def add(self, log_w: Tensor) -> None:
-        """Keeps them."""
-        self.parts.append(log_w.double())
 
 
 def model_weights(rows: int, repeats: int, epochs: int) -> Tensor:
@@ -236,8 +226,7 @@ def model_weights(rows: int, repeats: int, epochs: int) -> Tensor:
     batch, found = data.test.take(range(rows)), []
     with evaluating(vae):
         for seed in range(repeats):
-            kept = Kept(MODEL_DRAWS)
             streams = RowStreams(seed, range(rows), "noise")
-            weigh(vae, batch, streams, kept, PASSES, None, vae.likelihood.log_prob)
-            found.append(torch.cat(kept.parts))
+            tiles = log_weights_of(vae, batch, streams, MODEL_DRAWS, PASSES, None, vae.likelihood.log_prob)
+            found.append(torch.cat(list(tiles)).double())
     return torch.stack(found, 1).flatten(1)

@@ -4,7 +4,7 @@ Checkpoints are written as often as the loop allows, so that kills find them at 
 leave a checkpoint of the very step.
 """
 
-import inspect
+import functools
 import json
 import os
 import signal
@@ -18,7 +18,8 @@ import numpy as np
 import variate
 from campaign import commands
 from campaign.base import Campaign, Case, End, Fault
-from variate.training.trainer import fit
+from variate import training
+from variate.config.run_files import CHECKPOINT
 
 SIGNALS = (signal.SIGKILL, signal.SIGKILL, signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
 ROWS, EPOCHS = 300, 60
@@ -35,8 +36,6 @@ class Kills(Campaign):
 
     def prepare(self, folder: Path) -> None:
         """Trains once undisturbed, in memory and streamed."""
-        if "checkpoint_seconds" not in inspect.unwrap(fit).__kwdefaults__:
-            raise AssertionError("fit has no checkpoint_seconds any more")
         rows = np.random.default_rng(0).normal(size=(ROWS, 4))
         self.data = folder / "rows.npy"
         np.save(self.data, rows)
@@ -84,11 +83,9 @@ class Kills(Campaign):
             found = commands.ended(pid, log)
             if found.code not in GOOD_ENDS:
                 raise Fault(f"exit code {found.code} after {signal.Signals(number).name}: {found.err[-1000:]}")
-            whole(run)
+            require_whole(run)
             begin = self.begin(run, stream, log)
         found = commands.ended(begin(), log)
-        if found.code == 2 and run.exists() and "resume" in found.err:  # killed before there was anything to resume
-            found = commands.ended(self.start(run, stream, log), log)
         if found.code:
             raise Fault(f"could not go on: exit code {found.code}: {found.err[-1000:]}; {listing(run)}")
         if contents(run) != self.expected[stream]:
@@ -96,14 +93,14 @@ class Kills(Campaign):
         return "result"
 
     def begin(self, run: Path, stream: str, log: Path) -> Callable[[], int]:
-        """Starts the run, or resumes it where a directory is there."""
-        more = ("--resume",) if run.exists() else ()
+        """Starts the run, or resumes it where there is a checkpoint."""
+        more = ("--resume",) if (run / CHECKPOINT).exists() else ()
         return lambda: self.start(run, stream, log, *more)
 
 
 def without_pauses() -> None:
     """Checkpoints after every step."""
-    inspect.unwrap(fit).__kwdefaults__["checkpoint_seconds"] = 0.0
+    training.run_training = functools.partial(training.run_training, checkpoint_seconds=0.0)
 
 
 def contents(run: Path) -> dict[str, bytes]:
@@ -123,7 +120,7 @@ def listing(run: Path) -> str:
     return ", ".join(sorted(contents(run))) if run.is_dir() else "no directory"
 
 
-def whole(run: Path) -> None:
+def require_whole(run: Path) -> None:
     """Refuses a model or a record that is torn."""
     model, metrics = run / "model.safetensors", run / "metrics.jsonl"
     if model.exists():

@@ -273,7 +273,7 @@ class Options(Campaign):
             return "result"  # no such word can be typed
         if found.code != 2:
             raise Fault(f"exit code {found.code}: {found.err[-1500:]}")
-        lines = [line for line in found.err.splitlines() if line.strip()]
+        lines = [line for line in found.err.split("\n") if line.strip()]
         if not (flag in found.err or f" {word} " in found.err) or "Traceback" in found.err:
             raise Fault(f"does not name {flag}: {found.err[-1500:]}")
         for line in lines:

@@ -77,7 +77,7 @@ class Starts(Campaign):
             if not require_command(found.code, found.err):
                 raise Fault(f"a run was refused: {found.err}")
         runs = sorted((folder / "runs").iterdir())
-        told = [whole_run(run) for run in runs]
+        told = [checked_seed(run) for run in runs]
         if sorted(told) != list(seeds):
             raise Fault(f"{MANY} runs left {len(runs)} directories, of seeds {sorted(told)}")
         for run, own in zip(runs, told, strict=True):
@@ -105,7 +105,7 @@ class Starts(Campaign):
         ]
         if results.count(True) != 1 and not (resumed and True in results):
             raise Fault(f"{results.count(True)} of {FEW} runs were given one directory")
-        own = whole_run(run)
+        own = checked_seed(run)
         if (run / "model.safetensors").read_bytes() != self.model_alone(folder, own):
             raise Fault(f"the directory holds another model than seed {own} trained alone")
 
@@ -120,7 +120,7 @@ class Starts(Campaign):
             found = commands.finished(process)
             if not require_command(found.code, found.err):
                 raise Fault(f"a run was refused: {found.err}")
-        told = sorted(whole_run(run) for run in folder.iterdir() if run.name.startswith("rows"))
+        told = sorted(checked_seed(run) for run in folder.iterdir() if run.name.startswith("rows"))
         if told != [seed, seed + 1]:
             raise Fault(f"two runs left models of seeds {told}")
 
@@ -211,7 +211,7 @@ def at_once(many: list[list[str]], folder: Path) -> list[commands.Ended]:
     return [commands.ended(pid, folder / f"stderr-{number}") for number, pid in enumerate(pids)]
 
 
-def whole_run(run: Path) -> int:
+def checked_seed(run: Path) -> int:
     """The seed of a run whose files are whole and of one run."""
     model = variate.load(run)
     steps = [json.loads(line)["step"] for line in (run / "metrics.jsonl").read_text().splitlines()]

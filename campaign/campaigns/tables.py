@@ -1,4 +1,4 @@
-"""Tables: the text of CSV and TSV files, and the bytes and footers of Parquet files; all streamed too.
+"""Tables: the text of CSV and TSV files, and the bytes and footers of Parquet files, which are streamed too.
 
 What came of a text is checked against its lines: a row is a line that is not empty, unless a note speaks of cells that
 hold line ends.
@@ -178,7 +178,7 @@ def changed_footer(random: Random, data: bytes) -> tuple[bytes, str]:
     if way == 1:
         return data[:-4] + random.choice((b"PARE", b"PAR0", b"\0\0\0\0")), "magic"
     for _ in range(random.choice((1, 1, 3))):
-        at = random.randrange(len(footer))
+        at = random.randrange(max(1, len(footer)))  # one that was cut short before may be empty
         if way == 2:
             footer = footer[:at] + bytes([random.choice((0, 1, 2, 0x7F, 0x80, 0xFE, 0xFF))]) + footer[at + 1 :]
         else:
@@ -238,7 +238,7 @@ class Tables(Campaign):
         return Case(what, path, names, reading.again(path, options), (options, expected))
 
     def attempt(self, case: Case) -> End:
-        """Reads it into memory, and streamed; counts the rows of a text."""
+        """Reads it into memory, and Parquet streamed too; counts the rows of a text."""
         options, expected = case.own
         assert case.target
         if case.target.suffix in (".csv", ".tsv"):

@@ -1,4 +1,4 @@
-"""What values options and arguments may have: said once, in their annotations, and checked in one place.
+"""The values that options and arguments may have: stated once, in their annotations, and checked in one place.
 
     epochs: Annotated[int, Interval(ge=1, le=1_000_000)] | None = None
 
@@ -86,6 +86,14 @@ class Range(NamedTuple):
     above: bool = False
     below: bool = False
 
+    def __and__(self, other: "Range") -> "Range":
+        """The numbers that both allow."""
+        lows = [(limit.low, limit.above) for limit in (self, other) if limit.low is not None]
+        highs = [(limit.high, not limit.below) for limit in (self, other) if limit.high is not None]
+        low, above = max(lows, default=(None, False))
+        high, includes_high = min(highs, default=(None, True))
+        return Range(low, high, above, not includes_high)
+
     def __contains__(self, value: object) -> bool:
         if not isinstance(value, int | float):
             return False
@@ -171,9 +179,8 @@ def rule_of(hint: Any) -> Rule | None:  # noqa: ANN401  any annotation
         remedy = next((m.text for m in said if isinstance(m, Remedy)), "")
         if inner is not None:
             optional = optional or inner.optional
-            limits = [*said, inner.range] if inner.range != Range() else said
             found = inner._replace(
-                range=_range(limits), matching=matching or inner.matching, remedy=remedy or inner.remedy
+                range=inner.range & _range(said), matching=matching or inner.matching, remedy=remedy or inner.remedy
             )
     elif get_origin(hint) is Literal:
         found = Rule(str, choices=get_args(hint))
@@ -193,18 +200,16 @@ def _range(said: list[Any]) -> Range:
     found = Range()
     for limit in _flat(said):
         value: Any = next((getattr(limit, sign) for sign in ("ge", "gt", "le", "lt") if hasattr(limit, sign)), None)
-        if isinstance(limit, Range):
-            found = limit
-        elif isinstance(limit, Ge | Gt):
-            found = found._replace(low=value, above=isinstance(limit, Gt))
+        if isinstance(limit, Ge | Gt):
+            found &= Range(low=value, above=isinstance(limit, Gt))
         elif isinstance(limit, Le | Lt):
-            found = found._replace(high=value, below=isinstance(limit, Lt))
+            found &= Range(high=value, below=isinstance(limit, Lt))
     return found
 
 
 def _flat(said: list[Any]) -> Iterator[Any]:
     for limit in said:
-        yield from limit if isinstance(limit, GroupedMetadata) and not isinstance(limit, Range) else (limit,)
+        yield from limit if isinstance(limit, GroupedMetadata) else (limit,)
 
 
 def checked(argument: str, value: Any, rule: Rule) -> Any:  # noqa: ANN401  any value
@@ -234,7 +239,15 @@ def checked(argument: str, value: Any, rule: Rule) -> Any:  # noqa: ANN401  any 
         in_range = found is not None and (rule.range == Range() or found in rule.range)
         if in_range and (rule.matching is None or re.fullmatch(rule.matching.pattern, found)):
             return found
-    raise InputError(argument, rule.words + (" or None" if rule.optional else ""), repr(value), rule.remedy)
+    raise InputError(argument, rule.words + (" or None" if rule.optional else ""), _said(value), rule.remedy)
+
+
+def _said(value: object) -> str:
+    """A value as Python writes it, if it does."""
+    try:
+        return repr(value)
+    except Exception:  # of a whole number with more digits than Python prints, or of a class of the user's
+        return f"a value of type {type(value).__name__} that cannot be printed"
 
 
 def _converted(value: Any, kind: type) -> Any:  # noqa: ANN401

@@ -216,4 +216,4 @@ def test_a_bound_that_is_not_finite_is_refused_with_the_number_of_its_row():
     for num_rows in (20, 19):
         error = refused(evaluate, vae, x, num_rows=num_rows)
         assert (error.argument, error.expected) == ("the ELBO", "finite numbers")
-        assert f"1 of {num_rows} rows, the first at index 13" in error.got
+        assert f"1 of {num_rows} rows, first in row 13" in error.got

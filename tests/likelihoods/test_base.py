@@ -324,7 +324,7 @@ SIGNED = torch.tensor([[-3.0, 2.0]])
         (likelihoods.Categorical((2,), 4), GREY, "codes from 0 to 3", "255", "negative-binomial"),
         (likelihoods.Gaussian((2,)), GREY, "real numbers for likelihood 'gaussian'", "uint8", "discretized-logistic"),
         (likelihoods.Gaussian((2,)), GREY, "real numbers", "integers", "float"),
-        (likelihoods.StudentT((2,)), SIGNED * np.nan, "'student-t'", "NaN or Inf", "remove"),
+        (likelihoods.StudentT((2,)), SIGNED * np.nan, "'student-t'", "NaN or infinity", "remove"),
         (likelihoods.Poisson((2,)), SIGNED, "counts", "integers from -3 to 2", "gaussian"),
         (likelihoods.NegativeBinomial((2,)), UNIT, "'negative-binomial'", "0.5", "student-t"),
     ],
@@ -367,7 +367,7 @@ def test_a_single_bad_value_is_found_wherever_it_lies(likelihood, at_a_time, mon
         rows[row, 1] = torch.nan
         with pytest.raises(InputError) as error:
             likelihood.check(rows)
-        assert error.value.got == "NaN or Inf"
+        assert error.value.got == "NaN or infinity"
 
 
 def test_what_checking_takes_does_not_grow_with_the_rows(monkeypatch):

@@ -80,7 +80,7 @@ def test_the_column_at_fault_is_named(x):
     x[3, 0] = torch.nan
     with pytest.raises(InputError) as error:
         Columns(COLUMNS).check(x)
-    assert (error.value.argument, error.value.got) == ("column 'age'", "NaN or Inf")
+    assert (error.value.argument, error.value.got) == ("column 'age'", "NaN or infinity")
     assert "real" not in error.value.remedy
 
 

@@ -15,5 +15,5 @@ def test_rows_are_counted_and_the_first_is_named(bad):
     rows[[4, 7], 1, 2] = bad
     error = refused(finite_rows, rows, "the rows", "train again")
     assert (error.argument, error.expected, error.remedy) == ("the rows", "finite numbers", "train again")
-    assert "2 of 10 rows, the first at index 4" in error.got
-    assert "the first at index 104" in refused(finite_rows, rows, "the rows", "", range(100, 110)).got
+    assert "2 of 10 rows, first in row 4" in error.got
+    assert "first in row 104" in refused(finite_rows, rows, "the rows", "", range(100, 110)).got

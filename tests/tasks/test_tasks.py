@@ -116,4 +116,4 @@ def test_what_overflows_is_refused_by_every_task(table_run):
         with pytest.raises(InputError) as error:
             task(run)
         assert error.value.argument == f"the {what}"
-        assert "the first at index 0" in error.value.got
+        assert "first in row 0" in error.value.got

@@ -44,7 +44,7 @@ def require_fit(fits: bool, expected: str, rows: Tensor, remedy: str) -> None:
 def describe_numbers(rows: Tensor) -> str:
     """What numbers there are, such as "integers from 0 to 255" or "real numbers from -1.2 to 3, such as 0.5"."""
     if rows.is_floating_point() and not holds(Tensor.isfinite, rows):
-        return "NaN or Inf"
+        return "NaN or infinity"
     span = f"from {rows.min().item():.6g} to {rows.max().item():.6g}"
     if not rows.is_floating_point():
         return f"integers {span} ({str(rows.dtype).removeprefix('torch.')})"

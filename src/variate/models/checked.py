@@ -17,6 +17,7 @@ from variate.data.wording import list_names, type_name
 from variate.errors import InputError
 from variate.likelihoods.base import Likelihood
 from variate.models.finite import require_finite_weights
+from variate.runtime.finite import rows_said
 from variate.runtime.random import Key, generator
 
 Array = Tensor | np.ndarray
@@ -222,16 +223,16 @@ def refuse_not_finite(rows: Tensor, name: str, dtype: torch.dtype = torch.float6
         InputError: If an element is not; it names the number of such rows and the first of them.
     """
     largest = torch.finfo(dtype).max
-    bad = torch.cat([(~(some.abs() <= largest)).flatten(1).any(1) for some in rows.split(4096)])
+    bad = torch.cat([(~(some.abs() <= largest)).reshape(len(some), -1).any(1) for some in rows.split(4096)])
     if not bad.any():
         return
     where = bad.nonzero().flatten()
-    found = f"{len(where)} rows, the first at index {int(where[0])}"
+    found = rows_said(len(where), len(rows), int(where[0]))
     if rows[bad].isfinite().all():
         kind = type_name(dtype)
         remedy = "divide them by a constant, or use a model in float64"
         raise InputError(name, f"numbers that {kind} holds, up to {largest:.2g}", f"larger ones in {found}", remedy)
-    raise InputError(name, "finite numbers", f"NaN or Inf in {found}")
+    raise InputError(name, "finite numbers", f"NaN or infinity in {found}")
 
 
 def check_weights(model: nn.Module, name: str = "model") -> None:

@@ -1,4 +1,7 @@
-"""Results that are numbers: a model may overflow, and NaN in a file or a table must not look like a result."""
+"""Numbers that are not finite: how rows with them are named, and results, which must not hold any.
+
+A model may overflow, and NaN in a file or a table must not look like a result.
+"""
 
 from collections.abc import Sequence
 
@@ -27,6 +30,11 @@ def finite_rows(
     bad = np.flatnonzero(~np.isfinite(rows).all(axis=tuple(range(1, rows.ndim))))
     if len(bad):
         first = bad[0] if numbers is None else numbers[bad[0]]
-        got = f"NaN or Inf in {len(bad):,} of {len(rows):,} rows, the first at index {first}"
+        got = f"NaN or infinity in {rows_said(len(bad), len(rows), int(first))}"
         raise InputError(what, "finite numbers", got, remedy)
     return rows
+
+
+def rows_said(number: int, total: int, first: int) -> str:
+    """`2 of 10 rows, first in row 7 (counting from 0)`."""
+    return f"{number:,} of {total:,} rows, first in row {first} (counting from 0)"

@@ -74,6 +74,7 @@ def test_cast_keeps_every_value(values, kind, dtype):
         (256 * BITS, "pixels", "pixels (whole numbers 0 to 255)", "int64 values from 0 to 256"),
         (-BITS, "pixels", "pixels", "from -1 to 0"),
         (HALVES, "counts", "counts (whole numbers from 0)", "float64 values from -2 to 1"),
+        (2.0**63 * BITS, "counts", "counts (whole numbers from 0)", "float64 values from 0 to 9.22337e+18"),
         (BITS, "table", "a table with named columns", "an array"),
     ],
 )

@@ -212,6 +212,16 @@ def test_flagged_rows_are_numbered_as_in_the_data_and_can_be_annealed_alone():
     assert (annealed.log_evidence - exact).abs().mean() < 0.2
 
 
+def test_a_row_whose_weights_are_not_finite_is_flagged():
+    model = LinearGaussian(dim=6, latent=2, sigma=1.0)
+    x = model.draw(5)
+    x[3] = 1e200
+    found = log_evidence(model.vae("full"), x, 100)
+    assert not found.log_evidence[3].isfinite()
+    assert (found.flagged.tolist(), found.unreliable, found.noise) == ([3], 0.2, None)
+    assert found.reliable_noise <= 1e-6
+
+
 def test_a_few_draws_do_not_tell_their_noise():
     model = LinearGaussian(dim=6, latent=2, sigma=1.0)
     vae, x = model.vae("full"), model.draw(10)

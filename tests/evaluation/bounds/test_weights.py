@@ -169,3 +169,14 @@ def test_excess_is_all_of_the_noise_at_the_limit_and_nothing_far_above_it():
     assert 0.5 < found[3] < 1.5
     assert found[4] < 0.05
     assert found[5] == 0
+
+
+@pytest.mark.parametrize("scale", [0.5, 5, 50, 500])
+def test_noise_and_excess_are_numbers_however_heavy_the_tail_is(scale):
+    log_w = scale * torch.from_numpy(np.random.default_rng(0).exponential(size=(1000, 8)))
+    weights = WeightStatistics(8, 1000, (), 1000)
+    weights.add(log_w)
+    tail = weights.tail()
+    noise = weights.noise(tail)
+    assert noise.isfinite().all()
+    assert flagged_excess(tail.shape, noise, 1000).isfinite().all()

@@ -1,8 +1,9 @@
 """CSV and TSV files with a header line.
 
 The delimiter follows from the ending: .csv commas (or semicolons, where the header line has those and no commas), .tsv
-tabs. The text is UTF-8. A file is parsed in one block, so that the type of a column is told from all of its cells: an
-empty cell, NA, NULL or nan is missing unless it is quoted.
+tabs. The text is UTF-8. A file of up to 2 GiB is parsed in one block, so that the type of a column is told from all of
+its cells: an empty cell, NA, NULL or nan is missing unless it is quoted. Where quotes and lines of the text are odd,
+`variate.data.readers.csv_text` looks closer.
 """
 
 from collections.abc import Callable, Sequence

@@ -59,7 +59,7 @@ def require_affordable(image: ImageFile.ImageFile, stream: ImageStream, length: 
     """
     pixels = math.prod(image.size)
     if memory_needed(image) > max(FREE_MEMORY, MEMORY_RATIO * length):
-        raise ValueError(f"{pixels:,} pixels in {length:,} bytes, which are too few to be true")
+        raise ValueError(f"{pixels:,} pixels in {length:,} bytes, too few bytes for that many")
     codec = image.tile[0][0] if image.tile else ""
     slow = codec in SLOW_CODECS and max(pixels * len(image.getbands()), length // 4) > MOST_SLOW
     if slow or (codec == "jpeg2k" and length + pixels // 4 > MOST_WAVELETS):
@@ -67,7 +67,7 @@ def require_affordable(image: ImageFile.ImageFile, stream: ImageStream, length: 
     if codec == "ppm_plain" and _count(stream, b"#") > MOST_COMMENTS:
         raise ValueError(f"more than {MOST_COMMENTS:,} comments")
     if "progressive" in image.info and _count(stream, START_OF_SCAN) * pixels > MOST_SCANNED:
-        raise ValueError("more scans than a progressive JPEG has")
+        raise ValueError(f"too many scans for a progressive JPEG of {pixels:,} pixels; save it as PNG")
 
 
 def _count(stream: ImageStream, mark: bytes) -> int:

@@ -21,7 +21,7 @@ ENCRYPTED = 0x1
 SHORTEST_HEADER = 30
 """Bytes before the content of a member, at least."""
 BY_BLOCKS = (zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA)
-"""Methods of which zipfile unpacks everything that it has read, up to 20,000 times as much."""
+"""Methods of which zipfile unpacks each block whole: up to 20,000 times the bytes that it has read."""
 SMALL_PIECE = 2**12
 """Bytes that are asked for at once of a member packed by one of them: the least that zipfile reads."""
 
@@ -47,7 +47,7 @@ def opened_zip(path: Path, expected: str, remedy: str) -> Iterator[zipfile.ZipFi
 
 
 def _overlapping(archive: zipfile.ZipFile) -> str | None:
-    """The name of a member that begins before another one ends: a few bytes can be millions of members."""
+    """The name of a member that begins before another one ends: such members can unpack a tiny file to any size."""
     members = sorted(archive.infolist(), key=lambda info: info.header_offset)
     for first, second in pairwise(members):
         if first.header_offset + SHORTEST_HEADER + first.compress_size > second.header_offset:
@@ -65,11 +65,11 @@ def open_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> io.BufferedR
     """
     if info.flag_bits & ENCRYPTED:
         raise OSError("encrypted")
-    packed = info.compress_type not in BY_BLOCKS
-    if packed and info.file_size > DEFLATE_RATIO * (info.compress_size + 1):
+    is_bounded = info.compress_type not in BY_BLOCKS
+    if is_bounded and info.file_size > DEFLATE_RATIO * (info.compress_size + 1):
         raise zipfile.BadZipFile(f"{info.file_size:,} bytes in {info.compress_size:,} compressed ones")
     stream = cast(zipfile.ZipExtFile, archive.open(info))
-    return io.BufferedReader(_Member(stream, PIECE if packed else SMALL_PIECE))
+    return io.BufferedReader(_Member(stream, PIECE if is_bounded else SMALL_PIECE))
 
 
 class _Member(io.RawIOBase):

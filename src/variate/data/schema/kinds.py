@@ -22,6 +22,7 @@ from variate.config.recipe import Kind
 from variate.data.storage.stacked import Numbers, Stacked, chunks, native
 from variate.data.wording import MEANINGS, plural
 from variate.errors import InputError, Option, Sentence
+from variate.runtime.finite import rows_said
 
 WHITE = 255
 EXACT_FLOAT32 = 2**24
@@ -63,8 +64,8 @@ def require_finite(values: Numbers, source: str) -> None:
         bad = np.flatnonzero(~np.isfinite(chunk).all(axis=tuple(range(1, chunk.ndim))))
         first = start + int(bad[0]) if len(bad) and first < 0 else first
         number, start = number + len(bad), start + len(chunk)
-    where = f"{number:,} of {plural(len(values), 'row')}, first in row {first} (counting from 0)"
-    raise InputError(source, "finite numbers", f"NaN or infinity in {where}", "fill or remove them")
+    got = f"NaN or infinity in {rows_said(number, len(values), first)}"
+    raise InputError(source, "finite numbers", got, "fill or remove them")
 
 
 def tell_kind(values: Numbers, image: bool) -> Kind:

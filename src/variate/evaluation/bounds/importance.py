@@ -15,7 +15,7 @@ References:
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import torch
@@ -46,8 +46,8 @@ TILE = 100
 class Evidence(NamedTuple):
     """The importance-weighted bound of each row, and how far it can be trusted.
 
-    Where k-hat exceeds 0.7, a few draws decide the bound, and what was never drawn is in no estimate of its error. Such
-    rows are flagged and have no noise. Annealing says how loose their bounds are:
+    Where k-hat exceeds 0.7, a few draws decide the bound, and no estimate of its error can know of weights that were
+    not drawn. Such rows are flagged and have no noise. Annealing says how loose their bounds are:
 
         annealed_evidence(model, data.select(found.flagged.numpy()))
 
@@ -79,12 +79,13 @@ class Evidence(NamedTuple):
 
     @property
     def flagged(self) -> Tensor:
-        """Numbers, in the data, of the rows with k-hat above 0.7."""
-        return self.which[self.khat > UNRELIABLE]
+        """Numbers, in the data, of the rows with k-hat above 0.7, or without one though there are enough draws."""
+        has_none = self.khat.isnan() & (self.num_samples >= LEAST_DRAWS)  # the weights of the row are not finite
+        return self.which[(self.khat > UNRELIABLE) | has_none]
 
     @property
     def unreliable(self) -> float:
-        """The share of rows with k-hat above 0.7."""
+        """The share of flagged rows."""
         return len(self.flagged) / len(self.which)
 
     @property
@@ -160,7 +161,9 @@ def log_evidence(
             batch = rows.take(block.numpy()).to(model.device)
             own = None if proposals is None else [q[block] for q in proposals]
             weights = WeightStatistics(len(block), num_samples, also, TILE)
-            weigh(model, batch, RowStreams(seed, block.tolist(), "importance"), weights, batch_size, own, log_prob)
+            streams = RowStreams(seed, block.tolist(), "importance")
+            for log_w in log_weights_of(model, batch, streams, num_samples, batch_size, own, log_prob):
+                weights.add(log_w)
             tail = weights.tail()
             found = (weights.log_mean, weights.ess, tail.shape, weights.noise(tail))
             parts.append((*found, *(weights.bound(k) for k in also)))
@@ -172,26 +175,30 @@ def log_evidence(
     return Evidence(bound, bounds, ess, khat, row_noise, raised, index, num_samples)
 
 
-def weigh(
+def log_weights_of(
     model: Model,
     batch: Batch,
     streams: RowStreams,
-    weights: WeightStatistics,
+    num_samples: int,
     batch_size: int,
     proposal: Sequence[Conditional] | None,
     log_prob: LogProb,
-) -> None:
-    """Draws the weights of a block of rows: a tile of each row's stream, then at most `batch_size` decoder passes."""
+) -> Iterator[Tensor]:
+    """Draws the weights of a block of rows, by at most `batch_size` decoder passes at a time.
+
+    Yields:
+        Log-weights of the next tile of each row's stream, (up to TILE, n), in nats.
+    """
     features = model.encode(batch) if proposal is None else None
     shapes = [group.noise_shape for group in model.groups]
-    for start in range(0, weights.num_samples, TILE):
-        numbers = posterior_numbers(model, streams, TILE)[: weights.num_samples - start]
+    for start in range(0, num_samples, TILE):
+        numbers = posterior_numbers(model, streams, TILE)[: num_samples - start]
         log_w = []
         for part in numbers.split(max(1, batch_size // batch.num_rows)):
             noise = split_groups(part, shapes)
             draws = model.infer(batch, noise, features=features, proposal=proposal, log_prob=log_prob)
             log_w.append(draws.log_weights)
-        weights.add(torch.cat(log_w))
+        yield torch.cat(log_w)
 
 
 def check_divisors(also: tuple[int, ...], num_samples: int) -> None:

@@ -44,6 +44,8 @@ UNRELIABLE = 0.7
 """Rows whose k-hat exceeds this have an estimate that a few draws decide."""
 LEAST_DRAWS = 100
 """With fewer draws the noise cannot be told: the tail is too short to show how heavy it is."""
+LARGEST_EXPONENT = 600.0
+"""Of a quantile: float64 ends near exp(709), and a weight that is so much larger than the others decides already."""
 NODES, WEIGHTS = (torch.from_numpy(values) for values in np.polynomial.laguerre.laggauss(64))
 """Quadrature of the mean of a function of a standard exponential number."""
 
@@ -142,7 +144,8 @@ class Tail(NamedTuple):
         """The weights that are exceeded with probability exp(-t), (len(t), n)."""
         t = t.unsqueeze(1)
         steep = self.shape.abs() > torch.finfo(self.shape.dtype).eps
-        growth = torch.where(steep, torch.expm1(self.shape * t) / torch.where(steep, self.shape, 1.0), t)
+        rise = torch.expm1((self.shape * t).clamp(max=LARGEST_EXPONENT))
+        growth = torch.where(steep, rise / torch.where(steep, self.shape, 1.0), t)
         return self.start + self.scale * growth
 
 
@@ -155,7 +158,7 @@ def flagged_excess(khat: Tensor, noise: Tensor, num_samples: int) -> Tensor:
 
         2 Phi((0.7 - k-hat) / (sqrt(2) s)),    s = (1 + k-hat) sqrt(M) / (M + 10),
 
-    which is 1 at the limit, and 0 far above it, where a row is always flagged and no luck is in it.
+    which is 1 at the limit, and 0 far above it: such rows are flagged whatever is drawn.
 
     Args:
         khat: Pareto k-hat of each row, (n,).
