@@ -1,98 +1,34 @@
-"""Model files that are hostile or damaged: a good one whose recipe, header or tensors were changed, most of them with a
-checksum that is right again. Needs neither torch nor variate.
+"""Model files that are hostile in a known way: a good one whose recipe, header or tensors were changed, most with a
+checksum that is right again. The campaign `models` has files that are spoiled at random.
 
     content = good.read_bytes()
     for name, hostile in KINDS.items():
         target.write_bytes(hostile(content))
-    target.write_bytes(mutated(content, random.Random(seed)))
 """
 
-import copy
-import hashlib
 import json
 import math
-import random
 import struct
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
-NAMES = {
-    "F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16", "I64": "int64", "I32": "int32",
-    "I16": "int16", "I8": "int8", "U8": "uint8", "BOOL": "bool", "F8_E4M3": "float8_e4m3fn", "U64": "uint64",
-}  # fmt: skip
-"""Torch's names of types, which the checksum has."""
-
-
-@dataclass
-class Unpacked:
-    """A model file in its parts.
-
-    Attributes:
-        tensors: What the header says of each tensor.
-        strings: The strings of variate in the header.
-        data: The bytes of the tensors.
-        more: Further entries of the header's metadata.
-    """
-
-    tensors: dict[str, Any]
-    strings: dict[str, Any]
-    data: bytearray
-    more: dict[str, Any]
-
-    @classmethod
-    def of(cls, content: bytes) -> "Unpacked":
-        end = 8 + int.from_bytes(content[:8], "little")
-        header = json.loads(content[8:end])
-        more = header.pop("__metadata__")
-        return cls(header, json.loads(more.pop("variate")), bytearray(content[end:]), more)
-
-    def pack(self, *, seal: bool = True) -> bytes:
-        """The file, with a right checksum if it is sealed."""
-        if seal:
-            self.strings["sha256"] = self.checksum()
-        metadata = {"variate": json.dumps(self.strings, sort_keys=True), **self.more}
-        return packed(json.dumps({"__metadata__": metadata, **self.tensors}), self.data)
-
-    def checksum(self) -> str:
-        strings = {key: value for key, value in self.strings.items() if key != "sha256"}
-        digest = hashlib.sha256(json.dumps(strings, sort_keys=True).encode())
-        for name in sorted(self.tensors):
-            said = self.tensors[name]
-            dtype = NAMES.get(said["dtype"], said["dtype"])
-            digest.update(f"{name} torch.{dtype} {tuple(said['shape'])}".encode(errors="replace"))
-            digest.update(self.data[slice(*said["data_offsets"])])
-        return digest.hexdigest()
-
-    def floats(self) -> list[str]:
-        """Names of the float32 tensors with elements."""
-        return [name for name, said in self.tensors.items() if said["dtype"] == "F32" and math.prod(said["shape"])]
-
-    def fill(self, name: str, value: float, element: int = 0) -> None:
-        """Sets an element of a float32 tensor."""
-        struct.pack_into("<f", self.data, self.tensors[name]["data_offsets"][0] + 4 * element, value)
-
-
-def packed(header: str | bytes, data: bytes) -> bytes:
-    """A file of this header and these bytes of tensors."""
-    text = header if isinstance(header, bytes) else header.encode()
-    return len(text).to_bytes(8, "little") + text + bytes(data)
+from campaign.model_file import file_of, parts_of, split_header
 
 
 def recipe(**changes: Any) -> Callable[[bytes], bytes]:
     """A file whose recipe has other values: `model__width=40_000`."""
 
     def change(content: bytes) -> bytes:
-        file = Unpacked.of(content)
-        found = json.loads(file.strings["recipe"])
+        parts = parts_of(content)
+        found = json.loads(parts.metadata["recipe"])
         for path, value in changes.items():
             *groups, last = path.split("__")
             inner = found
             for group in groups:
                 inner = inner[group]
             inner[last] = value
-        file.strings["recipe"] = json.dumps(found)
-        return file.pack()
+        parts.metadata["recipe"] = json.dumps(found)
+        return file_of(parts)
 
     return change
 
@@ -101,9 +37,9 @@ def strings(change: Callable[[dict[str, Any]], object]) -> Callable[[bytes], byt
     """A file whose strings of variate are changed."""
 
     def changed(content: bytes) -> bytes:
-        file = Unpacked.of(content)
-        change(file.strings)
-        return file.pack()
+        parts = parts_of(content)
+        change(parts.metadata)
+        return file_of(parts)
 
     return changed
 
@@ -112,31 +48,37 @@ def tensor(seal: bool = True, **changes: Any) -> Callable[[bytes], bytes]:
     """A file whose header says something else of its last tensor."""
 
     def changed(content: bytes) -> bytes:
-        file = Unpacked.of(content)
-        list(file.tensors.values())[-1].update(changes)
-        return file.pack(seal=seal)
+        parts = parts_of(content)
+        list(parts.entries.values())[-1].update(changes)
+        return file_of(parts, seal)
 
     return changed
 
 
-def number(value: float, *parts: str) -> Callable[[bytes], bytes]:
-    """A file with another number in the first float32 tensor whose name has all these parts."""
+def number(value: float, *names: str) -> Callable[[bytes], bytes]:
+    """A file with another number in the first float32 tensor whose name has all these in it."""
 
     def changed(content: bytes) -> bytes:
-        file = Unpacked.of(content)
-        name = next(name for name in file.floats() if all(part in name for part in parts))
-        file.fill(name, value)
-        return file.pack()
+        parts = parts_of(content)
+        name = next(name for name, entry in parts.entries.items() if _is_float(entry) and all(n in name for n in names))
+        start, _ = parts.entries[name]["data_offsets"]
+        return file_of(parts._replace(data=parts.data[:start] + struct.pack("<f", value) + parts.data[start + 4 :]))
 
     return changed
+
+
+def _is_float(entry: dict[str, Any]) -> bool:
+    return entry["dtype"] == "F32" and math.prod(entry["shape"]) > 0
 
 
 def header(change: Callable[[str], str | bytes]) -> Callable[[bytes], bytes]:
     """A file whose header is another text."""
 
     def changed(content: bytes) -> bytes:
-        end = 8 + int.from_bytes(content[:8], "little")
-        return packed(change(content[8:end].decode()), content[end:])
+        text, data = split_header(content)
+        changed_text = change(text.decode())
+        new = changed_text if isinstance(changed_text, bytes) else changed_text.encode()
+        return len(new).to_bytes(8, "little") + new + data
 
     return changed
 
@@ -254,59 +196,3 @@ KINDS = {
     for name, hostile in kinds.items()
 }
 """All kinds, none of which is a model."""
-
-EXTREMES = [0, -1, 1, 2, 17, 10**4, 2**16, 2**31, 10**9, 2**63, 10**30, -(10**30), 0.5, math.nan, math.inf, True, None,
-            "", "auto", "x" * 10_000, "\x1b[31m", "\ud800", [], [0], [-1], [10**6] * 3, [[]], {}, {"": 0}]  # fmt: skip
-"""Values that replace others in a mutated recipe or header."""
-
-
-def mutated(content: bytes, source: random.Random) -> bytes:
-    """The file with random changes of one sort; in half of the cases the checksum is right."""
-    sort = source.choice(["bytes", "bytes", "recipe", "recipe", "header", "numbers", "text"])
-    if sort == "bytes":
-        return _with_other_bytes(content, source)
-    file = Unpacked.of(content)
-    if sort == "recipe":
-        found = json.loads(file.strings["recipe"])
-        for _ in range(source.choice([1, 1, 2, 5])):
-            _replace_a_leaf(found, source)
-        file.strings["recipe"] = json.dumps(found)
-    elif sort == "text":
-        text = file.strings["recipe"]
-        place, length = source.randrange(len(text)), source.choice([0, 1, 10, 1000])
-        file.strings["recipe"] = (
-            text[:place] + source.choice(["", "[", "9" * 5000, '"', "\x00"]) + text[place + length :]
-        )
-    elif sort == "header":
-        _replace_a_leaf(file.tensors, source)
-    else:
-        file.fill(source.choice(file.floats()), source.choice([math.nan, math.inf, -math.inf, 1e30, -1e38]))
-    try:
-        return file.pack(seal=source.random() < 0.5)
-    except (TypeError, ValueError, KeyError, AttributeError, IndexError):  # what the checksum would be is not defined
-        return file.pack(seal=False)
-
-
-def _with_other_bytes(content: bytes, source: random.Random) -> bytes:
-    changed = bytearray(content)
-    limit = source.choice([8, 8 + int.from_bytes(content[:8], "little"), len(content)])
-    for _ in range(source.choice([1, 1, 3, 20])):
-        changed[source.randrange(limit)] = source.randrange(256)
-    how = source.random()
-    if how < 0.2:
-        return bytes(changed[: source.randrange(len(changed))])
-    return bytes(changed) + source.randbytes(source.choice([0, 0, 0, 1, 100]))
-
-
-def _replace_a_leaf(value: Any, source: random.Random) -> None:
-    """Goes down a random path and replaces what is at its end, or an item on the way."""
-    while True:
-        keys = list(value) if isinstance(value, dict) else range(len(value))
-        if not keys:
-            return
-        key = source.choice(keys)
-        inner = value[key]
-        if not isinstance(inner, dict | list) or not inner or source.random() < 0.15:
-            value[key] = copy.deepcopy(source.choice(EXTREMES))
-            return
-        value = inner

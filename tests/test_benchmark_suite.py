@@ -261,6 +261,7 @@ RIVALS = {"torch_side": "torch", "pythae_side": "pythae", "jax_side": "jax"}
 TINY = Case(width=16, depth=2, latent=3, batch_size=20, rows=200, synthetic=True)
 
 
+@pytest.mark.ci
 @pytest.mark.parametrize("module", ["variate_side", *RIVALS])
 def test_every_side_trains_the_same_model_with_the_same_loss(module, tmp_path):
     library = RIVALS.get(module, "variate")

@@ -207,7 +207,7 @@ def test_values_at_the_limits_are_told_from_those_beyond(kind):
     [
         (InputError("a.npy", "numbers", "text"), ("b.npy",)),
         (InputError("", "numbers", "text"), ()),
-        (RawError("a.npy" + "x" * 3000), ("a.npy",)),
+        (RawError("a.npy" + "x" * 5000), ("a.npy",)),
         (RawError("a.npy\x1b[31m"), ("a.npy",)),
         (RawError("a.npy\udcff"), ("a.npy",)),
     ],

@@ -54,6 +54,7 @@ def workplace(tmp_path, monkeypatch):
     return tmp_path
 
 
+@pytest.mark.ci
 @pytest.mark.filterwarnings("ignore::variate.VariateWarning")  # one epoch is too few
 def test_every_command_of_the_readme_runs_and_writes_the_files_that_it_promises(workplace, monkeypatch):
     torch.set_default_dtype(torch.float32)
@@ -78,6 +79,7 @@ def test_every_command_of_the_readme_runs_and_writes_the_files_that_it_promises(
         pytest.skip(absent)  # the other commands ran
 
 
+@pytest.mark.ci
 def test_the_commands_of_scaling_run(workplace):
     spread, resumed = commands(SCALING)
     (program, *arguments), (_, *again) = shlex.split(spread), shlex.split(resumed)
@@ -89,6 +91,7 @@ def test_the_commands_of_scaling_run(workplace):
         assert done.stdout.count("finished: ") == 1
 
 
+@pytest.mark.ci
 @pytest.mark.filterwarnings("ignore::variate.VariateWarning")  # one epoch is too few
 def test_the_python_of_the_readme_runs(workplace):
     torch.set_default_dtype(torch.float32)

@@ -4,33 +4,24 @@ A case is a folder with the model and a few rows. The model is opened, evaluated
 """
 
 import copy
-import hashlib
 import json
-import struct
 from collections.abc import Callable
 from pathlib import Path
 from random import Random
 from typing import Any, NamedTuple
 
 import numpy as np
-import torch
 
 import variate
 from campaign.absurd import FLOATS, HUGE, INTEGERS, TEXTS, json_value
 from campaign.base import Campaign, Case, End
 from campaign.judge import require_finite
+from campaign.model_file import DTYPES, Parts, file_of, packed, parts_of, split_header
 from campaign.spoil import spoiled
 from variate.runs import Run
 from variate.runs.run import HeldOut
 from variate.tasks.sample import sample
 
-DTYPES = {
-    "F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16, "I64": torch.int64,
-    "I32": torch.int32, "U8": torch.uint8, "BOOL": torch.bool, "U64": torch.uint64, "F8_E4M3": torch.float8_e4m3fn,
-}  # fmt: skip
-"""Names of types in a file's header, by which the checksum names them otherwise."""
-HEADER = "variate"
-"""The entry of a file's header that holds all texts."""
 SAMPLED = 2
 """Rows to draw, and draws per row to evaluate with."""
 NESTED = 200_000
@@ -45,57 +36,12 @@ FILES = {
 }
 
 
-class Parts(NamedTuple):
-    """A model file in parts that can be changed.
-
-    Attributes:
-        entries: Tensors by name: type, shape and place, as in the header.
-        metadata: The texts in the header.
-        data: The tensors' bytes.
-    """
-
-    entries: dict[str, Any]
-    metadata: dict[str, Any]
-    data: bytes
-
-
 class Good(NamedTuple):
     """A good model's file, and a file of rows for it: its name and its content."""
 
     model: bytes
     name: str
     rows: bytes
-
-
-def parts_of(content: bytes) -> Parts:
-    """The parts of a good file."""
-    (length,) = struct.unpack_from("<Q", content)
-    header = json.loads(content[8 : 8 + length])
-    metadata = json.loads(header.pop("__metadata__")[HEADER])
-    return Parts(header, metadata, content[8 + length :])
-
-
-def file_of(parts: Parts, sealed: bool) -> bytes:
-    """The parts as a file; with its checksum made right if `sealed`."""
-    metadata = dict(parts.metadata)
-    if sealed:
-        metadata.pop("sha256", None)
-        metadata["sha256"] = seal(parts, metadata)
-    header = json.dumps({"__metadata__": {HEADER: json.dumps(metadata, sort_keys=True)}, **parts.entries}).encode()
-    header += b" " * (-len(header) % 8)
-    return struct.pack("<Q", len(header)) + header + parts.data
-
-
-def seal(parts: Parts, metadata: dict[str, Any]) -> str:
-    """The checksum of the parts as `variate.runtime.tensor_files` computes it, of tensors that need not make sense."""
-    digest = hashlib.sha256(json.dumps({str(k): str(v) for k, v in metadata.items()}, sort_keys=True).encode())
-    for name in sorted(parts.entries):
-        entry = parts.entries[name]
-        start, end = entry["data_offsets"]
-        shape = tuple(entry["shape"])
-        digest.update(f"{name} {DTYPES.get(entry['dtype'])} {shape}".encode("utf-8", "replace"))
-        digest.update(parts.data[start:end])
-    return digest.hexdigest()
 
 
 def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
@@ -261,12 +207,11 @@ def changed_parts(random: Random, parts: Parts) -> tuple[Parts, str]:
 
 def header_changed(random: Random, content: bytes) -> tuple[bytes, str]:
     """The header's length or text spoiled, or the data of another length."""
-    (length,) = struct.unpack_from("<Q", content)
-    header, data = content[8 : 8 + length], content[8 + length :]
-    way = random.randrange(5)
+    header, data = split_header(content)
+    length, way = len(header), random.randrange(5)
     if way == 0:
         said = random.choice((0, 1, 7, length - 1, length + 1, len(content), 2**31, 2**63, 2**64 - 1, 100_000_001))
-        return struct.pack("<Q", said) + header + data, f"header of {said} bytes"
+        return said.to_bytes(8, "little") + header + data, f"header of {said} bytes"
     if way == 1:
         header, how = spoiled(random, header)
     elif way == 2:
@@ -275,7 +220,20 @@ def header_changed(random: Random, content: bytes) -> tuple[bytes, str]:
         header, how = b'{"a":1,' + header[1:], "another entry"
     else:
         data, how = random.choice((data[:-1], data + b"\0", b"", data[: len(data) // 2])), "data of another length"
-    return struct.pack("<Q", len(header)) + header + data, f"header or data: {how}"
+    return len(header).to_bytes(8, "little") + header + data, f"header or data: {how}"
+
+
+def spoiled_model(random: Random, content: bytes) -> tuple[bytes, str]:
+    """A model file that is changed; every other time with its checksum made right."""
+    sealed = random.random() < 0.5
+    if not sealed and random.random() > 0.3:
+        return (header_changed if random.random() < 0.3 else spoiled)(random, content)
+    parts, what = changed_parts(random, parts_of(content))
+    try:
+        content = file_of(parts, sealed)
+    except (TypeError, ValueError):  # a tensor has no place that could be summed
+        content = file_of(parts, sealed=False)
+    return content, f"{what}{', sealed' if sealed else ''}"
 
 
 class Models(Campaign):
@@ -293,25 +251,17 @@ class Models(Campaign):
     def make(self, random: Random, folder: Path) -> Case:
         """A model file that is changed; every other time with its checksum made right."""
         name = random.choice(list(self.good))
-        good, sealed = self.good[name], random.random() < 0.5
-        if sealed or random.random() < 0.3:
-            parts, what = changed_parts(random, parts_of(good.model))
-            content = whole(parts, sealed)
-        else:
-            content, what = self.bytes_changed(random, good.model)
-        return self.case(folder / "run", content, good, f"{name}: {what}{', sealed' if sealed else ''}")
+        good = self.good[name]
+        content, what = (self.of_another if random.random() < 0.1 else spoiled_model)(random, good.model)
+        return self.case(folder / "run", content, good, f"{name}: {what}")
 
-    def bytes_changed(self, random: Random, content: bytes) -> tuple[bytes, str]:
-        """A file whose bytes are spoiled, or that is of another type, or made of two."""
-        way = random.randrange(8)
-        if way == 0:
+    def of_another(self, random: Random, content: bytes) -> tuple[bytes, str]:
+        """A file of another type, or one that is made of two models."""
+        if random.random() < 0.5:
             kind = random.choice(list(FILES))
             return FILES[kind], f"a file of type {kind}"
-        if way == 1:
-            other = random.choice(list(self.good.values())).model
-            (length,), (ours,) = struct.unpack_from("<Q", other), struct.unpack_from("<Q", content)
-            return other[: 8 + length] + content[8 + ours :], "another model's header"
-        return (header_changed if way < 4 else spoiled)(random, content)
+        header, _ = split_header(random.choice(list(self.good.values())).model)
+        return packed(header, split_header(content)[1]), "another model's header"
 
     def case(self, run: Path, content: bytes, good: Good, what: str) -> Case:
         """A run directory with this model, and beside it the rows to evaluate it on."""
@@ -332,14 +282,6 @@ class Models(Campaign):
         require_finite(np.array(numbers), "the evaluation")
         require_finite(sample(run, SAMPLED).rows, "a sample")
         return "result"
-
-
-def whole(parts: Parts, sealed: bool) -> bytes:
-    """The parts as a file; unsealed where a tensor has no place that could be summed."""
-    try:
-        return file_of(parts, sealed)
-    except (TypeError, ValueError):
-        return file_of(parts, sealed=False)
 
 
 def rows_of(kind: str) -> np.ndarray:

@@ -13,6 +13,11 @@ class Estimate(NamedTuple):
     value: float
     stderr: float
 
+    def plus_minus(self, value: str = ",.2f", stderr: str = ".2f") -> str:
+        """`3.20 ± 0.15`, by two format specifications; `3.20` where a single row leaves no standard error."""
+        told = format(self.value, value)
+        return told if math.isnan(self.stderr) else f"{told} ± {self.stderr:{stderr}}"
+
 
 def bits_per_dim(nats: float, dimensions: int) -> float:
     """Nats per row as bits per dimension: nats / (D ln 2)."""

@@ -11,10 +11,11 @@ import pytest
 import safetensors.torch
 import torch
 import zuko
+from campaign.campaigns.models import spoiled_model
 from torch import nn
 
 from examples import rng
-from hostile_models import KINDS, RECIPES, mutated, recipe
+from hostile_models import KINDS, RECIPES, recipe
 from oracles import LinearGaussian, LinearLadder
 from small_models import DATA, make
 from variate import VAE, Batch, Decoder, Encoder, InputError, ModelOptions, build, elbo, likelihoods, load
@@ -341,7 +342,7 @@ def test_mutated_files_are_models_or_refused(good, tmp_path):
     torch.set_default_dtype(torch.float32)
     path, source, loaded = tmp_path / "model.safetensors", random.Random(1), 0
     for _ in range(150):
-        path.write_bytes(mutated(good, source))
+        path.write_bytes(spoiled_model(source, good)[0])
         try:
             vae = load(path)
         except InputError as error:

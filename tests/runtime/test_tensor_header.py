@@ -5,9 +5,11 @@ import random
 import pytest
 import safetensors
 import torch
+from campaign.campaigns.models import spoiled_model
+from campaign.model_file import packed
 from safetensors.torch import save
 
-from hostile_models import HEADERS, mutated, packed
+from hostile_models import HEADERS
 from variate.runtime.tensor_files import write_tensors
 from variate.runtime.tensor_header import TYPES, read_tensor_header
 
@@ -66,7 +68,7 @@ def test_strings_are_strings(good, tmp_path, kind):
     with pytest.raises(ValueError, match="strings"):
         header_of(tmp_path / "t", HEADERS[kind](good))
     with pytest.raises(ValueError, match="strings"):
-        header_of(tmp_path / "t", packed('{"__metadata__": {"other": 1}}', b""))
+        header_of(tmp_path / "t", packed(b'{"__metadata__": {"other": 1}}', b""))
 
 
 def test_a_header_longer_than_any_is_not_read(good, tmp_path):
@@ -81,7 +83,7 @@ def test_a_header_longer_than_any_is_not_read(good, tmp_path):
 def test_what_safetensors_refuses_is_refused_and_what_both_read_is_the_same(good, tmp_path):
     source, read = random.Random(0), 0
     for _ in range(400):
-        content = mutated(good, source)
+        content, _ = spoiled_model(source, good)
         try:
             expected = {n: (raw["dtype"], tuple(raw["shape"])) for n, raw in safetensors.deserialize(content)}
         except safetensors.SafetensorError:

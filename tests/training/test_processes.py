@@ -12,7 +12,7 @@ import processes_worker as worker
 from variate import Recipe, Schema, TrainingOptions
 from variate.training.state import same_run
 
-pytestmark = pytest.mark.filterwarnings("ignore::variate.VariateWarning")
+pytestmark = [pytest.mark.ci, pytest.mark.filterwarnings("ignore::variate.VariateWarning")]
 
 
 def torchrun(*arguments):

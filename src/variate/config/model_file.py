@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from variate.config.recipe import FORMAT, Recipe
-from variate.errors import InputError
+from variate.config.recipe import AS_SAVED, FORMAT, Recipe
+from variate.errors import InputError, printable
 from variate.runtime.tensor_header import TensorHeader
 
 PARTS_BESIDE = 1_000
@@ -26,7 +26,10 @@ def recipe_in(path: Path, header: TensorHeader) -> Recipe | None:
     digits = version.lstrip("0") or "0"
     if len(digits) > len(str(FORMAT)) or int(digits) > FORMAT:
         raise InputError(
-            str(path), f"a format up to {FORMAT}", f"format {version}", "upgrade with `pip install -U variate`"
+            str(path),
+            f"a format up to {FORMAT}",
+            f"format {printable(version, 20)}",
+            "upgrade with `pip install -U variate`",
         )
     text = header.strings["recipe"]
     return parse_recipe(path, text, header.size) if text else None
@@ -46,7 +49,8 @@ def parse_recipe(path: Path, text: str, size: int) -> Recipe:
     """
     parts, most = text.count("{") + text.count("["), PARTS_BESIDE + size // 4
     if parts > most:
-        raise InputError(f"{path}, the recipe", f"at most {most:,} objects and lists, for such a file", f"{parts:,}")
+        expected = f"at most {most:,} objects and lists, for such a file"
+        raise InputError(f"{path}, the recipe", expected, f"{parts:,}", AS_SAVED)
     try:
         return Recipe.from_json(text)
     except InputError as error:

@@ -239,7 +239,7 @@ class Recipe(Checked):
         try:
             value = strict_json.parse(text)
         except ValueError as error:
-            raise InputError("the recipe", "a JSON object", f"text that is not JSON ({error})") from None
+            raise InputError("the recipe", "a JSON object", f"text that is not JSON ({error})", AS_SAVED) from None
         return structure(value, cls)
 
     @property
@@ -249,6 +249,9 @@ class Recipe(Checked):
 
 
 T = TypeVar("T")
+
+AS_SAVED = "use the file as variate saved it, or upgrade variate if a later version did"
+"""What to do about a recipe that cannot be read."""
 
 
 def structure(value: Any, kind: type[T]) -> T:  # noqa: ANN401  any JSON value
@@ -266,10 +269,10 @@ def structure(value: Any, kind: type[T]) -> T:  # noqa: ANN401  any JSON value
     try:
         return converter.structure(value, kind)
     except Exception as error:  # cattrs raises groups of whatever its constructors raise
-        reasons = "; ".join(cattrs.transform_error(error, format_exception=_reason))
+        found = cattrs.transform_error(error, format_exception=_reason)
+        reasons = "; ".join(reason.replace(" @ $.", ", in ").removesuffix(" @ $") for reason in found)
         expected = "fields and values that this version of variate knows"
-        remedy = "upgrade variate, or use a model that this version saved"
-        raise InputError("the recipe", expected, reasons, remedy) from None
+        raise InputError("the recipe", expected, reasons, AS_SAVED) from None
 
 
 def _reason(error: BaseException, kind: Any) -> str:  # noqa: ANN401  any hint

@@ -123,11 +123,12 @@ def _sizes(source: Source, options: DataOptions) -> tuple[int, int]:
     validation = _part_size(count, options.validation)
     test = _part_size(count, options.test) if source.test is None else 0
     if count - validation - test < 1:
+        lower = (", or lower ", Option("validation"), " and ", Option("test")) if validation + test > 2 else ()
         raise InputError(
             source.name,
             f"more than {validation + test:,} rows: {validation:,} for validation, {test:,} for test, others to train",
             f"{count:,} rows",
-            Sentence("give more rows, or lower ", Option("validation"), " and ", Option("test")),
+            Sentence("give more rows", *lower),
         )
     return validation, test
 

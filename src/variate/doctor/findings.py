@@ -259,10 +259,8 @@ def collapsed(found: Examination) -> Finding | None:
             ": a little more training makes some of them carry something",
         )  # fmt: skip
     else:
-        advice = Sentence(
-            Option("latent", max(1, used)), " is enough for this likelihood; ", Option("kl_warmup"),
-            " may make more of them carry something",
-        )  # fmt: skip
+        fewer = (Option("latent", used), " is enough for this likelihood; ") if used else ()
+        advice = Sentence(*fewer, Option("kl_warmup"), " may make more of them carry something")
     return Finding(
         "latents-to-spare" if many else "collapsed-latents",
         f"{len(spare)} of {total} latents are collapsed: they carry almost nothing",
@@ -299,7 +297,7 @@ def listed(latents: list[int]) -> str:
 
 def nats(estimate: Estimate) -> str:
     """`3.20 ± 0.15 nats`."""
-    return f"{estimate.value:,.2f} ± {estimate.stderr:.2f} nats"
+    return f"{estimate.plus_minus()} nats"
 
 
 RULES: tuple[Rule, ...] = (

@@ -37,7 +37,7 @@ def diagnosis_report(found: Diagnosis, run: Run, held_out: HeldOut, *, seed: int
         *([Remarks(spent, "where the rate goes")] if spent else []),
     ]
     return Report(
-        f"{held_out.part}: ELBO {seen.test.value:,.2f} ± {seen.test.stderr:.2f} nats per row{bits}",
+        f"{held_out.part}: ELBO {seen.test.plus_minus()} nats per row{bits}",
         sections,
         run_facts(run, held_out)
         | {"dimensions": seen.dimensions, "seed": seed, "precision": precision, "is_mass": is_mass},

@@ -154,12 +154,7 @@ def _on_importance(found: Importance, num_rows: int, annealed: bool) -> list[str
 
 
 def _on_annealing(found: AnnealedBound, over: Estimate) -> str:
-    sentence = f"AIS: on its own rows it exceeds the IW bound by {_plus_minus(over)} nats"
+    sentence = f"AIS: on its own rows it exceeds the IW bound by {over.plus_minus()} nats"
     if found.over_flagged is None:
         return sentence
-    return f"{sentence}, on the {found.num_flagged} flagged ones among them by {_plus_minus(found.over_flagged)}"
-
-
-def _plus_minus(value: Estimate) -> str:
-    """The standard error is left out where a single row leaves none."""
-    return f"{value.value:.2f}" if math.isnan(value.stderr) else f"{value.value:.2f} ± {value.stderr:.2f}"
+    return f"{sentence}, on the {found.num_flagged} flagged ones among them by {found.over_flagged.plus_minus()}"

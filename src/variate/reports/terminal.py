@@ -102,9 +102,8 @@ def _grid_of_quantities(section: Quantities) -> Grid:
     for heading in ("", "nats per row", section.per_dim, ""):
         grid.add_column(heading, justify="right" if heading else "left")
     for quantity in section.lines:
-        value, stderr = quantity.estimate
-        own = f"{value:,.2f} ± {stderr:.2f}" if quantity.unit == NATS else f"{value:,.4g} ± {stderr:.2g}"
-        per_dim = "{:.4f} ± {:.4f}".format(*quantity.per_dim) if quantity.per_dim else ""
+        own = quantity.estimate.plus_minus(*(() if quantity.unit == NATS else (",.4g", ".2g")))
+        per_dim = quantity.per_dim.plus_minus(".4f", ".4f") if quantity.per_dim else ""
         grid.add_row(*map(_cell, (quantity.name, own, per_dim, quantity.kind)))
     return grid
 

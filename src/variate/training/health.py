@@ -26,11 +26,12 @@ def warnings(
     varies = active(posterior_means(model, data))
     if not varies.all():
         dead = (~varies).nonzero().flatten().tolist()
+        some = (Option("latent", int(varies.sum())), " is enough for this data and likelihood, or ")
         yield Sentence(
             f"{len(dead)} of {len(varies)} latents are collapsed (they do not vary with x): "
             f"{', '.join(map(str, dead[:8]))}{' ...' if len(dead) > 8 else ''}; ",
-            Option("latent", max(1, int(varies.sum()))),
-            " is enough for this data and likelihood, or use ",
+            *(some if varies.any() else ()),
+            "use ",
             Option("kl_warmup"),
             " or ",
             Option("free_bits"),

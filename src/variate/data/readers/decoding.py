@@ -66,7 +66,8 @@ def decoding(name: str, expected: str, remedy: str, got: str = "a damaged one") 
 
 def reason(error: Exception) -> str:
     """What an exception says, in a few words."""
-    words = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    first = error.args[0] if error.args and isinstance(error.args[0], str) else ""  # others may be places in the file
+    words = getattr(error, "strerror", None) or first or str(error) or type(error).__name__
     return printable(words.strip().partition("\n")[0], LONGEST)
 
 

@@ -232,7 +232,7 @@ def read_npy_header(stream: io.BufferedReader, length: int, name: str) -> NpyHea
     Raises:
         InputError: If it is in no format of NumPy's, not of numbers, cut short, or has a shape that no array can have.
     """
-    expected, got = "an array as numpy.save writes it", "a file that does not begin as one"
+    expected, got = "an array as numpy.save writes it", "a file whose beginning cannot be read"
     with decoding(name, expected, "save it again", got):
         shape, by_columns, dtype, offset = _parse_header(stream)
     if dtype.hasobject:
