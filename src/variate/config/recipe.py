@@ -26,6 +26,7 @@ FORMAT = 1
 
 Kind = Literal["binary", "pixels", "real", "counts", "table"]
 ColumnKind = Literal["real", "binary", "counts", "categorical"]
+AsideKind = Literal["empty", "constant", "counter", "identifier", "text"]
 ScaleName = Literal["auto", "fixed", "shared", "dimension", "conditional", "optimal"]
 ActivationName = Literal["silu", "tanh", "relu", "gelu"]
 ScheduleName = Literal["cosine", "constant", "burda"]
@@ -47,11 +48,43 @@ MOST_ELEMENTS = 2**31 - 1
 
 @dataclass(frozen=True)
 class Column(Checked):
-    """One column of a table: its name, the kind of its values, and its categories in the order of their codes."""
+    """One column of a table.
+
+    Attributes:
+        name: Its name.
+        kind: The kind of its values.
+        categories: Its categories, in the order of their codes.
+        format: How its numbers are written where they are no plain numbers: the name of one of
+            `variate.data.schema.formats`.
+        gaps: Whether cells were missing in the data that the column was told from.
+        pooled: Whether the last category stands for all that are rare.
+    """
 
     name: str
     kind: ColumnKind
     categories: tuple[str, ...] = ()
+    format: str = ""
+    gaps: bool = False
+    pooled: bool = False
+
+
+@dataclass(frozen=True)
+class Aside(Checked):
+    """A column of a table that no model needs: it is left out when rows are read, and comes back in samples.
+
+    Attributes:
+        name: Its name.
+        kind: Why it is left out: it is empty, never changes, numbers the rows, or is text that hardly repeats.
+        place: Its place among all columns of the table, from 0.
+        value: Of a constant, its value as text.
+        is_number: Whether its values are numbers.
+    """
+
+    name: str
+    kind: AsideKind
+    place: Annotated[int, Interval(ge=0, le=2**31 - 1)]
+    value: str = ""
+    is_number: bool = False
 
 
 @dataclass(frozen=True)
@@ -64,12 +97,14 @@ class Schema(Checked):
         levels: For pixels, and for bits drawn from pixels, the number of values that a pixel can have (256 for 8 bits);
             else 0.
         columns: For tables, the columns in order.
+        aside: For tables, the columns that are left out, in order.
     """
 
     kind: Kind
     shape: tuple[Side, ...]
     levels: Annotated[int, Interval(ge=0, le=2**16)] = 0
     columns: tuple[Column, ...] = ()
+    aside: tuple[Aside, ...] = ()
 
     def __post_init__(self) -> None:
         """Checks the fields, and that they fit one another.
@@ -84,12 +119,13 @@ class Schema(Checked):
             raise InputError("shape", f"at most {MOST_ELEMENTS:,} elements per row", self.shape)
         if self.columns and self.shape != (len(self.columns),):
             raise InputError("shape", f"({len(self.columns)},), one element per column", self.shape)
-        names = [column.name for column in self.columns]
+        names = [*(column.name for column in self.columns), *(column.name for column in self.aside)]
         if len(set(names)) < len(names):
             got = f"{len(set(names)):,} names of {len(names):,} columns"
             raise InputError("columns", "columns of different names", got)
         try:
-            "".join(text for column in self.columns for text in (column.name, *column.categories)).encode()
+            texts = (text for column in self.columns for text in (column.name, *column.categories))
+            "".join([*texts, *(text for own in self.aside for text in (own.name, own.value))]).encode()
         except UnicodeEncodeError as error:
             raise InputError("columns", "names in Unicode", f"half a character ({error.reason})") from None
 
@@ -117,6 +153,8 @@ class DataOptions(Checked):
     """Kinds of table columns, as NAME KIND pairs, where they are not what the values look like."""
     drop: tuple[str, ...] = ()
     """Table columns to leave out."""
+    missing: tuple[str, ...] = ()
+    """Texts or numbers in table cells that say that a value is missing, besides empty cells."""
     size: tuple[Size, Size] | None = None
     """Resize all image files to this HEIGHT WIDTH."""
     mode: Mode = "auto"

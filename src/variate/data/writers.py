@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from variate.config.recipe import Schema
+from variate.data.schema.origin import as_they_came, filler
 from variate.errors import InputError, Option, Sentence
 from variate.runtime import files
 
@@ -50,18 +51,16 @@ def new_path(out: str, endings: tuple[str, ...], overwrite: bool) -> Path:
 
 
 def named_columns(rows: np.ndarray, schema: Schema) -> dict[str, np.ndarray]:
-    """Rows as named columns: those of a table, with its categories as text; x0, x1, ... for other data."""
+    """Rows as named columns, as they came: those of a table with its categories and dates, and with the columns that
+    were set aside in their places; x0, x1, ... for other data.
+    """
     flat = rows.reshape(len(rows), -1)
     if not schema.columns:
         return {f"x{i}": flat[:, i] for i in range(flat.shape[1])}
-    named = {}
-    for column, values in zip(schema.columns, flat.T, strict=True):
-        if column.kind == "categorical":
-            values = np.array(column.categories, dtype=object)[values.astype(np.int64)]
-        elif column.kind in ("binary", "counts"):
-            values = np.rint(values).astype(np.int64)
-        named[column.name] = values
-    return named
+    named = [(own.name, as_they_came(values, own)) for own, values in zip(schema.columns, flat.T, strict=True)]
+    for own in schema.aside:
+        named.insert(own.place, (own.name, filler(own, len(rows))))
+    return dict(named)
 
 
 def write_table(path: Path, table: Mapping[str, np.ndarray]) -> None:

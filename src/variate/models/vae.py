@@ -42,8 +42,8 @@ class Encoder(nn.Module):
         return self.family(self.network(features).to(features.dtype))
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> GaussianConditional:
-        """q(z|x), batch shape (N,), for rows and a mask of shape (N, *event); unobserved elements are read as 0."""
-        return self.posterior(self.inputs(x if mask is None else x.masked_fill(~mask, 0)))
+        """q(z|x), batch shape (N,), for rows and a mask of shape (N, *event); what is not observed is not read."""
+        return self.posterior(self.inputs(x if mask is None else x.masked_fill(~mask, 0), mask))
 
 
 class Decoder(nn.Module):

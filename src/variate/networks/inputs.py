@@ -22,8 +22,8 @@ class Inputs(nn.Module, ABC):
     """Shape of one row's features."""
 
     @abstractmethod
-    def forward(self, x: Tensor) -> Tensor:
-        """Features, (*batch, *shape), of rows (*batch, *event)."""
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        """Features, (*batch, *shape), of rows (*batch, *event); the mask is True where an element is observed."""
 
     @abstractmethod
     def fit_scaling(self, rows: Tensor) -> None:
@@ -48,9 +48,13 @@ class Standardize(Inputs):
         self.register_buffer("offset", torch.zeros(*shape))
         self.register_buffer("unit", torch.ones(*shape))
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Features, (*batch, *shape), of rows of that shape; x - offset is computed in the wider of their types."""
-        return ((x - self.offset) / self.unit).to(self.unit.dtype)
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        """Features, (*batch, *shape), of rows of that shape; x - offset is computed in the wider of their types.
+
+        An element that is not observed has the feature 0, as one at the mean.
+        """
+        features = ((x - self.offset) / self.unit).to(self.unit.dtype)
+        return features if mask is None else features.masked_fill(~mask, 0)
 
     def fit_scaling(self, rows: Tensor) -> None:
         """Sets offset and unit from the mean and the standard deviation of the training rows, (N, *shape).
@@ -74,6 +78,9 @@ class Standardize(Inputs):
 class ColumnInputs(Inputs):
     """Columns of a table as features: numbers, bits and log(1 + count) standardised, categories one-hot.
 
+    A cell that is missing has zeros for features. For each column of numbers with gaps there is one more feature: 1
+    where it has a value, 0 where it has none.
+
     Args:
         columns: The table's columns, in order.
     """
@@ -84,7 +91,8 @@ class ColumnInputs(Inputs):
         self.counts = index["counts"]
         self.numeric = [i for i, c in enumerate(columns) if c.kind != "categorical"]
         self.categorical = [(i, len(columns[i].categories)) for i in index["categorical"]]
-        features = len(self.numeric) + sum(size for _, size in self.categorical)
+        self.with_gaps = [i for i in self.numeric if columns[i].gaps]
+        features = len(self.numeric) + len(self.with_gaps) + sum(size for _, size in self.categorical)
         self.shape = (features,)
         self.standardize = Standardize((len(self.numeric),))
 
@@ -94,11 +102,15 @@ class ColumnInputs(Inputs):
         x[..., self.counts] = x[..., self.counts].log1p()
         return x[..., self.numeric]
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         """Features, (*batch, features), of rows (*batch, columns)."""
-        numbers = self.standardize(self.numbers(x))
-        codes = [nn.functional.one_hot(x[..., i].long(), size).to(numbers) for i, size in self.categorical]
-        return torch.cat([numbers, *codes], dim=-1)
+        seen = torch.ones_like(x, dtype=torch.bool) if mask is None else mask
+        numbers = self.standardize(self.numbers(x), None if mask is None else mask[..., self.numeric])
+        codes = [
+            nn.functional.one_hot(x[..., i].long(), size).to(numbers) * seen[..., i : i + 1]
+            for i, size in self.categorical
+        ]
+        return torch.cat([numbers, seen[..., self.with_gaps].to(numbers), *codes], dim=-1)
 
     def fit_scaling(self, rows: Tensor) -> None:
         """Sets the scaling of the numeric columns from the training rows, (N, columns)."""

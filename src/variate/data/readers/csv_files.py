@@ -19,7 +19,7 @@ from variate.config.recipe import DataOptions, Schema
 from variate.data.readers.csv_text import CsvText, first_line, is_number
 from variate.data.readers.decoding import decoding
 from variate.data.readers.tables import MOST_COLUMNS, require_columns, require_table, table_source
-from variate.data.schema.columns import is_textual
+from variate.data.schema.values import is_textual
 from variate.data.source import Source
 from variate.data.wording import plural
 from variate.errors import InputError

@@ -5,19 +5,20 @@ row groups as they are needed (`variate.data.storage.parquet_rows`). The columns
 profiles of row groups join exactly.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
-from variate.config.recipe import Column, ColumnKind, DataOptions, Schema
+from variate.config.recipe import ColumnKind, DataOptions, Schema
 from variate.data.dataset import Dataset
 from variate.data.readers.shards import PARQUET_SUFFIXES, shards
-from variate.data.readers.tables import require_table, source_of, wanted_columns
+from variate.data.readers.tables import require_table, schema_of, source_of, wanted_columns
 from variate.data.schema.arrow_columns import each_column, refuse_one_text
-from variate.data.schema.columns import MOST_CATEGORIES, column_notes, column_numbers, columns_of, refuse_text
+from variate.data.schema.column_notes import column_notes
+from variate.data.schema.columns import decide_all
 from variate.data.schema.profiles import Profile, RawColumn, joined_profile, profile
 from variate.data.source import Source
-from variate.data.storage.parquet_rows import ParquetRows
+from variate.data.storage.parquet_rows import ParquetGaps, ParquetRows
 from variate.data.storage.row_groups import RowGroups
 from variate.runtime import memory
 
@@ -40,42 +41,32 @@ def _rows_on_disk(
 ) -> Source:
     groups.require_each(names)
     own_notes: list[str] = []
+    has_gaps = schema is not None  # of other rows than the model's, that is seen only when they are read
     if schema is None:
-        columns, own_notes = _survey_columns(groups, names, options)
-        schema = Schema("table", (len(columns),), columns=columns)
-    rows = ParquetRows(groups, schema.columns)
+        schema, own_notes = _survey(groups, names, options)
+        has_gaps = any(column.gaps for column in schema.columns)
+    rows = ParquetRows(groups, schema.columns, options.missing)
+    mask = ParquetGaps(rows) if has_gaps else None
     sizes = tuple(file.stat().st_size for file in groups.files)
-    return Source(Dataset(rows, schema, name=groups.name, notes=(*notes, *own_notes)), sizes=sizes)
+    data = Dataset(rows, schema, mask=mask, name=groups.name, notes=(*notes, *own_notes))
+    return Source(data, sizes=sizes)
 
 
-def _survey_columns(
-    groups: RowGroups, names: Sequence[str], options: DataOptions
-) -> tuple[tuple[Column, ...], list[str]]:
-    """The columns with their kinds, as `source_of` would tell them, and notes on them."""
+def _survey(groups: RowGroups, names: Sequence[str], options: DataOptions) -> tuple[Schema, list[str]]:
+    """What the columns are, as `source_of` would tell it, and notes on them."""
     asked = dict(options.columns)
     found: dict[str, Profile] = {}
     for number in range(len(groups)):
-        table, label = groups.read(number, names), groups.label(number)
+        table = groups.read(number, names)
         refuse_one_text(table, groups.name)
-        each_column(table, label, partial(_join, found, asked, label))
-        _refuse_identifiers_early(found.values(), asked, groups.name)
-    columns = columns_of(found.values(), asked, groups.name)
-    return columns, column_notes(found.values(), columns, asked)
+        each_column(table, groups.label(number), partial(_join, found, asked), options.missing)
+    places = {column: place for place, column in enumerate(names)}
+    decided = decide_all(found.values(), asked, places, groups.name)
+    return schema_of(decided), column_notes(found.values(), decided, asked)
 
 
-def _join(
-    found: dict[str, Profile], asked: Mapping[str, ColumnKind], source: str, _number: int, raw: RawColumn
-) -> None:
-    """Joins a column of a row group, which must be of the kind that was asked for, to those before it."""
-    kind, name = asked.get(raw.name), raw.name
-    if kind is not None and kind != "categorical":
-        column_numbers(raw, kind, source)
-    own = profile(raw, every=kind == "categorical")
-    found[name] = joined_profile(found[name], own, every=kind == "categorical") if name in found else own
-
-
-def _refuse_identifiers_early(found: Iterable[Profile], asked: Mapping[str, ColumnKind], source: str) -> None:
-    """Refuses an identifier before all of its values are kept in memory."""
-    for column in found:
-        if column.name not in asked and len(column.words or ()) > MOST_CATEGORIES:
-            refuse_text(column, source)
+def _join(found: dict[str, Profile], asked: Mapping[str, ColumnKind], _number: int, raw: RawColumn) -> None:
+    """Joins a column of a row group to those before it."""
+    name, every = raw.name, asked.get(raw.name) == "categorical"
+    own = profile(raw, every)
+    found[name] = joined_profile(found[name], own, every) if name in found else own

@@ -10,11 +10,14 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 import pyarrow as pa
 
-from variate.config.recipe import Column, DataOptions, Schema
+from variate.config.recipe import Aside, Column, DataOptions, Schema
 from variate.data.dataset import Dataset
 from variate.data.schema.arrow_columns import each_column, refuse_one_text
-from variate.data.schema.columns import NAMELESS, column_notes, column_of, column_values, name_called
+from variate.data.schema.column_notes import column_notes
+from variate.data.schema.columns import Decided, decide_all
+from variate.data.schema.naming import NAMELESS, name_called
 from variate.data.schema.profiles import Profile, RawColumn, profile
+from variate.data.schema.values import column_values
 from variate.data.source import Source
 from variate.data.storage.in_memory import InMemory
 from variate.data.wording import FIRST, MEANINGS, list_names, plural, sides
@@ -78,25 +81,40 @@ def source_of(
 ) -> Source:
     """A source of the columns that `wanted_columns` chose, in that order."""
     memory.require(ROW_COPIES * 8 * table.num_rows * table.num_columns, name)
-    values = np.empty((table.num_rows, table.num_columns))
-    asked, found, columns = dict(options.columns), list[Profile](), list[Column]()
-
-    def use(number: int, raw: RawColumn) -> None:
-        if schema is None:
-            kind = asked.get(raw.name)
-            found.append(profile(raw, every=kind == "categorical"))
-            column = column_of(found[-1], kind, name)
-        else:
-            column = schema.columns[number]
-        columns.append(column)
-        values[:, number] = column_values(raw, column, name)
-
+    own_notes: list[str] = []
     if schema is None:
         refuse_one_text(table, name)
-    each_column(table, name, use)
-    own_notes = column_notes(found, columns, asked) if schema is None else []
-    schema = schema or Schema("table", (len(columns),), columns=tuple(columns))
-    return Source(Dataset(InMemory(values), schema, name=name, notes=(*notes, *own_notes)))
+        schema, own_notes = _told_schema(table, name, options)
+        table = table.select([column.name for column in schema.columns])
+    values, columns = np.empty((table.num_rows, table.num_columns)), schema.columns
+
+    def use(number: int, raw: RawColumn) -> None:
+        values[:, number] = column_values(raw, columns[number], name)
+
+    each_column(table, name, use, options.missing)
+    gaps = np.isnan(values)
+    mask = None
+    if gaps.any():
+        values[gaps], mask = 0, InMemory(~gaps)
+    return Source(Dataset(InMemory(values), schema, mask=mask, name=name, notes=(*notes, *own_notes)))
+
+
+def _told_schema(table: pa.Table, name: str, options: DataOptions) -> tuple[Schema, list[str]]:
+    """What the columns of a table are, and notes on it."""
+    asked, found = dict(options.columns), list[Profile]()
+    each_column(
+        table, name, lambda _, raw: found.append(profile(raw, asked.get(raw.name) == "categorical")), options.missing
+    )
+    places = {column: place for place, column in enumerate(table.column_names)}
+    decided = decide_all(found, asked, places, name)
+    return schema_of(decided), column_notes(found, decided, asked)
+
+
+def schema_of(decided: Iterable[Decided]) -> Schema:
+    """The schema of a table with these columns."""
+    decided = tuple(decided)
+    columns = tuple(own for own in decided if isinstance(own, Column))
+    return Schema("table", (len(columns),), columns=columns, aside=tuple(o for o in decided if isinstance(o, Aside)))
 
 
 def require_table(name: str, options: DataOptions, schema: Schema | None) -> None:
@@ -166,7 +184,8 @@ def extra_columns(names: Sequence[str], options: DataOptions, schema: Schema, so
         expected = f"all columns that the model needs; {plural(len(missing), 'column')} missing: {_listed(missing)}"
         remedy = did_you_mean(missing[0], names) or "give a table with these columns"
         raise InputError(source, expected, f"the columns {_listed(sorted(names), 10)}", remedy)
-    extra = [column for column in names if column not in needed]
+    known = {*needed, *(column.name for column in schema.aside)}
+    extra = [column for column in names if column not in known]
     if not extra:
         return []
     return [f"Left out: {plural(len(extra), 'column')} that the model does not know: {_listed(extra)}."]

@@ -1,52 +1,69 @@
-"""Columns of an Arrow table as numbers, or a message about what cannot be one.
+"""Columns of an Arrow table as numbers, NaN where a cell is missing; or a message about what cannot be one.
 
 text                       positions among its different values
+whole numbers beyond 2^53  as text: they are more likely identifiers than quantities
 dictionary, extension      as its values, as its storage
-booleans, numbers          float64; whole numbers only where they are exact, up to 2^53
-dates, times, lists, ...   refused
-missing cells, infinity    refused
+booleans, numbers          float64
+dates                      days since 1970
+dates with a time          seconds since 1970
+times of the day           seconds since midnight
+durations, lists, ...      refused
+infinity                   refused
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 import numpy as np
 import pyarrow as pa
 from pyarrow import compute
 
-from variate.data.schema.columns import NAMELESS, SHOWN, column_called, drop, name_called, refuse_together
+from variate.data.schema.columns import refuse_together
+from variate.data.schema.formats import BOOL
+from variate.data.schema.naming import SHOWN, column_called, drop, name_called
 from variate.data.schema.profiles import RawColumn
-from variate.data.wording import list_names, plural
+from variate.data.wording import plural
 from variate.errors import InputError, Sentence, printable
 
+ALWAYS_MISSING = ("?",)
+"""Texts that nobody writes in a cell but to say that its value is not known."""
+MOST_EXACT = 2**53
+"""Whole numbers up to this are exact in float64."""
 
-def raw_columns(table: pa.Table, source: str) -> list[RawColumn]:
+
+def raw_columns(table: pa.Table, source: str, missing: Collection[str] = ()) -> list[RawColumn]:
     """All columns as numbers.
 
+    Args:
+        table: The table.
+        source: What errors call it.
+        missing: Texts and numbers that say that a value is missing.
+
     Raises:
-        InputError: If cells are missing, or there is no likelihood for a type.
+        InputError: If there is no likelihood for a type.
     """
     raws: list[RawColumn] = []
-    each_column(table, source, lambda _, raw: raws.append(raw))
+    each_column(table, source, lambda _, raw: raws.append(raw), missing)
     return raws
 
 
-def each_column(table: pa.Table, source: str, use: Callable[[int, RawColumn], object]) -> None:
+def each_column(
+    table: pa.Table, source: str, use: Callable[[int, RawColumn], object], missing: Collection[str] = ()
+) -> None:
     """Uses the columns one after the other, each as numbers, so that only one of them is in memory as such.
 
     Args:
         table: The table.
         source: What errors call it.
         use: A function of a column's number and values, which may raise `InputError`.
+        missing: As for `raw_columns`.
 
     Raises:
-        InputError: About missing cells, or else about all columns that cannot be used.
+        InputError: About all columns that cannot be used.
     """
-    table = pa.table([_plain(column) for column in table.columns], names=table.column_names)
-    refuse_missing(table, source)
     errors: dict[str, InputError] = {}
     for number, name in enumerate(table.column_names):
         try:
-            use(number, raw_column(name, table[number], source))
+            use(number, raw_column(name, table[number], source, missing))
         except InputError as error:
             errors[name] = error
     refuse_together(errors, source)
@@ -63,18 +80,40 @@ def refuse_one_text(table: pa.Table, source: str) -> None:
         )
 
 
-def refuse_missing(table: pa.Table, source: str) -> None:
-    """Refuses missing cells, and names all columns that have some."""
-    counts = {name: _num_missing(table[name]) for name in table.column_names}
-    gaps = {name: number for name, number in counts.items() if number}
-    if gaps:
-        told = list_names([f"{name or NAMELESS} ({number:,})" for name, number in gaps.items()], 10)
-        raise InputError(
-            source,
-            "a value in every cell",
-            f"missing cells in {plural(len(gaps), 'column')} of its {table.num_rows:,} rows: {told}",
-            Sentence("fill them, leave out those rows, or leave out those columns with ", drop(*gaps)),
-        )
+def raw_column(name: str, column: pa.ChunkedArray, source: str, missing: Collection[str] = ()) -> RawColumn:
+    """One column as numbers.
+
+    Raises:
+        InputError: If there is no likelihood for its type, or a number is infinite.
+    """
+    column = _plain(column)
+    kind = column.type
+    if pa.types.is_null(kind):
+        return RawColumn(name, np.full(len(column), np.nan))
+    if _is_beyond_float64(column):
+        column, kind = column.cast(pa.string()), pa.string()
+    if _is_text(_held(kind)):
+        return _text_column(name, column, {*ALWAYS_MISSING, *missing})
+    native, numbers = "", None
+    if pa.types.is_boolean(kind) or _is_numeric(kind):
+        native, numbers = BOOL if pa.types.is_boolean(kind) else "", _as_float64(name, column, source)
+    elif pa.types.is_date(kind):
+        native, numbers = "date", _floats(column.cast(pa.date32()).cast(pa.int32()))
+    elif pa.types.is_timestamp(kind):
+        native, numbers = "timestamp", _floats(column.cast(pa.timestamp("us"), safe=False).cast(pa.int64())) / 1e6
+    elif pa.types.is_time(kind):
+        native, numbers = "time", _floats(column.cast(pa.time64("us"), safe=False).cast(pa.int64())) / 1e6
+    if numbers is not None:
+        return RawColumn(name, _without(numbers, missing), native=native)
+    got = f"values of type {printable(str(kind), SHOWN)}"
+    if pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
+        got = "bytes that are not UTF-8 text"
+    raise InputError(
+        f"{column_called(name)} of {source}",
+        "numbers, dates or text",
+        f"{got}, for which there is no likelihood",
+        Sentence("convert them to numbers, or leave the column out with ", drop(name)),
+    )
 
 
 def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
@@ -84,39 +123,6 @@ def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
     if pa.types.is_dictionary(column.type) and not _is_text(_held(column.type)):
         return column.cast(column.type.value_type)
     return column
-
-
-def _num_missing(column: pa.ChunkedArray) -> int:
-    """Number of cells that are null or NaN."""
-    if pa.types.is_dictionary(column.type):
-        return sum(_num_missing(_are_null(chunk)) for chunk in column.chunks)
-    gaps = compute.sum(compute.is_null(column, nan_is_null=pa.types.is_floating(column.type))).as_py()
-    return int(gaps or 0)
-
-
-def _are_null(chunk: pa.DictionaryArray) -> pa.ChunkedArray:
-    """Cells whose place in the dictionary is missing, or holds nothing, as nulls."""
-    held = compute.if_else(compute.is_valid(chunk.dictionary), True, None)
-    return pa.chunked_array([held.take(chunk.indices)])
-
-
-def raw_column(name: str, column: pa.ChunkedArray, source: str) -> RawColumn:
-    """One column without missing cells as numbers."""
-    column = _plain(column)
-    kind = column.type
-    if _is_text(_held(kind)):
-        return _text_column(name, column)
-    if pa.types.is_boolean(kind) or _is_numeric(kind):
-        return RawColumn(name, _as_float64(name, column, source))
-    got = "dates or times" if pa.types.is_temporal(kind) else f"values of type {printable(str(kind), SHOWN)}"
-    if pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
-        got = "bytes that are not UTF-8 text"
-    raise InputError(
-        f"{column_called(name)} of {source}",
-        "numbers or text",
-        f"{got}, for which there is no likelihood",
-        Sentence("convert them to numbers, or leave the column out with ", drop(name)),
-    )
 
 
 def _is_text(kind: pa.DataType) -> bool:
@@ -132,7 +138,15 @@ def _is_numeric(kind: pa.DataType) -> bool:
     return pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)
 
 
-def _text_column(name: str, column: pa.ChunkedArray) -> RawColumn:
+def _is_beyond_float64(column: pa.ChunkedArray) -> bool:
+    """Whether there are whole numbers that float64 does not hold exactly."""
+    if not pa.types.is_integer(column.type) or column.type.bit_width < 64:
+        return False
+    ends = compute.min_max(column).as_py()
+    return any(end is not None and abs(end) > MOST_EXACT for end in ends.values())
+
+
+def _text_column(name: str, column: pa.ChunkedArray, missing: Collection[str]) -> RawColumn:
     """Text as positions among its different values.
 
     A dictionary is used as it is: its texts may be large, and its cells many.
@@ -140,31 +154,41 @@ def _text_column(name: str, column: pa.ChunkedArray) -> RawColumn:
     if pa.types.is_string_view(column.type):
         column = column.cast(pa.large_string())
     words: dict[str, int] = {}
-    numbers = []
+    numbers = [np.empty(0)]
     for chunk in column.chunks:
         encoded = chunk if pa.types.is_dictionary(column.type) else chunk.dictionary_encode()
-        codes = encoded.indices.to_numpy(zero_copy_only=False).astype(np.intp, copy=False)
-        used = np.flatnonzero(np.bincount(codes, minlength=len(encoded.dictionary)))
-        texts = encoded.dictionary.take(pa.array(used)).to_pylist()
-        places = np.zeros(len(encoded.dictionary))
-        places[used] = [words.setdefault(text, len(words)) for text in texts]
+        codes = encoded.indices.fill_null(len(encoded.dictionary)).to_numpy(zero_copy_only=False).astype(np.intp)
+        used = np.flatnonzero(np.bincount(codes, minlength=len(encoded.dictionary) + 1)[: len(encoded.dictionary)])
+        places = np.full(len(encoded.dictionary) + 1, np.nan)
+        for place, text in zip(used, encoded.dictionary.take(pa.array(used)).to_pylist(), strict=True):
+            if text is not None and text.strip() not in missing:
+                places[place] = words.setdefault(text, len(words))
         numbers.append(places[codes])
     return RawColumn(name, np.concatenate(numbers), tuple(words))
 
 
 def _as_float64(name: str, column: pa.ChunkedArray, source: str) -> np.ndarray:
-    """A column of numbers as float64, if that is exact and they are finite."""
-    argument = f"{column_called(name)} of {source}"
-    try:
-        numbers = column.cast(pa.float64()).to_numpy()
-    except pa.ArrowInvalid:
-        raise InputError(
-            argument,
-            "whole numbers up to 2^53",
-            "numbers beyond 2^53, more likely an identifier than a quantity",
-            Sentence("leave it out with ", drop(name)),
-        ) from None
+    """A column of numbers as float64, if they are finite."""
+    numbers = _floats(column)
     infinite = int(np.isinf(numbers).sum())
     if infinite:
+        argument = f"{column_called(name)} of {source}"
         raise InputError(argument, "finite numbers", f"infinity in {plural(infinite, 'row')}", "correct those cells")
     return numbers
+
+
+def _floats(column: pa.ChunkedArray) -> np.ndarray:
+    """Numbers as float64, NaN for null."""
+    found = column.cast(pa.float64(), safe=False).to_numpy()
+    return np.asarray(found, dtype=np.float64)
+
+
+def _without(numbers: np.ndarray, missing: Collection[str]) -> np.ndarray:
+    """Numbers with NaN in place of those that say that a value is missing."""
+    marks = []
+    for mark in missing:
+        try:
+            marks.append(float(mark))
+        except ValueError:
+            continue
+    return np.where(np.isin(numbers, marks), np.nan, numbers) if marks else numbers

@@ -1,6 +1,6 @@
-"""The kind of a column of a table, told from its type and values.
+"""What a column of a table is, told from its type and all of its values.
 
-Text is categorical. Numbers, whatever their type:
+Numbers, whatever their type:
 
     only 0 and 1                                       binary
     whole, none negative, variance >= mean             counts
@@ -10,208 +10,243 @@ Text is categorical. Numbers, whatever their type:
 The bound on the variance is a theorem: whatever the decoder, a mixture of Poisson (or negative binomial) distributions
 has Var x = E[Var(x|z)] + Var(E[x|z]) >= E[E(x|z)] = E x. Whole numbers that vary less, such as years and grades, cannot
 be modelled as counts.
+
+Text is numbers or dates if one of `variate.data.schema.formats` reads its cells: all but those that mark a gap, or all
+but one in twenty. Else it is categorical; the rarest of more than 256 categories are pooled.
+
+A column that says nothing about a row is set aside (`Aside`): it is empty, never changes, numbers the rows, or is text
+that hardly repeats. A kind that the user gives comes before all of this.
 """
 
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 
-import numpy as np
-from jaxtyping import Float64
+from variate.config.recipe import Aside, AsideKind, Column, ColumnKind
+from variate.data.schema.formats import FORMATS, NATIVE_DATES, number_text
+from variate.data.schema.naming import column_called, drop, name_called
+from variate.data.schema.profiles import NumberProfile, Profile, Reading, TextProfile
+from variate.data.wording import list_names, plural
+from variate.errors import InputError, Option, Sentence
 
-from variate.config.recipe import Column, ColumnKind
-from variate.data.schema.profiles import Profile, RawColumn
-from variate.data.wording import FIRST, list_names, plural
-from variate.errors import InputError, Option, Sentence, printable
-
-MOST_CATEGORIES = 1000
-"""Text with more different values is refused, unless the user says that it is categorical."""
+MOST_CATEGORIES = 256
+"""Categories of a column that have a code of their own, with the one for all others."""
+OTHER = "other"
+"""The category of those that are pooled."""
 IDENTIFIER_ROWS = 20
-"""From this many rows on, text that never repeats is an identifier."""
+"""From this many rows on, text that hardly repeats is set aside."""
 LONGEST_CATEGORY = 10_000
-"""Text with more characters is refused, unless the user says that it is categorical."""
-DECIMAL_COMMA = re.compile(r"\s*[+-]?[\d.' ]*\d,\d+\s*")
-WHOLE_NUMBER = re.compile(r"\s*[+-]?\d+\s*")
+"""Text with more characters is set aside, unless the user says that it is categorical."""
 LARGEST = 1e37
 """Networks compute in float32, which ends at 3.4e38, and draws may lie beyond the data."""
-NAMELESS = "(no name)"
-"""A column without a name, in a list of names."""
-SHOWN = 60
-"""Characters of a cell, or of a column's name, that a message shows."""
+MOST_ODD_CELLS = 0.05
+"""Share of the cells of a column of numbers that may be texts which no one expects there."""
 INDEX_NAMES = ("", "id", "index", "unnamed: 0", "__index_level_0__", "rowid", "row")
+ZEROS_FIRST = re.compile(r"\s*[+-]?0\d+\s*")
+
+Decided = Column | Aside
 
 
-def tell_column_kind(column: Profile) -> ColumnKind:
-    """The kind of the column, by the rules above."""
-    if column.words is not None:
-        return "categorical"
-    if column.bits:
-        return "binary"
-    if not column.whole:
-        return "real"
-    if column.low >= 0 and column.is_overdispersed:
-        return "counts"
-    return "categorical" if column.different is not None else "real"
-
-
-def column_of(found: Profile, kind: ColumnKind | None, source: str) -> Column:
-    """The column with its kind and categories.
+def decide(found: Profile, kind: ColumnKind | None, place: int, source: str) -> Decided:
+    """What a column is.
 
     Args:
-        found: Its profile, with every different number where the user says that it is categorical.
+        found: Its profile, with every different value where the user says that it is categorical.
         kind: The kind that the user gave; None tells it from the values.
+        place: Its place among all columns.
         source: The file.
 
     Raises:
-        InputError: If it is text that is no category, unless the user says that it is.
+        InputError: If its numbers are too large, or cannot be of the kind that the user gave.
     """
-    if kind is None:
-        refuse_text(found, source)
-    kind = kind or tell_column_kind(found)
-    if kind == "categorical":
-        return Column(found.name, kind, _categories_of(found))
-    if found.words is None:
-        _refuse_beyond_float32(found.name, found.low, found.high, source)
-    return Column(found.name, kind)
+    if kind is not None:
+        return _as_asked(found, kind, source)
+    aside = _aside(found)
+    if aside is not None:
+        return _set_aside(found, aside, place)
+    form = format_of(found)
+    if form is None:
+        return _categorical(found)
+    numbers = numbers_of(found, form)
+    _refuse_beyond_float32(found.name, numbers, source)
+    gaps = found.rows > numbers.cells
+    told: ColumnKind = "real" if is_date(form) else _kind_of(numbers)
+    categories = _names(numbers) if told == "categorical" else ()
+    return Column(found.name, told, categories, format=form, gaps=gaps)
 
 
-def columns_of(found: Iterable[Profile], asked: Mapping[str, ColumnKind], source: str) -> tuple[Column, ...]:
-    """The columns with their kinds and categories.
+def decide_all(
+    found: Iterable[Profile], asked: Mapping[str, ColumnKind], places: Mapping[str, int], source: str
+) -> tuple[Decided, ...]:
+    """What each column is.
 
     Args:
-        found: Their profiles.
+        found: The profiles.
         asked: The kinds that the user gave, by name.
+        places: The places of the columns among all, by name.
         source: The file.
 
     Raises:
-        InputError: About all of them that cannot be used.
+        InputError: About all of them that cannot be used; or if none is left to model.
     """
-    columns: list[Column] = []
+    decided: list[Decided] = []
     errors: dict[str, InputError] = {}
     for profile in found:
         try:
-            columns.append(column_of(profile, asked.get(profile.name), source))
+            decided.append(decide(profile, asked.get(profile.name), places[profile.name], source))
         except InputError as error:
             errors[profile.name] = error
     refuse_together(errors, source)
-    return tuple(columns)
+    if not any(isinstance(column, Column) for column in decided):
+        asides = (own for own in decided if isinstance(own, Aside))
+        got = list_names([f"{name_called(own.name)} ({ASIDE_WORDS[own.kind]})" for own in asides])
+        remedy = Sentence("give columns that vary and repeat, or set their kinds with ", Option("columns"))
+        raise InputError(source, "a column that says something about a row", got, remedy)
+    return tuple(decided)
 
 
-def column_values(raw: RawColumn, column: Column, source: str) -> Float64[np.ndarray, " N"]:
-    """The values as the column's kind keeps them: numbers as they are, categories as codes 0 .. K-1.
-
-    Raises:
-        InputError: If the column cannot hold one of them.
-    """
-    return _codes(raw, column, source) if column.kind == "categorical" else column_numbers(raw, column.kind, source)
-
-
-def column_numbers(raw: RawColumn, kind: ColumnKind, source: str) -> Float64[np.ndarray, " N"]:
-    """The values of a column of numbers.
-
-    Raises:
-        InputError: If one of them cannot be of the kind.
-    """
-    argument = f"{column_called(raw.name)} of {source}"
-    if raw.words is not None:
-        remedy = Sentence("correct those cells, or use ", Option("columns", [(raw.name, "categorical")]))
-        raise InputError(argument, f"{kind} values", f"text such as {_cell(raw.words[0])}", remedy)
-    values = raw.numbers
-    _refuse_beyond_float32(raw.name, float(values.min()), float(values.max()), source)
-    bad = np.flatnonzero(~_fits(values, kind))
-    if len(bad):
-        others = f", and {len(bad) - 1:,} others that do not fit" if len(bad) > 1 else ""
-        got = f"{number_name(values[bad[0]])} in row {bad[0]} (counting from 0){others}"
-        remedy = Sentence("correct them, or set ", Option("columns"), " to choose another kind")
-        raise InputError(argument, f"{kind} values", got, remedy)
-    return values
+ASIDE_WORDS: dict[AsideKind, str] = {
+    "empty": "no value in any row",
+    "constant": "the same value in every row",
+    "counter": "only numbers the rows",
+    "identifier": "a text of its own in every row",
+    "text": "texts that hardly repeat",
+}
+"""Why a column is set aside."""
 
 
-def _refuse_beyond_float32(name: str, low: float, high: float, source: str) -> None:
+def format_of(found: Profile) -> str | None:
+    """The name of the format in which a column's cells are numbers; "" for plain numbers, None for text."""
+    if found.texts is None:
+        return found.native
+    best = _best_reading(found.texts)
+    return None if best is None else best[0]
+
+
+def reading_of(found: Profile) -> Reading | None:
+    """What the format of a column of text makes of it; None if it is no text, or text without a format."""
+    best = None if found.texts is None else _best_reading(found.texts)
+    return None if best is None else best[1]
+
+
+def _best_reading(texts: TextProfile) -> tuple[str, Reading] | None:
+    """The format that reads most cells, the first of equal ones, if it reads enough of them."""
+    best = max(texts.readings.items(), key=lambda item: item[1].numbers.cells, default=None)
+    if best is None or not best[1].numbers.cells:
+        return None
+    name, found = best
+    odd = sum(found.odd.values())
+    if odd > MOST_ODD_CELLS * (odd + found.numbers.cells) or any(map(ZEROS_FIRST.fullmatch, found.odd)):
+        return None
+    return name, found
+
+
+def numbers_of(found: Profile, form: str) -> NumberProfile:
+    """The numbers in a column, in its format."""
+    if found.numbers is not None:
+        return found.numbers
+    assert found.texts is not None
+    return found.texts.readings[form].numbers
+
+
+def is_date(form: str) -> bool:
+    """Whether a format is one of dates or times."""
+    return form in NATIVE_DATES or (form in FORMATS and FORMATS[form].is_date)
+
+
+def _kind_of(numbers: NumberProfile) -> ColumnKind:
+    """The kind of numbers, by the rules above."""
+    if numbers.bits:
+        return "binary"
+    if not numbers.whole:
+        return "real"
+    if numbers.low[0] >= 0 and numbers.is_overdispersed:
+        return "counts"
+    return "categorical" if numbers.different is not None else "real"
+
+
+def _aside(found: Profile) -> AsideKind | None:
+    """Why a column is set aside, if it is."""
+    if found.missing == found.rows:
+        return "empty"
+    form = format_of(found)
+    if form is not None:
+        numbers = numbers_of(found, form)
+        if numbers.is_constant and found.rows > 1:
+            return "constant"
+        return "counter" if numbers.cells == found.rows > 2 and _counts_rows(found.name, numbers) else None
+    assert found.texts is not None
+    texts = found.texts
+    different = None if texts.words is None else len(texts.words)
+    if different == 1 and found.rows > 1:
+        return "constant"
+    if texts.cells >= IDENTIFIER_ROWS and different == texts.cells:
+        return "identifier"
+    repeats = different is not None and (texts.cells < IDENTIFIER_ROWS or 2 * different <= texts.cells)
+    return None if repeats and texts.longest <= LONGEST_CATEGORY else "text"
+
+
+def _counts_rows(name: str, numbers: NumberProfile) -> bool:
+    """Whether numbers only number the rows."""
+    least, most = numbers.steps
+    return least == most == 1 or (name.lower() in INDEX_NAMES and numbers.whole and least > 0)
+
+
+def _set_aside(found: Profile, kind: AsideKind, place: int) -> Aside:
+    value, form = "", format_of(found)
+    if kind == "constant" and form is not None:
+        number = numbers_of(found, form).low[0]
+        value = FORMATS[form].write(number) if form in FORMATS else number_text(number)
+    elif kind == "constant":
+        assert found.texts is not None
+        assert found.texts.words is not None
+        (value,) = found.texts.words
+    return Aside(found.name, kind, place, value, is_number=form == "")
+
+
+def _categorical(found: Profile) -> Column:
+    """A column of text as categories, the rarest of many pooled."""
+    assert found.texts is not None
+    assert found.texts.words is not None
+    words, gaps = found.texts.words, found.missing > 0
+    if len(words) <= MOST_CATEGORIES:
+        return Column(found.name, "categorical", tuple(sorted(words)), gaps=gaps)
+    frequent = sorted(words, key=lambda word: (-words[word], word))[: MOST_CATEGORIES - 1]
+    other = OTHER if OTHER not in frequent else f"({OTHER})"
+    return Column(found.name, "categorical", (*sorted(frequent), other), gaps=gaps, pooled=True)
+
+
+def _as_asked(found: Profile, kind: ColumnKind, source: str) -> Column:
+    """A column of the kind that the user gave."""
+    gaps, form = found.missing > 0, format_of(found)
+    if kind == "categorical":
+        if found.texts is not None:
+            assert found.texts.words is not None
+            return Column(found.name, kind, tuple(sorted(found.texts.words)), gaps=gaps)
+        assert found.numbers is not None
+        return Column(found.name, kind, _names(found.numbers), format=found.native, gaps=gaps)
+    if form is None:
+        assert found.texts is not None
+        texts = found.texts.words or ()
+        remedy = Sentence("correct those cells, or use ", Option("columns", [(found.name, "categorical")]))
+        got = f"text such as {name_called(min(texts, default=''))}"
+        raise InputError(f"{column_called(found.name)} of {source}", f"{kind} values", got, remedy)
+    numbers = numbers_of(found, form)
+    _refuse_beyond_float32(found.name, numbers, source)
+    return Column(found.name, kind, format=form, gaps=found.rows > numbers.cells)
+
+
+def _refuse_beyond_float32(name: str, numbers: NumberProfile, source: str) -> None:
     """Refuses a column of numbers with a smallest or a largest one that float32 cannot hold."""
-    largest = max(low, high, key=abs)
-    if abs(largest) > LARGEST:
+    largest = max(numbers.low[0], numbers.high[0], key=abs)
+    if numbers.cells and abs(largest) > LARGEST:
         expected = f"numbers up to {LARGEST:g} in size, since networks compute in float32"
         remedy = Sentence("divide them by a power of ten, take logarithms, or leave them out with ", drop(name))
         raise InputError(f"{column_called(name)} of {source}", expected, f"{largest:g}", remedy)
 
 
-def misfits(values: Float64[np.ndarray, " N"], column: Column) -> np.ndarray:
-    """Positions of the numbers that a column cannot hold; categories are codes 0 .. K-1."""
-    if column.kind != "categorical":
-        return np.flatnonzero(~_fits(values, column.kind))
-    return np.flatnonzero(~(_fits(values, "counts") & (values < len(column.categories))))
-
-
-def _fits(values: Float64[np.ndarray, " N"], kind: ColumnKind) -> np.ndarray:
-    """Which numbers can be of a kind."""
-    if kind == "binary":
-        return (values == 0) | (values == 1)
-    return (values >= 0) & (values == np.rint(values)) if kind == "counts" else np.isfinite(values)
-
-
-def _categories_of(found: Profile) -> tuple[str, ...]:
-    """The different values: text in alphabetical order, numbers by size."""
-    return tuple(sorted(found.words)) if found.words is not None else _names(sorted(found.different or ()))
-
-
-def _codes(raw: RawColumn, column: Column, source: str) -> Float64[np.ndarray, " N"]:
-    """The position of each value among the categories.
-
-    Raises:
-        InputError: If a value is none of them.
-    """
-    if raw.words is None:
-        numbers, places = np.unique(raw.numbers, return_inverse=True)
-        words: Sequence[str] = _names(numbers)
-    else:
-        words, places = raw.words, raw.numbers.astype(np.intp)
-    known = {category: code for code, category in enumerate(column.categories)}
-    codes = np.array([known.get(word, -1) for word in words], np.float64)[places]
-    _refuse_unseen([words[place] for place in places[codes < 0]], column, source)
-    return codes
-
-
-def _refuse_unseen(unseen: Sequence[str], column: Column, source: str) -> None:
-    """Refuses categories that the model has never seen: they have no probability."""
-    if unseen:
-        different = list_names([_cell(word) for word in dict.fromkeys(unseen)])
-        raise InputError(
-            f"{column_called(column.name)} of {source}",
-            f"categories that the model knows: {list_names(column.categories, 10)}",
-            f"{different} in {plural(len(unseen), 'row')}",
-            "leave out those rows, or train a model on data with these categories",
-        )
-
-
-def refuse_text(found: Profile, source: str) -> None:
-    """Refuses text that is no category: numbers with decimal commas, long texts, and text that hardly repeats, which
-    tells one row from another, and nothing about any of them.
-    """
-    if found.words is None:
-        return
-    rows, different = found.rows, len(found.words)
-    argument, expected = f"{column_called(found.name)} of {source}", "text that repeats, as categories do"
-    keep = Option("columns", [(found.name, "categorical")])
-    remedy = Sentence("leave it out with ", drop(found.name), ", or keep it as categories with ", keep)
-    with_comma = _decimal_comma(found.words)
-    if with_comma:
-        got = f"decimal commas, such as {_cell(with_comma)}"
-        raise InputError(argument, "numbers with a decimal point", got, Sentence("write points for commas, ", remedy))
-    longest = max(map(len, found.words))
-    if longest > LONGEST_CATEGORY:
-        raise InputError(argument, expected, f"texts of up to {longest:,} characters", remedy)
-    if different > MOST_CATEGORIES or (different == rows >= IDENTIFIER_ROWS):
-        got = f"{different:,} different texts in {rows:,} rows, which looks like an identifier"
-        raise InputError(argument, expected, got, remedy)
-
-
-def _decimal_comma(words: Collection[str]) -> str:
-    """A number with a decimal comma, where at least nine in ten texts are numbers and most of these have one; or ""."""
-    if sum("," in word for word in words) < 0.45 * len(words):
-        return ""
-    found = [word for word in words if DECIMAL_COMMA.fullmatch(word)]
-    whole = sum(WHOLE_NUMBER.fullmatch(word) is not None for word in words) if found else 0
-    return min(found) if len(found) > whole and len(found) + whole >= 0.9 * len(words) else ""
+def _names(numbers: NumberProfile) -> tuple[str, ...]:
+    """The different numbers by size, as the names of categories."""
+    return tuple(number_text(number) for number in sorted(numbers.different or ()))
 
 
 def refuse_together(errors: Mapping[str, InputError], source: str) -> None:
@@ -227,104 +262,7 @@ def refuse_together(errors: Mapping[str, InputError], source: str) -> None:
         told = list_names([f"{name_called(name)} ({error.got})" for name, error in errors.items()])
         raise InputError(
             source,
-            "numbers, or text that repeats, in every column",
+            "numbers, dates or text in every column",
             f"{plural(len(errors), 'column')} of something else: {told}",
             Sentence("correct these columns, or leave them out with ", drop(*errors)),
         )
-
-
-def column_called(name: str) -> str:
-    """`column 'age'`, `the column without a name`."""
-    return f"column {_cell(name)}" if name else "the column without a name"
-
-
-def name_called(name: str) -> str:
-    """`'age'`, `(no name)`."""
-    return _cell(name) if name else NAMELESS
-
-
-def _cell(text: str) -> str:
-    """A cell or a name in quotes, as a message shows it."""
-    return repr(text if len(text) <= SHOWN else printable(text, SHOWN))
-
-
-def drop(*names: str) -> Option:
-    """The option that leaves out columns; many are not listed."""
-    return Option("drop", list(names) if len(names) <= FIRST else None)
-
-
-def _names(numbers: Iterable[float]) -> tuple[str, ...]:
-    """Numbers as the names of categories."""
-    return tuple(number_name(number) for number in numbers)
-
-
-def number_name(number: float) -> str:
-    """`3` for 3.0, `0.5` for 0.5."""
-    return str(int(number)) if number == int(number) else repr(float(number))
-
-
-def is_textual(column: Column) -> bool:
-    """Whether the categories are more than numbers, so that `01` must not be read as 1."""
-    return column.kind == "categorical" and not all(is_number_name(category) for category in column.categories)
-
-
-def is_number_name(category: str) -> bool:
-    """Whether a category is what `number_name` gives for some number."""
-    try:
-        return number_name(float(category)) == category
-    except (ValueError, OverflowError):
-        return False
-
-
-def column_notes(found: Iterable[Profile], columns: Iterable[Column], asked: Iterable[str]) -> list[str]:
-    """What the user should know about the columns, one sentence each.
-
-    Args:
-        found: The profiles of the columns.
-        columns: What they were taken for.
-        asked: Names of the columns whose kind the user gave.
-    """
-    by_name = {profile.name: profile for profile in found}
-    notes = _value_notes(by_name.values())
-    chosen = [column for column in columns if column.name not in set(asked)]
-    codes = [name_called(column.name) for column in chosen if _is_ambiguous(by_name[column.name], column)]
-    if codes:
-        text = f"The whole numbers of {list_names(codes)} could be counts or codes of categories: columns whose "
-        rule = "variance is at least their mean were taken as counts; set "
-        notes.append(Sentence(text, rule, Option("columns"), " to choose other kinds."))
-    return notes
-
-
-def _is_ambiguous(found: Profile, column: Column) -> bool:
-    """Whether few different whole numbers were taken as counts, or as categories."""
-    return column.kind in ("counts", "categorical") and found.different is not None
-
-
-def _value_notes(found: Iterable[Profile]) -> list[str]:
-    """Columns that measure nothing: they count the rows, or never change."""
-    counters, constants = [], []
-    for column in found:
-        if column.words is not None or column.rows < 3:
-            continue
-        least, most = column.steps
-        if least == most == 1 or (column.name.lower() in INDEX_NAMES and column.whole and least > 0):
-            counters.append(column.name)
-        if least == most == 0 and not column.whole:
-            constants.append(column.name)
-    notes: list[str] = []
-    if counters:
-        what = "only numbers the rows" if len(counters) == 1 else "only number the rows"
-        notes.append(_to_drop(counters, what))
-    if constants:
-        what = "never changes, so its density has" if len(constants) == 1 else "never change, so their density has"
-        notes.append(_to_drop(constants, f"{what} no upper bound"))
-    return notes
-
-
-def _to_drop(names: Sequence[str], what: str) -> Sentence:
-    """`Column 'a' WHAT; leave it out with drop=['a'].`"""
-    if len(names) == 1:
-        called, it = column_called(names[0]), "it"
-    else:
-        called, it = f"columns {list_names([name_called(name) for name in names])}", "them"
-    return Sentence(f"{called[0].upper()}{called[1:]} {what}; leave {it} out with ", drop(*names), ".")

@@ -1,16 +1,20 @@
-"""Profiles of columns: what must be known of a column to tell its kind.
+"""Profiles of columns: what must be known of a column to tell what it is.
 
 A profile is small, and the profiles of two pieces of a column join to that of the whole, equal to the last digit. So a
 table that is read in pieces gets the same columns as one in memory: sums are of whole numbers, without rounding, and
 are used only where all numbers of the column are whole and none is negative.
 """
 
+import re
+from collections import Counter
+from collections.abc import Mapping
 from functools import partial, reduce
 from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float64
 
+from variate.data.schema.formats import FORMATS, is_marker, numbers_in
 from variate.data.schema.kinds import is_bits, is_whole
 
 FEW = 20
@@ -19,6 +23,14 @@ PIECE, BEGINNING = 2**20, 2**12
 """How many numbers are profiled at a time, and how many are looked at first to tell whether many are different."""
 NARROW = 2**21
 """A piece of numbers below this has a sum of squares below 2^62, which 64 bits hold exactly."""
+MOST_WORDS = 10_000
+"""Different texts of a column that are counted."""
+MOST_ODD = 20
+"""Different texts of a column that a format may leave unread, besides those that say that a number is missing."""
+HAS_DIGIT = re.compile(r"\d").search
+"""Text without digits is neither a number nor a date."""
+FIRST_WORDS = 200
+"""Texts of which a format that leaves no more than `MOST_ODD` unread is tried on all."""
 
 
 class RawColumn(NamedTuple):
@@ -26,41 +38,39 @@ class RawColumn(NamedTuple):
 
     Attributes:
         name: Its name.
-        numbers: Its values; for text, positions in `words`.
+        numbers: Its values; for text, positions in `words`. NaN where a cell is missing.
         words: For text, the different values in any order; for numbers, None.
+        native: The format of values that are neither numbers nor text, such as "date"; else "".
     """
 
     name: str
     numbers: Float64[np.ndarray, " N"]
     words: tuple[str, ...] | None = None
+    native: str = ""
 
 
-class Profile(NamedTuple):
-    """Summary of a column, or of a piece of it.
+class NumberProfile(NamedTuple):
+    """Summary of the numbers in a column, or in a piece of it, without its gaps.
 
     Attributes:
-        name: Its name.
-        rows: Number of values.
-        words: For text, the different values; for numbers, None.
+        cells: How many there are.
         different: The different numbers, where they are few or were asked for; else None.
         bits: Whether there are only 0 and 1.
         whole: Whether there are only whole numbers.
-        low: The smallest number.
-        high: The largest number.
+        low: The smallest number, and the smallest of the others.
+        high: The largest number, and the largest of the others.
         total: Sum of the numbers, where they are whole and none is negative; else 0.
         squares: Sum of their squares, likewise.
         ends: The first and the last number.
         steps: The smallest and the largest difference between neighbours.
     """
 
-    name: str
-    rows: int
-    words: frozenset[str] | None = None
-    different: frozenset[float] | None = None
-    bits: bool = False
-    whole: bool = False
-    low: float = np.nan
-    high: float = np.nan
+    cells: int = 0
+    different: frozenset[float] | None = frozenset()
+    bits: bool = True
+    whole: bool = True
+    low: tuple[float, float] = (np.inf, np.inf)
+    high: tuple[float, float] = (-np.inf, -np.inf)
     total: int = 0
     squares: int = 0
     ends: tuple[float, float] = (np.nan, np.nan)
@@ -69,7 +79,77 @@ class Profile(NamedTuple):
     @property
     def is_overdispersed(self) -> bool:
         """Whether the variance of whole numbers from 0 is at least their mean."""
-        return self.rows * self.squares - self.total**2 >= self.rows * self.total
+        return self.cells * self.squares - self.total**2 >= self.cells * self.total
+
+    @property
+    def is_constant(self) -> bool:
+        """Whether there is one number, however often."""
+        return self.cells > 0 and self.low[0] == self.high[0]
+
+
+class Reading(NamedTuple):
+    """What a format makes of the texts of a column.
+
+    Attributes:
+        numbers: The numbers that it reads.
+        odd: Texts that it does not read, with the number of their cells, besides those that mark a gap.
+        markers: Texts that mark a gap, with the number of their cells.
+    """
+
+    numbers: NumberProfile
+    odd: Mapping[str, int]
+    markers: Mapping[str, int]
+
+
+class TextProfile(NamedTuple):
+    """Summary of the texts in a column, or in a piece of it, without its gaps.
+
+    Attributes:
+        cells: Number of cells.
+        words: The different texts with the number of their cells; None where they are more than `MOST_WORDS`, unless
+            all were asked for.
+        longest: Characters of the longest.
+        readings: What each format makes of them, by its name; without those that read none, or leave too many unread.
+    """
+
+    cells: int
+    words: Mapping[str, int] | None
+    longest: int
+    readings: Mapping[str, Reading]
+
+    def reading(self, name: str) -> Reading | None:
+        """What a format makes of the texts; None if it leaves too many unread."""
+        if name in self.readings or self.words is None:
+            return self.readings.get(name)
+        odd = {word: count for word, count in self.words.items() if not is_marker(word)}
+        if len(odd) > MOST_ODD:
+            return None
+        markers = {word: count for word, count in self.words.items() if is_marker(word)}
+        return Reading(NumberProfile(), odd, markers)
+
+
+class Profile(NamedTuple):
+    """Summary of a column, or of a piece of it.
+
+    Attributes:
+        name: Its name.
+        rows: Number of cells.
+        numbers: Of its numbers, if it is no text.
+        texts: Of its texts, if it is text.
+        native: As in `RawColumn`.
+    """
+
+    name: str
+    rows: int
+    numbers: NumberProfile | None = None
+    texts: TextProfile | None = None
+    native: str = ""
+
+    @property
+    def missing(self) -> int:
+        """Number of cells without a value."""
+        own = self.numbers if self.texts is None else self.texts
+        return self.rows - (own.cells if own is not None else 0)
 
 
 def profile(raw: RawColumn, every: bool = False) -> Profile:
@@ -77,26 +157,34 @@ def profile(raw: RawColumn, every: bool = False) -> Profile:
 
     Args:
         raw: At least one row of it.
-        every: Keep every different number, however many there are.
+        every: Keep every different value, however many there are.
     """
-    if raw.words is not None:
-        return Profile(raw.name, len(raw.numbers), words=frozenset(raw.words))
-    pieces = (raw.numbers[start : start + PIECE] for start in range(0, len(raw.numbers), PIECE))
-    return reduce(partial(joined_profile, every=every), (_of_piece(raw.name, piece, every) for piece in pieces))
+    rows = len(raw.numbers)
+    if raw.words is None:
+        return Profile(raw.name, rows, numbers=profile_of_numbers(raw.numbers, every), native=raw.native)
+    return Profile(raw.name, rows, texts=_of_texts(raw, every))
 
 
-def _of_piece(name: str, values: Float64[np.ndarray, " N"], every: bool) -> Profile:
+def profile_of_numbers(values: Float64[np.ndarray, " N"], every: bool = False) -> NumberProfile:
+    """The profile of numbers, of which NaN are left out."""
+    pieces = (values[start : start + PIECE] for start in range(0, len(values), PIECE))
+    found = (_of_piece(piece[~np.isnan(piece)], every) for piece in pieces)
+    return reduce(partial(_joined_numbers, every=every), found, NumberProfile())
+
+
+def _of_piece(values: Float64[np.ndarray, " N"], every: bool) -> NumberProfile:
     """The profile of a piece of a column of numbers."""
-    low, whole = float(values.min()), is_whole(values)
+    if not len(values):
+        return NumberProfile()
+    low, high, whole = float(values.min()), float(values.max()), is_whole(values)
     steps = np.diff(values)
-    return Profile(
-        name,
+    return NumberProfile(
         len(values),
         different=_different(values, every),
         bits=is_bits(values),
         whole=whole,
-        low=low,
-        high=float(values.max()),
+        low=(low, float(values.min(where=values > low, initial=np.inf))),
+        high=(high, float(values.max(where=values < high, initial=-np.inf))),
         total=exact_sum(values, 1) if whole and low >= 0 else 0,
         squares=exact_sum(values, 2) if whole and low >= 0 else 0,
         ends=(float(values[0]), float(values[-1])),
@@ -104,27 +192,94 @@ def _of_piece(name: str, values: Float64[np.ndarray, " N"], every: bool) -> Prof
     )
 
 
+def _of_texts(raw: RawColumn, every: bool) -> TextProfile:
+    """The profile of a column of text."""
+    assert raw.words is not None
+    codes = raw.numbers[~np.isnan(raw.numbers)].astype(np.intp)
+    counts = np.bincount(codes, minlength=len(raw.words))
+    words = {word: int(count) for word, count in zip(raw.words, counts, strict=True) if count}
+    few = every or len(words) <= MOST_WORDS
+    tried = FORMATS if any(map(HAS_DIGIT, words)) else ()
+    readings = {name: found for name in tried if (found := _reading(name, raw, counts, every)) is not None}
+    return TextProfile(len(codes), words if few else None, max(map(len, words), default=0), readings)
+
+
+def _reading(name: str, raw: RawColumn, counts: np.ndarray, every: bool) -> Reading | None:
+    """What a format makes of a column of text; None if it reads none, or leaves too many texts unread."""
+    assert raw.words is not None
+    for words in (raw.words[:FIRST_WORDS], raw.words):
+        values = numbers_in(words, FORMATS[name])
+        unread = [words[place] for place in np.flatnonzero(np.isnan(values) & (counts[: len(words)] > 0))]
+        odd = [word for word in unread if not is_marker(word)]
+        if len(odd) > MOST_ODD:
+            return None
+    by_word = dict(zip(raw.words, counts.tolist(), strict=True))
+    said = np.full(len(raw.numbers), np.nan)
+    known = ~np.isnan(raw.numbers)
+    said[known] = values[raw.numbers[known].astype(np.intp)]
+    numbers = profile_of_numbers(said, every)
+    markers = {word: by_word[word] for word in unread if is_marker(word)}
+    return Reading(numbers, {word: by_word[word] for word in odd}, markers) if numbers.cells else None
+
+
 def joined_profile(one: Profile, other: Profile, every: bool = False) -> Profile:
-    """The profile of a column from those of two pieces, the second after the first."""
+    """The profile of a column from those of two pieces, the second after the first, both of numbers or both of text."""
     rows = one.rows + other.rows
+    if one.texts is not None and other.texts is not None:
+        return one._replace(rows=rows, texts=_joined_texts(one.texts, other.texts, every))
+    assert one.numbers is not None
+    assert other.numbers is not None
+    return one._replace(rows=rows, numbers=_joined_numbers(one.numbers, other.numbers, every))
+
+
+def _joined_texts(one: TextProfile, other: TextProfile, every: bool) -> TextProfile:
+    words = None
     if one.words is not None and other.words is not None:
-        return one._replace(rows=rows, words=one.words | other.words)
+        counts = Counter(one.words) + Counter(other.words)
+        words = counts if every or len(counts) <= MOST_WORDS else None
+    readings = {}
+    for name in FORMATS:
+        if name in one.readings or name in other.readings:
+            first, second = one.reading(name), other.reading(name)
+            both = None if first is None or second is None else _joined_readings(first, second, every)
+            if both is not None and len(both.odd) <= MOST_ODD:
+                readings[name] = both
+    return TextProfile(one.cells + other.cells, words, max(one.longest, other.longest), readings)
+
+
+def _joined_readings(one: Reading, other: Reading, every: bool) -> Reading:
+    return Reading(
+        _joined_numbers(one.numbers, other.numbers, every),
+        Counter(one.odd) + Counter(other.odd),
+        Counter(one.markers) + Counter(other.markers),
+    )
+
+
+def _joined_numbers(one: NumberProfile, other: NumberProfile, every: bool = False) -> NumberProfile:
+    if not one.cells or not other.cells:
+        return one if one.cells else other
     step = other.ends[0] - one.ends[1]
-    low, whole = min(one.low, other.low), one.whole and other.whole
+    low, whole = _ends({*one.low, *other.low}), one.whole and other.whole
+    high = _ends({-value for value in (*one.high, *other.high)})
     both = one.different | other.different if one.different is not None and other.different is not None else None
-    return Profile(
-        one.name,
-        rows,
+    return NumberProfile(
+        one.cells + other.cells,
         different=both if both is not None and (every or len(both) <= FEW) else None,
         bits=one.bits and other.bits,
         whole=whole,
         low=low,
-        high=max(one.high, other.high),
-        total=one.total + other.total if whole and low >= 0 else 0,
-        squares=one.squares + other.squares if whole and low >= 0 else 0,
+        high=(-high[0], -high[1]),
+        total=one.total + other.total if whole and low[0] >= 0 else 0,
+        squares=one.squares + other.squares if whole and low[0] >= 0 else 0,
         ends=(one.ends[0], other.ends[1]),
         steps=(min(one.steps[0], step, other.steps[0]), max(one.steps[1], step, other.steps[1])),
     )
+
+
+def _ends(values: set[float]) -> tuple[float, float]:
+    """The smallest of some different numbers, and the smallest of the others."""
+    first, second, *_ = (*sorted(values), np.inf)
+    return first, second
 
 
 def _different(values: Float64[np.ndarray, " N"], every: bool) -> frozenset[float] | None:

@@ -6,14 +6,14 @@ the next.
 """
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
-from jaxtyping import Float64
+from jaxtyping import Bool, Float64
 
 from variate.config.recipe import Column
 from variate.data.schema.arrow_columns import raw_columns
-from variate.data.schema.columns import column_values
+from variate.data.schema.values import column_values
 from variate.data.storage.base import BLOCK_ROWS, POOL, Index, Storage
 from variate.data.storage.row_groups import RowGroups
 from variate.data.storage.stacked import grouped
@@ -28,10 +28,11 @@ class ParquetRows(Storage):
     Args:
         groups: The row groups.
         columns: The columns to read, in this order.
+        missing: Texts and numbers that say that a value is missing.
     """
 
-    def __init__(self, groups: RowGroups, columns: Sequence[Column]) -> None:
-        self.groups, self.columns = groups, tuple(columns)
+    def __init__(self, groups: RowGroups, columns: Sequence[Column], missing: Collection[str] = ()) -> None:
+        self.groups, self.columns, self.missing = groups, tuple(columns), tuple(missing)
         self.shape, self.dtype = (len(self.columns),), np.dtype(np.float64)
         self.bounds = merged_blocks(groups.bounds)
         largest = int(np.diff(self.bounds).max()) * 8 * len(self.columns)
@@ -39,7 +40,11 @@ class ParquetRows(Storage):
         self._decoded: OrderedDict[int, np.ndarray] = OrderedDict()
 
     def take(self, index: Index) -> Float64[np.ndarray, "B columns"]:
-        """The rows with these numbers, in this order."""
+        """The rows with these numbers, in this order; 0 where a cell is missing."""
+        return np.nan_to_num(self.take_with_gaps(index), copy=False)
+
+    def take_with_gaps(self, index: Index) -> Float64[np.ndarray, "B columns"]:
+        """The rows with these numbers, in this order; NaN where a cell is missing."""
         found = np.empty((len(index), *self.shape), self.dtype)
         for number, own in grouped(index, self.groups.bounds):
             found[own] = self._group(number)[index[own] - self.groups.bounds[number]]
@@ -56,9 +61,26 @@ class ParquetRows(Storage):
 
     def _decode(self, number: int) -> np.ndarray:
         label = self.groups.label(number)
-        raws = raw_columns(self.groups.read(number, [column.name for column in self.columns]), label)
+        raws = raw_columns(self.groups.read(number, [column.name for column in self.columns]), label, self.missing)
         pairs = zip(raws, self.columns, strict=True)
         return np.stack([column_values(raw, column, label) for raw, column in pairs], axis=1)
+
+
+class ParquetGaps(Storage):
+    """Which cells of rows of Parquet files are there.
+
+    Args:
+        rows: The rows.
+    """
+
+    def __init__(self, rows: ParquetRows) -> None:
+        self.rows = rows
+        self.shape, self.dtype = rows.shape, np.dtype(bool)
+        self.bounds, self.at_once = rows.bounds, rows.at_once
+
+    def take(self, index: Index) -> Bool[np.ndarray, "B columns"]:
+        """True where a cell of the rows with these numbers has a value."""
+        return ~np.isnan(self.rows.take_with_gaps(index))
 
 
 def merged_blocks(bounds: np.ndarray) -> np.ndarray:

@@ -1,0 +1,152 @@
+"""What was decided about the columns of a table: a sentence each, with the option that decides otherwise."""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+
+from variate.config.recipe import Aside, Column
+from variate.data.schema.columns import ASIDE_WORDS, Decided, reading_of
+from variate.data.schema.formats import FORMATS, NUMBER, number_text
+from variate.data.schema.naming import cell_called, name_called
+from variate.data.schema.profiles import NumberProfile, Profile
+from variate.data.wording import list_names, plural
+from variate.errors import Option, Sentence
+
+NINES = frozenset(float(sign + digits * nines) for sign in ("", "-") for digits in "9" for nines in range(2, 8))
+"""Numbers that people write where there is none: 99, -999, 9999, ..."""
+LISTED = 10
+"""Columns that a sentence names."""
+
+
+def column_notes(found: Iterable[Profile], decided: Iterable[Decided], asked: Collection[str]) -> list[str]:
+    """What the user should know about the columns, one sentence each.
+
+    Args:
+        found: The profiles of the columns.
+        decided: What they were taken for.
+        asked: Names of the columns whose kind the user gave.
+    """
+    profiles = {profile.name: profile for profile in found}
+    columns = {own.name: own for own in decided if isinstance(own, Column)}
+    asides = [own for own in decided if isinstance(own, Aside)]
+    chosen = {name: column for name, column in columns.items() if name not in asked}
+    return [
+        *_on_asides(asides),
+        *_on_formats(profiles, columns),
+        *_on_odd_cells(profiles, columns),
+        *_on_gaps(profiles, columns),
+        *_on_sentinels(profiles, chosen),
+        *_on_pooled(profiles, columns),
+        *_on_codes(profiles, chosen),
+    ]
+
+
+def _on_asides(asides: Sequence[Aside]) -> Iterator[str]:
+    """One sentence on all columns that are set aside."""
+    if not asides:
+        return
+    reasons = dict.fromkeys(own.kind for own in asides)
+    told = [
+        f"{list_names([name_called(own.name) for own in asides if own.kind == kind], LISTED)} ({ASIDE_WORDS[kind]})"
+        for kind in reasons
+    ]
+    keep = Option("columns", [(asides[0].name, "categorical" if not asides[0].is_number else "real")])
+    yield Sentence(
+        f"Set aside, since a model learns nothing from {'it' if len(asides) == 1 else 'them'}: {'; '.join(told)}. ",
+        "To model such a column give its kind, as in ",
+        keep,
+        ".",
+    )
+
+
+def _on_formats(profiles: Mapping[str, Profile], columns: Mapping[str, Column]) -> Iterator[str]:
+    """One sentence for each way of writing numbers and dates that is no plain number."""
+    for form in dict.fromkeys(column.format for column in columns.values()):
+        if form not in FORMATS or form == NUMBER.name:
+            continue
+        names = [name for name, column in columns.items() if column.format == form]
+        keep = Option("columns", [(names[0], "categorical")])
+        told = list_names([name_called(name) for name in names], LISTED)
+        yield Sentence(f"Read as {FORMATS[form].words}: {told}; to take them as text, use ", keep, ".")
+
+
+def _on_odd_cells(profiles: Mapping[str, Profile], columns: Mapping[str, Column]) -> Iterator[str]:
+    """One sentence for each column of numbers with texts that were taken for gaps."""
+    for name, column in columns.items():
+        reading = reading_of(profiles[name]) if column.format in FORMATS else None
+        taken = {} if reading is None else {**reading.markers, **reading.odd}
+        if taken:
+            told = list_names([f"{cell_called(word)} ({plural(count, 'cell')})" for word, count in taken.items()])
+            yield Sentence(
+                f"Taken for missing in {name_called(name)}, a column of numbers or dates: {told}; to keep them as "
+                "categories, use ",
+                Option("columns", [(name, "categorical")]),
+                ".",
+            )
+
+
+def _on_gaps(profiles: Mapping[str, Profile], columns: Mapping[str, Column]) -> Iterator[str]:
+    """One sentence on the missing cells of all columns."""
+    gaps = {name: _missing(profiles[name], column) for name, column in columns.items() if column.gaps}
+    if gaps:
+        rows = next(iter(profiles.values())).rows
+        told = list_names([f"{name_called(name)} ({number:,})" for name, number in gaps.items()], LISTED)
+        columns_told = f"{plural(len(gaps), 'column')} of {rows:,} rows: {told}"
+        yield f"Missing cells (empty, NA or ?) in {columns_told}; training uses all others."
+
+
+def _missing(profile: Profile, column: Column) -> int:
+    reading = reading_of(profile) if column.format in FORMATS else None
+    return profile.missing if reading is None else profile.rows - reading.numbers.cells
+
+
+def _on_sentinels(profiles: Mapping[str, Profile], columns: Mapping[str, Column]) -> Iterator[str]:
+    """One sentence on each number that stands far from all others and is made of nines."""
+    for name, column in columns.items():
+        reading = reading_of(profiles[name])
+        numbers = profiles[name].numbers if reading is None else reading.numbers
+        if numbers is None or column.kind == "categorical":
+            continue
+        for mark in _sentinels(numbers):
+            yield Sentence(
+                f"{number_text(mark)} in {name_called(name)} stands far from all other numbers there; if it means that "
+                "a value is missing, use ",
+                Option("missing", [number_text(mark)]),
+                ".",
+            )
+
+
+def _sentinels(numbers: NumberProfile) -> Iterator[float]:
+    (low, second_low), (high, second_high) = numbers.low, numbers.high
+    lowest, highest = (second_low if low in NINES else low), (second_high if high in NINES else high)
+    if low in NINES and low < 0 and second_low - low > highest - second_low >= 0:
+        yield low
+    if high in NINES and high - second_high > second_high - lowest >= 0:
+        yield high
+
+
+def _on_pooled(profiles: Mapping[str, Profile], columns: Mapping[str, Column]) -> Iterator[str]:
+    """One sentence for each column whose rarest categories are pooled."""
+    for name, column in columns.items():
+        if column.pooled:
+            texts = profiles[name].texts
+            assert texts is not None
+            own = len(column.categories) - 1
+            yield Sentence(
+                f"The {own} most frequent of the {len(texts.words or ()):,} categories of {name_called(name)} have a "
+                f"code of their own; the others are {cell_called(column.categories[-1])}. To keep all, use ",
+                Option("columns", [(name, "categorical")]),
+                ".",
+            )
+
+
+def _on_codes(profiles: Mapping[str, Profile], columns: Mapping[str, Column]) -> Iterator[str]:
+    """One sentence on whole numbers that could be counts or codes."""
+    codes = [name_called(name) for name, column in columns.items() if _is_ambiguous(profiles[name], column)]
+    if codes:
+        text = f"The whole numbers of {list_names(codes)} could be counts or codes of categories: columns whose "
+        rule = "variance is at least their mean were taken as counts; set "
+        yield Sentence(text, rule, Option("columns"), " to choose other kinds.")
+
+
+def _is_ambiguous(found: Profile, column: Column) -> bool:
+    """Whether few different whole numbers were taken as counts, or as categories."""
+    return column.kind in ("counts", "categorical") and found.numbers is not None and bool(found.numbers.different)

@@ -1,0 +1,191 @@
+"""Ways in which texts say numbers, dates and times: how they are read, and written back.
+
+A format turns the different texts of a column into numbers, NaN where a text is not of that form. Which one a column
+has is told from all of its cells (`variate.data.schema.columns`); its name is kept in `Column.format`, so that a model
+reads other data in the same way and its samples look like what it was trained on. Dates become days since 1970, and
+dates with a time seconds since then; times of the day become seconds since midnight.
+"""
+
+import datetime
+import math
+import re
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+from jaxtyping import Float64
+from pyarrow import compute
+
+DAY = 86_400
+"""Seconds."""
+EPOCH = datetime.datetime(1970, 1, 1)
+MARKERS = frozenset(
+    ["", "?", "-", "--", ".", "..", "...", "*", "_", "#", "x", "n/a", "na", "n.a.", "#n/a", "#na", "<na>", "nan",
+     "null", "(null)", "none", "nil", "void", "unknown", "missing", "not available", "undefined", "#value!", "#div/0!",
+     "#ref!", "#null!"]
+)  # fmt: skip
+"""Texts that say in a column of numbers that there is none, in small letters."""
+
+_EXPONENT = r"(?:[eE][+-]?[0-9]{1,3})?"
+_WHOLE = r"[+-]?(?:0|[1-9][0-9]*)"
+"""Digits with a zero before them are text: a postcode, a number of an article."""
+_PLAIN = rf"(?:{_WHOLE}(?:\.[0-9]*)?|[+-]?\.[0-9]+){_EXPONENT}"
+_GROUPS = r"[+-]?[0-9]{1,3}(?:%s[0-9]{3})+"
+_BLANKS = r" \x{a0}\x{202f}"
+
+
+class Format(NamedTuple):
+    """A way to say numbers as text.
+
+    Attributes:
+        name: Its name, as in `Column.format`.
+        words: What is read, for a message: "dates such as 24.12.2019".
+        read: Numbers of texts without blanks around them, NaN where they are not of this form.
+        write: The text of a number.
+        is_date: Whether the numbers are days or seconds.
+    """
+
+    name: str
+    words: str
+    read: Callable[[pa.StringArray], Float64[np.ndarray, " N"]]
+    write: Callable[[float], str]
+    is_date: bool = False
+
+
+def numbers_in(words: Iterable[str], form: Format) -> Float64[np.ndarray, " N"]:
+    """What texts say in a format; NaN where they are not of its form."""
+    return form.read(compute.utf8_trim_whitespace(pa.array(words, pa.string())))
+
+
+def is_marker(word: str) -> bool:
+    """Whether a text says that there is no number."""
+    return word.strip().lower() in MARKERS
+
+
+def _where(words: pa.StringArray, pattern: str, parse: Callable[[pa.StringArray], np.ndarray]) -> np.ndarray:
+    """What a parser makes of the texts that match a pattern as a whole; NaN for others."""
+    fits = compute.match_substring_regex(words, f"^(?:{pattern})$").to_numpy(zero_copy_only=False).astype(bool)
+    found = np.full(len(words), math.nan)
+    if fits.any():
+        found[fits] = parse(words.filter(pa.array(fits)))
+    return found
+
+
+def _floats(words: pa.StringArray, left_out: str = "") -> np.ndarray:
+    """Numbers with a point, after some characters are left out; Arrow reads no plus before them."""
+    bare = compute.replace_substring_regex(words, rf"^\+|[{left_out}]" if left_out else r"^\+", "")
+    return compute.cast(bare, pa.float64()).to_numpy(zero_copy_only=False)
+
+
+def _plain(words: pa.StringArray) -> np.ndarray:
+    return _where(words, _PLAIN, _floats)
+
+
+def _with_comma(words: pa.StringArray) -> np.ndarray:
+    """1.234,5 or 1234,5 or 1 234,5."""
+    groups = "|".join(_GROUPS % mark for mark in (r"\.", "'", f"[{_BLANKS}]"))
+
+    def parse(some: pa.StringArray) -> np.ndarray:
+        return _floats(compute.replace_substring(compute.replace_substring(some, ".", ""), ",", "."), f"'{_BLANKS}")
+
+    return _where(words, rf"(?:{groups}|{_WHOLE})(?:,[0-9]+{_EXPONENT})?", parse)
+
+
+def _grouped(words: pa.StringArray) -> np.ndarray:
+    """1,234.5 or 1'234.5 or 1 234.5."""
+    groups = "|".join(_GROUPS % mark for mark in (",", "'", f"[{_BLANKS}]"))
+    return _where(words, rf"(?:{groups}|{_WHOLE})(?:\.[0-9]+)?", partial(_floats, left_out=f",'{_BLANKS}"))
+
+
+def _percent(words: pa.StringArray) -> np.ndarray:
+    return _where(words, rf"{_PLAIN} ?%", partial(_floats, left_out=" %"))
+
+
+def number_text(number: float) -> str:
+    """`3` for 3.0, `0.5` for 0.5."""
+    return str(int(number)) if number == int(number) else repr(float(number))
+
+
+def _pattern_of(form: str) -> str:
+    """A regular expression for what `strftime` writes."""
+    parts = {"%d": "(?P<day>[0-3]?[0-9])", "%m": "[01]?[0-9]", "%Y": "[12][0-9]{3}", "%H": "[0-2]?[0-9]",
+             "%I": "[01]?[0-9]", "%M": "[0-5][0-9]", "%S": "[0-6][0-9]", "%p": "[AaPp][Mm]", "%b": "[A-Za-z]{3}",
+             "%B": "[A-Za-z]{3,9}"}  # fmt: skip
+    return re.sub(r"%.|[^%]", lambda part: parts.get(part[0]) or re.escape(part[0]), form)
+
+
+def _parsed(form: str, unit: float, words: pa.StringArray) -> np.ndarray:
+    """Dates and times that Arrow reads by a form of `strptime`, in units of so many seconds."""
+
+    def parse(some: pa.StringArray) -> np.ndarray:
+        found = compute.strptime(some, form, "s", error_is_null=True)
+        if "%d" in form:  # 31.02. would be the third of March
+            said = compute.extract_regex(some, f"^{_pattern_of(form)}$").field("day")
+            found = compute.if_else(compute.equal(compute.day(found), said.cast(pa.int64())), found, None)
+        seconds = compute.cast(found, pa.int64()).cast(pa.float64())
+        return seconds.to_numpy(zero_copy_only=False) / unit  # null becomes NaN
+
+    return _where(words, _pattern_of(form), parse)
+
+
+def _of_day(form: str, words: pa.StringArray) -> np.ndarray:
+    """Times of the day, in seconds since midnight."""
+    return np.mod(_parsed(form, 1.0, words), DAY)
+
+
+def _dated(form: str, unit: float, number: float) -> str:
+    """The date of a number, in a form of `strftime`."""
+    seconds = round(number * unit) if unit == 1 else round(number) * DAY
+    least, most = ((datetime.datetime(year, 1, 1) - EPOCH).total_seconds() for year in (1, 9999))
+    return (EPOCH + datetime.timedelta(seconds=min(max(seconds, least), most))).strftime(form)
+
+
+def _dates(form: str, example: str) -> Format:
+    unit = 1.0 if "%H" in form or "%I" in form else float(DAY)
+    return Format(form, f"dates such as {example}", partial(_parsed, form, unit), partial(_dated, form, unit), True)
+
+
+_DATE_FORMS = {
+    "%d.%m.%Y": "24.12.2019", "%d/%m/%Y": "24/12/2019", "%m/%d/%Y": "12/24/2019", "%d-%m-%Y": "24-12-2019",
+    "%m-%d-%Y": "12-24-2019", "%Y/%m/%d": "2019/12/24", "%Y.%m.%d": "2019.12.24", "%Y-%m-%d": "2019-12-24",
+    "%d %b %Y": "24 Dec 2019", "%d-%b-%Y": "24-Dec-2019", "%b %d %Y": "Dec 24 2019", "%b %d, %Y": "Dec 24, 2019",
+    "%d %B %Y": "24 December 2019", "%B %d, %Y": "December 24, 2019",
+}  # fmt: skip
+_TIMES = {"": "", " %H:%M": " 18:30", " %H:%M:%S": " 18:30:00", "T%H:%M:%S": "T18:30:00", " %I:%M %p": " 06:30 PM",
+          " %I:%M:%S %p": " 06:30:00 PM"}  # fmt: skip
+
+NUMBER = Format("number", "numbers", _plain, number_text)
+DECIMAL_COMMA = Format(
+    "decimal-comma", "numbers with decimal commas", _with_comma, lambda number: number_text(number).replace(".", ",")
+)
+GROUPED = Format("grouped", "numbers with grouped thousands", _grouped, number_text)
+PERCENT = Format("percent", "percentages", _percent, lambda number: f"{number_text(number)}%")
+TIME = Format("%H:%M", "times such as 18:30", partial(_of_day, "%H:%M"), partial(_dated, "%H:%M", 1.0), True)
+TIME_IN_SECONDS = Format(
+    "%H:%M:%S", "times such as 18:30:00", partial(_of_day, "%H:%M:%S"), partial(_dated, "%H:%M:%S", 1.0), True
+)
+
+FORMATS = {
+    form.name: form
+    for form in (
+        NUMBER,
+        DECIMAL_COMMA,
+        GROUPED,
+        PERCENT,
+        TIME,
+        TIME_IN_SECONDS,
+        *(
+            _dates(date + time, example + hour)
+            for date, example in _DATE_FORMS.items()
+            for time, hour in _TIMES.items()
+        ),
+    )
+}
+"""All formats by name; of two that read a column equally well, the first is taken."""
+
+NATIVE_DATES = ("date", "timestamp", "time")
+"""Formats of columns that are no text but dates (in days), dates with a time, and times of the day (in seconds)."""
+BOOL = "bool"
+"""The format of columns of False and True, which are kept as 0 and 1."""

@@ -1,0 +1,41 @@
+"""From numbers back to cells as they came: categories, whole numbers, dates, and the columns that were set aside."""
+
+import numpy as np
+
+from variate.config.recipe import Aside, Column
+from variate.data.schema.formats import BOOL, FORMATS, NUMBER
+
+DATES = {"date": ("datetime64[D]", 1), "timestamp": ("datetime64[us]", 10**6)}
+"""NumPy's types of dates, and how many of their units are one of ours."""
+
+
+def as_they_came(values: np.ndarray, column: Column) -> np.ndarray:
+    """Values of a column, (N,), in the type and format of the data that it was told from."""
+    if column.kind == "categorical":
+        return np.array(column.categories, dtype=object)[values.astype(np.int64)]
+    if column.kind in ("binary", "counts"):
+        values = np.rint(values)
+    if column.format == BOOL:
+        return values > 0.5
+    if column.format in DATES:
+        dtype, units = DATES[column.format]
+        return np.rint(values * units).astype(np.int64).astype(dtype)
+    if column.format == "time":
+        return _written(np.mod(values, 86_400), "%H:%M:%S")
+    if column.format in FORMATS and column.format != NUMBER.name:
+        return _written(values, column.format)
+    return values.astype(np.int64) if column.kind in ("binary", "counts") else values
+
+
+def _written(values: np.ndarray, form: str) -> np.ndarray:
+    return np.array([FORMATS[form].write(number) for number in values.tolist()], dtype=object)
+
+
+def filler(own: Aside, rows: int) -> np.ndarray:
+    """A column that was set aside, (rows,): constants as they were, the rows numbered from 1, others empty."""
+    if own.kind == "constant":
+        return np.full(rows, float(own.value)) if own.is_number else np.full(rows, own.value, dtype=object)
+    if own.kind in ("counter", "identifier"):
+        numbers = np.arange(1, rows + 1)
+        return numbers if own.is_number else numbers.astype(str).astype(object)
+    return np.full(rows, None, dtype=object)

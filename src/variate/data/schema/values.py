@@ -1,0 +1,115 @@
+"""The values of a column as its kind keeps them: numbers as they are, categories as codes 0 .. K-1, NaN for gaps."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from jaxtyping import Float64
+
+from variate.config.recipe import Column, ColumnKind
+from variate.data.schema.columns import LARGEST
+from variate.data.schema.formats import FORMATS, number_text, numbers_in
+from variate.data.schema.naming import cell_called, column_called, drop
+from variate.data.schema.profiles import RawColumn
+from variate.data.wording import list_names, plural
+from variate.errors import InputError, Option, Sentence
+
+
+def column_values(raw: RawColumn, column: Column, source: str) -> Float64[np.ndarray, " N"]:
+    """The values as the column's kind keeps them; NaN where a cell is missing.
+
+    Raises:
+        InputError: If the column cannot hold one of them.
+    """
+    return _codes(raw, column, source) if column.kind == "categorical" else _numbers(raw, column, source)
+
+
+def _numbers(raw: RawColumn, column: Column, source: str) -> Float64[np.ndarray, " N"]:
+    """The values of a column of numbers.
+
+    Raises:
+        InputError: If one of them cannot be of the kind.
+    """
+    argument = f"{column_called(raw.name)} of {source}"
+    values = raw.numbers if raw.words is None else _read(raw, column.format)
+    largest = float(np.nanmax(np.abs(values), initial=0))
+    if largest > LARGEST:
+        expected = f"numbers up to {LARGEST:g} in size, since networks compute in float32"
+        raise InputError(argument, expected, f"{largest:g}", Sentence("leave them out with ", drop(raw.name)))
+    bad = np.flatnonzero(~(fits(values, column.kind) | np.isnan(values)))
+    if len(bad):
+        others = f", and {len(bad) - 1:,} others that do not fit" if len(bad) > 1 else ""
+        got = f"{number_text(values[bad[0]])} in row {bad[0]} (counting from 0){others}"
+        remedy = Sentence("correct them, or set ", Option("columns"), " to choose another kind")
+        raise InputError(argument, f"{column.kind} values", got, remedy)
+    return values
+
+
+def _read(raw: RawColumn, form: str) -> Float64[np.ndarray, " N"]:
+    """The numbers that text says in a format; what it does not read is missing."""
+    assert raw.words is not None
+    said = np.append(numbers_in(raw.words, FORMATS.get(form, FORMATS["number"])), np.nan)
+    known = ~np.isnan(raw.numbers)
+    return np.asarray(said[np.where(known, raw.numbers, len(raw.words)).astype(np.intp)])
+
+
+def misfits(values: Float64[np.ndarray, " N"], column: Column) -> np.ndarray:
+    """Positions of the numbers that a column cannot hold; categories are codes 0 .. K-1."""
+    if column.kind != "categorical":
+        return np.flatnonzero(~fits(values, column.kind))
+    return np.flatnonzero(~(fits(values, "counts") & (values < len(column.categories))))
+
+
+def fits(values: Float64[np.ndarray, " N"], kind: ColumnKind) -> np.ndarray:
+    """Which numbers can be of a kind."""
+    if kind == "binary":
+        return (values == 0) | (values == 1)
+    return (values >= 0) & (values == np.rint(values)) if kind == "counts" else np.isfinite(values)
+
+
+def _codes(raw: RawColumn, column: Column, source: str) -> Float64[np.ndarray, " N"]:
+    """The position of each value among the categories.
+
+    Raises:
+        InputError: If a value is none of them.
+    """
+    missing = np.isnan(raw.numbers)
+    if raw.words is None or column.format:
+        values = raw.numbers if raw.words is None else _read(raw, column.format)
+        missing = np.isnan(values)
+        numbers, places = np.unique(np.where(missing, 0, values), return_inverse=True)
+        words: Sequence[str] = tuple(map(number_text, numbers))
+    else:
+        words, places = raw.words, np.where(missing, 0, raw.numbers).astype(np.intp)
+    unknown = len(column.categories) - 1 if column.pooled else -1
+    known = {category: code for code, category in enumerate(column.categories)}
+    by_word = np.array([known.get(word, unknown) for word in words] or [unknown], np.float64)
+    codes = np.where(missing, np.nan, by_word[places])
+    _refuse_unseen([words[place] for place in places[codes < 0]], column, source)
+    return codes
+
+
+def _refuse_unseen(unseen: Sequence[str], column: Column, source: str) -> None:
+    """Refuses categories that the model has never seen: they have no probability."""
+    if unseen:
+        different = list_names([cell_called(word) for word in dict.fromkeys(unseen)])
+        raise InputError(
+            f"{column_called(column.name)} of {source}",
+            f"categories that the model knows: {list_names(column.categories, 10)}",
+            f"{different} in {plural(len(unseen), 'row')}",
+            "leave out those rows, or train a model on data with these categories",
+        )
+
+
+def is_textual(column: Column) -> bool:
+    """Whether cells of the column are to be read as text even if all of them look like numbers."""
+    if column.format:
+        return column.format in FORMATS
+    return column.kind == "categorical" and not all(is_number_name(category) for category in column.categories)
+
+
+def is_number_name(category: str) -> bool:
+    """Whether a category is what `number_text` gives for some number."""
+    try:
+        return number_text(float(category)) == category
+    except (ValueError, OverflowError):
+        return False
