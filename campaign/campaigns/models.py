@@ -270,7 +270,9 @@ class Models(Campaign):
         rows = run / good.name
         rows.write_bytes(good.rows)
         again = f"python -m variate evaluate {run} {rows} --samples 2"
-        return Case(what, run, ("model.safetensors", str(run), good.name, "the ELBO"), again, rows)
+        return Case(
+            what, run, ("model.safetensors", str(run), good.name, "the ELBO", "the latent coordinates"), again, rows
+        )
 
     def attempt(self, case: Case) -> End:
         """Evaluates the model, and samples from it; each may be refused, and a number must be finite."""

@@ -16,7 +16,7 @@ from pyarrow import compute
 from pyarrow import csv as arrow_csv
 
 from variate.config.recipe import DataOptions, Schema
-from variate.data.readers.csv_text import CsvText, first_line, is_number
+from variate.data.readers.csv_text import CsvText, header_span, is_number
 from variate.data.readers.decoding import decoding
 from variate.data.readers.tables import MOST_COLUMNS, require_columns, require_table, table_source
 from variate.data.schema.values import is_textual
@@ -78,7 +78,7 @@ def _is_utf_16(beginning: bytes) -> bool:
 
 def _delimiter_of(path: Path, data: bytes) -> tuple[str, list[str]]:
     """The delimiter, and a note where it is not the usual one."""
-    header = data[slice(*first_line(data))]
+    header = data[slice(*header_span(data))]
     if path.suffix.lower() == ".csv" and b"," not in header and b";" in header:
         return ";", ["The header line has semicolons and no commas, so semicolons were taken to separate the cells."]
     return CSV_DELIMITERS[path.suffix.lower()], []

@@ -96,7 +96,7 @@ class CsvText:
 
     def __init__(self, data: bytes, delimiter: str, name: str) -> None:
         self.data, self.delimiter, self.name = data, delimiter.encode(), name
-        self.start = first_line(data)[0]
+        self.start = header_span(data)[0]
         quoted = rb'"([^"]*+(?:""[^"]*+)*+)("?+)'
         self._cell = re.compile(rb"(?:%b)?+([^%b\r\n]*+)(%b|\r\n|\r|\n|\Z)" % (quoted, self.delimiter, self.delimiter))
 
@@ -282,7 +282,7 @@ class CsvText:
         return InputError(argument, f"{plural(width, 'cell')}, as in the header line", got, remedy)
 
 
-def first_line(data: bytes) -> tuple[int, int]:
+def header_span(data: bytes) -> tuple[int, int]:
     """Where the first line that is not blank begins and ends; a mark of the encoding is no part of it."""
     start = _end(LINE_ENDS.match(data, len(BOM) if data.startswith(BOM) else 0))
     return start, _end(TO_LINE_END.match(data, start))
