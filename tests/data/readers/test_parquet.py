@@ -1,4 +1,3 @@
-import datetime
 import decimal
 import random
 
@@ -35,6 +34,16 @@ TABLE = pa.table(
         "late-word": ["a"] * (N - 1) + ["b"],
         "dictionary": pa.array(RNG.choice(["x", "y"], N)).dictionary_encode(),
         "decimal": pa.array(RNG.integers(0, 99, N)).cast(pa.decimal128(20, 0)),
+        "gaps": pa.array(np.where(RNG.random(N) < 0.2, np.nan, RNG.normal(size=N)), from_pandas=True),
+        "text-gaps": pa.array([None if row % 7 == 0 else "ab"[row % 2] for row in range(N)]),
+        "late-gap": [*RNG.normal(size=N - 1), None],
+        "spoiled": [str(row / 8) if row % 5 else "?" for row in range(N)],
+        "comma": [f"{row % 50},5" for row in range(N)],
+        "day": pa.array(RNG.integers(0, 9999, N).astype(np.int32)).cast(pa.date32()),
+        "text-day": [f"{1 + row % 28:02}.{1 + row % 12:02}.2019" for row in range(N)],
+        "key": [f"k{row}" for row in range(N)],
+        "many": [f"w{row % 40 + (row % 3 > 0) * (row % 240)}" for row in range(N)],
+        "empty": pa.nulls(N, pa.string()),
     }
 )
 ON = DataOptions(stream="on")
@@ -59,6 +68,7 @@ def test_a_table_on_disk_is_the_one_in_memory(file, options):
     expected, found = both(file, **options)
     assert (expected.in_memory, found.in_memory) == (True, False)
     assert (found.schema, found.notes, found.name) == (expected.schema, expected.notes, expected.name)
+    np.testing.assert_array_equal(found.dataset.mask.all(), expected.dataset.mask.all())
     assert {column.kind for column in found.schema.columns} == {"real", "binary", "counts", "categorical"}
     index = RNG.integers(0, N, 900)
     np.testing.assert_array_equal(found.x.take(index), expected.x.take(index))
@@ -71,8 +81,8 @@ def test_a_model_finds_its_columns(file, tmp_path):
     parquet.write_table(other, tmp_path / "u.parquet")
     again = read_parquet(tmp_path / "u.parquet", ON, expected.schema)
     np.testing.assert_array_equal(again.x.all(), expected.x.all())
-    (note,) = again.notes
-    assert "1 column that the model does not know: new" in note
+    assert any("1 column that the model does not know: new" in note for note in again.notes)
+    np.testing.assert_array_equal(again.dataset.mask.all(), expected.dataset.mask.all())
     assert fingerprint(found) != fingerprint(again)  # another file
     parquet.write_table(TABLE.drop_columns(["codes"]), tmp_path / "v.parquet")
     error = refused(read_parquet, tmp_path / "v.parquet", ON, expected.schema)
@@ -82,11 +92,10 @@ def test_a_model_finds_its_columns(file, tmp_path):
 @pytest.mark.parametrize(
     ("columns", "options", "argument", "got"),
     [
-        ({"a": [1.0, None] * 150}, {}, "row group 0 of t.parquet", "1 column of its 100 rows: a (50)"),
+        ({"a": [None] * 300}, {}, "t.parquet", "'a' (no value in any row)"),
         ({"a": [1.0] * 299 + [np.inf]}, {}, "column 'a' of row group 2 of t.parquet", "infinity"),
-        ({"a": [f"w{i}" for i in range(300)], "b": range(300)}, {}, "column 'a' of t.parquet", "300 different texts"),
         ({"a": ["w"] * 300}, {}, "t.parquet", "one column, 'a', of text"),
-        ({"a": [0] * 299 + [5]}, {"columns": (("a", "binary"),)}, "column 'a' of row group 2 of t.parquet", "row 99"),
+        ({"a": [f"w{i}" for i in range(300)], "b": range(300)}, {}, "t.parquet", "'b' (only numbers the rows)"),
         ({"a": [0.0] * 300}, {"drop": ("a",)}, "drop", "every column of t.parquet"),
         ({"a": [0.0] * 300}, {"drop": ("b",)}, "drop", "'b'"),
         ({"a": [0.0] * 300}, {"kind": "real"}, "kind", "'real'"),
@@ -100,19 +109,16 @@ def test_tables_that_are_refused_on_disk(tmp_path, columns, options, argument, g
     assert got in error.got
 
 
-DAY = datetime.date(2020, 1, 1)
 EXOTIC = {
     "list": ([[1], [2]], None),
     "struct": ([{"a": 1}, {"a": 2}], None),
     "map": ([[("k", 1)], [("l", 2)]], pa.map_(pa.string(), pa.int32())),
-    "date": ([DAY, DAY], None),
-    "time": ([datetime.time(1), datetime.time(2)], None),
     "duration": ([1, 2], pa.duration("ms")),
     "binary": ([b"\xff", b"\xfe"], None),
     "fixed": ([b"ab", b"cd"], pa.binary(2)),
     "deep": ([[[[[[[[1]]]]]]], [[[[[[[2]]]]]]]], None),
-    "whole": ([2**60 + 1, 2], None),
     "large": ([1e200, 2.5], None),
+    "infinite": ([np.inf, 2.5], None),
 }
 
 
@@ -172,9 +178,12 @@ def test_files_that_are_no_table_are_refused(tmp_path, switch):
 
 def test_text_that_repeats_is_one_text_in_memory(tmp_path):
     words = pa.DictionaryArray.from_arrays(np.zeros(300_000, np.int32), ["x" * 9000])
-    parquet.write_table(pa.table({"a": np.arange(300_000.0), "b": words}), tmp_path / "t.parquet", store_schema=False)
+    parquet.write_table(
+        pa.table({"a": np.arange(300_000.0) / 8, "b": words}), tmp_path / "t.parquet", store_schema=False
+    )
     for source in both(tmp_path / "t.parquet"):  # three gigabytes, if they were written out
-        assert source.schema.columns[1].categories == ("x" * 9000,)
+        (aside,) = (own for own in source.schema.aside if own.name == "b")
+        assert (aside.kind, aside.value) == ("constant", "x" * 9000)
 
 
 def mutated(whole, draw):
@@ -198,7 +207,7 @@ def mutated(whole, draw):
 @pytest.mark.parametrize("compression", ["none", "snappy", "gzip", "zstd"])
 def test_mutated_files_are_read_or_refused(tmp_path, compression):
     draw = random.Random(compression)
-    table = pa.table({"a": np.arange(60.0), "b": ["x", "y", "z"] * 20, "c": [True, False] * 30, "d": range(60)})
+    table = pa.table({"a": np.arange(60) / 8, "b": ["x", "y", "z"] * 20, "c": [True, False] * 30, "d": range(60)})
     path = tmp_path / "t.parquet"
     parquet.write_table(table, path, row_group_size=25, compression=compression)
     whole, ends = path.read_bytes(), {True: 0, False: 0}
@@ -212,10 +221,11 @@ def test_mutated_files_are_read_or_refused(tmp_path, compression):
     assert min(ends.values()) > 10
 
 
-def test_an_identifier_is_refused_before_all_of_it_is_kept(tmp_path):
-    columns = {"a": [f"w{i}" for i in range(5000)], "b": range(5000)}
+def test_of_a_long_text_no_more_words_are_kept_than_need_be(tmp_path):
+    columns = {"a": [f"w{i}" for i in range(12_000)], "b": np.arange(12_000) / 8}
     parquet.write_table(pa.table(columns), tmp_path / "t.parquet", row_group_size=800)
-    assert "1,600 different texts in 1,600 rows" in refused(read_parquet, tmp_path / "t.parquet", ON, None).got
+    for source in both(tmp_path / "t.parquet"):
+        assert [(own.name, own.kind) for own in source.schema.aside] == [("a", "text")]
 
 
 def test_more_than_the_machine_holds(file, monkeypatch):

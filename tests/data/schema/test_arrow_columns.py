@@ -39,20 +39,17 @@ def test_text_is_positions_among_its_words(kind):
     ("values", "got", "remedy"),
     [
         (pa.array([[1], [2]]), "values of type list", "drop=['b']"),
-        (pa.array([datetime.time(1), datetime.time(2)]), "dates or times", "drop=['b']"),
-        (pa.array([datetime.date(2020, 1, 1)] * 2), "dates or times", "drop=['b']"),
         (pa.array([b"a", b"b"]), "not UTF-8", "drop=['b']"),
         (pa.array([b"a", b"b"], pa.large_binary()), "not UTF-8", "drop=['b']"),
         (pa.array([b"a", b"b"], pa.binary(1)), "fixed_size_binary", "drop=['b']"),
         (pa.array([{"c": 1}, {"c": 2}]), "values of type struct", "drop=['b']"),
         (pa.array([[("k", 1)]] * 2, pa.map_(pa.string(), pa.int8())), "values of type map", "drop=['b']"),
-        (pa.array([1, 2], pa.duration("s")), "dates or times", "drop=['b']"),
+        (pa.array([1, 2], pa.duration("s")), "values of type duration", "drop=['b']"),
         (
             pa.ExtensionArray.from_storage(pa.uuid(), pa.array([bytes(16)] * 2, pa.binary(16))),
             "values of",
             "drop=['b']",
         ),
-        (pa.array([2**53 + 1, 1]), "beyond 2^53", "drop=['b']"),
         (pa.array([np.inf, 1]), "infinity in 1 row", "correct"),
     ],
 )
@@ -64,23 +61,52 @@ def test_columns_that_are_refused(values, got, remedy):
 
 
 @pytest.mark.parametrize(
-    ("columns", "got"),
+    ("column", "native", "numbers"),
     [
-        ({"b": pa.array([1, None])}, "1 column of its 2 rows: b (1)"),
-        ({"b": [1.0, float("nan")]}, "1 column of its 2 rows: b (1)"),
-        ({"b": pa.array(["a", None]).dictionary_encode()}, "b (1)"),
-        ({"b": pa.DictionaryArray.from_arrays(pa.array([0, 1]), pa.array(["a", None]))}, "b (1)"),
-        ({"b": pa.DictionaryArray.from_arrays(pa.array([0, None]), pa.array([1.5, np.nan]))}, "b (1)"),
-        ({"b": pa.array([1.5, np.nan]).dictionary_encode()}, "b (1)"),
-        ({"b": pa.nulls(2)}, "b (2)"),
-        ({"b": [None, "y"], "c": [None, None]}, "2 columns of its 2 rows: b (1), c (2)"),
+        (pa.array([datetime.date(1970, 1, 3), None]), "date", [2, np.nan]),
+        (pa.array([86_400_000, None], pa.date64()), "date", [1, np.nan]),
+        (pa.array([datetime.datetime(1970, 1, 2, 0, 0, 1, 500_000), None]), "timestamp", [86_401.5, np.nan]),
+        (pa.array([90, None], pa.timestamp("s", "Europe/Zurich")), "timestamp", [90, np.nan]),
+        (pa.array([datetime.time(1, 0, 2), None]), "time", [3602, np.nan]),
+        (pa.array([True, None]), "bool", [1, np.nan]),
     ],
 )
-def test_missing_cells_are_counted_by_column(columns, got):
-    error = refused(raw_columns, pa.table({"a": [1, 2]} | columns), "x.csv")
-    assert error.argument == "x.csv"
-    assert got in error.got
-    assert Option("drop", list(columns)) in error.remedy.parts
+def test_dates_times_and_switches_are_numbers(column, native, numbers):
+    raw = raw_column("b", pa.chunked_array([column]), "x")
+    assert (raw.native, raw.words) == (native, None)
+    np.testing.assert_array_equal(raw.numbers, numbers)
+
+
+@pytest.mark.parametrize(
+    ("column", "missing"),
+    [
+        (pa.array([1, None]), [False, True]),
+        (pa.array([1.0, float("nan")]), [False, True]),
+        (pa.array(["a", None]).dictionary_encode(), [False, True]),
+        (pa.array(["a", "?", " ? ", ""]), [False, True, True, False]),
+        (pa.DictionaryArray.from_arrays(pa.array([0, 1]), pa.array(["a", None])), [False, True]),
+        (pa.DictionaryArray.from_arrays(pa.array([0, None]), pa.array([1.5, np.nan])), [False, True]),
+        (pa.array([1.5, np.nan]).dictionary_encode(), [False, True]),
+        (pa.nulls(2), [True, True]),
+        (pa.nulls(2, pa.string()), [True, True]),
+    ],
+)
+def test_missing_cells_are_nan(column, missing):
+    assert np.isnan(raw_column("b", pa.chunked_array([column]), "x").numbers).tolist() == missing
+
+
+@pytest.mark.parametrize(
+    ("column", "missing"),
+    [(pa.array([1.5, -999, 0]), [False, True, False]), (pa.array(["none", "-999", "a"]), [True, True, False])],
+)
+def test_what_the_user_says_is_missing_is(column, missing):
+    raw = raw_column("b", pa.chunked_array([column]), "x", ("none", "-999"))
+    assert np.isnan(raw.numbers).tolist() == missing
+
+
+def test_whole_numbers_that_float64_does_not_hold_are_said_to_be_so():
+    assert raw_column("b", pa.chunked_array([pa.array([2**53 + 1, 1, None])]), "x").native == "inexact"
+    assert raw_column("b", pa.chunked_array([pa.array([2**53, 1, None])]), "x").native == ""
 
 
 @pytest.mark.parametrize("words", [["w", "v"], pa.array(["w", "v"]).dictionary_encode()])
@@ -115,9 +141,9 @@ def test_columns_are_used_one_after_the_other():
 
 
 def test_what_is_wrong_with_several_columns_is_one_error():
-    table = pa.table({"a": [[1], [2]], "b": [1, 2], "": pa.array([0, 1], pa.time32("s"))})
+    table = pa.table({"a": [[1], [2]], "b": [1, 2], "": pa.array([0, 1], pa.duration("s"))})
     error = refused(each_column, table, "x.csv", lambda *_: None)
     assert error.argument == "x.csv"
     assert "'a' (values of type list" in error.got
-    assert "(no name) (dates" in error.got
+    assert "(no name) (values of type duration" in error.got
     assert Option("drop", ["a", ""]) in error.remedy.parts

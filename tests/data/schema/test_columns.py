@@ -2,22 +2,19 @@ import numpy as np
 import pytest
 
 from refusals import refused
-from variate.config.recipe import Column
+from variate.config.recipe import Aside, Column
+from variate.data.schema.column_notes import column_notes
 from variate.data.schema.columns import (
     LARGEST,
     LONGEST_CATEGORY,
-    column_called,
-    column_notes,
-    column_of,
-    column_values,
-    columns_of,
-    is_number_name,
-    is_textual,
-    misfits,
-    number_name,
-    tell_column_kind,
+    MOST_CATEGORIES,
+    decide,
+    decide_all,
 )
-from variate.data.schema.profiles import RawColumn, profile
+from variate.data.schema.formats import number_text
+from variate.data.schema.naming import column_called
+from variate.data.schema.profiles import RawColumn, joined_profile, profile
+from variate.data.schema.values import column_values, is_number_name, is_textual, misfits
 from variate.errors import Option
 
 RNG = np.random.default_rng(0)
@@ -28,12 +25,18 @@ def numbers(values, name="c"):
 
 
 def text(values, name="c"):
-    words, places = np.unique(values, return_inverse=True)
-    return RawColumn(name, places.astype(float), tuple(map(str, words)))
+    """A column of text; None is a gap."""
+    words = tuple(sorted({value for value in values if value is not None}))
+    places = {word: place for place, word in enumerate(words)} | {None: np.nan}
+    return RawColumn(name, np.array([places[value] for value in values], float), words)
 
 
-def fitted(raw, kind, source):
-    column = column_of(profile(raw, every=kind == "categorical"), kind, source)
+def decided(raw, kind=None):
+    return decide(profile(raw, every=kind == "categorical"), kind, 3, "x.csv")
+
+
+def fitted(raw, kind=None, source="x.csv"):
+    column = decided(raw, kind)
     return column, column_values(raw, column, source)
 
 
@@ -42,19 +45,18 @@ def fitted(raw, kind, source):
     [
         (text(["a", "b", "a"]), "categorical"),
         (numbers([0, 1, 1, 0]), "binary"),
-        (numbers([1, 1, 1]), "binary"),
         (numbers([0.5, 1, 2]), "real"),
         (numbers([-1, 0, 5]), "categorical"),
-        (numbers(np.arange(-15, 15)), "real"),
+        (numbers([*np.arange(-15, 15), 3]), "real"),
         (numbers([0, 0, 9, 1, 30]), "counts"),
         (numbers([0, 0, 2]), "counts"),  # variance 8/9, mean 6/9
         (numbers([1, 2, 3, 2]), "categorical"),
-        (numbers([7, 7, 7]), "categorical"),
-        (numbers(np.arange(1950, 2025)), "real"),
+        (numbers([*np.arange(1950, 2025), 1950]), "real"),
+        (numbers([1, np.nan, 0, 1]), "binary"),
     ],
 )
-def test_tell_column_kind(raw, kind):
-    assert tell_column_kind(profile(raw)) == kind
+def test_the_kind_of_a_column(raw, kind):
+    assert decided(raw) == Column("c", kind, decided(raw).categories, gaps=bool(np.isnan(raw.numbers).any()))
 
 
 def test_draws_of_any_count_model_spread_at_least_as_their_mean():
@@ -63,7 +65,7 @@ def test_draws_of_any_count_model_spread_at_least_as_their_mean():
         counts = RNG.poisson(rates)
         stderr = np.std((counts - counts.mean()) ** 2 - counts) / np.sqrt(len(counts))
         assert abs(counts.var() - counts.mean() - rates.var()) < 4 * stderr + 0.05 * rates.var()
-    assert tell_column_kind(profile(numbers(RNG.poisson(RNG.gamma(2.0, 3.0, 500))))) == "counts"
+    assert decided(numbers(RNG.poisson(RNG.gamma(2.0, 3.0, 500)))).kind == "counts"
 
 
 def test_categories_are_sorted_and_coded():
@@ -107,54 +109,121 @@ def test_kind_that_cannot_be(raw, kind, got):
     assert got in error.got
 
 
-@pytest.mark.parametrize("rows", [20, 1001])
-def test_identifiers_are_refused_unless_they_were_said_to_be_categories(rows):
-    raw = text([f"id{row}" for row in range(rows)])
-    error = refused(fitted, raw, None, "x.csv")
-    assert error.argument == "column 'c' of x.csv"
-    assert f"{rows:,} different texts in {rows:,} rows" in error.got
-    assert [p for p in error.remedy.parts if isinstance(p, Option)] == [
-        Option("drop", ["c"]),
-        Option("columns", [("c", "categorical")]),
-    ]
-    assert len(fitted(raw, "categorical", "x.csv")[0].categories) == rows
-
-
-def test_all_columns_that_cannot_be_used_are_named_in_one_error():
-    words = [f"id{row}" for row in range(30)]
-    found = [profile(raw) for raw in (text(words, "a"), numbers(range(30), "b"), text(words, ""), text(words, "c"))]
-    error = refused(columns_of, found, {"c": "categorical"}, "x.csv")
-    assert error.argument == "x.csv"
-    assert "2 columns of something else: 'a' (30 different texts" in error.got
-    assert "(no name) (30 different" in error.got
-    assert Option("drop", ["a", ""]) in error.remedy.parts
-    assert [column.kind for column in columns_of(found[1:2], {}, "x.csv")] == ["counts"]
+@pytest.mark.parametrize(
+    ("raw", "aside"),
+    [
+        (text([f"id{row}" for row in range(20)]), Aside("c", "identifier", 3)),
+        (text([f"id{row}" for row in range(30)] + ["id0"]), Aside("c", "text", 3)),
+        (text([f"w{row % 90}" for row in range(100)]), Aside("c", "text", 3)),
+        (text(["a", "b" * (LONGEST_CATEGORY + 1), "a"]), Aside("c", "text", 3)),
+        (text([f"w{row}" for row in range(11_000)]), Aside("c", "text", 3)),
+        (text(["a", "a", None]), Aside("c", "constant", 3, "a")),
+        (numbers([0.5, 0.5, np.nan]), Aside("c", "constant", 3, "0.5", is_number=True)),
+        (numbers([7, 7, 7]), Aside("c", "constant", 3, "7", is_number=True)),
+        (text(["7,5", "7,5"]), Aside("c", "constant", 3, "7,5")),
+        (numbers(range(7, 30)), Aside("c", "counter", 3, is_number=True)),
+        (numbers([3, 5, 9, 100], "ID"), Aside("ID", "counter", 3, is_number=True)),
+        (numbers([2, 4, 9], ""), Aside("", "counter", 3, is_number=True)),
+        (numbers([np.nan, np.nan]), Aside("c", "empty", 3)),
+        (text([None, None]), Aside("c", "empty", 3)),
+    ],
+)
+def test_columns_that_say_nothing_about_a_row_are_set_aside(raw, aside):
+    assert decided(raw) == aside
+    assert decided(raw, "categorical").kind == "categorical"
 
 
 @pytest.mark.parametrize(
-    ("words", "example"),
+    "raw",
     [
-        (["12,5", "7,25"], "12,5"),
-        (["1.200,5", "-7,25", "8"], "-7,25"),
-        ([f"{row},5" for row in range(18)] + ["a"], "0,5"),
+        numbers([3, 5, 9, 100]),
+        numbers([5, 3, 9], "id"),
+        numbers([1, 2, np.nan, 4]),
+        text(["a", "b", "c"]),  # few rows cannot tell an identifier
+        text([f"w{row % 50}" for row in range(100)]),
+        numbers([7]),
     ],
 )
-def test_decimal_commas_are_refused_unless_they_were_said_to_be_categories(words, example):
-    error = refused(fitted, text(words), None, "x.csv")
-    assert (error.argument, error.expected) == ("column 'c' of x.csv", "numbers with a decimal point")
-    assert repr(example) in error.got
-    assert fitted(text(words), "categorical", "x.csv")[0].kind == "categorical"
+def test_other_columns_are_not(raw):
+    assert isinstance(decided(raw), Column)
 
 
-@pytest.mark.parametrize("words", [["a,5", "b,7"], ["7", "8", "9,5"], ["7,5", "a"]])
-def test_other_texts_with_commas_are_categories(words):
-    assert fitted(text(words), None, "x.csv")[0].kind == "categorical"
+@pytest.mark.parametrize(
+    ("cells", "form", "values"),
+    [
+        (["1.5", "?", "-2", "n/a", None], "number", [1.5, np.nan, -2, np.nan, np.nan]),
+        (["12,5", "7,25"], "decimal-comma", [12.5, 7.25]),
+        (["1.200,5", "-7,25", "8"], "decimal-comma", [1200.5, -7.25, 8]),
+        (["1,234.5", "17"], "grouped", [1234.5, 17]),
+        (["12%", "7.5%"], "percent", [12, 7.5]),
+        (["24.12.2019", "01.01.1970"], "%d.%m.%Y", [18254, 0]),
+        (["12/24/2019", "01/02/1970"], "%m/%d/%Y", [18254, 1]),
+        (["24/12/2019", "01/02/1970"], "%d/%m/%Y", [18254, 31]),
+        (["18:30", "00:01"], "%H:%M", [66_600, 60]),
+    ],
+)
+def test_texts_that_are_numbers_or_dates(cells, form, values):
+    column, found = fitted(text(cells))
+    assert (column.format, column.gaps) == (form, np.isnan(values).any())
+    np.testing.assert_array_equal(found, values)
 
 
-def test_long_texts_are_no_categories_unless_it_was_said():
-    raw = text(["a", "b" * (LONGEST_CATEGORY + 1)])
-    assert "10,001 characters" in refused(fitted, raw, None, "x.csv").got
-    assert fitted(raw, "categorical", "x.csv")[0].kind == "categorical"
+@pytest.mark.parametrize(
+    "cells",
+    [
+        ["007", "12", "12"],  # a zero before other digits is no number's
+        ["1.5", "a", "b", "2"],
+        ["31.02.2019", "1.5", "a"],
+        ["a,5", "b,7"],
+        ["7,5", "a"],
+        ["yes", "no", "yes"],
+    ],
+)
+def test_other_texts_are_categories(cells):
+    column = decided(text(cells))
+    assert (column.kind, column.format) == ("categorical", "")
+
+
+def test_a_few_odd_texts_among_numbers_are_gaps():
+    cells = [*(str(row / 8) for row in range(57)), "broken", "broken", "?"]
+    column, found = fitted(text(cells))
+    assert (column.kind, column.gaps, np.isnan(found).sum()) == ("real", True, 3)
+    assert decided(text([*cells, "broken", "broken"])).kind == "text"  # 4 of 61 cells are too many
+
+
+def test_the_rarest_of_many_categories_are_pooled():
+    cells = [f"w{row % 400}" for row in range(1000)] + ["w399"] * 9
+    column, found = fitted(text(cells))
+    assert (len(column.categories), column.categories[-1], column.pooled) == (MOST_CATEGORIES, "other", True)
+    assert "w399" in column.categories
+    read = [column.categories[int(code)] for code in found]
+    assert all(word in (cell, "other") for word, cell in zip(read, cells, strict=True))
+    np.testing.assert_array_equal(column_values(text(["never seen"]), column, "x"), [MOST_CATEGORIES - 1])
+    assert len(decided(text(cells), "categorical").categories) == 400
+
+
+def test_whole_numbers_beyond_2_to_the_53_are_set_aside():
+    raw = RawColumn("c", np.array([2.0**60, 3, 4]), native="inexact")
+    found = joined_profile(profile(numbers([1, 2])), profile(raw))
+    assert decide(found, None, 3, "x.csv") == Aside("c", "identifier", 3, is_number=True)
+    assert "beyond 2^53" in refused(decided, raw, "real").got
+
+
+def test_all_columns_that_cannot_be_used_are_named_in_one_error():
+    found = [profile(numbers([1, 1e200], name)) for name in ("a", "")]
+    error = refused(decide_all, found, {}, {"a": 0, "": 1}, "x.csv")
+    assert error.argument == "x.csv"
+    assert "2 columns of something else: 'a' (1e+200), (no name) (1e+200)" in error.got
+    assert Option("drop", ["a", ""]) in error.remedy.parts
+
+
+def test_a_column_is_needed():
+    raws = [numbers([1, 1, 1], "a"), text([f"w{row}" for row in range(3)], "b"), numbers(range(3), "c")]
+    places = {"a": 0, "b": 1, "c": 2}
+    assert len(decide_all(map(profile, raws), {}, places, "x.csv")) == 3
+    error = refused(decide_all, map(profile, raws[::2]), {}, places, "x.csv")
+    assert error.argument == "x.csv"
+    assert "'a' (the same value in every row), 'c' (only numbers the rows)" in error.got
 
 
 @pytest.mark.parametrize("value", [1e200, -1e200, 2 * LARGEST])
@@ -165,7 +234,7 @@ def test_numbers_beyond_float32_are_refused(value, kind):
     assert f"{value:g}" in error.got
     assert Option("drop", ["c"]) in error.remedy.parts
     assert refused(column_values, numbers([0.5, value]), Column("c", "real"), "x").argument == "column 'c' of x"
-    fitted(numbers([0.5, LARGEST, -LARGEST]), kind, "x.csv")
+    fitted(numbers([0.5, LARGEST, -LARGEST]), kind)
 
 
 def test_long_cells_and_names_are_cut():
@@ -173,15 +242,6 @@ def test_long_cells_and_names_are_cut():
     assert len(error.got) < 100
     assert len(column_called("y" * 10**6)) < 100
     assert column_called("") == "the column without a name"
-
-
-def test_few_rows_cannot_tell_an_identifier():
-    assert fitted(text(["a", "b", "c"]), None, "x.csv")[0].kind == "categorical"
-
-
-def test_too_many_categories_are_refused_even_where_they_repeat():
-    raw = text([f"id{row % 1001}" for row in range(2002)])
-    assert "1,001 different texts in 2,002 rows" in refused(fitted, raw, None, "x.csv").got
 
 
 def test_column_values_takes_the_codes_of_the_model():
@@ -225,9 +285,9 @@ def test_is_textual(categories, textual):
 
 
 @pytest.mark.parametrize("number", [0.0, -3.0, 2.0**53, 0.1, 1e300, 1e-300])
-def test_number_name_names_a_number_exactly(number):
-    assert float(number_name(number)) == number
-    assert is_number_name(number_name(number))
+def test_number_text_names_a_number_exactly(number):
+    assert float(number_text(number)) == number
+    assert is_number_name(number_text(number))
 
 
 @pytest.mark.parametrize("word", ["", "x", "nan", "inf", "1e5", "1.0", " 1"])
@@ -235,37 +295,48 @@ def test_is_number_name_only_of_the_name_a_number_would_have(word):
     assert not is_number_name(word)
 
 
-def told(raw, kind=None):
-    column, _ = fitted(raw, kind, "x.csv")
-    return column_notes([profile(raw)], [column], [raw.name] if kind else [])
+def told(*raws, **asked):
+    found = [profile(raw, every=asked.get(raw.name) == "categorical") for raw in raws]
+    places = {raw.name: place for place, raw in enumerate(raws)}
+    return column_notes(found, decide_all(found, asked, places, "x.csv"), asked)
 
 
-@pytest.mark.parametrize(
-    "raw", [numbers(range(30)), numbers(range(7, 30), "row"), numbers([3, 5, 9, 100], "ID"), numbers([2, 4, 9], "")]
-)
-def test_columns_that_number_the_rows_are_noted(raw):
-    (note,) = [note for note in told(raw) if "numbers the rows" in note]
-    assert Option("drop", [raw.name]) in note.parts
+REAL = numbers([0.5, 1, 0.25, 0.125] * 8, "real")
 
 
-@pytest.mark.parametrize("raw", [numbers([3, 5, 9, 100]), numbers([5, 3, 9], "id"), numbers([0, 1])])
-def test_other_columns_are_not(raw):
-    assert not any("numbers the rows" in note for note in told(raw))
+def test_columns_that_are_set_aside_are_noted_together():
+    raws = [numbers(range(32), "a"), numbers([0.5] * 32, "b"), text([f"w{row}" for row in range(32)], ""), REAL]
+    (note,) = told(*raws)
+    for words in ("'a' (only numbers the rows)", "'b' (the same value", "(no name) (a text of its own"):
+        assert words in note
+    assert Option("columns", [("a", "real")]) in note.parts
 
 
-def test_a_constant_real_column_is_noted():
-    (note,) = told(numbers([0.5, 0.5, 0.5]))
-    assert "'c' never changes" in note
-    assert Option("drop", ["c"]) in note.parts
+def test_what_was_taken_for_a_gap_is_noted():
+    odd, gaps = told(text([*(str(row / 8) for row in range(30)), "?", "n/a"], "a"), REAL)
+    assert "'?' (1 cell), 'n/a' (1 cell)" in odd
+    assert Option("columns", [("a", "categorical")]) in odd.parts
+    assert "1 column of 32 rows: 'a' (2)" in gaps
 
 
-def test_columns_that_measure_nothing_are_noted_together():
-    raws = [numbers(range(9), "a"), numbers(range(5, 14), ""), numbers([0.5] * 9, "c"), numbers([0.5] * 9, "d")]
-    found = [profile(raw) for raw in raws]
-    counters, constants = column_notes(found, columns_of(found, {}, "x.csv"), ["a", ""])[:2]
-    assert "'a', (no name) only number the rows" in counters
-    assert Option("drop", ["a", ""]) in counters.parts
-    assert "'c', 'd' never change" in constants
+def test_dates_and_decimal_commas_are_noted():
+    comma, date = told(text(["7,5", "8,5", "9,5"], "a"), text(["24.12.2019", "25.12.2019", "24.12.2019"], "b"))
+    assert "numbers with decimal commas: 'a'" in comma
+    assert "dates such as 24.12.2019: 'b'" in date
+
+
+def test_numbers_that_may_mean_a_gap_are_noted():
+    (note,) = told(numbers([*np.linspace(0, 5, 40), -999, -999], "a"))
+    assert "-999 in 'a'" in note
+    assert Option("missing", ["-999"]) in note.parts
+    (note,) = told(numbers([*np.linspace(0, 5, 40), 9999], "a"))
+    assert Option("missing", ["9999"]) in note.parts
+    assert told(numbers([*np.linspace(0, 900, 40), 999], "a")) == []
+
+
+def test_pooled_categories_are_noted():
+    (note,) = told(text([f"w{row % 400}" for row in range(1000)], "a"))
+    assert "255 most frequent of the 400 categories of 'a'" in note
 
 
 def test_codes_that_could_be_counts_are_noted_unless_it_was_said():
@@ -273,5 +344,5 @@ def test_codes_that_could_be_counts_are_noted_unless_it_was_said():
     (note,) = told(raw)
     assert "'c' could be counts or codes" in note
     assert Option("columns") in note.parts
-    assert told(raw, "counts") == []
+    assert told(raw, c="counts") == []
     assert told(numbers(RNG.poisson(50, 200) * 5)) == []

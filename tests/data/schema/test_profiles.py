@@ -1,9 +1,10 @@
 from fractions import Fraction
+from itertools import pairwise
 
 import numpy as np
 import pytest
 
-from variate.data.schema.profiles import FEW, RawColumn, exact_sum, joined_profile, profile
+from variate.data.schema.profiles import FEW, MOST_ODD, RawColumn, exact_sum, joined_profile, profile
 
 RNG = np.random.default_rng(0)
 COLUMNS = {
@@ -16,6 +17,8 @@ COLUMNS = {
     "constant": np.full(60, 2.5),
     "many": RNG.integers(0, 10**6, 60),
     "huge": RNG.integers(0, 2**53, 60),
+    "gaps": np.where(RNG.random(60) < 0.3, np.nan, RNG.integers(0, 9, 60)),
+    "nothing": np.full(60, np.nan),
 }
 
 
@@ -40,10 +43,47 @@ def test_a_profile_does_not_depend_on_the_pieces_that_it_is_taken_in(name, every
     assert profile(raw, every) == expected
 
 
-def test_joined_words_are_all_words():
-    one, other = RawColumn("c", np.array([0.0, 1, 0]), ("a", "b")), RawColumn("c", np.array([1.0, 0]), ("a", "c"))
-    found = joined_profile(profile(one), profile(other))
-    assert (found.rows, found.words) == (5, {"a", "b", "c"})
+TEXTS = {
+    "words": ["a", "b", "a", "c"] * 15,
+    "numbers": [str(number / 8) for number in range(60)],
+    "numbers with gaps": ["1.5", "?", "2", "n/a"] * 15,
+    "few numbers": ["a"] * 50 + [str(number) for number in range(10)],
+    "dates": [f"{day:02}.0{month}.2019" for month in (1, 2, 3) for day in range(1, 21)],
+    "days or months": [f"{day:02}/{month:02}/2019" for month in (1, 2, 3) for day in range(1, 21)],
+    "many words": [f"w{number}" for number in range(60)],
+}
+
+
+def text(name, cells):
+    """A column of text; None is a gap."""
+    words = tuple(dict.fromkeys(cell for cell in cells if cell is not None))
+    return RawColumn(name, np.array([np.nan if cell is None else words.index(cell) for cell in cells]), words)
+
+
+@pytest.mark.parametrize("cuts", [[30], [1, 2, 59], list(range(1, 60))])
+@pytest.mark.parametrize("name", TEXTS)
+def test_joined_profile_of_text_is_that_of_the_whole(name, cuts):
+    cells = [None, *TEXTS[name][1:]]
+    pieces = [cells[start:stop] for start, stop in pairwise([0, *cuts, 60])]
+    found = profile(text(name, pieces[0]))
+    for piece in pieces[1:]:
+        found = joined_profile(found, profile(text(name, piece)))
+    assert found == profile(text(name, cells))
+    assert found.missing == 1
+
+
+def test_formats_that_leave_too_much_unread_are_forgotten():
+    found = profile(text("c", [*(str(number) for number in range(30)), *(f"w{number}" for number in range(MOST_ODD))]))
+    assert found.texts.readings["number"].numbers.cells == 30
+    assert profile(text("c", [str(number) for number in range(30)] + TEXTS["many words"])).texts.readings == {}
+
+
+def test_gaps_belong_to_no_profile():
+    values = np.array([np.nan, 3, 3, np.nan, 7, np.nan])
+    found = profile(RawColumn("c", values))
+    assert (found.rows, found.missing) == (6, 3)
+    assert found.numbers == profile(RawColumn("c", values[~np.isnan(values)])).numbers
+    assert profile(RawColumn("c", np.full(3, np.nan))).missing == 3
 
 
 @pytest.mark.parametrize(
@@ -53,7 +93,7 @@ def test_overdispersion_is_decided_without_rounding(values):
     exact = [Fraction(value) for value in values]
     mean = sum(exact) / len(exact)
     variance = sum((value - mean) ** 2 for value in exact) / len(exact)
-    assert profile(RawColumn("c", np.array(values, float))).is_overdispersed == (variance >= mean)
+    assert profile(RawColumn("c", np.array(values, float))).numbers.is_overdispersed == (variance >= mean)
 
 
 @pytest.mark.parametrize("largest", [100, 2**21 - 1, 2**21, 2**53])
@@ -65,6 +105,6 @@ def test_sums_are_exact(largest):
 
 def test_different_numbers_are_remembered_while_they_are_few():
     values = np.arange(FEW + 1.0)
-    assert profile(RawColumn("c", values[:-1])).different == set(range(FEW))
-    assert profile(RawColumn("c", values)).different is None
-    assert len(profile(RawColumn("c", values), every=True).different) == FEW + 1
+    assert profile(RawColumn("c", values[:-1])).numbers.different == set(range(FEW))
+    assert profile(RawColumn("c", values)).numbers.different is None
+    assert len(profile(RawColumn("c", values), every=True).numbers.different) == FEW + 1

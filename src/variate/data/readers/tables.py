@@ -13,7 +13,7 @@ import pyarrow as pa
 from variate.config.recipe import Aside, Column, DataOptions, Schema
 from variate.data.dataset import Dataset
 from variate.data.schema.arrow_columns import each_column, refuse_one_text
-from variate.data.schema.column_notes import column_notes
+from variate.data.schema.column_notes import column_notes, gaps_note
 from variate.data.schema.columns import Decided, decide_all
 from variate.data.schema.naming import NAMELESS, name_called
 from variate.data.schema.profiles import Profile, RawColumn, profile
@@ -82,11 +82,13 @@ def source_of(
     """A source of the columns that `wanted_columns` chose, in that order."""
     memory.require(ROW_COPIES * 8 * table.num_rows * table.num_columns, name)
     own_notes: list[str] = []
+    is_told = schema is None
     if schema is None:
         refuse_one_text(table, name)
         schema, own_notes = _told_schema(table, name, options)
         table = table.select([column.name for column in schema.columns])
     values, columns = np.empty((table.num_rows, table.num_columns)), schema.columns
+    names = [column.name for column in columns]
 
     def use(number: int, raw: RawColumn) -> None:
         values[:, number] = column_values(raw, columns[number], name)
@@ -96,6 +98,7 @@ def source_of(
     mask = None
     if gaps.any():
         values[gaps], mask = 0, InMemory(~gaps)
+        own_notes += [] if is_told else [gaps_note(dict(zip(names, gaps.sum(0).tolist(), strict=True)), len(gaps))]
     return Source(Dataset(InMemory(values), schema, mask=mask, name=name, notes=(*notes, *own_notes)))
 
 

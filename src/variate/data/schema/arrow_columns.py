@@ -1,7 +1,7 @@
 """Columns of an Arrow table as numbers, NaN where a cell is missing; or a message about what cannot be one.
 
 text                       positions among its different values
-whole numbers beyond 2^53  as text: they are more likely identifiers than quantities
+whole numbers beyond 2^53  not exact in float64, and said to be so: they are identifiers
 dictionary, extension      as its values, as its storage
 booleans, numbers          float64
 dates                      days since 1970
@@ -18,7 +18,7 @@ import pyarrow as pa
 from pyarrow import compute
 
 from variate.data.schema.columns import refuse_together
-from variate.data.schema.formats import BOOL
+from variate.data.schema.formats import BOOL, INEXACT
 from variate.data.schema.naming import SHOWN, column_called, drop, name_called
 from variate.data.schema.profiles import RawColumn
 from variate.data.wording import plural
@@ -90,13 +90,12 @@ def raw_column(name: str, column: pa.ChunkedArray, source: str, missing: Collect
     kind = column.type
     if pa.types.is_null(kind):
         return RawColumn(name, np.full(len(column), np.nan))
-    if _is_beyond_float64(column):
-        column, kind = column.cast(pa.string()), pa.string()
     if _is_text(_held(kind)):
         return _text_column(name, column, {*ALWAYS_MISSING, *missing})
     native, numbers = "", None
     if pa.types.is_boolean(kind) or _is_numeric(kind):
-        native, numbers = BOOL if pa.types.is_boolean(kind) else "", _as_float64(name, column, source)
+        native = BOOL if pa.types.is_boolean(kind) else INEXACT if _is_beyond_float64(column) else ""
+        numbers = _as_float64(name, column, source)
     elif pa.types.is_date(kind):
         native, numbers = "date", _floats(column.cast(pa.date32()).cast(pa.int32()))
     elif pa.types.is_timestamp(kind):

@@ -87,10 +87,19 @@ def _on_gaps(profiles: Mapping[str, Profile], columns: Mapping[str, Column]) -> 
     """One sentence on the missing cells of all columns."""
     gaps = {name: _missing(profiles[name], column) for name, column in columns.items() if column.gaps}
     if gaps:
-        rows = next(iter(profiles.values())).rows
-        told = list_names([f"{name_called(name)} ({number:,})" for name, number in gaps.items()], LISTED)
-        columns_told = f"{plural(len(gaps), 'column')} of {rows:,} rows: {told}"
-        yield f"Missing cells (empty, NA or ?) in {columns_told}; training uses all others."
+        yield gaps_note(gaps, next(iter(profiles.values())).rows)
+
+
+def gaps_note(gaps: Mapping[str, int], rows: int) -> str:
+    """A sentence on missing cells.
+
+    Args:
+        gaps: Their number in each column, by its name.
+        rows: Number of rows.
+    """
+    some = {name: number for name, number in gaps.items() if number}
+    told = list_names([f"{name_called(name)} ({number:,})" for name, number in some.items()], LISTED)
+    return f"Missing cells in {plural(len(some), 'column')} of {rows:,} rows: {told}; all others are used."
 
 
 def _missing(profile: Profile, column: Column) -> int:

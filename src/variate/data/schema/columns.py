@@ -22,7 +22,7 @@ import re
 from collections.abc import Iterable, Mapping
 
 from variate.config.recipe import Aside, AsideKind, Column, ColumnKind
-from variate.data.schema.formats import FORMATS, NATIVE_DATES, number_text
+from variate.data.schema.formats import FORMATS, INEXACT, NATIVE_DATES, number_text
 from variate.data.schema.naming import column_called, drop, name_called
 from variate.data.schema.profiles import NumberProfile, Profile, Reading, TextProfile
 from variate.data.wording import list_names, plural
@@ -169,11 +169,14 @@ def _aside(found: Profile) -> AsideKind | None:
     if found.missing == found.rows:
         return "empty"
     form = format_of(found)
+    if form == INEXACT:
+        return "identifier"
     if form is not None:
         numbers = numbers_of(found, form)
         if numbers.is_constant and found.rows > 1:
             return "constant"
-        return "counter" if numbers.cells == found.rows > 2 and _counts_rows(found.name, numbers) else None
+        in_every_row = numbers.cells == found.rows > 2 and not is_date(form)
+        return "counter" if in_every_row and _counts_rows(found.name, numbers) else None
     assert found.texts is not None
     texts = found.texts
     different = None if texts.words is None else len(texts.words)
@@ -188,7 +191,7 @@ def _aside(found: Profile) -> AsideKind | None:
 def _counts_rows(name: str, numbers: NumberProfile) -> bool:
     """Whether numbers only number the rows."""
     least, most = numbers.steps
-    return least == most == 1 or (name.lower() in INDEX_NAMES and numbers.whole and least > 0)
+    return numbers.whole and (least == most == 1 or (name.lower() in INDEX_NAMES and least > 0))
 
 
 def _set_aside(found: Profile, kind: AsideKind, place: int) -> Aside:
@@ -200,7 +203,7 @@ def _set_aside(found: Profile, kind: AsideKind, place: int) -> Aside:
         assert found.texts is not None
         assert found.texts.words is not None
         (value,) = found.texts.words
-    return Aside(found.name, kind, place, value, is_number=form == "")
+    return Aside(found.name, kind, place, value, is_number=form in ("", INEXACT) and kind != "empty")
 
 
 def _categorical(found: Profile) -> Column:
@@ -218,6 +221,10 @@ def _categorical(found: Profile) -> Column:
 def _as_asked(found: Profile, kind: ColumnKind, source: str) -> Column:
     """A column of the kind that the user gave."""
     gaps, form = found.missing > 0, format_of(found)
+    if form == INEXACT:
+        got = "numbers beyond 2^53, more likely an identifier than a quantity"
+        remedy = Sentence("leave it out with ", drop(found.name))
+        raise InputError(f"{column_called(found.name)} of {source}", "whole numbers up to 2^53", got, remedy)
     if kind == "categorical":
         if found.texts is not None:
             assert found.texts.words is not None

@@ -76,7 +76,8 @@ def _where(words: pa.StringArray, pattern: str, parse: Callable[[pa.StringArray]
 def _floats(words: pa.StringArray, left_out: str = "") -> np.ndarray:
     """Numbers with a point, after some characters are left out; Arrow reads no plus before them."""
     bare = compute.replace_substring_regex(words, rf"^\+|[{left_out}]" if left_out else r"^\+", "")
-    return compute.cast(bare, pa.float64()).to_numpy(zero_copy_only=False)
+    found = compute.cast(bare, pa.float64()).to_numpy(zero_copy_only=False)
+    return np.where(np.isfinite(found), found, math.nan)
 
 
 def _plain(words: pa.StringArray) -> np.ndarray:
@@ -187,5 +188,7 @@ FORMATS = {
 
 NATIVE_DATES = ("date", "timestamp", "time")
 """Formats of columns that are no text but dates (in days), dates with a time, and times of the day (in seconds)."""
+INEXACT = "inexact"
+"""The format of whole numbers that float64 does not hold exactly."""
 BOOL = "bool"
 """The format of columns of False and True, which are kept as 0 and 1."""

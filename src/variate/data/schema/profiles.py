@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float64
 
-from variate.data.schema.formats import FORMATS, is_marker, numbers_in
+from variate.data.schema.formats import FORMATS, INEXACT, is_marker, numbers_in
 from variate.data.schema.kinds import is_bits, is_whole
 
 FEW = 20
@@ -229,7 +229,8 @@ def joined_profile(one: Profile, other: Profile, every: bool = False) -> Profile
         return one._replace(rows=rows, texts=_joined_texts(one.texts, other.texts, every))
     assert one.numbers is not None
     assert other.numbers is not None
-    return one._replace(rows=rows, numbers=_joined_numbers(one.numbers, other.numbers, every))
+    native = INEXACT if INEXACT in (one.native, other.native) else one.native
+    return one._replace(rows=rows, numbers=_joined_numbers(one.numbers, other.numbers, every), native=native)
 
 
 def _joined_texts(one: TextProfile, other: TextProfile, every: bool) -> TextProfile:

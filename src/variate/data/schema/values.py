@@ -6,8 +6,8 @@ import numpy as np
 from jaxtyping import Float64
 
 from variate.config.recipe import Column, ColumnKind
-from variate.data.schema.columns import LARGEST
-from variate.data.schema.formats import FORMATS, number_text, numbers_in
+from variate.data.schema.columns import LARGEST, MOST_ODD_CELLS
+from variate.data.schema.formats import FORMATS, NUMBER, is_marker, number_text, numbers_in
 from variate.data.schema.naming import cell_called, column_called, drop
 from variate.data.schema.profiles import RawColumn
 from variate.data.wording import list_names, plural
@@ -30,7 +30,7 @@ def _numbers(raw: RawColumn, column: Column, source: str) -> Float64[np.ndarray,
         InputError: If one of them cannot be of the kind.
     """
     argument = f"{column_called(raw.name)} of {source}"
-    values = raw.numbers if raw.words is None else _read(raw, column.format)
+    values = raw.numbers if raw.words is None else _read(raw, column, argument)
     largest = float(np.nanmax(np.abs(values), initial=0))
     if largest > LARGEST:
         expected = f"numbers up to {LARGEST:g} in size, since networks compute in float32"
@@ -44,12 +44,24 @@ def _numbers(raw: RawColumn, column: Column, source: str) -> Float64[np.ndarray,
     return values
 
 
-def _read(raw: RawColumn, form: str) -> Float64[np.ndarray, " N"]:
-    """The numbers that text says in a format; what it does not read is missing."""
+def _read(raw: RawColumn, column: Column, argument: str) -> Float64[np.ndarray, " N"]:
+    """The numbers that text says in the column's format; what it does not read is missing.
+
+    Raises:
+        InputError: If too many cells are texts that no one expects among numbers.
+    """
     assert raw.words is not None
-    said = np.append(numbers_in(raw.words, FORMATS.get(form, FORMATS["number"])), np.nan)
+    said = np.append(numbers_in(raw.words, FORMATS.get(column.format, NUMBER)), np.nan)
     known = ~np.isnan(raw.numbers)
-    return np.asarray(said[np.where(known, raw.numbers, len(raw.words)).astype(np.intp)])
+    values = np.asarray(said[np.where(known, raw.numbers, len(raw.words)).astype(np.intp)])
+    counts = np.bincount(raw.numbers[known].astype(np.intp), minlength=len(raw.words))
+    unread = np.flatnonzero(np.isnan(said[:-1]) & (counts > 0))
+    odd = [place for place in unread if not is_marker(raw.words[place])]
+    if counts[odd].sum() > MOST_ODD_CELLS * known.sum():
+        got = f"text such as {cell_called(raw.words[odd[0]])} in {plural(int(counts[odd].sum()), 'cell')}"
+        missing = Sentence("correct those cells, or use ", Option("columns", [(raw.name, "categorical")]))
+        raise InputError(argument, f"{column.kind} values", got, missing)
+    return values
 
 
 def misfits(values: Float64[np.ndarray, " N"], column: Column) -> np.ndarray:
@@ -74,7 +86,7 @@ def _codes(raw: RawColumn, column: Column, source: str) -> Float64[np.ndarray, "
     """
     missing = np.isnan(raw.numbers)
     if raw.words is None or column.format:
-        values = raw.numbers if raw.words is None else _read(raw, column.format)
+        values = raw.numbers if raw.words is None else _read(raw, column, f"{column_called(raw.name)} of {source}")
         missing = np.isnan(values)
         numbers, places = np.unique(np.where(missing, 0, values), return_inverse=True)
         words: Sequence[str] = tuple(map(number_text, numbers))
