@@ -22,6 +22,7 @@ ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
 CONCEPTS = (ROOT / "docs" / "concepts.md").read_text()
 SCALING = (ROOT / "docs" / "scaling.md").read_text()
+TABLES = (ROOT / "docs" / "tables.md").read_text()
 
 TORCHRUN = {"nproc-per-node", "nnodes", "node-rank", "master-addr", "master-port"}
 """Options in the docs that are not ours."""
@@ -106,7 +107,7 @@ def test_the_python_of_the_readme_runs(workplace):
 def test_options_named_in_the_docs_exist():
     groups = (DataOptions, ModelOptions, TrainingOptions, *COMMANDS.values())
     known = {f.name.replace("_", "-") for group in groups for f in dataclasses.fields(group)} | {"help"}
-    for text in (README, CONCEPTS, SCALING):
+    for text in (README, CONCEPTS, SCALING, TABLES):
         for option in set(re.findall(r"--([a-z][a-z-]+)", text)) - TORCHRUN:
             assert option in known, option
 

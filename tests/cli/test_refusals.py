@@ -22,7 +22,7 @@ def bad_inputs(tmp_path):
     content = (tmp_path / "nan.npy").read_bytes()
     (tmp_path / "cut.npy").write_bytes(content[: len(content) // 2])
     (tmp_path / "text.csv").write_text("name\nAnn\nBob\nCyd\n")
-    (tmp_path / "missing.csv").write_text("a,b\n1.5,2\n,3\n2.5,\n" * 20)
+    (tmp_path / "missing.csv").write_text("a,b\n,\n" * 20)
     sizes, broken = tmp_path / "sizes", tmp_path / "broken"
     sizes.mkdir()
     broken.mkdir()
@@ -43,7 +43,7 @@ REFUSED = {
     "too few rows": (["two.npy"], "2 rows"),
     "truncated array": (["cut.npy"], "cut.npy"),
     "one column of text": (["text.csv"], "text"),
-    "missing values": (["missing.csv"], "missing"),
+    "no value at all": (["missing.csv"], "no value in any row"),
     "sizes differ": (["sizes"], "--size"),
     "only truncated images": (["broken"], "a.png"),
     "conv on rows": (["nan.npy", "--network", "conv"], "nan.npy"),

@@ -63,7 +63,7 @@ RECORDED = {
     "array": ("0e32cbb15902", "", "a4969b3aaac1"),
     "array-on-disk": ("17fd5e2143b5", "e1aea677d0cb", "23f8640610b1"),
     "pixels-on-disk": ("099e3b5c1b08", "13c8055a5daa", "f9069fa1b8bf"),
-    "parquet-on-disk": ("aa6c0352fce4", "1173e18543b6", ""),
+    "parquet-on-disk": ("ebadc4633be2", "1173e18543b6", ""),
     "csv": ("620c14ae8df7", "", "0d835fc1bbf0"),
     "images": ("7f66aaa7094d", "", "86e1f3d6be58"),
 }

@@ -20,7 +20,7 @@ from oracles import LinearGaussian, LinearLadder
 from small_models import DATA, make
 from variate import VAE, Batch, Decoder, Encoder, InputError, ModelOptions, build, elbo, likelihoods, load
 from variate.config.parts import PosteriorName, PriorName
-from variate.config.recipe import FORMAT
+from variate.config.recipe import FORMAT, Recipe
 from variate.config.run_files import MODEL_FILE
 from variate.models import load as loading
 from variate.models import posteriors, priors
@@ -74,7 +74,7 @@ def test_a_file_of_format_1_comes_back_from_a_save_unchanged(tmp_path):
     old, new = tensor_files.read_tensors(path), tensor_files.read_tensors(tmp_path / "again.safetensors")
     assert old[0].keys() == new[0].keys()
     assert all(torch.equal(tensor, new[0][name]) for name, tensor in old[0].items())
-    assert json.loads(old[1]["recipe"]) == json.loads(new[1]["recipe"])
+    assert Recipe.from_json(old[1]["recipe"]) == Recipe.from_json(new[1]["recipe"])
 
 
 COMBINATIONS = list(itertools.product(DATA, get_args(PosteriorName), get_args(PriorName)))

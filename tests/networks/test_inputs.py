@@ -127,3 +127,16 @@ def test_tables_of_one_kind(columns):
     inputs.fit_scaling(rows)
     assert inputs(rows).shape == (20, *inputs.shape)
     assert inputs(rows).isfinite().all()
+
+
+def test_a_missing_cell_has_zeros_for_features_and_columns_of_numbers_say_so():
+    columns = [column if column.name != "height" else Column("height", "real", gaps=True) for column in TABLE]
+    inputs, rows = ColumnInputs(columns), table(50)
+    inputs.fit_scaling(rows)
+    mask = torch.ones_like(rows, dtype=torch.bool)
+    full = inputs(rows)
+    assert torch.equal(inputs(rows, mask), full)
+    assert (full[:, 3] == 1).all()  # after the three columns of numbers
+    mask[0] = False
+    assert (inputs(rows, mask)[0] == 0).all()
+    assert torch.equal(inputs(rows, mask)[1:], full[1:])

@@ -21,7 +21,7 @@ from variate.runtime import strict_json
 if TYPE_CHECKING:
     from cattrs import Converter
 
-FORMAT = 1
+FORMAT = 2
 """Version of the model file; a file with a higher version was written by a newer variate."""
 
 Kind = Literal["binary", "pixels", "real", "counts", "table"]

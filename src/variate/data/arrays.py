@@ -7,8 +7,8 @@ from variate.config.recipe import Schema
 from variate.data.conversion import Passed, as_array
 from variate.data.dataset import Dataset
 from variate.data.schema import kinds
+from variate.data.schema.fits import misfits
 from variate.data.schema.layouts import laid_out, require_values
-from variate.data.schema.values import misfits
 from variate.data.storage.in_memory import InMemory
 from variate.data.wording import plural, sides
 from variate.errors import InputError

@@ -11,10 +11,11 @@ from variate.data.schema.columns import (
     decide,
     decide_all,
 )
+from variate.data.schema.fits import misfits
 from variate.data.schema.formats import number_text
 from variate.data.schema.naming import column_called
 from variate.data.schema.profiles import RawColumn, joined_profile, profile
-from variate.data.schema.values import column_values, is_number_name, is_textual, misfits
+from variate.data.schema.values import column_values, is_number_name, is_textual
 from variate.errors import Option
 
 RNG = np.random.default_rng(0)

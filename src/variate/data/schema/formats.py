@@ -97,7 +97,7 @@ def _with_comma(words: pa.StringArray) -> np.ndarray:
 def _grouped(words: pa.StringArray) -> np.ndarray:
     """1,234.5 or 1'234.5 or 1 234.5."""
     groups = "|".join(_GROUPS % mark for mark in (",", "'", f"[{_BLANKS}]"))
-    return _where(words, rf"(?:{groups}|{_WHOLE})(?:\.[0-9]+)?", partial(_floats, left_out=f",'{_BLANKS}"))
+    return _where(words, rf"(?:{groups}|{_WHOLE})(?:\.[0-9]+)?{_EXPONENT}", partial(_floats, left_out=f",'{_BLANKS}"))
 
 
 def _percent(words: pa.StringArray) -> np.ndarray:

@@ -5,8 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Float64
 
-from variate.config.recipe import Column, ColumnKind
+from variate.config.recipe import Column
 from variate.data.schema.columns import LARGEST, MOST_ODD_CELLS
+from variate.data.schema.fits import fits
 from variate.data.schema.formats import FORMATS, NUMBER, is_marker, number_text, numbers_in
 from variate.data.schema.naming import cell_called, column_called, drop
 from variate.data.schema.profiles import RawColumn
@@ -62,20 +63,6 @@ def _read(raw: RawColumn, column: Column, argument: str) -> Float64[np.ndarray, 
         missing = Sentence("correct those cells, or use ", Option("columns", [(raw.name, "categorical")]))
         raise InputError(argument, f"{column.kind} values", got, missing)
     return values
-
-
-def misfits(values: Float64[np.ndarray, " N"], column: Column) -> np.ndarray:
-    """Positions of the numbers that a column cannot hold; categories are codes 0 .. K-1."""
-    if column.kind != "categorical":
-        return np.flatnonzero(~fits(values, column.kind))
-    return np.flatnonzero(~(fits(values, "counts") & (values < len(column.categories))))
-
-
-def fits(values: Float64[np.ndarray, " N"], kind: ColumnKind) -> np.ndarray:
-    """Which numbers can be of a kind."""
-    if kind == "binary":
-        return (values == 0) | (values == 1)
-    return (values >= 0) & (values == np.rint(values)) if kind == "counts" else np.isfinite(values)
 
 
 def _codes(raw: RawColumn, column: Column, source: str) -> Float64[np.ndarray, " N"]:
