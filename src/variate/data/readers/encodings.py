@@ -15,7 +15,7 @@ import io
 import re
 
 from variate.data.readers.decoding import PIECE, decoding
-from variate.errors import InputError, Option, Sentence
+from variate.errors import InputError, Option, Sentence, printable
 from variate.runtime import memory
 
 BEGINNING = 2**16
@@ -36,13 +36,14 @@ OTHERS = (
 )  # fmt: skip
 """Encodings among which charset-normalizer chooses."""
 LETTERS = "àáâãäåæçèéêëìíîïñòóôõöøœùúûüÿß"
+CAPITALS = "ÀÁÂÃÄÅÆÇÈÉÊËÌÍÎÏÑÒÓÔÕÖØŒÙÚÛÜ"
 SIGNS = "€£¥§©®™°²³µ¼½¾±×÷–—‘’‚“”„…•«»¿¡ºª·\xa0´"
 """Signs that stand at the beginning or at the end of a word, or alone."""
 ODD_WORD = re.compile(
-    rf"[^\x00-\x7f{LETTERS}{LETTERS.upper()}{SIGNS}]"  # a character that is not western
+    rf"[^\x00-\x7f{LETTERS}{CAPITALS}{SIGNS}]"  # a character that is not western
     rf"|[{LETTERS}]{{3}}"  # three such letters in a row, as in Cyrillic that is read as western
-    rf"|[a-z{LETTERS}][{LETTERS.upper().replace('SS', '')}]"  # a capital within a word
-    rf"|[A-Za-z{LETTERS}][{re.escape(SIGNS.replace('’', '').replace('·', ''))}][A-Za-z{LETTERS}]"  # a sign within one
+    rf"|[a-z{LETTERS}][{CAPITALS}]|[A-Z][{CAPITALS}][a-z]"  # a capital within a word
+    rf"|[A-Za-z{LETTERS}][{re.escape(SIGNS.replace('’', ''))}][A-Za-z{LETTERS}]"  # a sign within one
 )
 WORD = re.compile(r"\w*[^\x00-\x7f]\w*")
 LONGEST_SAMPLE = 2**14
@@ -185,9 +186,10 @@ def _without_nul(text: bytes, source: str) -> bytes:
 
 
 def _note(text: bytes, encoding: str) -> Sentence:
-    """What the text was taken for, with a word to check it by."""
-    beginning = text[:BEGINNING].decode(errors="replace") if encoding.startswith("utf") else _sample(text).decode()
-    word = WORD.search(beginning.removeprefix("\ufeff"))
-    example = f" (a word of it: {word[0][:LONGEST_WORD]!r})" if word else ""
-    said = f"The text is not UTF-8 and was read as {encoding}{example}; if letters are wrong, name its encoding with "
-    return Sentence(said, Option("encoding"), ".")
+    """What the text was taken for; where that is a guess, with a word to check it by."""
+    said = f"The text is not UTF-8 and was read as {encoding}"
+    word = None if encoding.startswith("utf") else WORD.search(_sample(text).decode())
+    if word is None:
+        return Sentence(f"{said}.")
+    shown = printable(word[0], LONGEST_WORD)
+    return Sentence(f"{said} (a word of it: {shown!r}); if letters are wrong, set ", Option("encoding"), ".")

@@ -12,8 +12,6 @@ from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 from typing import IO, Any, NamedTuple
 
-import pyarrow as pa
-
 from variate.data.readers.decoding import DEFLATE_RATIO, PIECE, decoding
 from variate.data.readers.encodings import is_utf_16, nul_bytes
 from variate.data.readers.image_listing import images_in_zip
@@ -27,6 +25,8 @@ TEXT_SUFFIXES = {".csv": ",", ".tsv": "\t", ".tab": "\t", ".psv": "|", ".txt": "
 
 
 def _open_zst(path: Path) -> Any:  # noqa: ANN401  a stream of pyarrow's
+    import pyarrow as pa
+
     return pa.CompressedInputStream(pa.OSFile(str(path)), "zstd")
 
 
