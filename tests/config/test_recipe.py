@@ -20,6 +20,9 @@ FULL = Recipe(
         kind="table",
         columns=(("a", "counts"), ("b", "binary")),
         drop=("c", "d e"),
+        delimiter=";",
+        header=False,
+        encoding="cp1252",
         size=(3, 4),
         mode="RGB",
         binarize="fixed",
@@ -126,6 +129,7 @@ def test_a_recipe_of_before_the_new_options_takes_what_was_built_then():
     assert (found.model.activation, found.training.schedule) == ("silu", "cosine")
     again = json.loads(found.to_json())
     assert again["data"].pop("stream") == "auto"
+    assert [again["data"].pop(name) for name in ("delimiter", "header", "encoding")] == [None, None, None]
     del again["model"]["activation"], again["training"]["schedule"]
     assert again == json.loads(WRITTEN_BEFORE)
 

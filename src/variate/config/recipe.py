@@ -37,7 +37,9 @@ Mode = Literal["auto", "L", "RGB", "RGBA"]
 Binarize = Literal["off", "fixed", "dynamic"]
 Device = Annotated[str, Matching(r"auto|cpu|cuda(:\d{1,3})?", "'auto', 'cpu', 'cuda' or 'cuda:N'")]
 
-Delimiter = Annotated[str, Matching(r"[ -!#-/:-@\[-`{-~\x01-\t\x0e-\x1f]|tab|\\t|blanks", "one sign, 'tab' or 'blanks'")]
+Delimiter = Annotated[
+    str, Matching(r"[ -!#-/:-@\[-`{-~\x01-\t\x0e-\x1f]|tab|\\t|blanks", "one sign, 'tab' or 'blanks'")
+]
 """What separates the cells of a row."""
 
 Side = Annotated[int, Interval(ge=1, le=2**31 - 1)]

@@ -18,7 +18,7 @@ import pyarrow as pa
 
 from variate.config.recipe import DataOptions, Schema
 from variate.data.readers.blanks import tidied
-from variate.data.readers.csv_parsing import check_quotes, notes_on_lines, parse
+from variate.data.readers.csv_parsing import check_quotes, notes_on_lines, parsed_rows
 from variate.data.readers.csv_text import CsvText
 from variate.data.readers.decoding import decoding
 from variate.data.readers.dialects import (
@@ -102,7 +102,7 @@ def text_table(data: bytes, suffix: str, path: Path, options: DataOptions, schem
     textual = [column.name for column in schema.columns if is_textual(column)] if schema is not None else []
     try:
         with decoding(str(path), "a table of text", "save it again as UTF-8", "one that cannot be parsed"):
-            table = parse(text, start, width, [n for n, name in enumerate(names) if name in textual])
+            table = parsed_rows(text, start, width, [n for n, name in enumerate(names) if name in textual])
     except InputError:
         check_quotes(text, width, lambda _: False)  # names the line that is to blame, if there is one
         raise
@@ -183,7 +183,9 @@ def _with_zeros(
 ) -> tuple[pa.Table, list[str]]:
     """The table with codes such as 02134 as text, and a note on them."""
     kinds = {column.name: column.kind for column in schema.columns} if schema is not None else dict(options.columns)
-    numbers = [n for n, name in enumerate(names) if schema is not None or kinds.get(name, "categorical") != "categorical"]
+    numbers = [
+        n for n, name in enumerate(names) if schema is not None or kinds.get(name, "categorical") != "categorical"
+    ]
     found = zero_columns(text, start, table, numbers)
     for number, column in found.items():
         table = table.set_column(number, str(number), column)

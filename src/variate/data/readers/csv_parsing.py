@@ -21,7 +21,7 @@ SMALL = 2**18
 """Text of so many bytes is parsed faster by one thread."""
 
 
-def parse(
+def parsed_rows(
     text: CsvText, start: int, width: int, textual: Collection[int], only: Collection[int] | None = None
 ) -> pa.Table:
     """The rows as a table.

@@ -98,7 +98,7 @@ class CsvText:
 
     def __init__(self, data: bytes, delimiter: str, name: str, quote: str = '"', start: int | None = None) -> None:
         self.data, self.delimiter, self.name, self.quote = data, delimiter.encode(), name, quote.encode()
-        self.start = first_line(data)[0] if start is None else start
+        self.start = opening_line(data)[0] if start is None else start
         quoted = rb"Q([^Q]*+(?:QQ[^Q]*+)*+)(Q?+)".replace(b"Q", self.quote)
         end = re.escape(self.delimiter)
         self._cell = re.compile(rb"(?:%b)?+([^%b\r\n]*+)(%b|\r\n|\r|\n|\Z)" % (quoted, end, end))
@@ -136,10 +136,7 @@ class CsvText:
 
     def after_row(self, position: int) -> int:
         """Where the row that begins at a position ends, with its line end."""
-        cell = None
-        for cell in self.row(position):
-            pass
-        return position if cell is None else cell.end()
+        return max((cell.end() for cell in self.row(position)), default=position)
 
     def closes(self, position: int) -> bool:
         """Whether every quote of the row that begins at a position closes."""
@@ -315,7 +312,7 @@ class CsvText:
         return InputError(argument, expected, got, remedy)
 
 
-def first_line(data: bytes) -> tuple[int, int]:
+def opening_line(data: bytes) -> tuple[int, int]:
     """Where the first line that is not blank begins and ends; a mark of the encoding is no part of it."""
     start = _end(LINE_ENDS.match(data, len(BOM) if data.startswith(BOM) else 0))
     return start, _end(TO_LINE_END.match(data, start))

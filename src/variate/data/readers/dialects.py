@@ -6,7 +6,7 @@
     , ; tab | or blanks      separates the cells, if every row of the beginning has the same number, at least two
 
 Several can be consistent. Commas are not taken where all of them are decimal commas between other delimiters
-(`1,5;2,7`); blanks are taken only where nothing else is consistent, or where they separate the numbers within its cells.
+(`1,5;2,7`). Blanks are taken only where nothing else is consistent, or where what is has cells of several numbers.
 """
 
 import re
@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from variate.data.readers.blanks import tidied
-from variate.data.readers.csv_text import CsvText, first_line, is_number
+from variate.data.readers.csv_text import CsvText, is_number, opening_line
 from variate.errors import Option, Sentence
 
 DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars", " ": "blanks"}
@@ -74,7 +74,7 @@ class Beginning(NamedTuple):
 
 def beginning_of(data: bytes) -> Beginning:
     """What comes before the first row."""
-    start, delimiter = first_line(data)[0], ""
+    start, delimiter = opening_line(data)[0], ""
     if found := SEPARATOR_LINE.match(data, start):
         delimiter, start = found[1].decode("latin-1"), _skip(data, found.end())
     comment, comments, position = -1, 0, start
@@ -174,7 +174,7 @@ def _best(sample: bytes, own: str, name: str, quote: str) -> _Split:
         return max(nearly, key=lambda split: (split.share, split.delimiter == own))
     if blanks is not None and blanks.share >= 0.9 and len(found) == 1:
         return blanks
-    first = sample[slice(*first_line(sample))]
+    first = sample[slice(*opening_line(sample))]
     present = next((mark for mark in DELIMITERS if mark != " " and mark.encode() in first), own or ",")
     mark = own if own.encode() in first and own else present
     return splits.get(mark) or _Split(mark, [], 0)

@@ -14,6 +14,7 @@ for names, as files mostly have them, and a note says so.
 
 import re
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 from variate.data.readers.csv_text import MISSING
@@ -114,16 +115,14 @@ def is_word(cell: str) -> bool:
     return any(map(str.isalpha, cell)) and not is_value(cell)
 
 
-def _count_on(
-    numbers: Sequence[str], first: Sequence[str], below: Sequence[Sequence[str]], found: _Evidence
-) -> bool:
+def _count_on(numbers: Sequence[str], first: Sequence[str], below: Sequence[Sequence[str]], found: _Evidence) -> bool:
     """Whether the numbers of the first row are whole and each is one more than that before it.
 
     Two of them can be so by chance, unless the numbers below have decimals.
     """
     if not all(number.isdecimal() and len(number) < 10 for number in numbers) or len(numbers) < 2:
         return False
-    steps = {int(after) - int(before) for before, after in zip(numbers, numbers[1:], strict=False)}
+    steps = {int(after) - int(before) for before, after in pairwise(numbers)}
     if steps != {1} or len({*first}) < len(first):
         return False
     return len(numbers) > 2 or all(any("." in row[column] for row in below) for column in found.data)
@@ -140,8 +139,10 @@ def _as_data(first: Sequence[str], column: int) -> Verdict:
 
 
 def _unsure() -> Sentence:
-    said = "The first line was taken for the names of the columns, which the cells below it do not tell for sure; if it "
-    return Sentence(said, "is data, set ", Option("header", False), ".")
+    said = (
+        "The first line was taken for names of columns, though the cells below it do not tell for sure; if it is data, "
+    )
+    return Sentence(said, "set ", Option("header", False), ".")
 
 
 def _shown(cell: str) -> str:

@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 from pyarrow import compute
 
-from variate.data.readers.csv_parsing import parse
+from variate.data.readers.csv_parsing import parsed_rows
 from variate.data.readers.csv_text import CsvText
 
 ZERO, NINE = b"09"
@@ -34,7 +34,7 @@ def zero_columns(text: CsvText, start: int, table: pa.Table, asked: Collection[i
     suspects = [n for n, column in enumerate(table.columns) if n not in asked and _may_be_codes(column)]
     if not suspects or not _has_leading_zero(text, start):
         return {}
-    again = parse(text, start, table.num_columns, suspects, only=suspects)
+    again = parsed_rows(text, start, table.num_columns, suspects, only=suspects)
     return {n: column for n, column in zip(suspects, again.columns, strict=True) if _are_codes(column)}
 
 

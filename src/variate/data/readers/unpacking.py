@@ -30,12 +30,12 @@ def _open_zst(path: Path) -> Any:  # noqa: ANN401  a stream of pyarrow's
     return pa.CompressedInputStream(pa.OSFile(str(path)), "zstd")
 
 
-OPENERS: dict[str, Callable[[Path], IO[bytes]]] = {
+OPENERS: dict[str, Callable[[Path], Any]] = {
     ".gz": gzip.open,
     ".bz2": bz2.open,
     ".xz": lzma.open,
     ".zst": _open_zst,
-}  # type: ignore[assignment]  # each opens a path for reading bytes if nothing else is said
+}
 """What opens a compressed file, by its ending."""
 
 TEXT_COPIES = 3
