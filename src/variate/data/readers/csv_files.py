@@ -119,8 +119,7 @@ def _laid_out(
     if beginning.start == len(data):
         raise InputError(path.name, "a table with a header line", "an empty file", "give a file that holds rows")
     asked = NAMED.get(options.delimiter or "", options.delimiter) or beginning.delimiter
-    dialect = dialect_of(data, beginning.start, asked or own, path.name)
-    dialect = dialect._replace(delimiter=asked) if asked else dialect
+    dialect = dialect_of(data, beginning.start, own, path.name, asked)
     notes = note_on(dialect, asked or own, suffix)
     rows = _sample_rows(data, beginning.start, dialect, path.name)
     verdict = _verdict(rows, options, schema)

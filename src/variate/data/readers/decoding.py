@@ -67,6 +67,7 @@ def decoding(name: str, expected: str, remedy: str, got: str = "a damaged one") 
 def reason(error: Exception) -> str:
     """What an exception says, in a few words."""
     first = error.args[0] if error.args and isinstance(error.args[0], str) else ""  # others may be places in the file
+    first = str(error) if isinstance(error, UnicodeError) else first  # whose first argument is the encoding
     words = getattr(error, "strerror", None) or first or str(error) or type(error).__name__
     return printable(words.strip().partition("\n")[0], LONGEST)
 

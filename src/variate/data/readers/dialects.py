@@ -91,7 +91,7 @@ def _skip(data: bytes, position: int) -> int:
     return found.end() if found else position
 
 
-def dialect_of(data: bytes, start: int, own: str, name: str) -> Dialect:
+def dialect_of(data: bytes, start: int, own: str, name: str, asked: str = "") -> Dialect:
     """The dialect, told from the beginning of the rows.
 
     Args:
@@ -99,14 +99,15 @@ def dialect_of(data: bytes, start: int, own: str, name: str) -> Dialect:
         start: Where the first row begins.
         own: The delimiter that the file's ending stands for, or empty.
         name: What to call the file.
+        asked: The delimiter, where it is known.
     """
-    sample = sample_of(data, start)
-    found = _best(sample, own, name, '"')
-    if re.search(rb"(?<![^,;\t| \r\n])'", sample):
-        single = _best(sample, own, name, "'")
+    sample, marks = sample_of(data, start), [asked] if asked else list(DELIMITERS)
+    found = _best(sample, marks, own, name, '"')
+    if re.search(rb"(?<![^,;\t| \r\n%b])'" % re.escape(asked.encode()), sample):
+        single = _best(sample, marks, own, name, "'")
         if single.is_consistent and _has_quoted_column(sample, single.delimiter, name):
             return Dialect(single.delimiter, "'")
-    return Dialect(found.delimiter)
+    return Dialect(asked or found.delimiter)
 
 
 def sample_of(data: bytes, start: int) -> bytes:
@@ -155,9 +156,9 @@ class _Split(NamedTuple):
         return len(self.rows[0]) if self.rows else 0
 
 
-def _best(sample: bytes, own: str, name: str, quote: str) -> _Split:
-    """The split that fits best."""
-    found = [_split(sample, mark, name, quote) for mark in DELIMITERS if mark.encode() in sample]
+def _best(sample: bytes, marks: Sequence[str], own: str, name: str, quote: str) -> _Split:
+    """The split that fits best, by one of some delimiters."""
+    found = [_split(sample, mark, name, quote) for mark in marks if mark.encode() in sample]
     splits = {split.delimiter: split for split in found}
     consistent = [split for split in found if split.is_consistent and not _has_decimal_commas(split, splits)]
     blanks = splits.get(" ")

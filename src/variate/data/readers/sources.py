@@ -78,6 +78,11 @@ def has_suffix(*suffixes: str) -> Callable[[Path], bool]:
     return lambda path: path.suffix.lower() in suffixes and not path.is_dir()
 
 
+def is_excel(path: Path) -> bool:
+    """A test of a path: whether it is an Excel file, or FILE.xlsx:SHEET."""
+    return has_suffix(".xlsx", ".xls")(npy.archive_and_key(path)[0])
+
+
 TEXT_FORMATS = ".csv .tsv .tab .psv .txt .data or .dat (a table of text), also with .gz .bz2 .xz or .zst"
 NPY, PARQUET = (partial(is_file_or_shards, suffixes=suffixes) for suffixes in (NPY_SUFFIXES, PARQUET_SUFFIXES))
 
@@ -87,6 +92,13 @@ READERS = (
     Reader(npy.is_npz, "npy.read_npz", (), ".npz (arrays)"),
     Reader(PARQUET, "parquet.read_parquet", (*TABLE_OPTIONS, "stream"), ".parquet (a table), or a folder of them"),
     Reader(unpacking.is_text_table, "csv_files.read_csv", TEXT_OPTIONS, TEXT_FORMATS),
+    Reader(is_excel, "excel.read_excel", (*TABLE_OPTIONS, "header"), ".xlsx or .xls (a sheet of Excel)"),
+    Reader(
+        has_suffix(".feather", ".arrow", ".ipc"),
+        "arrow_files.read_arrow",
+        TABLE_OPTIONS,
+        ".feather or .arrow (a table)",
+    ),
     Reader(unpacking.is_zipped_table, "csv_files.read_csv", TEXT_OPTIONS),
     Reader(has_suffix(".zip"), "images.read_image_zip", IMAGE_OPTIONS, ".zip (images, or one table of text)"),
     Reader(Path.is_dir, "images.read_image_folder", IMAGE_OPTIONS, "a folder of images"),
