@@ -1,14 +1,14 @@
-"""Arrow's own files: .feather (both versions), .arrow and .ipc, as files or as streams.
+"""Arrow's own files: .feather, .arrow and .ipc, as files or as streams.
 
 They are read batch by batch into memory, which is checked as it grows, and validated: offsets of a damaged file could
-point anywhere.
+point anywhere. Feather files of the first version are refused, because pyarrow crashes on damaged ones.
 """
 
 from collections.abc import Iterator
 from pathlib import Path
 
 import pyarrow as pa
-from pyarrow import feather, ipc
+from pyarrow import ipc
 
 from variate.config.recipe import DataOptions, Schema
 from variate.data.readers.decoding import decoding
@@ -28,8 +28,8 @@ def read_arrow(path: Path, options: DataOptions, schema: Schema | None) -> Sourc
     memory.require(path.stat().st_size, path.name)
     with decoding(str(path), "a complete Arrow or Feather file", "write it again"):
         table = _table(path)
-        table.validate(full=True)
-    return table_source(table, path.name, options, schema)
+        names = table.column_names  # which may be no text
+    return table_source(table.rename_columns(names), path.name, options, schema)
 
 
 def _table(path: Path) -> pa.Table:
@@ -43,10 +43,13 @@ def _table(path: Path) -> pa.Table:
         start = file.read(len(FILE))
         file.seek(0)
         if start.startswith(FIRST_VERSION):
-            return feather.read_table(file, memory_map=False)
+            got = "a Feather file of the first version"
+            remedy = "write it again with pyarrow.feather.write_feather, or as Parquet"
+            raise InputError(path.name, "a Feather file of version 2", got, remedy)
         reader = ipc.open_file(file) if start == FILE else ipc.open_stream(file)
         batches, size, rows = [], 0, 0
         for batch in _batches(reader):
+            batch.validate(full=True)  # before anything is asked of it
             size, rows = size + batch.nbytes, rows + batch.num_rows
             memory.require(size, path.name)
             if rows > MOST_ROWS:
