@@ -169,7 +169,7 @@ def _best(sample: bytes, marks: Sequence[str], own: str, name: str, quote: str) 
             return blanks
         return best
     nearly = [s for s in found if s.delimiter != " " and s.share >= 0.5 and not _has_decimal_commas(s, splits)]
-    if consistent and not nearly:
+    if consistent and not any(split.width > 1 for split in nearly):
         return consistent[0]
     if nearly:
         return max(nearly, key=lambda split: (split.share, split.delimiter == own))
@@ -214,6 +214,7 @@ def _has_quoted_column(sample: bytes, delimiter: str, name: str) -> bool:
     rows = rows_of(sample, Dialect(delimiter, "\0"), name)
     widths = Counter(map(len, rows))
     even = [row for row in rows if len(row) == widths.most_common(1)[0][0]]
+    even = even[1:] or even  # the first may hold names
     if any(cell.startswith('"') for row in even for cell in row):
         return False
     return any(_is_quoted([cell for cell in column if cell not in MISSING_SIGNS]) for column in zip(*even, strict=True))

@@ -91,7 +91,7 @@ def _known(encoding: str) -> str:
         InputError: If there is none of that name that is one of text.
     """
     try:
-        b"".decode(encoding)
+        io.TextIOWrapper(io.BytesIO(), encoding=encoding)  # which takes no codecs but those of text
         return codecs.lookup(encoding).name
     except (LookupError, ValueError):
         remedy = "leave it out, or give for example 'cp1252' or 'utf-16'"

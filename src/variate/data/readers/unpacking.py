@@ -10,7 +10,7 @@ import io
 import lzma
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
-from typing import IO, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from variate.data.readers.decoding import DEFLATE_RATIO, PIECE, decoding
 from variate.data.readers.encodings import is_utf_16, nul_bytes
@@ -149,7 +149,7 @@ def _of_zip(path: Path) -> Content:
     return Content(data, PurePosixPath(tables[0].lower()).suffix, notes)
 
 
-def _read_all(stream: IO[bytes], source: str, packed: int) -> bytes:
+def _read_all(stream: Any, source: str, packed: int) -> bytes:  # noqa: ANN401  any that unpacks
     """All bytes of a stream.
 
     Args:
