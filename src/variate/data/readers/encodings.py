@@ -32,7 +32,7 @@ WESTERN = ("cp1252", "mac_roman", "cp850")
 """Encodings of western Europe: of Windows, of the old Macintosh, and of DOS."""
 OTHERS = (
     "cp1250", "cp1251", "cp1253", "cp1254", "cp1255", "cp1256", "cp1257", "koi8_r", "cp932", "euc_jp", "gb18030",
-    "big5", "euc_kr", "cp1252",
+    "big5", "euc_kr",
 )  # fmt: skip
 """Encodings among which charset-normalizer chooses."""
 LETTERS = "àáâãäåæçèéêëìíîïñòóôõöøœùúûüÿß"
