@@ -214,13 +214,14 @@ def _has_quoted_column(sample: bytes, delimiter: str, name: str) -> bool:
     rows = rows_of(sample, Dialect(delimiter, "\0"), name)
     widths = Counter(map(len, rows))
     even = [row for row in rows if len(row) == widths.most_common(1)[0][0]]
-    even = even[1:] or even  # the first may hold names
     if any(cell.startswith('"') for row in even for cell in row):
         return False
-    return any(_is_quoted([cell for cell in column if cell not in MISSING_SIGNS]) for column in zip(*even, strict=True))
+    return any(_is_quoted(column) or _is_quoted(column[1:]) for column in zip(*even, strict=True))
 
 
-def _is_quoted(cells: Sequence[str]) -> bool:
+def _is_quoted(column: Sequence[str]) -> bool:
+    """Whether all cells, with or without the first, which may be a name, are in single quotes."""
+    cells = [cell for cell in column if cell not in MISSING_SIGNS]
     return len(cells) > 1 and all(len(cell) > 1 and cell[0] == cell[-1] == "'" for cell in cells)
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from variate.config.recipe import DataOptions, Schema
-from variate.data.readers.csv_files import text_table
+from variate.data.readers.csv_files import TextTable, text_table
 from variate.data.readers.csv_text import MISSING
 from variate.data.readers.decoding import PIECE, decoding, reason
 from variate.data.readers.encodings import nul_bytes
@@ -41,15 +41,26 @@ LARGEST_WHOLE = 2.0**53
 
 def read_excel(path: Path, options: DataOptions, schema: Schema | None) -> Source:
     """Reads the first sheet of an Excel file, or the one that FILE.xlsx:SHEET names."""
-    file, sheet = archive_and_key(path)
     require_table(path.name, options, schema)
+    read = read_sheet(path, options, schema)
+    return table_source(read.table, path.name, options, schema, read.notes)
+
+
+def read_sheet(path: Path, options: DataOptions, schema: Schema | None) -> TextTable:
+    """The table in a sheet, with null in missing cells.
+
+    Raises:
+        InputError: If it is no table, or the file is damaged, or python-calamine is not installed.
+    """
+    file, sheet = archive_and_key(path)
     rows, notes = _sheet(file, sheet)
     data = _as_text(rows)
     if b"\0" in data:
         raise nul_bytes(path.name)
-    options = replace(options, delimiter=",", encoding=None)
-    read = text_table(data, ".csv", path, options, schema)
-    return table_source(read.table, path.name, options, schema, (*notes, *read.notes))
+    if any(isinstance(value, datetime.timedelta) for row in rows for value in row):
+        notes.append("Durations were read as numbers of seconds.")
+    read = text_table(data, ".csv", path, replace(options, delimiter=","), schema)
+    return TextTable(read.table, [*notes, *read.notes])
 
 
 def _sheet(file: Path, name: str | None) -> tuple[list[list[Any]], list[str]]:
