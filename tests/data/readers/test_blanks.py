@@ -67,12 +67,16 @@ def test_aligned_text_has_one_blank_between_its_cells(text):
     assert tidied(text.encode(), 0, " ", '"').decode() == expected
 
 
-def test_pieces_of_a_long_text_are_joined(monkeypatch):
-    text = b"".join(b" %d , x y ,z \n" % row for row in range(500))
-    whole = tidied(text, 0, ",", '"')
-    monkeypatch.setattr("variate.data.readers.blanks.PIECE", 50)
-    assert tidied(text, 0, ",", '"') == whole
-    assert whole.startswith(b"0,x y,z\n1,")
+@pytest.mark.parametrize("delimiter", [",", ";", " "])
+@pytest.mark.parametrize(
+    "text", ["x y", '"x y"', '"x , y"', '" two\n lines "', '5" pipe', '" ""a"" , ', "   x\t\t", '"open']
+)
+def test_pieces_of_a_long_text_are_joined(monkeypatch, text, delimiter):
+    data = "".join(f" {row} {delimiter} {text} {delimiter}z \n" for row in range(60)).encode()
+    whole = tidied(data, 3, delimiter, '"')
+    for piece in (1, 2, 3, 7, 20, 50, 1000):
+        monkeypatch.setattr("variate.data.readers.blanks.PIECE", piece)
+        assert tidied(data, 3, delimiter, '"') == whole
 
 
 ROWS = st.lists(

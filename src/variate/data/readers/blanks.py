@@ -8,6 +8,7 @@ time, which takes a few nanoseconds per byte.
 """
 
 import re
+from collections.abc import Iterator
 
 import numpy as np
 
@@ -27,25 +28,84 @@ def tidied(data: bytes, start: int, delimiter: str, quote: str) -> bytes:
     """
     if data.find(b" ", start) < 0 and (delimiter == "\t" or data.find(b"\t", start) < 0):
         return data
-    if data.find(quote.encode(), start) < 0:
-        made = _tidied_plain(data, start, delimiter)
-    else:
-        made = data[:start] + _tidied_quoted(data[start:], delimiter, quote.encode())
+    if delimiter != " " and not _has_any(data, start, delimiter):
+        return data
+    mark = quote.encode()
+    is_quoted = data.find(mark, start) >= 0
+    pieces = [data[:start]]
+    for piece in _rows(data, start, delimiter, mark) if is_quoted else _lines(data, start):
+        if delimiter != " " and not _has_any(piece, 0, delimiter):
+            pieces.append(piece)
+        elif mark in piece:
+            pieces.append(_tidied_quoted(piece, delimiter, mark))
+        else:
+            pieces.append(_tidied_plain(piece, delimiter))
+    made = b"".join(pieces)
     return data if made == data else made
 
 
-def _tidied_plain(data: bytes, start: int, delimiter: str) -> bytes:
-    """The same for text without quotes."""
-    pieces = [data[:start]]
+def _has_any(data: bytes, start: int, delimiter: str) -> bool:
+    """Whether the text has a blank next to a delimiter or a line end, or at an end, in quotes or not."""
+    edges = data[start : start + 1], data[-1:]
+    places = range(start, len(data), PIECE)
+    return b" " in edges or b"\t" in edges or any(_has_outer(data[at : at + PIECE + 1], delimiter) for at in places)
+
+
+def _has_outer(piece: bytes, delimiter: str) -> bool:
+    """Whether a blank is next to a delimiter or a line end within a piece of text."""
+    if b" " not in piece and b"\t" not in piece:
+        return False
+    text = np.frombuffer(piece, np.uint8)
+    is_blank = text == BLANK
+    if delimiter != "\t":
+        is_blank |= text == TAB
+    is_end = (text == ord(delimiter)) | (text == ord("\n")) | (text == ord("\r"))
+    return bool((is_blank[1:] & is_end[:-1]).any() or (is_blank[:-1] & is_end[1:]).any())
+
+
+def _lines(data: bytes, start: int) -> Iterator[bytes]:
+    """The text in pieces of whole lines."""
+    mark = b"\n" if data.find(b"\n", start) >= 0 else b"\r"
     while start < len(data):
-        stop = max(data.find(b"\n", start + PIECE), data.find(b"\r", start + PIECE)) + 1 or len(data)
-        pieces.append(_tidied_piece(np.frombuffer(data, np.uint8, stop - start, start), delimiter))
+        stop = data.find(mark, start + PIECE) + 1 or len(data)
+        yield data[start:stop]
         start = stop
-    return b"".join(pieces)
 
 
-def _tidied_piece(text: np.ndarray, delimiter: str) -> bytes:
-    """The same for whole lines."""
+def _rows(data: bytes, start: int, delimiter: str, quote: bytes) -> Iterator[bytes]:
+    """The text in pieces of whole rows, some of whose cells may hold line ends in quotes."""
+    blank, end = rb"[ \t]", rb"\r\n" + re.escape(delimiter.encode())
+    cell = rb"(?:%b*+%b[^%b]*+|(?!%b*+%b)[^%b]*+)" % (blank, _quoted(quote), end, blank, quote, end)
+    rows = re.compile(rb"(?:(?:%b[^\r\n])*+%b[\r\n])*+" % (cell, cell))
+    size = PIECE
+    while start < len(data):
+        found = rows.match(data, start, start + size)
+        stop = found.end() if found else start
+        if stop == start and start + size < len(data):  # a row that is longer, or a quote that does not close
+            size *= 4
+            continue
+        stop = stop if start + size < len(data) else len(data)
+        yield data[start:stop]
+        start, size = stop, PIECE
+
+
+def _quoted(quote: bytes) -> bytes:
+    """A pattern of what is in quotes."""
+    return rb"Q[^Q]*+(?:QQ[^Q]*+)*+Q".replace(b"Q", quote)
+
+
+def _tidied_plain(piece: bytes, delimiter: str) -> bytes:
+    """Lines without quotes, tidied; most have one blank on the same side of all delimiters."""
+    if delimiter != " ":
+        mark = delimiter.encode()
+        piece = piece.replace(mark + b" ", mark).replace(b" " + mark, mark)
+        if not _has_any(piece, 0, delimiter):
+            return piece
+    return _tidied_array(np.frombuffer(piece, np.uint8), delimiter)
+
+
+def _tidied_array(text: np.ndarray, delimiter: str) -> bytes:
+    """Lines without quotes, tidied, however many blanks there are."""
     is_blank = np.zeros(len(text) + 2, bool)
     is_blank[1:-1] = text == BLANK
     if delimiter != "\t":
@@ -70,8 +130,8 @@ def _tidied_piece(text: np.ndarray, delimiter: str) -> bytes:
 
 
 def _tidied_quoted(text: bytes, delimiter: str, quote: bytes) -> bytes:
-    """The same for text with quotes, in which blanks stay."""
-    quoted = rb"Q[^Q]*+(?:QQ[^Q]*+)*+Q".replace(b"Q", quote)
+    """Rows with quotes, in which blanks stay, tidied."""
+    quoted = _quoted(quote)
     if delimiter == " ":
         aligned = rb"(?<![^\r\n \t])(%b)|(?<![^\r\n])[ \t]++|[ \t]++(?=[\r\n]|\Z)|([ \t]++)" % quoted
         return re.sub(aligned, lambda match: match[1] or (b" " if match[2] else b""), text)
