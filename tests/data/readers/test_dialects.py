@@ -1,6 +1,15 @@
 import pytest
 
-from variate.data.readers.dialects import SAMPLE, Beginning, Dialect, beginning_of, dialect_of, note_on, sample_of
+from variate.data.readers.dialects import (
+    LARGEST_SAMPLE,
+    SAMPLE,
+    Beginning,
+    Dialect,
+    beginning_of,
+    dialect_of,
+    note_on,
+    sample_of,
+)
 from variate.errors import Option
 
 
@@ -88,7 +97,8 @@ def test_a_sample_is_of_whole_lines():
     data = b"x\n" + SAMPLE * b"1,2\n"
     sample = sample_of(data, 2)
     assert (data[2:].startswith(sample), sample[-1:], SAMPLE - 4 <= len(sample) <= SAMPLE) == (True, b"\n", True)
-    assert sample_of(b"x" * 2 * SAMPLE, 1) == b"x" * SAMPLE
+    assert sample_of(b"x" * 2 * LARGEST_SAMPLE, 1) == b"x" * LARGEST_SAMPLE
+    assert sample_of(b"x" * SAMPLE + b"\ny", 0) == b"x" * SAMPLE + b"\ny"
     assert sample_of(b"abc", 1) == b"bc"
 
 

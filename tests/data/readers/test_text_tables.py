@@ -161,6 +161,26 @@ def test_a_missing_header_is_told_and_can_be_decided(tmp_path):
     assert (unsure.table.num_rows, options_of(unsure.notes)) == (2, ["header"])
 
 
+@pytest.mark.parametrize("text", ["", " ", " \n\t\n", "\ufeff \r\n", "sep=;\n", "sep=;\n \n"])
+def test_files_without_a_row(tmp_path, text):
+    assert refused(table, tmp_path, text).got == "an empty file"
+
+
+@pytest.mark.parametrize("before", ["  \n", "#\n", "# \n", "#\n \n\n", " \n#x\n", "# a b c\n\n"])
+def test_what_stands_above_the_names(tmp_path, before):
+    error = refused(table, tmp_path, before + "a,b\n1,2\n3\n")
+    assert f"line {before.count(chr(10)) + 3} of" in error.argument
+    found = table(tmp_path, before + "a,b\n1,2\n3,4\n").table
+    assert found.to_pydict() == {"a": [1, 3], "b": [2, 4]}
+
+
+def test_names_that_the_user_gives_tell_the_header(tmp_path):
+    text = "a,b\nc,d\ne,f\n"
+    for options in ({"drop": ("a",)}, {"columns": (("b", "categorical"),)}):
+        assert table(tmp_path, text, **options).notes == []
+    assert options_of(table(tmp_path, text, drop=("x",)).notes) == ["header"]
+
+
 def test_a_model_knows_its_columns(tmp_path):
     own = Schema("table", (2,), columns=(Column("M", "real"), Column("1", "real")))
     found = table(tmp_path, "1,M\n2,3\n4,5\n", schema=own, header=False)

@@ -19,7 +19,7 @@ import pyarrow as pa
 from variate.config.recipe import DataOptions, Schema
 from variate.data.readers.blanks import tidied
 from variate.data.readers.csv_parsing import check_quotes, notes_on_lines, parsed_rows
-from variate.data.readers.csv_text import CsvText
+from variate.data.readers.csv_text import CsvText, after_blank_lines
 from variate.data.readers.decoding import decoding
 from variate.data.readers.dialects import (
     NAMED,
@@ -116,19 +116,20 @@ def _laid_out(
 ) -> tuple[CsvText, Verdict, list[str]]:
     """The text with its dialect, whether its first row holds names, and what was assumed."""
     beginning, own = beginning_of(data), TEXT_SUFFIXES[suffix]
-    if beginning.start == len(data):
-        raise InputError(path.name, "a table with a header line", "an empty file", "give a file that holds rows")
     asked = NAMED.get(options.delimiter or "", options.delimiter) or beginning.delimiter
     dialect = dialect_of(data, beginning.start, own, path.name, asked)
     notes = note_on(dialect, asked or own, suffix)
     rows = _sample_rows(data, beginning.start, dialect, path.name)
+    if not rows:
+        raise InputError(path.name, "a table with a header line", "an empty file", "give a file that holds rows")
     verdict = _verdict(rows, options, schema)
     if options.header is None:
         beginning, verdict = _header_in_comment(data, beginning, dialect, rows, verdict, path.name)
     tidy = tidied(data, beginning.start, dialect.delimiter, dialect.quote)
     if tidy is not data and dialect.delimiter != " ":
         notes.append("Blanks around cells were left out, except within quotes; lines of blanks alone are no rows.")
-    text = CsvText(tidy, dialect.delimiter, str(path), dialect.quote, beginning.start)
+    start = after_blank_lines(tidy, beginning.start)
+    text = CsvText(tidy, dialect.delimiter, str(path), dialect.quote, start)
     return text, verdict, [*beginning.notes, *notes]
 
 
@@ -145,6 +146,9 @@ def _verdict(rows: Rows, options: DataOptions, schema: Schema | None) -> Verdict
         return Verdict(True)
     if options.header is not None:
         return Verdict(options.header)
+    given = {*options.drop, *dict(options.columns)}
+    if given and given <= set(rows[0]):
+        return Verdict(True)
     return Verdict(False) if needed and all(map(MADE_NAME.fullmatch, needed)) else judge(rows)
 
 
@@ -157,7 +161,7 @@ def _header_in_comment(
     place = beginning.comment
     if data[place + 1 : place + 2].isspace():
         place += 1 + len(data[place + 1 : place + 100]) - len(data[place + 1 : place + 100].lstrip(b" \t"))
-    cells = rows_of(data[place : beginning.start], dialect, name)[0]
+    cells = next(iter(rows_of(data[place : beginning.start], dialect, name)), [])
     if len(cells) != len(rows[0]) or len(cells) < 2 or any(not cell or is_value(cell) for cell in cells):
         return beginning, verdict
     return Beginning(place, beginning.delimiter, place, beginning.comments - 1), Verdict(True)

@@ -123,7 +123,7 @@ class CsvText:
         """
         position, twice = self.start, 2 * self.quote
         for _ in range(most):
-            position = _end(LINE_ENDS.match(self.data, position))
+            position = after_blank_lines(self.data, position)
             if position == len(self.data):
                 return
             cells = []
@@ -312,9 +312,14 @@ class CsvText:
         return InputError(argument, expected, got, remedy)
 
 
+def after_blank_lines(data: bytes, position: int) -> int:
+    """The position after the line ends at a position."""
+    return _end(LINE_ENDS.match(data, position))
+
+
 def opening_line(data: bytes) -> tuple[int, int]:
     """Where the first line that is not blank begins and ends; a mark of the encoding is no part of it."""
-    start = _end(LINE_ENDS.match(data, len(BOM) if data.startswith(BOM) else 0))
+    start = after_blank_lines(data, len(BOM) if data.startswith(BOM) else 0)
     return start, _end(TO_LINE_END.match(data, start))
 
 

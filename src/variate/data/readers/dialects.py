@@ -22,12 +22,12 @@ DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bar
 """The delimiters that are told, by preference, and what notes call them."""
 NAMED = {"tab": "\t", "\\t": "\t", "blanks": " "}
 """Delimiters by the names that the option takes besides themselves."""
-SAMPLE = 2**16
-"""Bytes at the beginning that tell the dialect."""
+SAMPLE, LARGEST_SAMPLE, FEWEST_LINES = 2**16, 2**20, 5
+"""Bytes at the beginning that tell the dialect, and the most of them where lines are so long that few are whole."""
 SAMPLE_ROWS = 500
 SEPARATOR_LINE = re.compile(rb'"?sep=([^\r\n"])"?[ \t]*(?=[\r\n]|\Z)', re.IGNORECASE)
+BLANK_LINES = re.compile(rb"(?: *+[\r\n])*+")
 COMMENT = re.compile(rb"#[^\r\n]*+(?:\r\n|\r|\n|\Z)")
-BLANK_LINES = re.compile(rb"[\r\n]*+")
 DECIMAL_COMMA = re.compile(r"\s*[+-]?\d{0,3}([.' ]?\d{3})*\d*,\d+\s*")
 MISSING_SIGNS = frozenset(("", "?", "NA", "NaN", "nan", "-", "."))
 """Cells that may stand without quotes in a column of quoted ones."""
@@ -74,7 +74,7 @@ class Beginning(NamedTuple):
 
 def beginning_of(data: bytes) -> Beginning:
     """What comes before the first row."""
-    start, delimiter = opening_line(data)[0], ""
+    start, delimiter = _skip(data, opening_line(data)[0]), ""
     if found := SEPARATOR_LINE.match(data, start):
         delimiter, start = found[1].decode("latin-1"), _skip(data, found.end())
     comment, comments, position = -1, 0, start
@@ -86,7 +86,7 @@ def beginning_of(data: bytes) -> Beginning:
 
 
 def _skip(data: bytes, position: int) -> int:
-    """The position after blank lines."""
+    """The position after blank lines, and lines of blanks alone."""
     found = BLANK_LINES.match(data, position)
     return found.end() if found else position
 
@@ -112,10 +112,12 @@ def dialect_of(data: bytes, start: int, own: str, name: str, asked: str = "") ->
 
 def sample_of(data: bytes, start: int) -> bytes:
     """The first lines from a position, whole ones unless the first is very long."""
-    if len(data) - start <= SAMPLE:
+    ends = sum(data.count(mark, start, start + SAMPLE) for mark in (b"\n", b"\r"))
+    size = SAMPLE if ends >= FEWEST_LINES else LARGEST_SAMPLE
+    if len(data) - start <= size:
         return data[start:]
-    stop = max(data.rfind(b"\n", start, start + SAMPLE), data.rfind(b"\r", start, start + SAMPLE)) + 1
-    return data[start : stop or start + SAMPLE]
+    stop = max(data.rfind(b"\n", start, start + size), data.rfind(b"\r", start, start + size)) + 1
+    return data[start : stop or start + size]
 
 
 def rows_of(sample: bytes, dialect: Dialect, name: str, is_cut: bool = False) -> Rows:
