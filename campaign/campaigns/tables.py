@@ -142,14 +142,14 @@ def changed_text(random: Random, text: str) -> tuple[str, str]:
 
 
 def lines_of(content: bytes) -> int | None:
-    """Number of lines that are not empty; None where the bytes are no plain text."""
+    """Number of lines that hold more than blanks; None where the bytes are no plain text."""
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError:
         return None
     if "\x00" in text:
         return None
-    return sum(line != "" for line in text.replace("\r\n", "\n").replace("\r", "\n").split("\n"))
+    return sum(line.strip(" ") != "" for line in text.replace("\r\n", "\n").replace("\r", "\n").split("\n"))
 
 
 def zstd(content: bytes) -> bytes:

@@ -1,6 +1,6 @@
 import pytest
 
-from variate.data.readers.headers import is_value, is_word, judge
+from variate.data.readers.headers import is_value, is_word, judge, short_names
 from variate.errors import Option
 
 NAMES, DATA, UNSURE = (True, None), (False, True), (True, False)
@@ -68,3 +68,19 @@ def test_words(cell):
 def test_neither(cell):
     assert not is_value(cell)
     assert not is_word(cell)
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("x y\n1 2 3\n2 3 4", ["", "x", "y"]),
+        ("x y\n1 2 \n1 3 ", ["x", "y", ""]),
+        ("x y\n1 2 3\n1 3 4", None),
+        ("x y\n1 2 3\n2 3", None),
+        ("x y\n1 2 3", None),
+        ("x\n1 2\n2 3", None),
+        ("x y\n1 2\n2 3", None),
+    ],
+)
+def test_names_that_are_one_less_than_the_cells(text, names):
+    assert short_names([line.split(" ") for line in text.split("\n")]) == names

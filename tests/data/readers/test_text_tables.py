@@ -181,6 +181,26 @@ def test_names_that_the_user_gives_tell_the_header(tmp_path):
     assert options_of(table(tmp_path, text, drop=("x",)).notes) == ["header"]
 
 
+@pytest.mark.parametrize(
+    ("text", "columns"),
+    [
+        ('"x" "y"\n"1" 0.5 "a b"\n"2" 1.5 "c"\n', {"": [1, 2], "x": [0.5, 1.5], "y": ["a b", "c"]}),
+        ("x,y\n\n1,0.5,3\n2,1.5,4\n", {"": [1, 2], "x": [0.5, 1.5], "y": [3, 4]}),
+        ("x,y\n1,0.5,\n1,1.5,\n", {"x": [1, 1], "y": [0.5, 1.5]}),
+    ],
+)
+def test_names_of_which_one_is_missing(tmp_path, text, columns):
+    found = table(tmp_path, text)
+    assert found.table.to_pydict() == columns
+    assert any("one cell less" in note for note in found.notes)
+
+
+def test_a_row_that_lacks_a_cell_below_names_that_do(tmp_path):
+    text = "x y\n" + "".join(f"{row} 1.5 2.5\n" for row in range(9_000)) + "7 8\n"
+    error = refused(table, tmp_path, text)
+    assert (error.argument, error.got) == (f"line 9002 of {tmp_path / 'x.csv'}", "2")
+
+
 def test_a_model_knows_its_columns(tmp_path):
     own = Schema("table", (2,), columns=(Column("M", "real"), Column("1", "real")))
     found = table(tmp_path, "1,M\n2,3\n4,5\n", schema=own, header=False)

@@ -33,7 +33,7 @@ from variate.data.readers.dialects import (
     sample_of,
 )
 from variate.data.readers.encodings import as_utf8
-from variate.data.readers.headers import Verdict, is_value, judge
+from variate.data.readers.headers import Verdict, is_value, judge, short_names
 from variate.data.readers.leading_zeros import example, zero_columns
 from variate.data.readers.tables import MOST_COLUMNS, require_columns, require_table, table_source
 from variate.data.readers.unpacking import TEXT_COPIES, TEXT_SUFFIXES, content
@@ -47,6 +47,22 @@ CELL_BYTES, COLUMN_BYTES = 32, 12_000
 """Most memory that a cell and a column take (measured with pyarrow 26)."""
 MADE_NAME = re.compile(r"column_[1-9]\d*")
 """A name of a column that had none."""
+
+
+class Layout(NamedTuple):
+    """Where the rows of a text are.
+
+    Attributes:
+        text: The text from its first row on, or from the header line where that has as many cells.
+        start: Where the first row begins.
+        names: The names of the header line; None where there is none.
+        notes: What was assumed.
+    """
+
+    text: CsvText
+    start: int
+    names: list[str] | None
+    notes: list[str]
 
 
 class TextTable(NamedTuple):
@@ -93,12 +109,9 @@ def text_table(data: bytes, suffix: str, path: Path, options: DataOptions, schem
     Raises:
         InputError: If it is no table, or one that cannot be read for sure.
     """
-    text, verdict, notes = _laid_out(data, suffix, path, options, schema)
+    text, start, header, notes = _laid_out(data, suffix, path, options, schema)
     width = _width(text, path.name)
-    (names,) = text.rows(1)
-    start = text.after_row(text.start) if verdict.is_header else text.start
-    if not verdict.is_header:
-        names = [f"column_{number + 1}" for number in range(width)]
+    names = header or [f"column_{number + 1}" for number in range(width)]
     textual = [column.name for column in schema.columns if is_textual(column)] if schema is not None else []
     try:
         with decoding(str(path), "a table of text", "save it again as UTF-8", "one that cannot be parsed"):
@@ -106,15 +119,13 @@ def text_table(data: bytes, suffix: str, path: Path, options: DataOptions, schem
     except InputError:
         check_quotes(text, width, lambda _: False)  # names the line that is to blame, if there is one
         raise
-    notes += notes_on_lines(text, table, verdict.is_header)
+    notes += notes_on_lines(text, table, start > text.start)
     table, own_notes = _with_zeros(text, start, table, names, options, schema)
-    return _named(table, names, verdict, [*notes, *verdict.notes, *own_notes])
+    return _named(table, names, header is not None, [*notes, *own_notes])
 
 
-def _laid_out(
-    data: bytes, suffix: str, path: Path, options: DataOptions, schema: Schema | None
-) -> tuple[CsvText, Verdict, list[str]]:
-    """The text with its dialect, whether its first row holds names, and what was assumed."""
+def _laid_out(data: bytes, suffix: str, path: Path, options: DataOptions, schema: Schema | None) -> Layout:
+    """Where the rows are, how they are written, and their names."""
     beginning, own = beginning_of(data), TEXT_SUFFIXES[suffix]
     asked = NAMED.get(options.delimiter or "", options.delimiter) or beginning.delimiter
     dialect = dialect_of(data, beginning.start, own, path.name, asked)
@@ -128,9 +139,17 @@ def _laid_out(
     tidy = tidied(data, beginning.start, dialect.delimiter, dialect.quote)
     if tidy is not data and dialect.delimiter != " ":
         notes.append("Blanks around cells were left out, except within quotes; lines of blanks alone are no rows.")
-    start = after_blank_lines(tidy, beginning.start)
-    text = CsvText(tidy, dialect.delimiter, str(path), dialect.quote, start)
-    return text, verdict, [*beginning.notes, *notes]
+    text = CsvText(tidy, dialect.delimiter, str(path), dialect.quote, after_blank_lines(tidy, beginning.start))
+    notes = [*beginning.notes, *notes, *verdict.notes]
+    if not verdict.is_header:
+        return Layout(text, text.start, None, notes)
+    start = text.after_row(text.start)
+    if short := short_names(rows):
+        said = "The first line has one cell less than the rows, so their"
+        notes.append(f"{said} {'last' if not short[-1] else 'first'} column has no name.")
+        start = after_blank_lines(tidy, start)
+        text = CsvText(tidy, dialect.delimiter, str(path), dialect.quote, start)
+    return Layout(text, start, short or next(text.rows(1)), notes)
 
 
 def _sample_rows(data: bytes, start: int, dialect: Dialect, name: str) -> Rows:
@@ -199,9 +218,9 @@ def _with_zeros(
     return table, [Sentence(said, "text and not as numbers; set ", Option("columns"), " to read numbers.")]
 
 
-def _named(table: pa.Table, names: Sequence[str], verdict: Verdict, notes: list[str]) -> TextTable:
+def _named(table: pa.Table, names: Sequence[str], has_header: bool, notes: list[str]) -> TextTable:
     """The table with the names of its columns, less those that have neither a name nor a value."""
-    unnamed = [n for n, name in enumerate(names) if not name or not verdict.is_header]
+    unnamed = [n for n, name in enumerate(names) if not name or not has_header]
     empty = [n for n in unnamed if table.num_rows and table.column(n).null_count == table.num_rows]
     kept = [n for n in range(table.num_columns) if n not in set(empty)]
     if empty and kept:

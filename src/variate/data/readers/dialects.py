@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 from variate.data.readers.blanks import tidied
 from variate.data.readers.csv_text import CsvText, is_number, opening_line
+from variate.data.readers.headers import short_names
 from variate.errors import Option, Sentence
 
 DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars", " ": "blanks"}
@@ -140,7 +141,8 @@ class _Split(NamedTuple):
     Attributes:
         delimiter: The delimiter.
         rows: The cells.
-        share: The share of the rows that have the most frequent number of cells, 0 where that is one cell.
+        share: The share of the rows that have the most frequent number of cells, 0 where that is one cell. The names
+            may be one less than the cells of all rows.
     """
 
     delimiter: str
@@ -187,6 +189,7 @@ def _split(sample: bytes, delimiter: str, name: str, quote: str) -> _Split:
     rows = rows_of(sample, Dialect(delimiter, quote), name, is_cut=len(sample) > SAMPLE // 2)
     widths = Counter(len(row) for row in rows)
     width, number = widths.most_common(1)[0] if widths else (0, 0)
+    number += number == len(rows) - 1 and short_names(rows) is not None
     return _Split(delimiter, rows, number / len(rows) if width > 1 else 0)
 
 
@@ -204,7 +207,7 @@ def _commas_are_decimal(split: _Split) -> bool:
 
 def _separates_numbers(split: _Split) -> bool:
     """Whether all cells of some column are several numbers with blanks between them."""
-    for column in zip(*split.rows, strict=True):
+    for column in zip(*split.rows, strict=False):
         parts = [cell.split() for cell in column]
         if all(len(part) > 1 and all(map(is_number, part)) for part in parts):
             return True

@@ -104,6 +104,23 @@ def _evidence(first: Sequence[str], below: Sequence[Sequence[str]]) -> _Evidence
     return found
 
 
+def short_names(rows: Sequence[Sequence[str]]) -> list[str] | None:
+    """The names of a header line that has one cell less than all rows below it; None where it is no such line.
+
+    R writes the names of rows into a first column without a name. Others end each row, but not the names, with a
+    delimiter.
+
+    Args:
+        rows: The first rows as cells; at least two below the names are needed.
+    """
+    first, below = list(rows[0]), rows[1:]
+    if len(below) < 2 or len(first) < 2 or any(len(row) != len(first) + 1 for row in below):
+        return None
+    if not any(row[-1] for row in below):
+        return [*first, ""]
+    return ["", *first] if len({row[0] for row in below}) == len(below) else None
+
+
 def is_value(cell: str) -> bool:
     """Whether a cell is a number, an amount, a date or a time: digits, and no letters but those of numbers."""
     plain = EXPONENT.sub("", cell) if any(letter in cell for letter in "eETZ") else cell
