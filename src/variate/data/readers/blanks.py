@@ -130,12 +130,18 @@ def _tidied_array(text: np.ndarray, delimiter: str) -> bytes:
 
 
 def _tidied_quoted(text: bytes, delimiter: str, quote: bytes) -> bytes:
-    """Rows with quotes, in which blanks stay, tidied."""
+    """Rows with quotes, in which blanks stay, tidied.
+
+    What a pattern's groups hold is kept; `split` is several times as fast as `sub` with a template.
+    """
     quoted = _quoted(quote)
     if delimiter == " ":
-        aligned = rb"(?<![^\r\n \t])(%b)|(?<![^\r\n])[ \t]++|[ \t]++(?=[\r\n]|\Z)|([ \t]++)" % quoted
-        return re.sub(aligned, lambda match: match[1] or (b" " if match[2] else b""), text)
-    blank = rb" " if delimiter == "\t" else rb"[ \t]"
-    end = rb"\r\n" + re.escape(delimiter.encode())
-    around = rb"(?<![^%b])%b*+(%b)|(?<![^%b])%b++|%b++(?=[%b]|\Z)" % (end, blank, quoted, end, blank, blank, end)
-    return re.sub(around, rb"\1", text)
+        aligned = rb"(?<![^\r\n \t])(%b)|(?<![^\r\n])[ \t]++|[ \t]++(?=[\r\n]|\Z)|([ \t])[ \t]*+" % quoted
+        parts = re.split(aligned, text)
+        parts[2::3] = [blank and b" " for blank in parts[2::3]]  # which may be a tab
+    else:
+        blank = rb" " if delimiter == "\t" else rb"[ \t]"
+        end = rb"\r\n" + re.escape(delimiter.encode())
+        around = rb"(?<![^%b])%b*+(%b)|(?<![^%b])%b++|%b++(?=[%b]|\Z)" % (end, blank, quoted, end, blank, blank, end)
+        parts = re.split(around, text)
+    return b"".join(filter(None, parts))

@@ -23,6 +23,7 @@ from variate.data.readers.csv_text import CsvText, after_blank_lines
 from variate.data.readers.decoding import decoding
 from variate.data.readers.dialects import (
     NAMED,
+    SAMPLE,
     Beginning,
     Dialect,
     Rows,
@@ -141,6 +142,7 @@ def _laid_out(data: bytes, suffix: str, path: Path, options: DataOptions, schema
         notes.append("Blanks around cells were left out, except within quotes; lines of blanks alone are no rows.")
     text = CsvText(tidy, dialect.delimiter, str(path), dialect.quote, after_blank_lines(tidy, beginning.start))
     notes = [*beginning.notes, *notes, *verdict.notes]
+    _refuse_many_columns(text, path.name)
     if not verdict.is_header:
         return Layout(text, text.start, None, notes)
     start = text.after_row(text.start)
@@ -180,10 +182,16 @@ def _header_in_comment(
     place = beginning.comment
     if data[place + 1 : place + 2].isspace():
         place += 1 + len(data[place + 1 : place + 100]) - len(data[place + 1 : place + 100].lstrip(b" \t"))
-    cells = next(iter(rows_of(data[place : beginning.start], dialect, name)), [])
+    cells = next(iter(rows_of(data[place : min(beginning.start, place + SAMPLE)], dialect, name)), [])
     if len(cells) != len(rows[0]) or len(cells) < 2 or any(not cell or is_value(cell) for cell in cells):
         return beginning, verdict
     return Beginning(place, beginning.delimiter, place, beginning.comments - 1), Verdict(True)
+
+
+def _refuse_many_columns(text: CsvText, source: str) -> None:
+    """Refuses a first row of too many cells before all of them are looked at."""
+    width = sum(1 for _ in islice(text.row(text.start), MOST_COLUMNS + 1))
+    require_columns(width if width <= MOST_COLUMNS else text.line_width(text.start), source)
 
 
 def _width(text: CsvText, source: str) -> int:
@@ -192,8 +200,7 @@ def _width(text: CsvText, source: str) -> int:
     Raises:
         InputError: If there are too many columns, or cells.
     """
-    width = sum(1 for _ in islice(text.row(text.start), MOST_COLUMNS + 1))
-    require_columns(width if width <= MOST_COLUMNS else text.line_width(text.start), source)
+    width = sum(1 for _ in text.row(text.start))
     text.refuse_long(width)
     cells = width * text.survey.lines
     memory.require(TEXT_COPIES * len(text.data) + COLUMN_BYTES * width + CELL_BYTES * cells, source)

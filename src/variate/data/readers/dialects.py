@@ -28,7 +28,7 @@ SAMPLE, LARGEST_SAMPLE, FEWEST_LINES = 2**16, 2**20, 5
 SAMPLE_ROWS = 500
 SEPARATOR_LINE = re.compile(rb'"?sep=([^\r\n"])"?[ \t]*(?=[\r\n]|\Z)', re.IGNORECASE)
 BLANK_LINES = re.compile(rb"(?: *+[\r\n])*+")
-COMMENT = re.compile(rb"#[^\r\n]*+(?:\r\n|\r|\n|\Z)")
+COMMENTS = re.compile(rb"(?:#[^\r\n]*+(?: *+[\r\n])*+)*+")
 DECIMAL_COMMA = re.compile(r"\s*[+-]?\d{0,3}([.' ]?\d{3})*\d*,\d+\s*")
 MISSING_SIGNS = frozenset(("", "?", "NA", "NaN", "nan", "-", "."))
 """Cells that may stand without quotes in a column of quoted ones."""
@@ -78,12 +78,12 @@ def beginning_of(data: bytes) -> Beginning:
     start, delimiter = _skip(data, opening_line(data)[0]), ""
     if found := SEPARATOR_LINE.match(data, start):
         delimiter, start = found[1].decode("latin-1"), _skip(data, found.end())
-    comment, comments, position = -1, 0, start
-    while found := COMMENT.match(data, position):
-        comment, comments, position = found.start(), comments + 1, _skip(data, found.end())
-    if position == len(data):  # there is nothing but lines with #
+    found = COMMENTS.match(data, start)
+    if not found or found.end() in (start, len(data)):  # there are no lines with #, or no others
         return Beginning(start, delimiter)
-    return Beginning(position, delimiter, comment, comments)
+    stop = found.end()
+    last = max(start, *(data.rfind(mark, start, stop) + 1 for mark in (b"\n#", b"\r#")))
+    return Beginning(stop, delimiter, last, 1 + sum(data.count(mark, start, stop) for mark in (b"\n#", b"\r#")))
 
 
 def _skip(data: bytes, position: int) -> int:

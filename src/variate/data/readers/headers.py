@@ -18,7 +18,6 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from variate.data.readers.csv_text import MISSING
-from variate.data.wording import plural
 from variate.errors import Option, Sentence, printable
 
 EXPONENT = re.compile(r"(?<=[\d.])[eE](?=[+-]?\d)|(?<=\d)[TZ]")
@@ -148,11 +147,11 @@ def _count_on(numbers: Sequence[str], first: Sequence[str], below: Sequence[Sequ
 def _as_data(first: Sequence[str], column: int) -> Verdict:
     """The first row is data; a cell shows why."""
     why = f"{_shown(first[column])} in column {column + 1}"
-    names = "column_1" if len(first) == 1 else f"column_1 to column_{len(first):,}"
-    said = f"The first line looks like data ({why}), so {plural(len(first), 'column')} got the names {names}; "
-    if len(first) == 1:
-        said = f"The first line looks like data ({why}), so the column got the name {names}; "
-    return Verdict(False, (Sentence(said, "if it holds names, set ", Option("header", True), "."),))
+    named = "the column got the name column_1"
+    if len(first) > 1:
+        named = f"{len(first):,} columns got the names column_1 to column_{len(first)}"
+    said = f"The first line looks like data ({why}), so {named}; if it holds names, set "
+    return Verdict(False, (Sentence(said, Option("header", True), "."),))
 
 
 def _unsure() -> Sentence:
