@@ -384,12 +384,12 @@ def test_all_ways_to_tell_the_noise_agree_where_tails_are_light():
     assert told == {way: pytest.approx(exact, rel=0.1) for way in noise.WAYS}
 
 
-def test_noise_that_was_told_is_held_against_what_happened():
+def test_noise_that_was_reported_is_held_against_what_happened():
     error = torch.tensor([[0.3, 9.0], [-0.3, -0.4]]).repeat(10, 1)
     khat = torch.tensor([[0.1, 0.9], [0.1, 0.1]]).repeat(10, 1)
     told = {way: torch.full_like(error, 0.1) for way in noise.WAYS}
     found = noise.Repeats(error, khat, told, torch.where(khat > 0.7, 0.2, 0.0))
-    assert noise.ratio(error[found.sound], told["delta"][found.sound]) == f"{math.sqrt(0.34 / 3) / 0.1:.2f}"
+    assert noise.ratio(error[found.unflagged], told["delta"][found.unflagged]) == f"{math.sqrt(0.34 / 3) / 0.1:.2f}"
     assert noise.ratio(error[:5].flatten(), error[:5].flatten()) == "-"
     of_mean, unchosen, own = noise.of_means(found)
     assert of_mean[:2].tolist() == pytest.approx([0.3, -0.35])

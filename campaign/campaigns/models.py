@@ -22,6 +22,8 @@ from variate.runs import Run
 from variate.runs.run import HeldOut
 from variate.tasks.sample import sample
 
+RESULTS = ("the ELBO", "the latent coordinates", "the samples")
+"""What a sentence names whose cause is the weights: the numbers that a model gives."""
 SAMPLED = 2
 """Rows to draw, and draws per row to evaluate with."""
 NESTED = 200_000
@@ -270,7 +272,7 @@ class Models(Campaign):
         rows = run / good.name
         rows.write_bytes(good.rows)
         again = f"python -m variate evaluate {run} {rows} --samples 2"
-        return Case(what, run, ("model.safetensors", str(run), good.name, "the ELBO"), again, rows)
+        return Case(what, run, ("model.safetensors", str(run), good.name, *RESULTS), again, rows)
 
     def attempt(self, case: Case) -> End:
         """Evaluates the model, and samples from it; each may be refused, and a number must be finite."""

@@ -105,6 +105,8 @@ def test_an_official_test_set_stays_whole():
 def test_too_few_rows(count, official):
     error = refused(split, numbered(count, official))
     assert (error.argument, error.got) == ("x", f"{count} rows")
+    assert error.remedy == "give more rows"  # smaller parts would not help
+    error = refused(split, numbered(9), DataOptions(validation=0.6, test=0.6))
     assert {Option("validation"), Option("test")} <= set(error.remedy.parts)
 
 

@@ -32,7 +32,7 @@ from variate.models.checked import as_dataset, check_weights, expected, filled
         (np.zeros(4), "(4,)"),
         (np.array(3.0), "()"),
         (np.zeros((2, 2, 4)), "(2, 2, 4)"),
-        (np.array([[0.0] * 4, [0, np.nan, 0, 0], [np.inf] * 4]), "2 rows, first in row 1"),
+        (np.array([[0.0] * 4, [0, np.nan, 0, 0], [np.inf] * 4]), "2 of 3 rows, first in row 1"),
         (np.zeros((3, 4), dtype=np.int64), "int64"),
         (np.array([["a"] * 4]), "dtype"),
         (np.array([[None] * 4]), "dtype"),
@@ -150,7 +150,7 @@ def test_what_is_not_observed_may_be_anything():
     x[mask.nonzero()[0][0], mask.nonzero()[1][0]] = np.nan
     with pytest.raises(InputError) as error:
         vae.dataset(data)
-    assert "1 rows, first in row 0" in error.value.got
+    assert f"1 of {len(rows)} rows, first in row 0" in error.value.got
 
 
 def test_a_masked_array_is_rows_with_gaps():
@@ -208,7 +208,7 @@ def test_numbers_that_the_model_s_type_cannot_hold_are_refused():
     assert len(vae.dataset(rows)) == len(rows)  # in float64
     with pytest.raises(InputError) as error:
         vae.float().dataset(rows)
-    assert "1 rows, first in row 2" in error.value.got
+    assert f"1 of {len(rows)} rows, first in row 2" in error.value.got
     assert "float32" in error.value.expected
 
 

@@ -209,7 +209,7 @@ def fit_scaling(model: Model, train: Dataset) -> None:
         InputError: If the rows are not what the model takes, or a mean or a spread is too large for the model's type.
     """
     some = train.sample()
-    check(some, model, "data")
+    check(some, model, some.name or "data")
     finite = [buffer for buffer in model.buffers() if buffer.isfinite().all()]
     model.fit_scaling(expected(some))
     if not all(buffer.isfinite().all() for buffer in finite):

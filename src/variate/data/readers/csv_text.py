@@ -98,7 +98,7 @@ class CsvText:
 
     def __init__(self, data: bytes, delimiter: str, name: str, quote: str = '"', start: int | None = None) -> None:
         self.data, self.delimiter, self.name, self.quote = data, delimiter.encode(), name, quote.encode()
-        self.start = opening_line(data)[0] if start is None else start
+        self.start = header_span(data)[0] if start is None else start
         quoted = rb"Q([^Q]*+(?:QQ[^Q]*+)*+)(Q?+)".replace(b"Q", self.quote)
         end = re.escape(self.delimiter)
         self._cell = re.compile(rb"(?:%b)?+([^%b\r\n]*+)(%b|\r\n|\r|\n|\Z)" % (quoted, end, end))
@@ -317,7 +317,7 @@ def after_blank_lines(data: bytes, position: int) -> int:
     return _end(LINE_ENDS.match(data, position))
 
 
-def opening_line(data: bytes) -> tuple[int, int]:
+def header_span(data: bytes) -> tuple[int, int]:
     """Where the first line that is not blank begins and ends; a mark of the encoding is no part of it."""
     start = after_blank_lines(data, len(BOM) if data.startswith(BOM) else 0)
     return start, _end(TO_LINE_END.match(data, start))

@@ -7,6 +7,7 @@ decoder belong in such a block: a fault of our own code in it would be taken for
 
 import errno
 import io
+import tokenize
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -66,9 +67,9 @@ def decoding(name: str, expected: str, remedy: str, got: str = "a damaged one") 
 
 def reason(error: Exception) -> str:
     """What an exception says, in a few words."""
-    first = error.args[0] if error.args and isinstance(error.args[0], str) else ""  # others may be places in the file
-    first = str(error) if isinstance(error, UnicodeError) else first  # whose first argument is the encoding
-    words = getattr(error, "strerror", None) or first or str(error) or type(error).__name__
+    words = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    if isinstance(error, tokenize.TokenError):  # which also holds a place in its own copy of the text
+        words = str(error.args[0])
     return printable(words.strip().partition("\n")[0], LONGEST)
 
 

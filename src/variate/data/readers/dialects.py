@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from variate.data.readers.blanks import tidied
-from variate.data.readers.csv_text import CsvText, is_number, opening_line
+from variate.data.readers.csv_text import CsvText, header_span, is_number
 from variate.data.readers.headers import short_names
 from variate.errors import Option, Sentence
 
@@ -75,7 +75,7 @@ class Beginning(NamedTuple):
 
 def beginning_of(data: bytes) -> Beginning:
     """What comes before the first row."""
-    start, delimiter = _skip(data, opening_line(data)[0]), ""
+    start, delimiter = _skip(data, header_span(data)[0]), ""
     if found := SEPARATOR_LINE.match(data, start):
         delimiter, start = found[1].decode("latin-1"), _skip(data, found.end())
     found = COMMENTS.match(data, start)
@@ -179,7 +179,7 @@ def _best(sample: bytes, marks: Sequence[str], own: str, name: str, quote: str) 
         return max(nearly, key=lambda split: (split.share, split.delimiter == own))
     if blanks is not None and blanks.share >= 0.9 and len(found) == 1:
         return blanks
-    first = sample[slice(*opening_line(sample))]
+    first = sample[slice(*header_span(sample))]
     present = next((mark for mark in DELIMITERS if mark != " " and mark.encode() in first), own or ",")
     mark = own if own.encode() in first and own else present
     return splits.get(mark) or _Split(mark, [], 0)
