@@ -29,7 +29,7 @@ CAMPAIGNS = {
     "models": "model files: recipes, tensors, checksums, bytes",
     "images": "folders and zips of images in all formats that Pillow writes here",
     "arrays": ".npy, .npz and idx files, in memory and streamed",
-    "tables": "CSV, TSV and Parquet files, in memory and streamed",
+    "tables": "tables of text, Excel, Arrow and Parquet files, in memory and streamed",
     "options": "options, arguments and flags beyond their limits and of other types",
     "kills": "training killed at any moment, several times, and resumed",
     "starts": "runs that start at one moment, in processes and in threads",

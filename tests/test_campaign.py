@@ -184,7 +184,7 @@ def test_sealed_models_have_the_checksum_of_what_they_hold(prepared, tmp_path):
 
 @pytest.mark.parametrize(
     ("content", "expected"),
-    [(b"a,b\n1,2\n\n3,4", 2), (b"a\r\n1\r2\r\n", 2), (b"a\n", 0), (b"\xff\xfea", None), (b"a\n\x00\n", None)],
+    [(b"a,b\n1,2\n\n3,4", 3), (b"a\r\n1\r2\r\n", 3), (b"a\n \n", 1), (b"\xff\xfea", None), (b"a\n\x00\n", None)],
 )
 def test_lines_of_a_text(content, expected):
     assert lines_of(content) == expected

@@ -1,11 +1,17 @@
-"""Tables: the text of CSV and TSV files, and the bytes and footers of Parquet files, which are streamed too.
+"""Tables: files of text, plain and compressed, sheets of Excel, and the bytes of Arrow and Parquet files.
 
-What came of a text is checked against its lines: a row is a line that is not empty, unless a note speaks of cells that
-hold line ends.
+Parquet files are streamed too.
+
+What came of a text is checked against its lines: a row is a line that is not empty, less the header line unless a note
+says that there is none, and unless a note speaks of cells that hold line ends, or of lines that were left out.
 """
 
+import bz2
 import datetime
+import gzip
 import io
+import lzma
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from random import Random
@@ -13,7 +19,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from pyarrow import parquet
+from pyarrow import ipc, parquet
 
 from campaign import reading
 from campaign.absurd import LONG_TEXT
@@ -29,9 +35,27 @@ CELLS = (
     "\x85", "\\", "\\N", "None", "-", "?", "1 ", " 1", "+1", "1e", "x" * 5_000,
 )  # fmt: skip
 NAMES = ("", " ", "a", "x0", "\x1b[31m", "a\x00", "\u00e9", "1", "nan", "x" * 300, '"a"', "\u202e", "a,b", "label")
-ENCODINGS = ("utf-16", "utf-16-le", "utf-16-be", "utf-32", "latin-1", "cp1252", "utf-8-sig", "utf-7", "shift-jis")
+ENCODINGS = (
+    "utf-16", "utf-16-le", "utf-16-be", "utf-32", "latin-1", "cp1252", "utf-8-sig", "utf-7", "shift-jis", "cp1250",
+    "cp1251", "mac-roman", "cp850", "gb18030", "big5", "euc-kr", "koi8-r",
+)  # fmt: skip
 LINE_ENDS = ("\r\n", "\r", "\n\n", "\r\r\n", "\n\r", "\x0b", "\x0c", "\x85", "\u2028", "\0", "", " \n")
-DELIMITERS = (";", "\t", "|", ",,", " ", ":", "\x01", ", ", "")
+DELIMITERS = (";", "\t", "|", ",,", " ", "   ", ":", "\x01", ", ", " ; ", " \t", "")
+SUFFIXES = (".csv", ".csv", ".csv", ".tsv", ".tab", ".psv", ".txt", ".data", ".dat")
+USUAL = {".tsv": "\t", ".tab": "\t", ".psv": "|", ".data": " "}
+BEFORE = (
+    "sep=;\n",
+    "sep=,\n",
+    "sep=\n",
+    "# made in 2020\n",
+    "#\n\n",
+    "# a,b,c\n",
+    "#a,b\n",
+    "\n\n",
+    " \n",
+    "\ufeff#x\n",
+)
+"""What may stand above the first line."""
 COMPRESSION = ("none", "snappy", "gzip", "zstd", "brotli", "lz4")
 
 
@@ -90,11 +114,12 @@ def changed_cells(random: Random, cells: list[list[str]]) -> str:
 
 def table_text(random: Random, cells: list[list[str]], suffix: str) -> tuple[str, str]:
     """The cells as text, with another delimiter or other line ends in one of five cases."""
-    usual = "\t" if suffix == ".tsv" else ","
+    usual = USUAL.get(suffix, ",")
     delimiter = random.choice(DELIMITERS) if random.random() < 0.1 else usual
     end = random.choice(LINE_ENDS) if random.random() < 0.1 else "\n"
     quoted = random.random() < 0.2
-    lines = [delimiter.join(f'"{cell}"' if quoted and '"' not in cell else cell for cell in line) for line in cells]
+    mark = "'" if quoted and random.random() < 0.2 else '"'
+    lines = [delimiter.join(f"{mark}{c}{mark}" if quoted and '"' not in c else c for c in line) for line in cells]
     return end.join(lines) + random.choice(
         (end, end, "")
     ), f"delimiter {delimiter!r}, line end {end!r}, quoted {quoted}"
@@ -106,6 +131,8 @@ def changed_text(random: Random, text: str) -> tuple[str, str]:
         random.choice(('"', '"', '"', "\n", "\r", ",", ";", "\t", "\x00", "'", "\\", " ", "\ufeff")),
         random.randrange(4),
     )
+    if random.random() < 0.2:
+        text = random.choice(BEFORE) + text
     for _ in range(random.choice((1, 1, 2, 5))):
         at = random.randrange(len(text) + 1)
         text = text[:at] + (odd if way < 3 else "") + text[at + (way > 0) :]
@@ -115,14 +142,100 @@ def changed_text(random: Random, text: str) -> tuple[str, str]:
 
 
 def lines_of(content: bytes) -> int | None:
-    """Number of lines below the header that are not empty; None where the bytes are no plain text."""
+    """Number of lines that hold more than blanks; None where the bytes are no plain text."""
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError:
         return None
     if "\x00" in text:
         return None
-    return sum(line != "" for line in text.replace("\r\n", "\n").replace("\r", "\n").split("\n")) - 1
+    return sum(line.strip(" ") != "" for line in text.replace("\r\n", "\n").replace("\r", "\n").split("\n"))
+
+
+def zstd(content: bytes) -> bytes:
+    """Compressed by zstd."""
+    made = pa.BufferOutputStream()
+    with pa.CompressedOutputStream(made, "zstd") as stream:
+        stream.write(content)
+    found: bytes = made.getvalue().to_pybytes()
+    return found
+
+
+PACKED: dict[str, Callable[[bytes], bytes]] = {
+    ".gz": gzip.compress, ".bz2": bz2.compress, ".xz": lzma.compress, ".zst": zstd, ".zip": bytes,
+}  # fmt: skip
+
+
+def packed(content: bytes, packing: str, suffix: str) -> bytes:
+    """The content compressed as an ending says, or in an archive; as it is where there is none."""
+    if packing != ".zip":
+        return PACKED[packing](content) if packing else content
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(f"table{suffix}", content)
+    return made.getvalue()
+
+
+def text_options(random: Random) -> dict[str, Any]:
+    """Options of how a text is read, in one of ten cases each."""
+    found: dict[str, Any] = {}
+    if random.random() < 0.1:
+        found["header"] = random.random() < 0.5
+    if random.random() < 0.1:
+        found["delimiter"] = random.choice((",", ";", "tab", "blanks", "|", ":", "."))
+    if random.random() < 0.1:
+        found["encoding"] = random.choice(("utf-8", "cp1252", "utf-16", "ascii", "rot13", "nonsense", "utf-7", "idna"))
+    return found
+
+
+SHEET = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
+RELATIONS = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+PACKAGE = "http://schemas.openxmlformats.org/package/2006/relationships"
+PLACES = ("A1", "XFD1048576", "ZZZ9999999", "A0", "1", "", "B2", "a3", "AAAAAAAA1", "A99999999999999999999")
+"""Where a cell may claim to be."""
+
+
+def sheet_xml(random: Random, cells: list[list[str]]) -> tuple[str, str]:
+    """A sheet as XML, some of its cells odd, and what was done."""
+    rows, what = [], "good"
+    odd = (random.randrange(len(cells)), random.randrange(len(cells[0]))) if random.random() < 0.7 else (-1, -1)
+    for place_of_row, line in enumerate(cells):
+        row = ""
+        for column, cell in enumerate(line):
+            place, kind, value = f"{'ABCDEFGH'[column]}{place_of_row + 1}", "str", f"<v>{cell}</v>"
+            if (place_of_row, column) == odd:
+                place = random.choice((place, random.choice(PLACES)))
+                kind = random.choice(("str", "n", "b", "e", "s", "d", "inlineStr", "x"))
+                value = random.choice(
+                    (f"<v>{random.choice(('1', '-1', '1e400', '99999999', '#N/A', 'x'))}</v>", "", "<v>")
+                )
+                what = f"{kind} {value} at {place!r}"
+            row += f'<c r="{place}" t="{kind}">{value}</c>'
+        rows.append(f'<row r="{place_of_row + 1}">{row}</row>')
+    return f'<worksheet xmlns="{SHEET}"><sheetData>{"".join(rows)}</sheetData></worksheet>', what
+
+
+def workbook(sheet: str) -> bytes:
+    """An Excel file with one sheet."""
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(
+            "_rels/.rels",
+            f'<Relationships xmlns="{PACKAGE}"><Relationship Id="a" Type="{RELATIONS}/officeDocument" '
+            'Target="xl/workbook.xml"/></Relationships>',
+        )
+        archive.writestr(
+            "xl/workbook.xml",
+            f'<workbook xmlns="{SHEET}" xmlns:r="{RELATIONS}"><sheets><sheet name="S" sheetId="1" r:id="b"/></sheets>'
+            "</workbook>",
+        )
+        archive.writestr(
+            "xl/_rels/workbook.xml.rels",
+            f'<Relationships xmlns="{PACKAGE}"><Relationship Id="b" Type="{RELATIONS}/worksheet" '
+            'Target="worksheets/sheet1.xml"/></Relationships>',
+        )
+        archive.writestr("xl/worksheets/sheet1.xml", sheet)
+    return made.getvalue()
 
 
 def arrow_columns(rows: int) -> dict[str, pa.Array]:
@@ -199,7 +312,7 @@ def spoiled_parquet(random: Random, data: bytes) -> tuple[bytes, str]:
 
 
 class Tables(Campaign):
-    """CSV, TSV and Parquet files."""
+    """Tables of text, sheets of Excel, Arrow and Parquet files."""
 
     name, long, short = "tables", 10_000, 200
 
@@ -223,8 +336,10 @@ class Tables(Campaign):
             self.text,
             self.parquet,
             self.shards,
+            self.arrow,
+            self.excel,
         )
-        path, what, expected = random.choices((*ways, self.columns, self.rows), (10, 9, 1, 0.02, 0.02))[0](
+        path, what, expected = random.choices((*ways, self.columns, self.rows), (12, 7, 1, 2, 2, 0.02, 0.02))[0](
             random, folder
         )
         options: dict[str, Any] = {}
@@ -234,6 +349,8 @@ class Tables(Campaign):
             )
         if random.random() < 0.05:
             options["drop"] = (random.choice(("city", "b", "text", "nothing", "")),)
+        if path.suffix not in (".parquet", ".feather", ".arrow", ".xlsx") and path.is_file():
+            options |= text_options(random)
         names = (path.name, *(file.name for file in folder.rglob("*")))
         return Case(what, path, names, reading.again(path, options), (options, expected))
 
@@ -241,17 +358,23 @@ class Tables(Campaign):
         """Reads it into memory, and Parquet streamed too; counts the rows of a text."""
         options, expected = case.own
         assert case.target
-        if case.target.suffix in (".csv", ".tsv"):
+        if case.target.suffix not in (".parquet", ".feather", ".arrow", ".xlsx") and case.target.is_file():
             found = reading.read(case.target, DataOptions(**options), case.names)
-            if found is not None and expected not in (None, len(found.rows)) and not line_ends(found.notes):
-                raise Fault(f"{expected} lines became {len(found.rows)} rows, and no note says why: {found.notes}")
+            if found is not None and expected is not None and not line_ends(found.notes):
+                has_header = options.get("header", not any("looks like data" in note for note in found.notes))
+                if len(found.rows) != expected - has_header:
+                    raise Fault(f"{expected} lines became {len(found.rows)} rows, and no note says why: {found.notes}")
             return "sentence" if found is None else "result"
+        if case.target.suffix != ".parquet" and case.target.is_file():
+            return "sentence" if reading.read(case.target, DataOptions(**options), case.names) is None else "result"
         return reading.read_both_ways(case.target, options, case.names)
 
     def text(self, random: Random, folder: Path) -> tuple[Path, str, int | None]:
-        """A CSV or TSV file."""
-        key, suffix = random.choice(list(self.texts)), random.choice((".csv", ".csv", ".tsv"))
+        """A table of text."""
+        key, suffix = random.choice(list(self.texts)), random.choice(SUFFIXES)
         cells, changes = [list(line) for line in self.texts[key]], [key]
+        if random.random() < 0.15:
+            cells, changes = cells[1:], [key, "without a header"]
         if random.random() < 0.5:
             changes.append(changed_cells(random, cells))
         text, how = table_text(random, cells, suffix)
@@ -259,14 +382,44 @@ class Tables(Campaign):
         if random.random() < 0.4:
             text, how = changed_text(random, text)
             changes.append(how)
-        encoding = random.choice(ENCODINGS) if random.random() < 0.05 else "utf-8"
+        encoding = random.choice(ENCODINGS) if random.random() < 0.15 else "utf-8"
         content = text.encode(encoding, "replace")
         if random.random() < 0.1:
             content, how = spoiled(random, content)
             changes.append(how)
-        path = folder / f"table{suffix}"
+        expected, packing = lines_of(content), random.choice(list(PACKED)) if random.random() < 0.2 else ""
+        path = folder / (f"table{suffix}{packing}" if packing != ".zip" else "table.zip")
+        content = packed(content, packing, suffix)
+        if packing and random.random() < 0.5:
+            content, how = spoiled(random, content)
+            expected = None
+            changes.append(f"packed and then {how}")
         path.write_bytes(content)
-        return path, f"{suffix}: {', '.join(changes)}, {encoding}", lines_of(content)
+        return path, f"{suffix}{packing}: {', '.join(changes)}, {encoding}", expected
+
+    def arrow(self, random: Random, folder: Path) -> tuple[Path, str, int | None]:
+        """A Feather file, or a stream of Arrow's."""
+        names = random.sample(NUMBERS, random.randint(1, len(NUMBERS)))
+        made, table = io.BytesIO(), pa.table({name: arrow_columns(ROWS)[name] for name in names})
+        options = ipc.IpcWriteOptions(compression=random.choice((None, "lz4", "zstd")))
+        is_file = random.random() < 0.7
+        with (ipc.new_file if is_file else ipc.new_stream)(made, table.schema, options=options) as writer:
+            writer.write_table(table, random.choice((7, ROWS)))
+        content, what = spoiled(random, made.getvalue())
+        path = folder / f"table{random.choice(('.feather', '.arrow'))}"
+        path.write_bytes(content)
+        return path, f"arrow of {', '.join(names)}: {what}", None
+
+    def excel(self, random: Random, folder: Path) -> tuple[Path, str, int | None]:
+        """A sheet of Excel with cells that are odd, or a file that is spoiled."""
+        sheet, what = sheet_xml(random, self.texts["mixed"])
+        content = workbook(sheet)
+        if random.random() < 0.5:
+            content, how = spoiled(random, content)
+            what += f", {how}"
+        path = folder / "table.xlsx"
+        path.write_bytes(content)
+        return path, f"excel: {what}", None
 
     def parquet(self, random: Random, folder: Path) -> tuple[Path, str, int | None]:
         """A Parquet file."""
@@ -310,9 +463,11 @@ class Tables(Campaign):
         """A table of very many columns."""
         path = folder / random.choice(("wide.csv", "wide.tsv"))
         path.write_bytes(self.wide if path.suffix == ".csv" else self.wide.replace(b",", b"\t"))
-        return path, "200,000 columns", 2
+        return path, "200,000 columns", 3
 
 
 def line_ends(notes: tuple[str, ...]) -> bool:
-    """Whether a note speaks of cells that hold line ends."""
-    return any("line" in note and "header line" not in note for note in notes)
+    """Whether a note speaks of cells that hold line ends, or of lines that are no rows."""
+    return any(
+        "line" in note and "The first line looks" not in note and "taken for names" not in note for note in notes
+    )

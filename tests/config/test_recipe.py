@@ -21,6 +21,9 @@ FULL = Recipe(
         columns=(("a", "counts"), ("b", "binary")),
         drop=("c", "d e"),
         missing=("-9",),
+        delimiter=";",
+        header=False,
+        encoding="cp1252",
         size=(3, 4),
         mode="RGB",
         binarize="fixed",
@@ -128,6 +131,7 @@ def test_a_recipe_of_before_the_new_options_takes_what_was_built_then():
     again = json.loads(found.to_json())
     assert again["data"].pop("stream") == "auto"
     assert (again["data"].pop("missing"), again["schema"].pop("aside")) == ([], [])
+    assert [again["data"].pop(name) for name in ("delimiter", "header", "encoding")] == [None, None, None]
     del again["model"]["activation"], again["training"]["schedule"]
     assert again == json.loads(WRITTEN_BEFORE)
 

@@ -4,6 +4,7 @@ import dataclasses
 
 from variate.config.recipe import DataOptions, ModelOptions, TrainingOptions
 from variate.errors import Option, spoken
+from variate.limits import rules_of
 
 OF_COMMANDS = frozenset(
     {"out", "resume", "overwrite", "samples", "ais", "rows", "number", "temperature", "noise", "std"},
@@ -14,6 +15,14 @@ OF_TRAINING = frozenset(
     option.name for group in (DataOptions, ModelOptions, TrainingOptions) for option in dataclasses.fields(group)
 )
 """Options of `variate train` that have a flag of their own name."""
+
+WITH_TRUE = frozenset(
+    name
+    for group in (DataOptions, ModelOptions, TrainingOptions)
+    for name, rule in rules_of(group).items()
+    if rule.kind is bool and rule.optional
+)
+"""Options that are True, False, or left to us: unlike a switch, their flag has a value."""
 
 OTHER_NAMES = {"num_samples": "samples", "annealed_rows": "ais", "num_rows": "rows", "n": "number"}
 """Parameters in Python whose flags have another name."""
@@ -29,6 +38,8 @@ def as_flag(option: Option) -> str:
     name = OTHER_NAMES.get(option.name, option.name)
     if name not in OF_COMMANDS | OF_TRAINING:
         return option.in_python
+    if name in WITH_TRUE and option.value is not None:
+        return f"--{name.replace('_', '-')} {option.value}"
     return option.as_flag(f"--{name.replace('_', '-')}")
 
 

@@ -27,8 +27,9 @@ RECONSTRUCTIONS, SAMPLES = 48, 64
 class Train(Checked):
     """Train a model on images or a table, and show what it learned.
 
-    DATA is digits, fashion-mnist, a folder or zip of images, a .csv, .tsv or .parquet table, an .npy or .npz array, a
-    folder of .npy or .parquet files, or MNIST-format idx files. Everything else has a default that suits the data.
+    DATA is digits, fashion-mnist, a folder or zip of images, a table (.csv and other text, .xlsx, .feather, .parquet),
+    an .npy or .npz array, a folder of .npy or .parquet files, or MNIST-format idx files. Everything else has a default
+    that suits the data.
     """
 
     source: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="DATA", name="data")]

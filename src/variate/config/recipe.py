@@ -38,6 +38,11 @@ Mode = Literal["auto", "L", "RGB", "RGBA"]
 Binarize = Literal["off", "fixed", "dynamic"]
 Device = Annotated[str, Matching(r"auto|cpu|cuda(:\d{1,3})?", "'auto', 'cpu', 'cuda' or 'cuda:N'")]
 
+Delimiter = Annotated[
+    str, Matching(r"[ -!#-/:-@\[-`{-~\x01-\t\x0e-\x1f]|tab|\\t|blanks", "one sign, 'tab' or 'blanks'")
+]
+"""What separates the cells of a row."""
+
 Side = Annotated[int, Interval(ge=1, le=2**31 - 1)]
 """Length of one axis of a row."""
 Size = Annotated[int, Interval(ge=1, le=2**16), Remedy("choose a size that fits in memory")]
@@ -155,6 +160,12 @@ class DataOptions(Checked):
     """Table columns to leave out."""
     missing: tuple[str, ...] = ()
     """Texts or numbers in table cells that say that a value is missing, besides empty cells."""
+    delimiter: Delimiter | None = None
+    """What separates the cells of a text table: one character, tab or blanks; by default told from the text."""
+    header: bool | None = None
+    """Whether the first line of a text table holds the names of the columns; by default told from the cells."""
+    encoding: str | None = None
+    """Encoding of a text table, such as cp1252; by default told from the text."""
     size: tuple[Size, Size] | None = None
     """Resize all image files to this HEIGHT WIDTH."""
     mode: Mode = "auto"

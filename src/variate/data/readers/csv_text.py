@@ -29,11 +29,11 @@ from variate.data.wording import plural
 from variate.errors import InputError
 
 BOM = b"\xef\xbb\xbf"
-LF, CR, QUOTE = b'\n\r"'
+LF, CR = b"\n\r"
 ENOUGH = 8
 """An address of two lines, `12, High Street / Bath, UK`, can have 2 delimiters and a number (5) in the right places."""
 MOST_SURPLUS = 1000
-"""Cells of a row beyond those of the header line that are counted."""
+"""Cells of a row beyond those of the first line that are counted."""
 LONGEST_NUMBER = 400
 """Bytes of a number; float64's longest exact decimal has fewer digits before the point."""
 LONGEST_CELL = 2**24
@@ -92,13 +92,16 @@ class CsvText:
         data: Its bytes.
         delimiter: What separates the cells, one byte.
         name: What errors call the file.
+        quote: What stands before and after a quoted cell, one byte.
+        start: Where the first row begins; by default, at the first line that is not blank.
     """
 
-    def __init__(self, data: bytes, delimiter: str, name: str) -> None:
-        self.data, self.delimiter, self.name = data, delimiter.encode(), name
-        self.start = header_span(data)[0]
-        quoted = rb'"([^"]*+(?:""[^"]*+)*+)("?+)'
-        self._cell = re.compile(rb"(?:%b)?+([^%b\r\n]*+)(%b|\r\n|\r|\n|\Z)" % (quoted, self.delimiter, self.delimiter))
+    def __init__(self, data: bytes, delimiter: str, name: str, quote: str = '"', start: int | None = None) -> None:
+        self.data, self.delimiter, self.name, self.quote = data, delimiter.encode(), name, quote.encode()
+        self.start = header_span(data)[0] if start is None else start
+        quoted = rb"Q([^Q]*+(?:QQ[^Q]*+)*+)(Q?+)".replace(b"Q", self.quote)
+        end = re.escape(self.delimiter)
+        self._cell = re.compile(rb"(?:%b)?+([^%b\r\n]*+)(%b|\r\n|\r|\n|\Z)" % (quoted, end, end))
 
     def row(self, position: int) -> Iterator[re.Match[bytes]]:
         """The cells of the row that begins at a position.
@@ -111,6 +114,29 @@ class CsvText:
             yield cell
             if cell[4] != self.delimiter:
                 return
+
+    def rows(self, most: int) -> Iterator[list[str]]:
+        """The first rows as cells, without quotes.
+
+        Args:
+            most: Number of rows.
+        """
+        position, twice = self.start, 2 * self.quote
+        for _ in range(most):
+            position = after_blank_lines(self.data, position)
+            if position == len(self.data):
+                return
+            cells = []
+            for cell in self.row(position):
+                quoted, _, after, _ = cell.groups()
+                text = after if quoted is None else quoted.replace(twice, self.quote) + after
+                cells.append(text.decode(errors="replace"))
+            yield cells
+            position = cell.end()
+
+    def after_row(self, position: int) -> int:
+        """Where the row that begins at a position ends, with its line end."""
+        return max((cell.end() for cell in self.row(position)), default=position)
 
     def closes(self, position: int) -> bool:
         """Whether every quote of the row that begins at a position closes."""
@@ -130,9 +156,11 @@ class CsvText:
         """What one fast pass over the text finds."""
         every = np.frombuffer(self.data, np.uint8)
         lines, last, inner, after_end = 0, self.start, False, True
-        line_end = long_line = quote = 0
+        mark = ord(self.quote)
+        line_end = quote = self.start
+        long_line = 0
         opens = long_quote = False
-        for start in range(0, len(every), PIECE):
+        for start in range(self.start, len(every), PIECE):
             piece = every[start : start + PIECE]
             ends = (piece == LF) | (piece == CR)
             begins = ~ends
@@ -146,7 +174,7 @@ class CsvText:
                 first = start + int(np.argmax(ends))
                 long_line = long_line or (first if first - line_end > LONGEST_CELL else 0)
                 line_end = start + len(piece) - 1 - int(np.argmax(ends[::-1]))
-            quotes = piece == QUOTE
+            quotes = piece == mark
             if quotes.any():
                 long_quote = long_quote or (opens and start + int(np.argmax(quotes)) - quote > LONGEST_CELL)
                 quote = start + len(piece) - 1 - int(np.argmax(quotes[::-1]))
@@ -159,7 +187,7 @@ class CsvText:
         """The quoted cells that hold line ends or have text after their quotes.
 
         Args:
-            width: Number of cells of the header line.
+            width: Number of cells of the first line.
 
         Raises:
             InputError: At the first row with another number of cells, and at a quote that never closes.
@@ -222,7 +250,7 @@ class CsvText:
         """Refuses lines and cells of more than `LONGEST_CELL` bytes, which pyarrow takes a second each to look at.
 
         Args:
-            width: Number of cells of the header line.
+            width: Number of cells of the first line.
         """
         remedy = "shorten it, or correct the quotes"
         if self.survey.long_line:
@@ -248,14 +276,15 @@ class CsvText:
     def _patterns(self, width: int) -> tuple[re.Pattern[bytes], re.Pattern[bytes]]:
         """Patterns of rows that need no closer look: any number of rows without quotes, and one with quotes."""
         end, before = re.escape(self.delimiter), width - 1
-        text = rb'[^"\r\n%b]*+' % end
-        cell = rb'(?:"[^"\r\n]*+(?:""[^"\r\n]*+)*+"|%b)' % text
+        text = rb"[^Q\r\n%b]*+".replace(b"Q", self.quote) % end
+        quoted = rb"Q[^Q\r\n]*+(?:QQ[^Q\r\n]*+)*+Q".replace(b"Q", self.quote)
+        cell = rb"(?:%b|%b)" % (quoted, text)
         plain = rb"[\r\n]*+(?:(?:%b%b){%d}+%b[\r\n]++)*+" % (text, end, before, text)
         return re.compile(plain), re.compile(rb"(?:%b%b){%d}%b[\r\n]++" % (cell, end, before, cell))
 
     def _has_inner_quote(self, piece: np.ndarray) -> bool:
         """Whether a quote stands between two bytes of text; the first and the last byte are only neighbours."""
-        quotes = piece == QUOTE
+        quotes = piece == ord(self.quote)
         is_text = ~(quotes | (piece == LF) | (piece == CR) | (piece == ord(self.delimiter)))
         return bool((quotes[1:-1] & is_text[:-2] & is_text[2:]).any())
 
@@ -268,10 +297,10 @@ class CsvText:
         )
 
     def _ragged(self, position: int, long: OddCell | None, cells: int, width: int) -> InputError:
-        """The error about a row with another number of cells than the header line."""
+        """The error about a row with another number of cells than the first line."""
         got = f"{cells:,}" if cells < width + MOST_SURPLUS else f"{cells:,} or more"
         if long is None:
-            after_blank = re.compile(rb'[%b] +"' % self.delimiter)
+            after_blank = re.compile(rb"[%b] +%b" % (re.escape(self.delimiter), self.quote))
             has_blank = after_blank.search(self.data, position, _end(LINE.match(self.data, position))) is not None
             remedy = "remove the blanks before its quotes" if has_blank else "correct that line"
         else:
@@ -279,12 +308,18 @@ class CsvText:
             got = f"{got} in a row that goes on to line {self.line_at(long.stop)}, since a quote opens there"
             remedy = 'correct that row, or remove the quote; write it twice ("") where it belongs to the text'
         argument = f"line {self.line_at(position)} of {self.name}"
-        return InputError(argument, f"{plural(width, 'cell')}, as in the header line", got, remedy)
+        expected = f"{plural(width, 'cell')}, as in line {self.line_at(self.start)}"
+        return InputError(argument, expected, got, remedy)
+
+
+def after_blank_lines(data: bytes, position: int) -> int:
+    """The position after the line ends at a position."""
+    return _end(LINE_ENDS.match(data, position))
 
 
 def header_span(data: bytes) -> tuple[int, int]:
     """Where the first line that is not blank begins and ends; a mark of the encoding is no part of it."""
-    start = _end(LINE_ENDS.match(data, len(BOM) if data.startswith(BOM) else 0))
+    start = after_blank_lines(data, len(BOM) if data.startswith(BOM) else 0)
     return start, _end(TO_LINE_END.match(data, start))
 
 

@@ -145,9 +145,9 @@ def _require_alike(files: Sequence[Path], headers: Sequence[NpyHeader]) -> None:
 
 
 def archive_and_key(path: Path) -> tuple[Path, str | None]:
-    """The file of FILE.npz:NAME and NAME; of any other path the path, and None."""
+    """The file of FILE.npz:NAME, FILE.xlsx:NAME or FILE.xls:NAME, and NAME; of any other path the path, and None."""
     archive, colon, key = str(path).rpartition(":")
-    if colon and archive.lower().endswith(".npz") and not path.exists():
+    if colon and archive.lower().endswith((".npz", ".xlsx", ".xls")) and not path.exists():
         return Path(archive), key
     return path, None
 

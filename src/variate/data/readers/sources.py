@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from variate.config.recipe import DataOptions, Schema
-from variate.data.readers import idx, npy
+from variate.data.readers import idx, npy, unpacking
 from variate.data.readers.builtin import BUILTIN
 from variate.data.readers.folders import odd_kind
 from variate.data.readers.shards import NPY_SUFFIXES, PARQUET_SUFFIXES, is_file_or_shards
@@ -41,10 +41,14 @@ SPECIAL_OPTIONS = {
     "mode": "a folder or .zip of images",
     "columns": "a table",
     "drop": "a table",
+    "delimiter": "a table of text",
+    "header": "a table of text",
+    "encoding": "a table of text",
     "stream": ".npy or .parquet files, or a folder of them",
 }
 """Options that only some readers use, and what they are for."""
 IMAGE_OPTIONS, TABLE_OPTIONS = ("size", "mode"), ("columns", "drop")
+TEXT_OPTIONS = (*TABLE_OPTIONS, "delimiter", "header", "encoding")
 
 
 class Reader(NamedTuple):
@@ -74,6 +78,12 @@ def has_suffix(*suffixes: str) -> Callable[[Path], bool]:
     return lambda path: path.suffix.lower() in suffixes and not path.is_dir()
 
 
+def is_excel(path: Path) -> bool:
+    """A test of a path: whether it is an Excel file, or FILE.xlsx:SHEET."""
+    return has_suffix(".xlsx", ".xls")(npy.archive_and_key(path)[0])
+
+
+TEXT_FORMATS = ".csv .tsv .tab .psv .txt .data or .dat (a table of text), also with .gz .bz2 .xz or .zst"
 NPY, PARQUET = (partial(is_file_or_shards, suffixes=suffixes) for suffixes in (NPY_SUFFIXES, PARQUET_SUFFIXES))
 
 READERS = (
@@ -81,8 +91,16 @@ READERS = (
     Reader(NPY, "npy.read_npy", ("stream",), ".npy (an array), or a folder of them"),
     Reader(npy.is_npz, "npy.read_npz", (), ".npz (arrays)"),
     Reader(PARQUET, "parquet.read_parquet", (*TABLE_OPTIONS, "stream"), ".parquet (a table), or a folder of them"),
-    Reader(has_suffix(".csv", ".tsv"), "csv_files.read_csv", TABLE_OPTIONS, ".csv or .tsv (a table)"),
-    Reader(has_suffix(".zip"), "images.read_image_zip", IMAGE_OPTIONS, ".zip (images)"),
+    Reader(unpacking.is_text_table, "csv_files.read_csv", TEXT_OPTIONS, TEXT_FORMATS),
+    Reader(is_excel, "excel.read_excel", (*TABLE_OPTIONS, "header"), ".xlsx or .xls (a sheet of Excel)"),
+    Reader(
+        has_suffix(".feather", ".arrow", ".ipc"),
+        "arrow_files.read_arrow",
+        TABLE_OPTIONS,
+        ".feather or .arrow (a table)",
+    ),
+    Reader(unpacking.is_zipped_table, "csv_files.read_csv", TEXT_OPTIONS),
+    Reader(has_suffix(".zip"), "images.read_image_zip", IMAGE_OPTIONS, ".zip (images, or one table of text)"),
     Reader(Path.is_dir, "images.read_image_folder", IMAGE_OPTIONS, "a folder of images"),
     Reader(idx.is_idx, "idx.read_idx", (), "MNIST's format (idx, plain or .gz)"),
 )
