@@ -12,7 +12,8 @@ import variate
 from campaign.base import End, Fault
 from campaign.judge import require_finite, require_helpful, require_printable
 from variate.cli.output import line
-from variate.config.recipe import DataOptions, Schema
+from variate.config.recipe import DataOptions
+from variate.config.schema import Schema
 from variate.data import describe
 from variate.errors import InputError
 

@@ -3,7 +3,8 @@
 import math
 from pathlib import Path
 
-from variate.config.recipe import DataOptions, ModelOptions, Recipe, Schema, TrainingOptions
+from variate.config.recipe import DataOptions, ModelOptions, Recipe, TrainingOptions
+from variate.config.schema import Schema
 from variate.doctor import Finding
 from variate.evaluation.evaluate import AnnealedBound, Errors, Evaluation, Importance
 from variate.reports.report import COST, NATS, Findings, Picture, Quantities, Quantity, Remarks, Report, Table

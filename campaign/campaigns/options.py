@@ -28,7 +28,8 @@ from campaign.absurd import FLOATS, HUGE, INTEGERS, TEXTS
 from campaign.base import Campaign, Case, End, Fault
 from campaign.judge import require_helpful, require_printable
 from variate.cli.main import COMMANDS
-from variate.config.recipe import Column, DataOptions, ModelOptions, Schema, TrainingOptions
+from variate.config.recipe import DataOptions, ModelOptions, TrainingOptions
+from variate.config.schema import Column, Schema
 from variate.errors import InputError, NonFiniteError
 from variate.limits import Rule, argument_rules, rule_of, rules_of
 from variate.runs import Run

@@ -17,7 +17,8 @@ Importing variate loads no torch; the first use of a name does.
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from variate.config.recipe import Column, DataOptions, ModelOptions, Recipe, Schema, TrainingOptions
+from variate.config.recipe import DataOptions, ModelOptions, Recipe, TrainingOptions
+from variate.config.schema import Column, Schema
 from variate.errors import InputError, NonFiniteError, VariateWarning
 
 if TYPE_CHECKING:

@@ -22,7 +22,7 @@ def bad_inputs(tmp_path):
     content = (tmp_path / "nan.npy").read_bytes()
     (tmp_path / "cut.npy").write_bytes(content[: len(content) // 2])
     (tmp_path / "text.csv").write_text("name\nAnn\nBob\nCyd\n")
-    (tmp_path / "missing.csv").write_text("a,b\n,\n" * 20)
+    (tmp_path / "missing.csv").write_text("a,b\n" + 20 * ",\n")
     sizes, broken = tmp_path / "sizes", tmp_path / "broken"
     sizes.mkdir()
     broken.mkdir()

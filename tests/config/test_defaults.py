@@ -19,7 +19,7 @@ from variate.config.defaults import (
     width,
 )
 from variate.config.parts import LIKELIHOODS
-from variate.config.recipe import Kind
+from variate.config.schema import Kind
 
 IMAGE = Schema("pixels", (1, 28, 28), 256)
 ROWS = (1, 7, 999, 1_000, 9_999, 10_000, 1_000_000)

@@ -6,7 +6,8 @@ import pytest
 from refusals import refused
 from variate import InputError, Recipe, Schema
 from variate.config.model_file import of_file, parse_recipe, recipe_in
-from variate.config.recipe import FORMAT, Column
+from variate.config.recipe import FORMAT
+from variate.config.schema import Column
 from variate.runtime.tensor_header import TensorEntry, TensorHeader
 
 PATH = Path("a.safetensors")

@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from refusals import refused
-from variate.config.recipe import Column, Schema
+from variate.config.schema import Column, Schema
 from variate.data.arrays import from_arrays
 
 RNG = np.random.default_rng(0)

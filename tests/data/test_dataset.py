@@ -9,7 +9,8 @@ from pyarrow import parquet
 
 from examples import Virtual
 from refusals import refused
-from variate.config.recipe import Column, DataOptions, Schema
+from variate.config.recipe import DataOptions
+from variate.config.schema import Column, Schema
 from variate.data import Dataset, split
 from variate.data.storage import base
 from variate.data.storage.in_memory import InMemory

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from variate.config.recipe import Column, DataOptions, Schema
+from variate.config.recipe import DataOptions
+from variate.config.schema import Column, Schema
 from variate.data import Dataset, Source, describe, split
 from variate.data.storage.in_memory import InMemory
 from variate.data.transforms import DrawBits

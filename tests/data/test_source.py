@@ -1,7 +1,7 @@
 import numpy as np
 
 from refusals import refused
-from variate.config.recipe import Schema
+from variate.config.schema import Schema
 from variate.data.arrays import from_arrays
 from variate.data.source import Source
 from variate.data.transforms import DrawBits

@@ -7,7 +7,8 @@ import pytest
 
 from examples import Virtual
 from refusals import refused
-from variate.config.recipe import DataOptions, Schema
+from variate.config.recipe import DataOptions
+from variate.config.schema import Schema
 from variate.data import Dataset, Source, binarized, fingerprint, held_out_rows, split
 from variate.data.storage.in_memory import InMemory
 from variate.data.storage.mapped import MappedArrays

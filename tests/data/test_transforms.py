@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from refusals import refused
-from variate.config.recipe import Schema
+from variate.config.schema import Schema
 from variate.data.arrays import from_arrays
 from variate.data.source import Source
 from variate.data.transforms import ROWS_STREAM, DrawBits, binarized, draw_bits, with_bits

@@ -7,7 +7,7 @@ import pytest
 from pyarrow import csv, parquet
 
 from refusals import refused
-from variate.config.recipe import Column, Schema
+from variate.config.schema import Column, Schema
 from variate.data.writers import TABLE_ENDINGS, named_columns, new_path, write_array, write_pieces, write_table
 from variate.errors import Option
 

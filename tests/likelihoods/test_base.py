@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from variate import likelihoods
-from variate.config.recipe import Column
+from variate.config.schema import Column
 from variate.errors import InputError
 from variate.likelihoods import checks
 from variate.likelihoods.scale import Scale

@@ -4,7 +4,7 @@ import pytest
 import torch
 from scipy import special, stats
 
-from variate.config.recipe import Column
+from variate.config.schema import Column
 from variate.errors import InputError
 from variate.likelihoods import Columns
 

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from examples import COLUMNS
-from variate.config.recipe import Schema
+from variate.config.schema import Schema
 from variate.errors import InputError
 from variate.reports.rows import grey_levels, rows_path, write_reconstructions, write_rows
 

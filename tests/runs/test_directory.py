@@ -9,7 +9,8 @@ import torch
 
 from refusals import refused
 from small_runs import SMALL
-from variate.config.recipe import DataOptions, ModelOptions, Recipe, Schema, TrainingOptions
+from variate.config.recipe import DataOptions, ModelOptions, Recipe, TrainingOptions
+from variate.config.schema import Schema
 from variate.errors import InputError, Option
 from variate.runs.directory import absolute, new_directory, record_path, resumed_directory, resumed_recipe, run_name
 from variate.runs.training import plan, train

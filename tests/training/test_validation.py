@@ -5,7 +5,7 @@ import torch
 
 from examples import rng
 from small_models import make
-from variate.config.recipe import Schema
+from variate.config.schema import Schema
 from variate.data.dataset import Dataset
 from variate.data.storage.in_memory import InMemory
 from variate.runtime.random import Key, generator, mix

@@ -9,7 +9,8 @@ import math
 from typing import NamedTuple
 
 from variate.config.parts import LIKELIHOODS, NETWORKS
-from variate.config.recipe import DataOptions, Kind, ModelOptions, Recipe, Schema, TrainingOptions
+from variate.config.recipe import DataOptions, ModelOptions, Recipe, TrainingOptions
+from variate.config.schema import Kind, Schema
 from variate.errors import InputError, Option, Sentence
 
 OF_KIND: dict[Kind, tuple[str, str]] = {

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import ArrayLike
 
-from variate.config.recipe import Schema
+from variate.config.schema import Schema
 from variate.data.conversion import Passed, as_array
 from variate.data.dataset import Dataset
 from variate.data.schema import kinds

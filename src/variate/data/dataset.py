@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import DTypeLike
 
-from variate.config.recipe import Schema
+from variate.config.schema import Schema
 from variate.data.conversion import computable
 from variate.data.schema.kinds import require_numbers
 from variate.data.storage.base import MOST_ROWS, SAMPLE_BYTES, Index, Storage, evenly_spaced

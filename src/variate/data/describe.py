@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from variate.config.recipe import Schema
+from variate.config.schema import Schema
 from variate.data.dataset import Dataset, Splits
 from variate.data.source import Source
 from variate.data.wording import plural, sides

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from variate.config.recipe import Schema
+from variate.config.schema import Schema
 from variate.data.dataset import Dataset
 from variate.data.storage.base import Storage
 from variate.data.storage.in_memory import InMemory

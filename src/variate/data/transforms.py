@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import UInt8
 
-from variate.config.recipe import Schema
+from variate.config.schema import Schema
 from variate.data.dataset import Dataset
 from variate.data.source import Source
 from variate.data.storage.in_memory import InMemory

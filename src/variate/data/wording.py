@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from variate.config.recipe import Kind
+from variate.config.schema import Kind
 from variate.errors import printable
 
 FIRST = 5

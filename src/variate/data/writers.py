@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from variate.config.recipe import Schema
+from variate.config.schema import Schema
 from variate.data.schema.origin import as_they_came, filler
 from variate.errors import InputError, Option, Sentence
 from variate.runtime import files

@@ -3,7 +3,8 @@
 import torch
 from torch import Tensor
 
-from variate.config.recipe import ModelOptions, Schema
+from variate.config.recipe import ModelOptions
+from variate.config.schema import Schema
 from variate.distributions.bernoulli import BernoulliElements
 from variate.distributions.rows import Independent
 from variate.distributions.support import is_bit

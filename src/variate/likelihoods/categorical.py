@@ -9,7 +9,8 @@ import torch
 from annotated_types import Interval
 from torch import Tensor
 
-from variate.config.recipe import ModelOptions, Schema
+from variate.config.recipe import ModelOptions
+from variate.config.schema import Schema
 from variate.distributions.categorical import CategoricalElements
 from variate.distributions.rows import Independent
 from variate.distributions.support import is_level

@@ -13,7 +13,8 @@ import torch
 from torch import Tensor, nn
 
 from variate.config.parts import LIKELIHOODS, load_part
-from variate.config.recipe import Column, ModelOptions, Schema
+from variate.config.recipe import ModelOptions
+from variate.config.schema import Column, Schema
 from variate.distributions.joint import JointRows
 from variate.errors import InputError, Option, Sentence, unknown
 from variate.likelihoods.base import Likelihood

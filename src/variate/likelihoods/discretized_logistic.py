@@ -8,7 +8,8 @@ import math
 
 from torch import Tensor
 
-from variate.config.recipe import ModelOptions, Schema
+from variate.config.recipe import ModelOptions
+from variate.config.schema import Schema
 from variate.distributions.quantized import QuantizedLogistic
 from variate.likelihoods.pixels import Pixels
 from variate.likelihoods.scale import check_sigma

@@ -2,7 +2,8 @@
 
 from torch import Tensor
 
-from variate.config.recipe import ModelOptions, Schema
+from variate.config.recipe import ModelOptions
+from variate.config.schema import Schema
 from variate.distributions.normal import NormalElements
 from variate.distributions.optimal import OptimalNormal
 from variate.distributions.rows import Independent, RowDistribution

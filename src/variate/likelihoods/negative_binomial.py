@@ -3,7 +3,8 @@
 import torch
 from torch import Tensor, nn
 
-from variate.config.recipe import ModelOptions, Schema
+from variate.config.recipe import ModelOptions
+from variate.config.schema import Schema
 from variate.distributions.counts import NegativeBinomialElements
 from variate.distributions.rows import Independent
 from variate.errors import unknown

@@ -2,7 +2,8 @@
 
 from torch import Tensor
 
-from variate.config.recipe import ModelOptions, Schema
+from variate.config.recipe import ModelOptions
+from variate.config.schema import Schema
 from variate.distributions.quantized import QuantizedNormal
 from variate.likelihoods.pixels import Pixels
 

@@ -6,7 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import softplus
 
-from variate.config.recipe import ModelOptions, Schema
+from variate.config.recipe import ModelOptions
+from variate.config.schema import Schema
 from variate.distributions.rows import Independent
 from variate.distributions.student_t import StudentTElements
 from variate.likelihoods.real import MIN_REAL_LOG_SCALE, Real

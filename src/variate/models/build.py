@@ -8,7 +8,8 @@ from torch import nn
 
 from variate.config.defaults import choose, choose_network
 from variate.config.parts import LIKELIHOODS, NETWORKS, POSTERIORS, PRIORS, load_part
-from variate.config.recipe import ModelOptions, Recipe, Schema
+from variate.config.recipe import ModelOptions, Recipe
+from variate.config.schema import Schema
 from variate.data.arrays import from_arrays
 from variate.data.conversion import as_array
 from variate.data.dataset import Dataset, Splits

@@ -8,7 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from variate.config.recipe import Recipe, Schema
+from variate.config.recipe import Recipe
+from variate.config.schema import Schema
 from variate.data.conversion import as_array, computable
 from variate.data.dataset import Dataset, Splits
 from variate.data.source import Source

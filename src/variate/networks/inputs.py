@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from variate.config.recipe import Column
+from variate.config.schema import Column
 from variate.errors import InputError
 from variate.statistics import moments
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from variate.config.recipe import Schema
+from variate.config.schema import Schema
 from variate.data import writers
 from variate.reports import pictures
 

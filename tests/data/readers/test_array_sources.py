@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from refusals import refused
-from variate.config.recipe import DataOptions, Schema
+from variate.config.recipe import DataOptions
+from variate.config.schema import Schema
 from variate.data.readers.array_sources import array_source, mapped_source
 from variate.data.transforms import DrawBits
 from variate.errors import Option

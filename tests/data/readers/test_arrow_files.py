@@ -6,7 +6,8 @@ import pytest
 from pyarrow import feather, ipc
 
 from refusals import refused
-from variate.config.recipe import DataOptions, Schema
+from variate.config.recipe import DataOptions
+from variate.config.schema import Schema
 from variate.data import read
 from variate.data.readers.arrow_files import read_arrow
 from variate.errors import InputError

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from refusals import refused
-from variate.config.recipe import DataOptions, Schema
+from variate.config.recipe import DataOptions
+from variate.config.schema import Schema
 from variate.data.readers import builtin
 from variate.data.readers.builtin import read_digits, read_fashion
 

@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from refusals import refused
-from variate.config.recipe import Column, DataOptions, Schema
+from variate.config.recipe import DataOptions
+from variate.config.schema import Column, Schema
 from variate.data.readers.csv_files import read_csv
 from variate.data.readers.tables import MOST_COLUMNS
 from variate.errors import InputError

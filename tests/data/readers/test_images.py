@@ -7,7 +7,8 @@ import pytest
 from PIL import Image
 
 from refusals import refused
-from variate.config.recipe import DataOptions, Schema
+from variate.config.recipe import DataOptions
+from variate.config.schema import Schema
 from variate.data.readers import image_files as pictures
 from variate.data.readers import images
 from variate.data.readers.images import read_image_folder, read_image_zip, size_counts

@@ -3,7 +3,8 @@ import pyarrow as pa
 import pytest
 
 from refusals import refused
-from variate.config.recipe import Column, DataOptions, Schema
+from variate.config.recipe import DataOptions
+from variate.config.schema import Column, Schema
 from variate.data.readers.tables import MOST_COLUMNS, require_table, table_source
 from variate.errors import Option
 from variate.runtime import memory

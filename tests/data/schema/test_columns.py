@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from refusals import refused
-from variate.config.recipe import Aside, Column
+from variate.config.schema import Aside, Column
 from variate.data.schema.column_notes import column_notes
 from variate.data.schema.columns import (
     LARGEST,

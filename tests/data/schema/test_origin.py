@@ -5,7 +5,8 @@ import pyarrow as pa
 import pytest
 from pyarrow import csv, parquet
 
-from variate.config.recipe import Aside, Column, DataOptions
+from variate.config.recipe import DataOptions
+from variate.config.schema import Aside, Column
 from variate.data.readers.sources import read
 from variate.data.schema.origin import as_they_came, filler
 from variate.data.writers import named_columns, write_table

@@ -3,7 +3,7 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-from variate.config.recipe import Column
+from variate.config.schema import Column
 from variate.data.storage import parquet_rows
 from variate.data.storage.parquet_rows import ParquetRows, merged_blocks
 from variate.data.storage.row_groups import RowGroups

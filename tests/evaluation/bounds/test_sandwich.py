@@ -9,7 +9,7 @@ from ladder import Ladder
 from oracles import LinearGaussian
 from refusals import refused
 from variate import ModelOptions, Schema, build
-from variate.config.recipe import Column
+from variate.config.schema import Column
 from variate.evaluation.bounds import annealed, hmc, sandwich
 from variate.evaluation.bounds.annealed import annealed_evidence
 from variate.evaluation.bounds.sandwich import evidence_sandwich

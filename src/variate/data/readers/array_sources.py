@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from variate.config.recipe import DataOptions, Kind, Schema
+from variate.config.recipe import DataOptions
+from variate.config.schema import Kind, Schema
 from variate.data.dataset import Dataset
 from variate.data.schema import kinds
 from variate.data.schema.layouts import laid_out

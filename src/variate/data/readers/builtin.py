@@ -16,7 +16,8 @@ from pathlib import Path
 
 import numpy as np
 
-from variate.config.recipe import DataOptions, Schema
+from variate.config.recipe import DataOptions
+from variate.config.schema import Schema
 from variate.data.readers import idx
 from variate.data.readers.array_sources import array_source
 from variate.data.source import Source

@@ -16,7 +16,8 @@ from typing import NamedTuple
 
 import pyarrow as pa
 
-from variate.config.recipe import DataOptions, Schema
+from variate.config.recipe import DataOptions
+from variate.config.schema import Schema
 from variate.data.readers.blanks import tidied
 from variate.data.readers.csv_parsing import check_quotes, notes_on_lines, parsed_rows
 from variate.data.readers.csv_text import CsvText, after_blank_lines

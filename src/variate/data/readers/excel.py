@@ -16,7 +16,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from variate.config.recipe import DataOptions, Schema
+from variate.config.recipe import DataOptions
+from variate.config.schema import Schema
 from variate.data.readers.csv_files import TextTable, text_table
 from variate.data.readers.csv_text import MISSING
 from variate.data.readers.decoding import PIECE, decoding, reason

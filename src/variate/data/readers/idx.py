@@ -20,7 +20,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from variate.config.recipe import DataOptions, Schema
+from variate.config.recipe import DataOptions
+from variate.config.schema import Schema
 from variate.data.readers.array_sources import array_source
 from variate.data.readers.decoding import DEFLATE_RATIO, decoding, fill
 from variate.data.source import Source

@@ -17,7 +17,8 @@ from pathlib import Path
 
 import numpy as np
 
-from variate.config.recipe import DataOptions, Schema
+from variate.config.recipe import DataOptions
+from variate.config.schema import Schema
 from variate.data.dataset import Dataset
 from variate.data.readers.array_sources import conform
 from variate.data.readers.image_costs import MEMORY_OF_THREADS

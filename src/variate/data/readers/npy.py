@@ -18,7 +18,8 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.lib import format as npy_format
 
-from variate.config.recipe import DataOptions, Schema
+from variate.config.recipe import DataOptions
+from variate.config.schema import Schema
 from variate.data.readers.array_sources import array_source, mapped_source
 from variate.data.readers.decoding import decoding, fill
 from variate.data.readers.shards import NPY_SUFFIXES, shards

@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
-from variate.config.recipe import ColumnKind, DataOptions, Schema
+from variate.config.recipe import DataOptions
+from variate.config.schema import ColumnKind, Schema
 from variate.data.dataset import Dataset
 from variate.data.readers.shards import PARQUET_SUFFIXES, shards
 from variate.data.readers.tables import require_table, schema_of, source_of, wanted_columns

@@ -23,7 +23,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from variate.config.recipe import DataOptions, Schema
+from variate.config.recipe import DataOptions
+from variate.config.schema import Schema
 from variate.data.readers import idx, npy, unpacking
 from variate.data.readers.builtin import BUILTIN
 from variate.data.readers.folders import odd_kind

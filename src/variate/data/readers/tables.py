@@ -10,7 +10,8 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 import pyarrow as pa
 
-from variate.config.recipe import Aside, Column, DataOptions, Schema
+from variate.config.recipe import DataOptions
+from variate.config.schema import Aside, Column, Schema
 from variate.data.dataset import Dataset
 from variate.data.schema.arrow_columns import each_column, refuse_one_text
 from variate.data.schema.column_notes import column_notes, gaps_note

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
-from variate.config.recipe import Aside, Column
+from variate.config.schema import Aside, Column
 from variate.data.schema.columns import ASIDE_WORDS, Decided, reading_of
 from variate.data.schema.formats import FORMATS, NUMBER, number_text
 from variate.data.schema.naming import cell_called, name_called

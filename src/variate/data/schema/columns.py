@@ -21,7 +21,7 @@ that hardly repeats. A kind that the user gives comes before all of this.
 import re
 from collections.abc import Iterable, Mapping
 
-from variate.config.recipe import Aside, AsideKind, Column, ColumnKind
+from variate.config.schema import Aside, AsideKind, Column, ColumnKind
 from variate.data.schema.formats import FORMATS, INEXACT, NATIVE_DATES, number_text
 from variate.data.schema.naming import column_called, drop, name_called
 from variate.data.schema.profiles import NumberProfile, Profile, Reading, TextProfile

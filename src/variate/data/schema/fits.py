@@ -3,7 +3,7 @@
 import numpy as np
 from jaxtyping import Float64
 
-from variate.config.recipe import Column, ColumnKind
+from variate.config.schema import Column, ColumnKind
 
 
 def misfits(values: Float64[np.ndarray, " N"], column: Column) -> np.ndarray:

@@ -91,7 +91,7 @@ def _with_comma(words: pa.StringArray) -> np.ndarray:
     def parse(some: pa.StringArray) -> np.ndarray:
         return _floats(compute.replace_substring(compute.replace_substring(some, ".", ""), ",", "."), f"'{_BLANKS}")
 
-    return _where(words, rf"(?:{groups}|{_WHOLE})(?:,[0-9]+{_EXPONENT})?", parse)
+    return _where(words, rf"(?:{groups}|{_WHOLE})(?:,[0-9]+)?{_EXPONENT}", parse)
 
 
 def _grouped(words: pa.StringArray) -> np.ndarray:

@@ -18,7 +18,7 @@ from typing import NamedTuple, TypeVar
 
 import numpy as np
 
-from variate.config.recipe import Kind
+from variate.config.schema import Kind
 from variate.data.storage.stacked import Numbers, Stacked, chunks, native
 from variate.data.wording import MEANINGS, plural
 from variate.errors import InputError, Option, Sentence

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from variate.config.recipe import Aside, Column
+from variate.config.schema import Aside, Column
 from variate.data.schema.formats import BOOL, FORMATS, NUMBER
 
 DATES = {"date": ("datetime64[D]", 1), "timestamp": ("datetime64[us]", 10**6)}

@@ -11,7 +11,7 @@ from collections.abc import Collection, Sequence
 import numpy as np
 from jaxtyping import Bool, Float64
 
-from variate.config.recipe import Column
+from variate.config.schema import Column
 from variate.data.schema.arrow_columns import raw_columns
 from variate.data.schema.values import column_values
 from variate.data.storage.base import BLOCK_ROWS, POOL, Index, Storage
