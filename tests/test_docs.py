@@ -17,6 +17,7 @@ from PIL import Image
 import variate
 from variate.cli.main import COMMANDS, main
 from variate.config.recipe import DataOptions, ModelOptions, TrainingOptions
+from workbooks import book
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -47,10 +48,11 @@ def workplace(tmp_path, monkeypatch):
     (tmp_path / "photos").mkdir()
     for index in range(30):
         Image.fromarray(rng.integers(256, size=(33, 20, 3), dtype=np.uint8)).save(tmp_path / "photos" / f"{index}.png")
+    rows = [[int(rng.integers(18, 90)), str(rng.choice(["Bern", "Oslo"])), rng.gamma(2.0)] for _ in range(60)]
+    rows = [["age", "city", "spent"], *rows]
     with (tmp_path / "customers.csv").open("w", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(["age", "city", "spent"])
-        writer.writerows([rng.integers(18, 90), rng.choice(["Bern", "Oslo"]), rng.gamma(2.0)] for _ in range(60))
+        csv.writer(file).writerows(rows)
+    book(tmp_path / "sales.xlsx", {"sales": rows})
     np.save(tmp_path / "spectra.npy", rng.normal(size=(60, 12)))
     return tmp_path
 
