@@ -9,7 +9,7 @@ dates with a time seconds since then; times of the day become seconds since midn
 import datetime
 import math
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import NamedTuple
 
@@ -45,6 +45,7 @@ class Format(NamedTuple):
         read: Numbers of texts without blanks around them, NaN where they are not of this form.
         write: The text of a number.
         is_date: Whether the numbers are days or seconds.
+        begins: A regular expression for how its texts begin, which many formats share.
     """
 
     name: str
@@ -52,6 +53,18 @@ class Format(NamedTuple):
     read: Callable[[pa.StringArray], Float64[np.ndarray, " N"]]
     write: Callable[[float], str]
     is_date: bool = False
+    begins: str = r"[+-]?\.?[0-9]"
+
+
+def formats_of(words: Sequence[str]) -> list[str]:
+    """The names of the formats of which a text has the beginning; it takes a look at each beginning only once."""
+    trimmed = compute.utf8_trim_whitespace(pa.array(words, pa.string()))
+    found: dict[str, bool] = {}
+    for form in FORMATS.values():
+        if form.begins not in found:
+            fits = compute.match_substring_regex(trimmed, f"^(?:{form.begins})")
+            found[form.begins] = bool(compute.any(fits).as_py())
+    return [name for name, form in FORMATS.items() if found[form.begins]]
 
 
 def numbers_in(words: Iterable[str], form: Format) -> Float64[np.ndarray, " N"]:
@@ -145,7 +158,10 @@ def _dated(form: str, unit: float, number: float) -> str:
 
 def _dates(form: str, example: str) -> Format:
     unit = 1.0 if "%H" in form or "%I" in form else float(DAY)
-    return Format(form, f"dates such as {example}", partial(_parsed, form, unit), partial(_dated, form, unit), True)
+    date, *time = re.split(r"[ T](?=%[HI])", form)
+    begins = _pattern_of(date) + ("[ T][0-9]" if time else "$")
+    parse, write = partial(_parsed, form, unit), partial(_dated, form, unit)
+    return Format(form, f"dates such as {example}", parse, write, True, begins)
 
 
 _DATE_FORMS = {

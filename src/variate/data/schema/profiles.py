@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float64
 
-from variate.data.schema.formats import FORMATS, INEXACT, is_marker, numbers_in
+from variate.data.schema.formats import FORMATS, INEXACT, formats_of, is_marker, numbers_in
 from variate.data.schema.kinds import is_bits, is_whole
 
 FEW = 20
@@ -199,7 +199,7 @@ def _of_texts(raw: RawColumn, every: bool) -> TextProfile:
     counts = np.bincount(codes, minlength=len(raw.words))
     words = {word: int(count) for word, count in zip(raw.words, counts, strict=True) if count}
     few = every or len(words) <= MOST_WORDS
-    tried = FORMATS if any(map(HAS_DIGIT, words)) else ()
+    tried = formats_of(raw.words[:FIRST_WORDS]) if any(map(HAS_DIGIT, words)) else ()
     readings = {name: found for name in tried if (found := _reading(name, raw, counts, every)) is not None}
     return TextProfile(len(codes), words if few else None, max(map(len, words), default=0), readings)
 
@@ -207,7 +207,7 @@ def _of_texts(raw: RawColumn, every: bool) -> TextProfile:
 def _reading(name: str, raw: RawColumn, counts: np.ndarray, every: bool) -> Reading | None:
     """What a format makes of a column of text; None if it reads none, or leaves too many texts unread."""
     assert raw.words is not None
-    for words in (raw.words[:FIRST_WORDS], raw.words):
+    for words in (raw.words[:FIRST_WORDS], raw.words) if len(raw.words) > FIRST_WORDS else (raw.words,):
         values = numbers_in(words, FORMATS[name])
         unread = [words[place] for place in np.flatnonzero(np.isnan(values) & (counts[: len(words)] > 0))]
         odd = [word for word in unread if not is_marker(word)]
