@@ -188,6 +188,10 @@ def odd_rows() -> dict[str, Callable[[], Any]]:
     return found
 
 
+ANY_TEXTS = ("drop", "missing")
+"""Lists of texts: any word is one of them."""
+
+
 class Options(Campaign):
     """Options, arguments and flags."""
 
@@ -395,7 +399,7 @@ def of_commands(run: str, table: str) -> list[tuple[str, tuple[str, ...], str, R
             }
         for name, rule in rules.items():
             is_text = rule is not None and rule.kind is str and not rule.choices and rule.matching is None
-            if rule is not None and not is_text and not dataclasses.is_dataclass(rule.kind) and name != "drop":
+            if rule is not None and not is_text and not dataclasses.is_dataclass(rule.kind) and name not in ANY_TEXTS:
                 words = tuple(good)
                 found.append((command, words, name, rule))
     return found
