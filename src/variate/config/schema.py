@@ -48,15 +48,15 @@ class Aside(Checked):
         name: Its name.
         kind: Why it is left out: it is empty, never changes, numbers the rows, or is text that hardly repeats.
         place: Its place among all columns of the table, from 0.
-        value: Of a constant, its value as text.
-        is_number: Whether its values are numbers.
+        value: Of a constant, its value: the text, or the number as text.
+        format: The format of its numbers, as in `Column`; None for text.
     """
 
     name: str
     kind: AsideKind
     place: Annotated[int, Interval(ge=0, le=2**31 - 1)]
     value: str = ""
-    is_number: bool = False
+    format: str | None = None
 
 
 @dataclass(frozen=True)

@@ -225,6 +225,7 @@ def test_an_empty_folder(tmp_path):
         ("x.gz", DataOptions(mode="RGB"), "mode", "images"),
         ("x.csv", DataOptions(mode="RGB"), "mode", "images"),
         ("pics", DataOptions(drop=("a",)), "drop", "a table"),
+        ("pics", DataOptions(missing=("-9",)), "missing", "a table"),
         ("x.npy", DataOptions(columns=(("a", "real"),)), "columns", "a table"),
     ],
 )

@@ -119,12 +119,12 @@ def test_kind_that_cannot_be(raw, kind, got):
         (text(["a", "b" * (LONGEST_CATEGORY + 1), "a"]), Aside("c", "text", 3)),
         (text([f"w{row}" for row in range(11_000)]), Aside("c", "text", 3)),
         (text(["a", "a", None]), Aside("c", "constant", 3, "a")),
-        (numbers([0.5, 0.5, np.nan]), Aside("c", "constant", 3, "0.5", is_number=True)),
-        (numbers([7, 7, 7]), Aside("c", "constant", 3, "7", is_number=True)),
-        (text(["7,5", "7,5"]), Aside("c", "constant", 3, "7,5")),
-        (numbers(range(7, 30)), Aside("c", "counter", 3, is_number=True)),
-        (numbers([3, 5, 9, 100], "ID"), Aside("ID", "counter", 3, is_number=True)),
-        (numbers([2, 4, 9], ""), Aside("", "counter", 3, is_number=True)),
+        (numbers([0.5, 0.5, np.nan]), Aside("c", "constant", 3, "0.5", format="")),
+        (numbers([7, 7, 7]), Aside("c", "constant", 3, "7", format="")),
+        (text(["7,5", "7,5"]), Aside("c", "constant", 3, "7.5", format="decimal-comma")),
+        (numbers(range(7, 30)), Aside("c", "counter", 3, format="")),
+        (numbers([3, 5, 9, 100], "ID"), Aside("ID", "counter", 3, format="")),
+        (numbers([2, 4, 9], ""), Aside("", "counter", 3, format="")),
         (numbers([np.nan, np.nan]), Aside("c", "empty", 3)),
         (text([None, None]), Aside("c", "empty", 3)),
     ],
@@ -206,7 +206,7 @@ def test_the_rarest_of_many_categories_are_pooled():
 def test_whole_numbers_beyond_2_to_the_53_are_set_aside():
     raw = RawColumn("c", np.array([2.0**60, 3, 4]), native="inexact")
     found = joined_profile(profile(numbers([1, 2])), profile(raw))
-    assert decide(found, None, 3, "x.csv") == Aside("c", "identifier", 3, is_number=True)
+    assert decide(found, None, 3, "x.csv") == Aside("c", "identifier", 3, format="inexact")
     assert "beyond 2^53" in refused(decided, raw, "real").got
 
 

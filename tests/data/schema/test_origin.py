@@ -1,5 +1,7 @@
 """Cells come back as they came."""
 
+import datetime
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -34,9 +36,13 @@ def test_values_become_cells(column, values, cells):
 @pytest.mark.parametrize(
     ("own", "cells"),
     [
-        (Aside("c", "constant", 0, "7", is_number=True), [7, 7]),
+        (Aside("c", "constant", 0, "7", format=""), [7, 7]),
         (Aside("c", "constant", 0, "a"), ["a", "a"]),
-        (Aside("c", "counter", 0, is_number=True), [1, 2]),
+        (Aside("c", "constant", 0, "7.5", format="decimal-comma"), ["7,5", "7,5"]),
+        (Aside("c", "constant", 0, "1", format="bool"), [True, True]),
+        (Aside("c", "constant", 0, "18254", format="%d.%m.%Y"), ["24.12.2019"] * 2),
+        (Aside("c", "constant", 0, "18254", format="date"), [datetime.date(2019, 12, 24)] * 2),
+        (Aside("c", "counter", 0, format=""), [1, 2]),
         (Aside("c", "identifier", 0), ["1", "2"]),
         (Aside("c", "text", 0), [None, None]),
         (Aside("c", "empty", 0), [None, None]),
@@ -55,6 +61,7 @@ def test_a_table_without_gaps_comes_back_cell_for_cell(tmp_path, ending):
             "day": pa.array(rng.integers(0, 20_000, rows).astype(np.int32)).cast(pa.date32()),
             "moment": pa.array(rng.integers(0, 10**9, rows)).cast(pa.timestamp("s")),
             "unit": ["kg"] * rows,
+            "since": pa.array([datetime.date(2019, 12, 24)] * rows),
             "on": rng.integers(0, 2, rows).astype(bool),
             "german": [f"{number},5" for number in rng.integers(0, 99, rows)],
             "text-day": [f"{1 + row % 28:02}.{1 + row % 12:02}.2019" for row in range(rows)],

@@ -41,8 +41,10 @@ LONGEST_CELL = 2**24
 PIECE = 2**18
 """Bytes that are looked at in one pass, few enough to stay in a cache."""
 
-MISSING = frozenset(word.encode() for word in ("", *arrow_csv.ConvertOptions().null_values))
+WORDS_OF_NOTHING = frozenset(("", *arrow_csv.ConvertOptions().null_values))
 """Cells that hold nothing, in a column of any kind."""
+MISSING = frozenset(word.encode() for word in WORDS_OF_NOTHING)
+"""The same as bytes."""
 
 LINE_END, LINE_ENDS = re.compile(rb"[\r\n]"), re.compile(rb"[\r\n]*+")
 TO_LINE_END = re.compile(rb"[^\r\n]*+")

@@ -19,7 +19,7 @@ from typing import Any
 from variate.config.recipe import DataOptions
 from variate.config.schema import Schema
 from variate.data.readers.csv_files import TextTable, text_table
-from variate.data.readers.csv_text import MISSING
+from variate.data.readers.csv_text import WORDS_OF_NOTHING
 from variate.data.readers.decoding import PIECE, decoding, reason
 from variate.data.readers.encodings import nul_bytes
 from variate.data.readers.npy import archive_and_key
@@ -36,7 +36,6 @@ GRID_BYTES = 120
 TAG = re.compile(rb"""<(?:\w+:)?(row|c)\b((?:[^<>"']|"[^"<]*+"|'[^'<]*+')*+)>""")
 REFERENCE = re.compile(rb"""\br\s*=\s*["']([A-Za-z]*)(\d*)["']""")
 LONGEST_TAG = 2**12
-WORDS_OF_NOTHING = frozenset(word.decode() for word in MISSING)
 LARGEST_WHOLE = 2.0**53
 
 

@@ -17,12 +17,11 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
-from variate.data.readers.csv_text import MISSING
+from variate.data.readers.csv_text import WORDS_OF_NOTHING
 from variate.errors import Option, Sentence, printable
 
 EXPONENT = re.compile(r"(?<=[\d.])[eE](?=[+-]?\d)|(?<=\d)[TZ]")
 """Letters of numbers and times."""
-WORDS_OF_NOTHING = frozenset(word.decode() for word in MISSING)
 OFTEN = 3
 """How often the words of a column occur on average, for a word that is none of them to be told as a name."""
 FEWEST = 10

@@ -42,13 +42,14 @@ SPECIAL_OPTIONS = {
     "mode": "a folder or .zip of images",
     "columns": "a table",
     "drop": "a table",
+    "missing": "a table",
     "delimiter": "a table of text",
     "header": "a table of text",
     "encoding": "a table of text",
     "stream": ".npy or .parquet files, or a folder of them",
 }
 """Options that only some readers use, and what they are for."""
-IMAGE_OPTIONS, TABLE_OPTIONS = ("size", "mode"), ("columns", "drop")
+IMAGE_OPTIONS, TABLE_OPTIONS = ("size", "mode"), ("columns", "drop", "missing")
 TEXT_OPTIONS = (*TABLE_OPTIONS, "delimiter", "header", "encoding")
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from variate.config.schema import Aside, Column
-from variate.data.schema.columns import ASIDE_WORDS, Decided, reading_of
+from variate.data.schema.columns import ASIDE_WORDS, Decided, numbers_told
 from variate.data.schema.formats import FORMATS, NUMBER, number_text
 from variate.data.schema.naming import cell_called, name_called
 from variate.data.schema.profiles import NumberProfile, Profile
@@ -48,7 +48,7 @@ def _on_asides(asides: Sequence[Aside]) -> Iterator[str]:
         f"{list_names([name_called(own.name) for own in asides if own.kind == kind], LISTED)} ({ASIDE_WORDS[kind]})"
         for kind in reasons
     ]
-    keep = Option("columns", [(asides[0].name, "categorical" if not asides[0].is_number else "real")])
+    keep = Option("columns", [(asides[0].name, "categorical" if asides[0].format is None else "real")])
     yield Sentence(
         f"Set aside, since a model learns nothing from {'it' if len(asides) == 1 else 'them'}: {'; '.join(told)}. ",
         "To model such a column give its kind, as in ",
@@ -71,10 +71,10 @@ def _on_formats(profiles: Mapping[str, Profile], columns: Mapping[str, Column]) 
 def _on_odd_cells(profiles: Mapping[str, Profile], columns: Mapping[str, Column]) -> Iterator[str]:
     """One sentence for each column of numbers with texts that were taken for gaps."""
     for name, column in columns.items():
-        reading = reading_of(profiles[name]) if column.format in FORMATS else None
-        taken = {} if reading is None else {**reading.markers, **reading.odd}
-        if taken:
-            told = list_names([f"{cell_called(word)} ({plural(count, 'cell')})" for word, count in taken.items()])
+        numbers = numbers_told(profiles[name]) if column.format in FORMATS else None
+        if numbers is not None and numbers.taken:
+            cells = (f"{cell_called(word)} ({plural(count, 'cell')})" for word, count in numbers.taken.items())
+            told = list_names(list(cells))
             yield Sentence(
                 f"Taken for missing in {name_called(name)}, a column of numbers or dates: {told}; to keep them as "
                 "categories, use ",
@@ -103,18 +103,17 @@ def gaps_note(gaps: Mapping[str, int], rows: int) -> str:
 
 
 def _missing(profile: Profile, column: Column) -> int:
-    reading = reading_of(profile) if column.format in FORMATS else None
-    return profile.missing if reading is None else profile.rows - reading.numbers.cells
+    numbers = numbers_told(profile) if column.format in FORMATS else None
+    return profile.missing if numbers is None else profile.rows - numbers.profile.cells
 
 
 def _on_sentinels(profiles: Mapping[str, Profile], columns: Mapping[str, Column]) -> Iterator[str]:
     """One sentence on each number that stands far from all others and is made of nines."""
     for name, column in columns.items():
-        reading = reading_of(profiles[name])
-        numbers = profiles[name].numbers if reading is None else reading.numbers
+        numbers = numbers_told(profiles[name])
         if numbers is None or column.kind == "categorical":
             continue
-        for mark in _sentinels(numbers):
+        for mark in _sentinels(numbers.profile):
             yield Sentence(
                 f"{number_text(mark)} in {name_called(name)} stands far from all other numbers there; if it means that "
                 "a value is missing, use ",

@@ -20,11 +20,12 @@ that hardly repeats. A kind that the user gives comes before all of this.
 
 import re
 from collections.abc import Iterable, Mapping
+from typing import NamedTuple
 
 from variate.config.schema import Aside, AsideKind, Column, ColumnKind
 from variate.data.schema.formats import FORMATS, INEXACT, NATIVE_DATES, number_text
 from variate.data.schema.naming import column_called, drop, name_called
-from variate.data.schema.profiles import NumberProfile, Profile, Reading, TextProfile
+from variate.data.schema.profiles import NumberProfile, Profile
 from variate.data.wording import list_names, plural
 from variate.errors import InputError, Option, Sentence
 
@@ -58,20 +59,18 @@ def decide(found: Profile, kind: ColumnKind | None, place: int, source: str) -> 
     Raises:
         InputError: If its numbers are too large, or cannot be of the kind that the user gave.
     """
+    numbers = numbers_told(found)
     if kind is not None:
-        return _as_asked(found, kind, source)
-    aside = _aside(found)
+        return _as_asked(found, numbers, kind, source)
+    aside = _aside(found, numbers)
     if aside is not None:
-        return _set_aside(found, aside, place)
-    form = format_of(found)
-    if form is None:
+        return _set_aside(found, numbers, aside, place)
+    if numbers is None:
         return _categorical(found)
-    numbers = numbers_of(found, form)
-    _refuse_beyond_float32(found.name, numbers, source)
-    gaps = found.rows > numbers.cells
-    told: ColumnKind = "real" if is_date(form) else _kind_of(numbers)
-    categories = _names(numbers) if told == "categorical" else ()
-    return Column(found.name, told, categories, format=form, gaps=gaps)
+    _refuse_beyond_float32(found.name, numbers.profile, source)
+    told: ColumnKind = "real" if is_date(numbers.format) else _kind_of(numbers.profile)
+    categories = _names(numbers.profile) if told == "categorical" else ()
+    return Column(found.name, told, categories, format=numbers.format, gaps=found.rows > numbers.profile.cells)
 
 
 def decide_all(
@@ -114,38 +113,36 @@ ASIDE_WORDS: dict[AsideKind, str] = {
 """Why a column is set aside."""
 
 
-def format_of(found: Profile) -> str | None:
-    """The name of the format in which a column's cells are numbers; "" for plain numbers, None for text."""
+class Numbers(NamedTuple):
+    """A column's cells as numbers.
+
+    Attributes:
+        format: The name of their format; "" for plain numbers.
+        profile: Of the numbers.
+        taken: Texts that were taken for gaps, with the number of their cells.
+    """
+
+    format: str
+    profile: NumberProfile
+    taken: Mapping[str, int]
+
+
+def numbers_told(found: Profile) -> Numbers | None:
+    """The cells of a column as numbers; None where it is text that no format reads enough of.
+
+    Of the formats of text, the one that reads most cells is taken, and the first of equal ones.
+    """
     if found.texts is None:
-        return found.native
-    best = _best_reading(found.texts)
-    return None if best is None else best[0]
-
-
-def reading_of(found: Profile) -> Reading | None:
-    """What the format of a column of text makes of it; None if it is no text, or text without a format."""
-    best = None if found.texts is None else _best_reading(found.texts)
-    return None if best is None else best[1]
-
-
-def _best_reading(texts: TextProfile) -> tuple[str, Reading] | None:
-    """The format that reads most cells, the first of equal ones, if it reads enough of them."""
-    best = max(texts.readings.items(), key=lambda item: item[1].numbers.cells, default=None)
+        assert found.numbers is not None
+        return Numbers(found.native, found.numbers, {})
+    best = max(found.texts.readings.items(), key=lambda item: item[1].numbers.cells, default=None)
     if best is None or not best[1].numbers.cells:
         return None
-    name, found = best
-    odd = sum(found.odd.values())
-    if odd > MOST_ODD_CELLS * (odd + found.numbers.cells) or any(map(ZEROS_FIRST.fullmatch, found.odd)):
+    name, (numbers, odd, markers) = best
+    cells = sum(odd.values())
+    if cells > MOST_ODD_CELLS * (cells + numbers.cells) or any(map(ZEROS_FIRST.fullmatch, odd)):
         return None
-    return name, found
-
-
-def numbers_of(found: Profile, form: str) -> NumberProfile:
-    """The numbers in a column, in its format."""
-    if found.numbers is not None:
-        return found.numbers
-    assert found.texts is not None
-    return found.texts.readings[form].numbers
+    return Numbers(name, numbers, {**markers, **odd})
 
 
 def is_date(form: str) -> bool:
@@ -164,19 +161,17 @@ def _kind_of(numbers: NumberProfile) -> ColumnKind:
     return "categorical" if numbers.different is not None else "real"
 
 
-def _aside(found: Profile) -> AsideKind | None:
+def _aside(found: Profile, numbers: Numbers | None) -> AsideKind | None:
     """Why a column is set aside, if it is."""
     if found.missing == found.rows:
         return "empty"
-    form = format_of(found)
-    if form == INEXACT:
-        return "identifier"
-    if form is not None:
-        numbers = numbers_of(found, form)
-        if numbers.is_constant and found.rows > 1:
+    if numbers is not None:
+        if numbers.format == INEXACT:
+            return "identifier"
+        if numbers.profile.is_constant and found.rows > 1:
             return "constant"
-        in_every_row = numbers.cells == found.rows > 2 and not is_date(form)
-        return "counter" if in_every_row and _counts_rows(found.name, numbers) else None
+        in_every_row = numbers.profile.cells == found.rows > 2 and not is_date(numbers.format)
+        return "counter" if in_every_row and _counts_rows(found.name, numbers.profile) else None
     assert found.texts is not None
     texts = found.texts
     different = None if texts.words is None else len(texts.words)
@@ -194,16 +189,15 @@ def _counts_rows(name: str, numbers: NumberProfile) -> bool:
     return numbers.whole and (least == most == 1 or (name.lower() in INDEX_NAMES and least > 0))
 
 
-def _set_aside(found: Profile, kind: AsideKind, place: int) -> Aside:
-    value, form = "", format_of(found)
-    if kind == "constant" and form is not None:
-        number = numbers_of(found, form).low[0]
-        value = FORMATS[form].write(number) if form in FORMATS else number_text(number)
+def _set_aside(found: Profile, numbers: Numbers | None, kind: AsideKind, place: int) -> Aside:
+    value, form = "", None if kind == "empty" or numbers is None else numbers.format
+    if kind == "constant" and numbers is not None:
+        value = number_text(numbers.profile.low[0])
     elif kind == "constant":
         assert found.texts is not None
         assert found.texts.words is not None
         (value,) = found.texts.words
-    return Aside(found.name, kind, place, value, is_number=form in ("", INEXACT) and kind != "empty")
+    return Aside(found.name, kind, place, value, form)
 
 
 def _categorical(found: Profile) -> Column:
@@ -218,10 +212,10 @@ def _categorical(found: Profile) -> Column:
     return Column(found.name, "categorical", (*sorted(frequent), other), gaps=gaps, pooled=True)
 
 
-def _as_asked(found: Profile, kind: ColumnKind, source: str) -> Column:
+def _as_asked(found: Profile, numbers: Numbers | None, kind: ColumnKind, source: str) -> Column:
     """A column of the kind that the user gave."""
-    gaps, form = found.missing > 0, format_of(found)
-    if form == INEXACT:
+    gaps = found.missing > 0
+    if numbers is not None and numbers.format == INEXACT:
         got = "numbers beyond 2^53, more likely an identifier than a quantity"
         remedy = Sentence("leave it out with ", drop(found.name))
         raise InputError(f"{column_called(found.name)} of {source}", "whole numbers up to 2^53", got, remedy)
@@ -231,15 +225,14 @@ def _as_asked(found: Profile, kind: ColumnKind, source: str) -> Column:
             return Column(found.name, kind, tuple(sorted(found.texts.words)), gaps=gaps)
         assert found.numbers is not None
         return Column(found.name, kind, _names(found.numbers), format=found.native, gaps=gaps)
-    if form is None:
+    if numbers is None:
         assert found.texts is not None
         texts = found.texts.words or ()
         remedy = Sentence("correct those cells, or use ", Option("columns", [(found.name, "categorical")]))
         got = f"text such as {name_called(min(texts, default=''))}"
         raise InputError(f"{column_called(found.name)} of {source}", f"{kind} values", got, remedy)
-    numbers = numbers_of(found, form)
-    _refuse_beyond_float32(found.name, numbers, source)
-    return Column(found.name, kind, format=form, gaps=found.rows > numbers.cells)
+    _refuse_beyond_float32(found.name, numbers.profile, source)
+    return Column(found.name, kind, format=numbers.format, gaps=found.rows > numbers.profile.cells)
 
 
 def _refuse_beyond_float32(name: str, numbers: NumberProfile, source: str) -> None:

@@ -33,9 +33,11 @@ def _written(values: np.ndarray, form: str) -> np.ndarray:
 
 def filler(own: Aside, rows: int) -> np.ndarray:
     """A column that was set aside, (rows,): constants as they were, the rows numbered from 1, others empty."""
+    if own.kind == "constant" and own.format is not None:
+        return as_they_came(np.full(rows, float(own.value)), Column(own.name, "real", format=own.format))
     if own.kind == "constant":
-        return np.full(rows, float(own.value)) if own.is_number else np.full(rows, own.value, dtype=object)
+        return np.full(rows, own.value, dtype=object)
     if own.kind in ("counter", "identifier"):
         numbers = np.arange(1, rows + 1)
-        return numbers if own.is_number else numbers.astype(str).astype(object)
+        return numbers.astype(str).astype(object) if own.format is None else numbers
     return np.full(rows, None, dtype=object)
