@@ -307,14 +307,18 @@ def give_value(target: Target, value: Any) -> End:
 
 def typed(word: str, rule: Rule) -> bool:
     """Whether a word on the command line stands for a value that a rule allows."""
+    if word == "None" and rule.optional:
+        return True
+    if rule.kind is bool and rule.optional:
+        return word in ("True", "False")
     if rule.kind is tuple or rule.kind is bool or "\0" in word:
         return False
     if rule.kind in (int, float):
         try:
             return allowed(rule.kind(word), rule)
         except ValueError:
-            return word in ("None", "none") and rule.optional
-    return allowed(word, rule) or (word == "None" and rule.optional)
+            return word == "none" and rule.optional
+    return allowed(word, rule)
 
 
 def of_classes() -> list[Target]:

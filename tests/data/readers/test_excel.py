@@ -106,6 +106,13 @@ def test_places_of_cells_are_found_wherever_a_piece_ends(piece, monkeypatch):
     assert excel._extent(io.BufferedReader(io.BytesIO(b"<row><c/><c/></row><row><c/></row>"))) == (2, 2)
 
 
+@pytest.mark.parametrize("place", ["AAAAAAAA1", "A" + 30 * "9", 30 * "A" + "1", "A1000000000000"])
+def test_cells_that_no_grid_holds_end_no_process(tmp_path, place):
+    rows = f'<row r="1"><c r="A1"><v>1</v></c><c r="{place}"><v>2</v></c></row>'
+    error = refused(read, book(tmp_path / "x.xlsx", {"s": rows}))
+    assert (error.argument, "a sheet that fits" in error.expected) == ("x.xlsx", True)
+
+
 @pytest.mark.parametrize("name", ["x.xlsx", "x.xls"])
 @pytest.mark.parametrize(
     "data", [b"", b"hello", b"PK\x03\x04 and so on", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600)]

@@ -36,6 +36,8 @@ GRID_BYTES = 120
 TAG = re.compile(rb"""<(?:\w+:)?(row|c)\b((?:[^<>"']|"[^"<]*+"|'[^'<]*+')*+)>""")
 REFERENCE = re.compile(rb"""\br\s*=\s*["']([A-Za-z]*)(\d*)["']""")
 LONGEST_TAG = 2**12
+LONGEST_NUMBER = 16
+"""Letters or digits of a place that are looked at: of more, no grid fits in any memory."""
 LARGEST_WHOLE = 2.0**53
 
 
@@ -124,10 +126,10 @@ def _extent(stream: io.BufferedReader) -> tuple[int, int]:
             reference = REFERENCE.search(tag[2])
             letters, digits = (reference[1], reference[2]) if reference else (b"", b"")
             if tag[1] == b"row":
-                row, column = int(digits[:9]) if digits else row + 1, 0
+                row, column = int(digits[:LONGEST_NUMBER]) if digits else row + 1, 0
             else:
-                column = _number(letters[:4]) if letters else column + 1
-                row = int(digits[:9]) if letters and digits else row
+                column = _number(letters[:LONGEST_NUMBER]) if letters else column + 1
+                row = int(digits[:LONGEST_NUMBER]) if letters and digits else row
             rows, columns = max(rows, row), max(columns, column)
     return rows, columns
 
