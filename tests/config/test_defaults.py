@@ -52,7 +52,7 @@ def test_nothing_is_left_open(kind, num_rows):
         ("pixels", "discretized-logistic"),
         ("real", "gaussian"),
         ("counts", "negative-binomial"),
-        ("table", "columns"),
+        ("table", "quantile-logistic"),
     ],
 )
 def test_each_kind_of_data_has_its_likelihood_and_the_reason_names_it(kind, name):

@@ -18,7 +18,7 @@ OF_KIND: dict[Kind, tuple[str, str]] = {
     "pixels": ("discretized-logistic", "grey levels are integers with an order"),
     "real": ("gaussian", "values are real numbers"),
     "counts": ("negative-binomial", "values are counts, which may be overdispersed"),
-    "table": ("columns", "each column has the likelihood of its kind"),
+    "table": ("quantile-logistic", "each column of numbers has its own scale, grid and range"),
 }
 """The likelihood for each kind of data, and why."""
 
@@ -35,6 +35,10 @@ LEAST_STEPS, ENOUGH_STEPS = 1_000, 3_000
 """Least number of steps of an automatic run, for any model and for one whose steps cost little."""
 MANY_ROWS = 10_000
 """Number of training rows from which the larger networks and richer likelihoods pay."""
+
+
+TABLE_MIXTURES = 5
+"""Components per column of numbers."""
 
 
 class Choice(NamedTuple):
@@ -138,7 +142,11 @@ def refuse_unused(likelihood: str, model: ModelOptions) -> None:
 
 
 def mixtures(schema: Schema, num_rows: int, likelihood: str) -> int:
-    """Number of components per pixel: 3 with enough rows to fit them and enough grey levels to need them, else 1."""
+    """Number of components: per column of numbers 5; per pixel 3 with enough rows to fit them and enough grey levels to
+    need them, else 1.
+    """
+    if schema.columns:
+        return TABLE_MIXTURES if LIKELIHOODS[likelihood].is_mixture else 1
     return 3 if LIKELIHOODS[likelihood].is_mixture and num_rows >= MANY_ROWS and schema.levels > 64 else 1
 
 

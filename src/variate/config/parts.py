@@ -21,14 +21,14 @@ class LikelihoodPart(NamedTuple):
         path: Where it is.
         scale: Where its scale comes from by default; None if it has no scale.
         is_mixture: Whether it can have several components.
-        columns: The kind of the columns of a table that it suits; None if it suits none.
+        columns: The kinds of columns of a table that it suits.
         of_tables: Whether it is only for tables.
     """
 
     path: str
     scale: Literal["conditional", "dimension"] | None = None
     is_mixture: bool = False
-    columns: str | None = None
+    columns: tuple[str, ...] = ()
     of_tables: bool = False
 
 
@@ -51,10 +51,13 @@ LIKELIHOODS: dict[str, LikelihoodPart] = {
     "quantized-gaussian": LikelihoodPart("likelihoods.quantized_gaussian.QuantizedGaussian", "conditional"),
     "discretized-logistic": LikelihoodPart("likelihoods.discretized_logistic.DiscretizedLogistic", "conditional", True),
     "categorical": LikelihoodPart("likelihoods.categorical.Categorical"),
-    "gaussian": LikelihoodPart("likelihoods.gaussian.Gaussian", "dimension", columns="real"),
-    "student-t": LikelihoodPart("likelihoods.student_t.StudentT", "dimension", columns="real"),
-    "poisson": LikelihoodPart("likelihoods.poisson.Poisson", columns="counts"),
-    "negative-binomial": LikelihoodPart("likelihoods.negative_binomial.NegativeBinomial", columns="counts"),
+    "gaussian": LikelihoodPart("likelihoods.gaussian.Gaussian", "dimension", columns=("real",)),
+    "student-t": LikelihoodPart("likelihoods.student_t.StudentT", "dimension", columns=("real",)),
+    "poisson": LikelihoodPart("likelihoods.poisson.Poisson", columns=("counts",)),
+    "negative-binomial": LikelihoodPart("likelihoods.negative_binomial.NegativeBinomial", columns=("counts",)),
+    "quantile-logistic": LikelihoodPart(
+        "likelihoods.quantile_logistic.QuantileLogisticColumns", "conditional", True, ("real", "counts"), of_tables=True
+    ),
     "columns": LikelihoodPart("likelihoods.columns.Columns", "dimension", of_tables=True),
 }
 POSTERIORS: dict[str, str] = {

@@ -16,6 +16,8 @@ Side = Annotated[int, Interval(ge=1, le=2**31 - 1)]
 """Length of one axis of a row."""
 MOST_ELEMENTS = 2**31 - 1
 """Largest number of elements of a row."""
+LARGEST = 1e37
+"""Largest number in a column: networks compute in float32, which ends at 3.4e38, and draws may lie beyond the data."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,10 @@ class Column(Checked):
             `variate.data.schema.formats`.
         gaps: Whether cells were missing in the data that the column was told from.
         pooled: Whether the last category stands for all that are rare.
+        step: Spacing of the grid that its numbers lie on, such as 0.01 for prices; 0 without one.
+        low: Its smallest number; None where that is not known.
+        high: Its largest number.
+        atoms: Without a grid, numbers at which many cells lie, such as 0 for an amount that is mostly none.
     """
 
     name: str
@@ -38,6 +44,20 @@ class Column(Checked):
     format: str = ""
     gaps: bool = False
     pooled: bool = False
+    step: Annotated[float, Interval(ge=0, le=LARGEST)] = 0.0
+    low: Annotated[float, Interval(ge=-LARGEST, le=LARGEST)] | None = None
+    high: Annotated[float, Interval(ge=-LARGEST, le=LARGEST)] | None = None
+    atoms: tuple[float, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Checks the fields, and that the range is one.
+
+        Raises:
+            InputError: If they cannot be used.
+        """
+        super().__post_init__()
+        if (self.low is None) != (self.high is None) or (self.low or 0) > (self.high or 0):
+            raise InputError("low", "a range from low to high, or neither", f"{self.low} and {self.high}")
 
 
 @dataclass(frozen=True)

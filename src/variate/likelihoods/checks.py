@@ -10,6 +10,14 @@ from variate.errors import InputError, Option, Sentence
 NUMBERS_TESTED_AT_A_TIME = 2**22
 """Numbers tested at a time: the result of a test is as large as what it is given."""
 
+_FOR_INTEGERS = Sentence(
+    "use ",
+    Option("likelihood", "discretized-logistic"),
+    " (pixels) or ",
+    Option("likelihood", "negative-binomial"),
+    " (counts), or convert x to float if its values are real",
+)
+"""Remedy for integers that are no real numbers."""
 _USE_REAL = Sentence("use ", Option("likelihood", "gaussian"), " or ", Option("likelihood", "student-t"))
 """Remedy for real numbers that are not counts."""
 
@@ -50,6 +58,23 @@ def describe_numbers(rows: Tensor) -> str:
         return f"integers {span} ({str(rows.dtype).removeprefix('torch.')})"
     fractional = rows[rows != rows.round()]
     return f"real numbers {span}, such as {fractional[0].item():.6g}" if len(fractional) else f"integers {span}"
+
+
+def require_real(name: str, rows: Tensor) -> None:
+    """Rejects integer dtypes, which are pixels or counts, and NaN.
+
+    Args:
+        name: Name of the likelihood.
+        rows: The rows.
+
+    Raises:
+        InputError: If they are such.
+    """
+    expected = f"real numbers for likelihood {name!r}"
+    if not rows.is_floating_point():
+        raise InputError("x", expected, describe_numbers(rows), _FOR_INTEGERS)
+    if not holds(Tensor.isfinite, rows):
+        raise InputError("x", expected, describe_numbers(rows), "remove these rows or fill in the values")
 
 
 def require_counts(name: str, rows: Tensor) -> None:

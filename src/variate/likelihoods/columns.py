@@ -22,10 +22,10 @@ from variate.likelihoods.bernoulli import Bernoulli
 from variate.likelihoods.categorical import Categorical
 from variate.likelihoods.scale import LEARNED_SCALES
 
-_Family = Callable[[tuple[int, ...]], Likelihood]
+_Family = Callable[[tuple[Column, ...]], Likelihood]
 
-REAL = [name for name, part in LIKELIHOODS.items() if part.columns == "real"]
-COUNTS = [name for name, part in LIKELIHOODS.items() if part.columns == "counts"]
+REAL = [name for name, part in LIKELIHOODS.items() if "real" in part.columns]
+COUNTS = [name for name, part in LIKELIHOODS.items() if "counts" in part.columns]
 
 
 class Columns(Likelihood):
@@ -33,9 +33,10 @@ class Columns(Likelihood):
 
     Args:
         columns: The table's columns, in order.
-        real: Likelihood of real columns, "gaussian" or "student-t".
-        counts: Likelihood of counts, "negative-binomial" or "poisson".
-        scale: Where the scales of real columns come from: "shared", "dimension" or "conditional".
+        real: Likelihood of real columns, "gaussian", "student-t" or "quantile-logistic".
+        counts: Likelihood of counts, "negative-binomial", "poisson" or "quantile-logistic".
+        scale: Where the scales of those that have one come from: "shared", "dimension" or "conditional".
+        mixtures: Components of those that are mixtures.
     """
 
     def __init__(
@@ -44,6 +45,7 @@ class Columns(Likelihood):
         real: str = "gaussian",
         counts: str = "negative-binomial",
         scale: str = "dimension",
+        mixtures: int = 1,
     ) -> None:
         if not columns:
             raise InputError("columns", "at least one column", "none", "name the columns of the table")
@@ -55,9 +57,9 @@ class Columns(Likelihood):
             if name not in known:
                 raise unknown(argument, name, known)
         families: dict[str, _Family] = {
-            "real": lambda shape: load_part(LIKELIHOODS[real].path)(shape, scale),
-            "binary": Bernoulli,
-            "counts": load_part(LIKELIHOODS[counts].path),
+            "real": lambda own: _of_numbers(real, own, scale, mixtures),
+            "binary": lambda own: Bernoulli((len(own),)),
+            "counts": lambda own: _of_numbers(counts, own, scale, mixtures),
         }
         groups = _groups(columns, families)
         sizes = [prod(likelihood.out_shape) for likelihood, _ in groups]
@@ -72,8 +74,9 @@ class Columns(Likelihood):
     def build(cls, schema: Schema, options: ModelOptions) -> "Columns":
         """The likelihood of a table: a named one for the columns that it suits, a default for others."""
         part = LIKELIHOODS[options.likelihood]
-        named = {part.columns: options.likelihood} if part.columns else {}
-        return cls(schema.columns, **named, **({"scale": options.scale} if part.scale else {}))
+        named = dict.fromkeys(part.columns, options.likelihood)
+        scale = {"scale": options.scale} if part.scale else {}
+        return cls(schema.columns, **named, **scale, mixtures=options.mixtures or 1)
 
     @property
     def is_mass(self) -> bool:  # type: ignore[override]
@@ -136,10 +139,19 @@ class Columns(Likelihood):
         return copied
 
 
+def _of_numbers(name: str, columns: tuple[Column, ...], scale: str, mixtures: int) -> Likelihood:
+    """The likelihood of a name for columns of numbers."""
+    part = LIKELIHOODS[name]
+    family: Callable[..., Likelihood] = load_part(part.path)
+    if part.of_tables:
+        return family(columns, mixtures, scale)
+    return family((len(columns),), scale) if part.scale else family((len(columns),))
+
+
 def _groups(columns: tuple[Column, ...], families: dict[str, _Family]) -> list[tuple[Likelihood, list[int]]]:
     """The likelihoods (one for the columns of each kind, one for each categorical column) and their columns."""
     of_kind = {kind: [i for i, column in enumerate(columns) if column.kind == kind] for kind in families}
-    grouped = [(families[kind]((len(own),)), own) for kind, own in of_kind.items() if own]
+    grouped = [(families[kind](tuple(columns[i] for i in own)), own) for kind, own in of_kind.items() if own]
     return grouped + [
         (Categorical((1,), len(column.categories), nominal=True), [i])
         for i, column in enumerate(columns)

@@ -13,23 +13,14 @@ from torch import Tensor
 
 from variate.distributions.rows import RowDistribution
 from variate.distributions.scaled import ScaledRows
-from variate.errors import InputError, Option, Sentence
 from variate.likelihoods.base import Likelihood
-from variate.likelihoods.checks import describe_numbers, holds
+from variate.likelihoods.checks import require_real
 from variate.likelihoods.scale import RescaledScale, Scale
 from variate.statistics import moments
 
 MIN_REAL_LOG_SCALE = -7.0
 """Floor of a learned log-scale: about a thousandth of the data's spread. A density grows without bound as its scale
 falls, so without a floor an element that the latents reproduce exactly would dominate training."""
-
-_FOR_INTEGERS = Sentence(
-    "use ",
-    Option("likelihood", "discretized-logistic"),
-    " (pixels) or ",
-    Option("likelihood", "negative-binomial"),
-    " (counts), or convert x to float if its values are real",
-)
 
 
 class Real(Likelihood):
@@ -91,11 +82,7 @@ class Real(Likelihood):
 
     def check(self, rows: Tensor) -> None:
         """Rejects integer dtypes, which are pixels or counts, and NaN."""
-        expected = f"real numbers for likelihood {self.name!r}"
-        if not rows.is_floating_point():
-            raise InputError("x", expected, describe_numbers(rows), _FOR_INTEGERS)
-        if not holds(Tensor.isfinite, rows):
-            raise InputError("x", expected, describe_numbers(rows), "remove these rows or fill in the values")
+        require_real(self.name, rows)
 
     def fit_scaling(self, rows: Tensor) -> None:
         """Sets the mean and the standard deviation of each element; the latter to 1 where an element is constant."""

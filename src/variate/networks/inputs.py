@@ -11,8 +11,12 @@ import torch
 from torch import Tensor, nn
 
 from variate.config.schema import Column
+from variate.distributions.column_quantiles import ColumnQuantiles
 from variate.errors import InputError
 from variate.statistics import moments
+
+LARGEST_SCORE = 5.0
+"""Normal scores are cut off here, so that an open end of a range is a number."""
 
 
 class Inputs(nn.Module, ABC):
@@ -76,7 +80,7 @@ class Standardize(Inputs):
 
 
 class ColumnInputs(Inputs):
-    """Columns of a table as features: numbers, bits and log(1 + count) standardised, categories one-hot.
+    """Columns of a table as features: quantities as normal scores, bits standardised, categories one-hot.
 
     A cell that is missing has zeros for features. For each column of numbers with gaps there is one more feature: 1
     where it has a value, 0 where it has none.
@@ -87,25 +91,22 @@ class ColumnInputs(Inputs):
 
     def __init__(self, columns: Sequence[Column]) -> None:
         super().__init__()
-        index = {kind: [i for i, c in enumerate(columns) if c.kind == kind] for kind in ("counts", "categorical")}
-        self.counts = index["counts"]
-        self.numeric = [i for i, c in enumerate(columns) if c.kind != "categorical"]
-        self.categorical = [(i, len(columns[i].categories)) for i in index["categorical"]]
+        self.quantities = [i for i, column in enumerate(columns) if column.kind in ("real", "counts")]
+        self.bits = [i for i, column in enumerate(columns) if column.kind == "binary"]
+        self.categorical = [(i, len(c.categories)) for i, c in enumerate(columns) if c.kind == "categorical"]
+        self.numeric = [*self.quantities, *self.bits]
         self.with_gaps = [i for i in self.numeric if columns[i].gaps]
         features = len(self.numeric) + len(self.with_gaps) + sum(size for _, size in self.categorical)
         self.shape = (features,)
-        self.standardize = Standardize((len(self.numeric),))
-
-    def numbers(self, x: Tensor) -> Tensor:
-        """The numeric columns, counts as log(1 + x), (*batch, numeric columns)."""
-        x = x.clone()
-        x[..., self.counts] = x[..., self.counts].log1p()
-        return x[..., self.numeric]
+        self.scores = ColumnQuantiles([columns[i] for i in self.quantities])
+        self.standardize = Standardize((len(self.bits),))
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         """Features, (*batch, features), of rows (*batch, columns)."""
         seen = torch.ones_like(x, dtype=torch.bool) if mask is None else mask
-        numbers = self.standardize(self.numbers(x), None if mask is None else mask[..., self.numeric])
+        bits = self.standardize(x[..., self.bits])
+        scores = self.scores().scores(x[..., self.quantities]).to(bits.dtype).clamp(-LARGEST_SCORE, LARGEST_SCORE)
+        numbers = torch.cat([scores, bits], -1) * seen[..., self.numeric]
         codes = [
             nn.functional.one_hot(x[..., i].long(), size).to(numbers) * seen[..., i : i + 1]
             for i, size in self.categorical
@@ -113,5 +114,6 @@ class ColumnInputs(Inputs):
         return torch.cat([numbers, seen[..., self.with_gaps].to(numbers), *codes], dim=-1)
 
     def fit_scaling(self, rows: Tensor) -> None:
-        """Sets the scaling of the numeric columns from the training rows, (N, columns)."""
-        self.standardize.fit_scaling(self.numbers(rows))
+        """Sets the scores and the scaling of the columns of numbers from the training rows, (N, columns)."""
+        self.scores.fit(rows[:, self.quantities])
+        self.standardize.fit_scaling(rows[:, self.bits])

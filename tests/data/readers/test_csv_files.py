@@ -23,9 +23,9 @@ PEOPLE = """age,sex,siblings,alive,wing
 35.1,m,0,true,02
 """
 COLUMNS = (
-    Column("age", "real"),
+    Column("age", "real", step=0.01, low=22.5, high=38.25),
     Column("sex", "categorical", ("f", "m")),
-    Column("siblings", "counts"),
+    Column("siblings", "counts", step=1, low=0, high=7),
     Column("alive", "binary", format="bool"),
     Column("wing", "categorical", ("01", "02", "x")),
 )

@@ -20,9 +20,9 @@ PEOPLE = pa.table(
     }
 )
 COLUMNS = (
-    Column("age", "real"),
+    Column("age", "real", step=0.001, low=22.5, high=38.25),
     Column("sex", "categorical", ("f", "m")),
-    Column("siblings", "counts"),
+    Column("siblings", "counts", step=1, low=0, high=7),
     Column("alive", "binary", format="bool"),
     Column("wing", "categorical", ("01", "02", "x")),
 )
@@ -47,16 +47,20 @@ def test_columns_of_every_kind():
 
 def test_all_real_columns_are_still_a_table():
     schema = read(pa.table({"a": [1.5, 2.5], "b": [-2, 3.25]})).schema
-    assert schema == Schema("table", (2,), columns=(Column("a", "real"), Column("b", "real")))
+    assert schema == Schema(
+        "table",
+        (2,),
+        columns=(Column("a", "real", step=0.1, low=1.5, high=2.5), Column("b", "real", step=0.01, low=-2, high=3.25)),
+    )
 
 
 def test_kinds_and_columns_asked_for():
     options = DataOptions(columns=(("siblings", "categorical"), ("alive", "real")), drop=("wing", "sex"))
     source = read(options=options)
     assert source.schema.columns == (
-        Column("age", "real"),
+        COLUMNS[0],
         Column("siblings", "categorical", ("0", "1", "7")),
-        Column("alive", "real", format="bool"),
+        Column("alive", "real", format="bool", step=1, low=0, high=1),
     )
     np.testing.assert_array_equal(source.x.all()[:, 1], [1, 0, 2, 0])
 

@@ -57,7 +57,29 @@ def fitted(raw, kind=None, source="x.csv"):
     ],
 )
 def test_the_kind_of_a_column(raw, kind):
-    assert decided(raw) == Column("c", kind, decided(raw).categories, gaps=bool(np.isnan(raw.numbers).any()))
+    found = decided(raw)
+    assert (found.name, found.kind, found.gaps) == ("c", kind, bool(np.isnan(raw.numbers).any()))
+    is_quantity = kind in ("real", "counts")
+    expected = (np.nanmin(raw.numbers), np.nanmax(raw.numbers)) if is_quantity else (None, None)
+    assert (found.low, found.high) == expected
+
+
+@pytest.mark.parametrize(
+    ("values", "step", "atoms"),
+    [
+        ([0.5, 1, 2.25], 0.01, ()),
+        (np.arange(0, 3000, 50), 50, ()),
+        ([100, 200, -400, 0.5], 0.1, ()),  # too few for their divisor to be no chance
+        (RNG.normal(size=50), 0, ()),
+        ([*RNG.normal(size=50), *[0.0] * 30, *[1 / 3] * 2], 0, (0.0,)),
+        ([*RNG.normal(size=20), *[1 / 3] * 9], 0, (1 / 3,)),
+        (np.full(9, 1 / 3), 0, (1 / 3,)),
+        (np.full(9, 2.0), 0, (2.0,)),
+    ],
+)
+def test_grid_and_atoms_of_quantities(values, step, atoms):
+    found = decided(numbers(values), "real")
+    assert (found.step, found.atoms) == (step, atoms)
 
 
 def test_draws_of_any_count_model_spread_at_least_as_their_mean():
@@ -90,7 +112,7 @@ def test_numbers_as_categories_are_ordered_by_size():
 @pytest.mark.parametrize("kind", ["real", "counts"])
 def test_kind_that_was_said(kind):
     column, values = fitted(numbers([0, 1, 1]), kind, "x.csv")
-    assert column == Column("c", kind)
+    assert column == Column("c", kind, step=1, low=0, high=1)
     np.testing.assert_array_equal(values, [0, 1, 1])
 
 

@@ -22,7 +22,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from variate.config.schema import Aside, AsideKind, Column, ColumnKind
+from variate.config.schema import LARGEST, Aside, AsideKind, Column, ColumnKind
 from variate.data.schema.formats import FORMATS, INEXACT, NATIVE_DATES, number_text
 from variate.data.schema.naming import column_called, drop, name_called
 from variate.data.schema.profiles import NumberProfile, Profile
@@ -37,10 +37,12 @@ IDENTIFIER_ROWS = 20
 """From this many rows on, text that hardly repeats is set aside."""
 LONGEST_CATEGORY = 10_000
 """Text with more characters is set aside, unless the user says that it is categorical."""
-LARGEST = 1e37
-"""Networks compute in float32, which ends at 3.4e38, and draws may lie beyond the data."""
 MOST_ODD_CELLS = 0.05
 """Share of the cells of a column of numbers that may be texts which no one expects there."""
+LEAST_CELLS = 20
+"""From this many numbers on, a common divisor of all of them is no chance."""
+ATOM_SHARE, ATOM_CELLS = 0.02, 3
+"""Share and number of the cells of a column without a grid that an atom has at least."""
 INDEX_NAMES = ("", "id", "index", "unnamed: 0", "__index_level_0__", "rowid", "row")
 ZEROS_FIRST = re.compile(r"\s*[+-]?0\d+\s*")
 
@@ -69,8 +71,7 @@ def decide(found: Profile, kind: ColumnKind | None, place: int, source: str) -> 
         return _categorical(found)
     _refuse_beyond_float32(found.name, numbers.profile, source)
     told: ColumnKind = "real" if is_date(numbers.format) else _kind_of(numbers.profile)
-    categories = _names(numbers.profile) if told == "categorical" else ()
-    return Column(found.name, told, categories, format=numbers.format, gaps=found.rows > numbers.profile.cells)
+    return _of_numbers(found, told, numbers)
 
 
 def decide_all(
@@ -232,7 +233,38 @@ def _as_asked(found: Profile, numbers: Numbers | None, kind: ColumnKind, source:
         got = f"text such as {name_called(min(texts, default=''))}"
         raise InputError(f"{column_called(found.name)} of {source}", f"{kind} values", got, remedy)
     _refuse_beyond_float32(found.name, numbers.profile, source)
-    return Column(found.name, kind, format=numbers.format, gaps=found.rows > numbers.profile.cells)
+    return _of_numbers(found, kind, numbers)
+
+
+def _of_numbers(found: Profile, kind: ColumnKind, numbers: Numbers) -> Column:
+    """A column of numbers, with its range and its grid where it is of quantities."""
+    own, gaps = numbers.profile, found.rows > numbers.profile.cells
+    if kind == "categorical":
+        return Column(found.name, kind, _names(own), format=numbers.format, gaps=gaps)
+    if kind == "binary" or not own.cells:
+        return Column(found.name, kind, format=numbers.format, gaps=gaps)
+    step, (low, *_), (high, *_) = step_of(own), own.low, own.high
+    atoms = () if step else atoms_of(own)
+    return Column(found.name, kind, (), numbers.format, gaps, step=step, low=low, high=high, atoms=atoms)
+
+
+def step_of(numbers: NumberProfile) -> float:
+    """The spacing of the grid of a column's numbers; 0 where they lie on none.
+
+    Few numbers may all be multiples of something by chance, so that of them only the decimals count.
+    """
+    grid = numbers.grid
+    if grid is None or not grid.spacing:
+        return 0.0
+    return grid.step if numbers.cells >= LEAST_CELLS else 10.0**-grid.decimals
+
+
+def atoms_of(numbers: NumberProfile) -> tuple[float, ...]:
+    """The numbers at which many cells lie, in a column without a grid."""
+    if numbers.is_constant:
+        return (numbers.low[0],)
+    least = max(ATOM_CELLS, ATOM_SHARE * numbers.cells)
+    return tuple(sorted(value for value, count in numbers.frequent.items() if count >= least))
 
 
 def _refuse_beyond_float32(name: str, numbers: NumberProfile, source: str) -> None:

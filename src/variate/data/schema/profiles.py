@@ -15,6 +15,7 @@ import numpy as np
 from jaxtyping import Float64
 
 from variate.data.schema.formats import FORMATS, INEXACT, formats_of, is_marker, numbers_in
+from variate.data.schema.grids import Grid, grid_of, joined_grid
 from variate.data.schema.kinds import is_bits, is_whole
 
 FEW = 20
@@ -23,6 +24,10 @@ PIECE, BEGINNING = 2**20, 2**12
 """How many numbers are profiled at a time, and how many are looked at first to tell whether many are different."""
 NARROW = 2**21
 """A piece of numbers below this has a sum of squares below 2^62, which 64 bits hold exactly."""
+SAMPLED = 2**14
+"""Numbers of a piece from which frequent ones are told."""
+FREQUENT = 0.01
+"""Share of the cells of a piece that a frequent number fills."""
 MOST_WORDS = 10_000
 """Different texts of a column that are counted."""
 MOST_ODD = 20
@@ -63,6 +68,9 @@ class NumberProfile(NamedTuple):
         squares: Sum of their squares, likewise.
         ends: The first and the last number.
         steps: The smallest and the largest difference between neighbours.
+        grid: The grid that the numbers lie on, if they do.
+        frequent: Numbers without a grid that recur, with the number of their cells: all of those that fill a hundredth
+            of a piece; where pieces are joined, up to a hundredth of the cells of such a number may be missing.
     """
 
     cells: int = 0
@@ -75,6 +83,8 @@ class NumberProfile(NamedTuple):
     squares: int = 0
     ends: tuple[float, float] = (np.nan, np.nan)
     steps: tuple[float, float] = (np.inf, -np.inf)
+    grid: Grid | None = None
+    frequent: Mapping[float, int] = {}
 
     @property
     def is_overdispersed(self) -> bool:
@@ -177,7 +187,7 @@ def _of_piece(values: Float64[np.ndarray, " N"], every: bool) -> NumberProfile:
     if not len(values):
         return NumberProfile()
     low, high, whole = float(values.min()), float(values.max()), is_whole(values)
-    steps = np.diff(values)
+    steps, grid = np.diff(values), grid_of(values)
     return NumberProfile(
         len(values),
         different=_different(values, every),
@@ -189,6 +199,8 @@ def _of_piece(values: Float64[np.ndarray, " N"], every: bool) -> NumberProfile:
         squares=exact_sum(values, 2) if whole and low >= 0 else 0,
         ends=(float(values[0]), float(values[-1])),
         steps=(float(steps.min()), float(steps.max())) if len(steps) else (np.inf, -np.inf),
+        grid=grid,
+        frequent=_frequent(values) if grid is None else {},
     )
 
 
@@ -262,6 +274,7 @@ def _joined_numbers(one: NumberProfile, other: NumberProfile, every: bool = Fals
     step = other.ends[0] - one.ends[1]
     low, whole = _ends({*one.low, *other.low}), one.whole and other.whole
     high = _ends({-value for value in (*one.high, *other.high)})
+    grid = joined_grid(one.grid, other.grid, max(-low[0], -high[0]))
     both = one.different | other.different if one.different is not None and other.different is not None else None
     return NumberProfile(
         one.cells + other.cells,
@@ -274,7 +287,18 @@ def _joined_numbers(one: NumberProfile, other: NumberProfile, every: bool = Fals
         squares=one.squares + other.squares if whole and low[0] >= 0 else 0,
         ends=(one.ends[0], other.ends[1]),
         steps=(min(one.steps[0], step, other.steps[0]), max(one.steps[1], step, other.steps[1])),
+        grid=grid,
+        frequent=Counter(one.frequent) + Counter(other.frequent) if grid is None else {},
     )
+
+
+def _frequent(values: Float64[np.ndarray, " N"]) -> Mapping[float, int]:
+    """The numbers that fill at least a hundredth of the cells and recur, by their share of every n-th number."""
+    some = values[:: max(1, len(values) // SAMPLED)]
+    found, counts = np.unique(some, return_counts=True)
+    likely = found[counts >= max(2, FREQUENT / 2 * len(some))]
+    exact = {float(value): int(np.count_nonzero(values == value)) for value in likely}
+    return {value: count for value, count in exact.items() if count >= FREQUENT * len(values)}
 
 
 def _ends(values: set[float]) -> tuple[float, float]:

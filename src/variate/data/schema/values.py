@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Float64
 
-from variate.config.schema import Column
-from variate.data.schema.columns import LARGEST, MOST_ODD_CELLS
+from variate.config.schema import LARGEST, Column
+from variate.data.schema.columns import MOST_ODD_CELLS
 from variate.data.schema.fits import fits
 from variate.data.schema.formats import FORMATS, NUMBER, is_marker, number_text, numbers_in
 from variate.data.schema.naming import cell_called, column_called, drop

@@ -1,0 +1,51 @@
+"""The normal scores of a table's columns as a module: its buffers are set from training rows and saved with a model."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from variate.config.schema import Column
+from variate.distributions.quantile_map import MOST_KNOTS, QuantileMap, fit_knots
+
+LARGEST_START = 4.0
+"""Before it is set from data, a map is the identity between minus and plus this."""
+
+
+class ColumnQuantiles(nn.Module):
+    """The maps from the numbers of some columns to normal scores.
+
+    Args:
+        columns: The columns, of which step, range and atoms are used.
+    """
+
+    knots: Tensor
+    shares: Tensor
+    step: Tensor
+    low: Tensor
+    high: Tensor
+
+    def __init__(self, columns: Sequence[Column]) -> None:
+        super().__init__()
+        self.columns = tuple(columns)
+        identity = torch.linspace(-LARGEST_START, LARGEST_START, MOST_KNOTS, dtype=torch.float64)
+        self.register_buffer("knots", identity.repeat(len(columns), 1))
+        self.register_buffer("shares", torch.special.ndtr(self.knots))
+        self.register_buffer("low", torch.full((len(columns),), -LARGEST_START, dtype=torch.float64))
+        self.register_buffer("high", torch.full((len(columns),), LARGEST_START, dtype=torch.float64))
+        self.register_buffer("step", torch.tensor([c.step for c in columns], dtype=torch.float64), persistent=False)
+
+    def forward(self) -> QuantileMap:
+        """The maps."""
+        buffers = (self.knots, self.shares, self.step, self.low, self.high)
+        return QuantileMap(*(buffer.double() for buffer in buffers))
+
+    def fit(self, rows: Tensor) -> None:
+        """Estimates the maps from training rows, (N, columns), over the ranges of the columns where they are known."""
+        for i, (column, values) in enumerate(zip(self.columns, rows.double().cpu().numpy().T, strict=True)):
+            low = float(values.min()) if column.low is None else column.low
+            high = float(values.max()) if column.high is None else column.high
+            found = fit_knots(values, column.step, low, high, column.atoms)
+            self.knots[i].copy_(torch.from_numpy(found.knots))
+            self.shares[i].copy_(torch.from_numpy(found.shares))
+            self.low[i], self.high[i] = low, high

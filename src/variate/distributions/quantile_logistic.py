@@ -1,0 +1,203 @@
+r"""Numbers of columns whose normal scores are a mixture of logistics.
+
+With y the normal scores of a column (`variate.distributions.quantile_map`), F the column's own distribution function,
+(a, b] the cell of a number x, R the interval of all scores of the range, and K components with weights w_k, locations
+m_k and scales s_k,
+
+    L(a, b) = sum_k w_k (S((b - m_k) / s_k) - S((a - m_k) / s_k)),     S(t) = 1 / (1 + exp(-t))
+    P(x) = (1 - e) [(1 - u) L(a, b) / L(R) + u (F(b) - F(a)) / F(R)]
+
+A number without a cell has a density instead; on a grid R is the whole line, L(R) = F(R) = 1. Two small constants keep
+log-probabilities bounded. A share u of every number is drawn from the column as a whole: however sure the components
+are, no number within the range costs more than log(1 / u) nats above what it costs without a model. And a share e lies
+outside the range, half of it on either side: at a distance of d ranges it has the density 1 / (1 + d)^2, so that a
+number that no row ever had is unlikely, but not impossible. Draws are from within the range.
+
+The difference of two logistic functions is computed without cancellation, as in `variate.distributions.quantized`:
+
+    S(b) - S(a) = S(b) S(-a) (1 - exp(a - b)),      S(b) = exp(min(b, 0)) S(|b|)
+"""
+
+import math
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+from torch.nn.functional import logsigmoid
+
+from variate.distributions.categorical import draw_codes
+from variate.distributions.elementwise import Elementwise
+from variate.distributions.inversion import reaches
+from variate.distributions.quantile_map import Cells, QuantileMap
+from variate.distributions.support import Shape
+
+COLUMN_SHARE = 1e-4
+"""Share u of every number that is drawn from its column as a whole: costs of single cells are at most 9.2 nats above
+those without a model, and a ten-thousandth of a nat is the price."""
+LARGEST_SCORE = 40.0
+"""Scores of quantiles are sought up to this: F is 0 and 1 beyond, in float64."""
+BISECTIONS = 60
+"""Halvings after which a score is known to rounding."""
+
+
+class QuantileLogistic(Elementwise):
+    """Independent numbers whose normal scores are mixtures of logistics.
+
+    Args:
+        quantiles: The normal scores of the columns.
+        log_outside: Log of e, (columns,).
+        logits: Unnormalised log-weights of the components, (*batch, K, columns).
+        loc: Locations in scores, likewise.
+        log_scale: Logs of the scales, likewise.
+        all_on_grids: Whether every column has a grid, so that L(R) = F(R) = 1.
+    """
+
+    def __init__(
+        self,
+        quantiles: QuantileMap,
+        log_outside: Tensor,
+        logits: Tensor,
+        loc: Tensor,
+        log_scale: Tensor,
+        all_on_grids: bool = False,
+    ) -> None:
+        self.quantiles, self.log_outside, self.all_on_grids = quantiles, log_outside, all_on_grids
+        self.logits, self.loc, self.log_scale = logits, loc, log_scale
+        super().__init__((*loc.shape[:-2], loc.shape[-1]), loc.dtype)
+
+    @property
+    def mean(self) -> Tensor:
+        """Mean, (*shape), float64, as if numbers were uniform between neighbouring knots of the map."""
+        return self._expectation(lambda x: x)
+
+    @property
+    def variance(self) -> Tensor:
+        """Variance, (*shape), float64, likewise."""
+        mean = self.mean
+        return self._expectation(lambda x: (x - mean).square())
+
+    def log_prob(self, x: Tensor) -> Tensor:
+        """Log-masses and log-densities in nats, broadcast(shape, x.shape)."""
+        located = self.quantiles.locate(x)
+        own = self._log_components(located.cells).logsumexp(-2) + located.log_slope.to(self.dtype)
+        from_column = located.log_share.to(self.dtype)
+        if not self.all_on_grids:
+            own = own - self._log_components(self.quantiles.range_cells).logsumexp(-2)
+            from_column = from_column - (self.quantiles.shares[:, -1] - self.quantiles.shares[:, 0]).log()
+        log_p = torch.logaddexp(own + math.log1p(-COLUMN_SHARE), from_column + math.log(COLUMN_SHARE))
+        inside = log_p + torch.log1p(-self.log_outside.exp())
+        return torch.where(located.distance > 0, self._log_outside(located.distance), inside).to(self.dtype)
+
+    def _log_components(self, cells: Cells) -> Tensor:
+        """Log of weight and mass, or density of the scores, of each component: (*broadcast, K, columns)."""
+        each = (part.unsqueeze(-2) for part in cells)
+        lower, upper, open_below, open_above, width, is_mass = each
+        rate = torch.exp(-self.log_scale)
+        above, below = (torch.where(side, torch.inf, 0.0).to(self.dtype) for side in (open_above, open_below))
+        # Infinite ends are added at the end, so that no 0 * inf enters a gradient.
+        b = (upper.to(self.dtype) - self.loc) * rate + above
+        minus_a = (self.loc - lower.to(self.dtype)) * rate + below
+        widths = width.to(self.dtype) * rate + (above + below)
+        size = torch.where(is_mass, -torch.expm1(-torch.where(is_mass, widths, 1)), rate)
+        edges = b.clamp(max=0) + minus_a.clamp(max=0) + logsigmoid(b.abs()) + logsigmoid(minus_a.abs())
+        return self.logits.log_softmax(-2) + edges + size.log()
+
+    def _log_outside(self, distance: Tensor) -> Tensor:
+        """Log-probability of numbers outside the range."""
+        span, on_grid = self.quantiles.span, self.quantiles.on_grid
+        half = self.quantiles.step / (2 * span)
+        log_size = torch.where(on_grid, self.quantiles.step, 1).log() - span.log()
+        return (
+            self.log_outside
+            - math.log(2)
+            + log_size
+            - (distance - half).clamp(min=0).log1p()
+            - (distance + half).log1p()
+        )
+
+    def contains(self, x: Tensor) -> Tensor:
+        """Whether each x is finite."""
+        return x.to(torch.float64).isfinite()
+
+    @torch.no_grad()
+    def sample(self, sample_shape: Shape = (), generator: torch.Generator | None = None) -> Tensor:
+        """Draws from within the ranges, (*sample_shape, *shape), float64."""
+        sample_shape = torch.Size(sample_shape)
+        loc, scale = self.loc.double(), self.log_scale.double().exp()
+        start, end = (torch.sigmoid((score - loc) / scale) for score in self._range_scores())
+        logits = self.logits.double().log_softmax(-2) + (end - start).log()
+        component = draw_codes(logits.movedim(-2, -1), sample_shape, generator).unsqueeze(-2)
+        chosen = (
+            p.expand(sample_shape + loc.shape).gather(-2, component).squeeze(-2) for p in (loc, scale, start, end)
+        )
+        loc, scale, start, end = chosen
+        u, other = torch.rand((2, *loc.shape), dtype=torch.float64, device=loc.device, generator=generator).unbind(0)
+        own = loc + scale * torch.logit(torch.lerp(start, end, u))
+        from_column = torch.special.ndtri(torch.lerp(self.quantiles.shares[:, 0], self.quantiles.shares[:, -1], u))
+        return self.quantiles.inverse(torch.where(other < COLUMN_SHARE, from_column, own))
+
+    def cdf_below(self, x: Tensor) -> Tensor:
+        """P(X < x), broadcast(shape, x.shape), float64."""
+        x = x.to(torch.float64)
+        before = torch.nextafter(x, torch.full_like(x, -torch.inf))
+        return self.cdf(torch.where(self.quantiles.on_grid, self.quantiles.rounded(x) - self.quantiles.step, before))
+
+    def _cdf(self, x: Tensor) -> Tensor:
+        quantiles, outside = self.quantiles, self.log_outside.double().exp()
+        x, half = quantiles.rounded(x), quantiles.step / 2
+        cells = quantiles.locate(x).cells
+        inside = self._cdf_of_scores(torch.where(cells.is_open_above, LARGEST_SCORE, cells.upper))
+        below, above = quantiles.knots[:, 0] - x - half, x + half - quantiles.knots[:, -1]
+        tail_below, tail_above = (outside / 2 / (1 + d.clamp(min=0) / quantiles.span) for d in (below, above))
+        p = outside / 2 + (1 - outside) * inside
+        return torch.where(x < quantiles.low, tail_below, torch.where(x > quantiles.high, 1 - tail_above, p))
+
+    def _cdf_of_scores(self, y: Tensor) -> Tensor:
+        """P(Y <= y) of scores within the range, given that they are."""
+        start, end = self._range_scores()
+        loc, rate = self.loc.double(), torch.exp(-self.log_scale.double())
+        weights = self.logits.double().softmax(-2)
+
+        def up_to(score: Tensor) -> Tensor:
+            return (weights * torch.sigmoid((score.unsqueeze(-2) - loc) * rate)).sum(-2)
+
+        shares = self.quantiles.shares
+        own = (up_to(y) - up_to(start)) / (up_to(end) - up_to(start))
+        from_column = (torch.special.ndtr(y) - shares[:, 0]) / (shares[:, -1] - shares[:, 0])
+        return ((1 - COLUMN_SHARE) * own + COLUMN_SHARE * from_column).clamp(0, 1)
+
+    def _range_scores(self) -> tuple[Tensor, Tensor]:
+        """The ends of the scores of the ranges, (columns,)."""
+        cells = self.quantiles.range_cells
+        start = torch.where(cells.is_open_below, -LARGEST_SCORE, cells.lower)
+        return start, torch.where(cells.is_open_above, LARGEST_SCORE, cells.upper)
+
+    def _quantile(self, u: Tensor) -> Tensor:
+        quantiles, outside = self.quantiles, self.log_outside.double().exp()
+        shape = torch.broadcast_shapes(self.shape, u.shape)
+        wanted = ((u - outside / 2) / (1 - outside)).clamp(0, 1).expand(shape)
+        low, high = (score.expand(shape) for score in self._range_scores())
+        for _ in range(BISECTIONS):
+            middle = (low + high) / 2
+            enough = reaches(self._cdf_of_scores(middle), wanted)
+            low, high = torch.where(enough, low, middle), torch.where(enough, middle, high)
+        x = quantiles.inverse(high)
+        before = x - quantiles.step  # the end of a cell may be missed by the rounding of its score
+        x = torch.where(quantiles.on_grid & (before >= quantiles.low) & reaches(self.cdf(before), u), before, x)
+        far = quantiles.span * (outside / 2 / torch.minimum(u, 1 - u) - 1)
+        below = quantiles.rounded_up(quantiles.knots[:, 0] - far - quantiles.step / 2)
+        above = quantiles.rounded_up(quantiles.knots[:, -1] + far - quantiles.step / 2)
+        return torch.where(u < outside / 2, below, torch.where(u > 1 - outside / 2, above, x))
+
+    @torch.no_grad()
+    def _expectation(self, function: Callable[[Tensor], Tensor]) -> Tensor:
+        """E f(X) from the probability between each two neighbouring knots, and f in the middle of them."""
+        knots, shares = self.quantiles.knots, self.quantiles.shares
+        scores = torch.special.ndtri(shares).clamp(-LARGEST_SCORE, LARGEST_SCORE)
+        total = before = torch.zeros(self.shape, dtype=torch.float64, device=knots.device)
+        for i in range(1, knots.shape[1]):
+            if (shares[:, i] > shares[:, i - 1]).any():
+                up_to = self._cdf_of_scores(scores[:, i])
+                total = total + (up_to - before) * function((knots[:, i - 1] + knots[:, i]) / 2)
+                before = up_to
+        return total
