@@ -16,6 +16,7 @@ DATA = {
     "student-t": lambda: rng().normal(size=(20, 4)),
     "poisson": lambda: rng().poisson(4, (20, 4)),
     "negative-binomial": lambda: rng().poisson(4, (20, 4)),
+    "quantile-logistic": table,
     "columns": table,
 }
 

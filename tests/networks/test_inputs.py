@@ -98,15 +98,19 @@ def test_scaling_is_saved_with_the_model():
     assert torch.equal(other(x), inputs(x))
 
 
-def test_columns_are_standardized_logged_and_one_hot():
+def test_quantities_are_normal_scores_bits_standardized_and_categories_one_hot():
     rows = table(60)
     inputs = ColumnInputs(TABLE)
     inputs.fit_scaling(rows)
     features = inputs(rows)
     assert inputs.shape == (3 + 3 + 2,)
     assert features.shape == (60, 8)
-    numbers = torch.stack([rows[:, 0], rows[:, 2].log1p(), rows[:, 3]], 1)
-    torch.testing.assert_close(features[:, :3], (numbers - numbers.mean(0)) / numbers.std(0, correction=0))
+    torch.testing.assert_close(features[:, 2], (rows[:, 3] - rows[:, 3].mean()) / rows[:, 3].std(correction=0))
+    for feature, column in ((0, 0), (1, 2)):
+        x, y = rows[:, column], features[:, feature]
+        assert (y[x.argsort()].diff() >= 0).all()
+        shares = ((x[:, None] > x).double() + 0.5 * (x[:, None] == x)).mean(1)
+        assert (torch.special.ndtr(y) - shares).abs().max() < 1 / 16  # quantiles of 60 rows
     torch.testing.assert_close(features[:, 3:6], torch.eye(3)[rows[:, 1].long()])
     torch.testing.assert_close(features[:, 6:], torch.eye(2)[rows[:, 4].long()])
 

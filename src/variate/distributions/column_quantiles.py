@@ -1,6 +1,7 @@
 """The normal scores of a table's columns as a module: its buffers are set from training rows and saved with a model."""
 
 from collections.abc import Sequence
+from decimal import Decimal
 
 import torch
 from torch import Tensor, nn
@@ -24,6 +25,7 @@ class ColumnQuantiles(nn.Module):
     step: Tensor
     low: Tensor
     high: Tensor
+    decimals: Tensor
 
     def __init__(self, columns: Sequence[Column]) -> None:
         super().__init__()
@@ -33,11 +35,12 @@ class ColumnQuantiles(nn.Module):
         self.register_buffer("shares", torch.special.ndtr(self.knots))
         self.register_buffer("low", torch.full((len(columns),), -LARGEST_START, dtype=torch.float64))
         self.register_buffer("high", torch.full((len(columns),), LARGEST_START, dtype=torch.float64))
+        self.register_buffer("decimals", torch.ones(len(columns), dtype=torch.float64))
         self.register_buffer("step", torch.tensor([c.step for c in columns], dtype=torch.float64), persistent=False)
 
     def forward(self) -> QuantileMap:
         """The maps."""
-        buffers = (self.knots, self.shares, self.step, self.low, self.high)
+        buffers = (self.knots, self.shares, self.step, self.low, self.high, self.decimals)
         return QuantileMap(*(buffer.double() for buffer in buffers))
 
     def fit(self, rows: Tensor) -> None:
@@ -49,3 +52,10 @@ class ColumnQuantiles(nn.Module):
             self.knots[i].copy_(torch.from_numpy(found.knots))
             self.shares[i].copy_(torch.from_numpy(found.shares))
             self.low[i], self.high[i] = low, high
+            self.decimals[i] = 10.0 ** max(decimals(low), decimals(column.step))
+
+
+def decimals(number: float) -> int:
+    """Decimals of a number, at most 15: 2 for 0.25."""
+    exponent = Decimal(repr(float(number))).normalize().as_tuple().exponent
+    return min(max(-int(exponent), 0), 15)

@@ -20,6 +20,7 @@ The difference of two logistic functions is computed without cancellation, as in
 
 import math
 from collections.abc import Callable
+from itertools import pairwise
 
 import torch
 from torch import Tensor
@@ -36,6 +37,8 @@ COLUMN_SHARE = 1e-4
 those without a model, and a ten-thousandth of a nat is the price."""
 LARGEST_SCORE = 40.0
 """Scores of quantiles are sought up to this: F is 0 and 1 beyond, in float64."""
+SCORES = torch.linspace(-8, 8, 33, dtype=torch.float64)
+"""Where intervals are divided to compute a mean: they are short where scores are, not where numbers are."""
 BISECTIONS = 60
 """Halvings after which a score is known to rounding."""
 
@@ -68,13 +71,13 @@ class QuantileLogistic(Elementwise):
     @property
     def mean(self) -> Tensor:
         """Mean, (*shape), float64, as if numbers were uniform between neighbouring knots of the map."""
-        return self._expectation(lambda x: x)
+        return self._expectation(lambda middle, _: middle)
 
     @property
     def variance(self) -> Tensor:
         """Variance, (*shape), float64, likewise."""
         mean = self.mean
-        return self._expectation(lambda x: (x - mean).square())
+        return self._expectation(lambda middle, spread: (middle - mean).square() + spread)
 
     def log_prob(self, x: Tensor) -> Tensor:
         """Log-masses and log-densities in nats, broadcast(shape, x.shape)."""
@@ -190,14 +193,17 @@ class QuantileLogistic(Elementwise):
         return torch.where(u < outside / 2, below, torch.where(u > 1 - outside / 2, above, x))
 
     @torch.no_grad()
-    def _expectation(self, function: Callable[[Tensor], Tensor]) -> Tensor:
-        """E f(X) from the probability between each two neighbouring knots, and f in the middle of them."""
-        knots, shares = self.quantiles.knots, self.quantiles.shares
-        scores = torch.special.ndtri(shares).clamp(-LARGEST_SCORE, LARGEST_SCORE)
+    def _expectation(self, function: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
+        """The mean of a function of the middle and the variance of the numbers between neighbouring knots."""
+        knots, shares = self.quantiles.refined(SCORES.to(self.quantiles.shares))
+        step, scores = self.quantiles.step, torch.special.ndtri(shares).clamp(-LARGEST_SCORE, LARGEST_SCORE)
         total = before = torch.zeros(self.shape, dtype=torch.float64, device=knots.device)
-        for i in range(1, knots.shape[1]):
-            if (shares[:, i] > shares[:, i - 1]).any():
-                up_to = self._cdf_of_scores(scores[:, i])
-                total = total + (up_to - before) * function((knots[:, i - 1] + knots[:, i]) / 2)
+        for left, right in pairwise(range(knots.shape[1])):
+            if (shares[:, right] > shares[:, left]).any():
+                length, middle = knots[:, right] - knots[:, left], (knots[:, left] + knots[:, right]) / 2
+                middle = torch.where(length > step, middle, self.quantiles.rounded(middle))
+                spread = (length.square() - step.square()).clamp(min=0) / 12
+                up_to = self._cdf_of_scores(scores[:, right])
+                total = total + (up_to - before) * function(middle, spread)
                 before = up_to
         return total

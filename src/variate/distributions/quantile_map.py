@@ -83,6 +83,7 @@ class QuantileMap(NamedTuple):
         step: Spacing of the grid, (columns,), float64; 0 for columns without one.
         low: The smallest number, (columns,), float64.
         high: The largest number, (columns,), float64.
+        decimals: 10^d for numbers on a grid with d decimals, (columns,), float64.
     """
 
     knots: Tensor
@@ -90,6 +91,7 @@ class QuantileMap(NamedTuple):
     step: Tensor
     low: Tensor
     high: Tensor
+    decimals: Tensor
 
     @property
     def on_grid(self) -> Tensor:
@@ -109,13 +111,17 @@ class QuantileMap(NamedTuple):
 
     def rounded(self, x: Tensor) -> Tensor:
         """The points of the grids nearest to numbers, (*batch, columns); other numbers as they are."""
-        step = torch.where(self.on_grid, self.step, 1)
-        return torch.where(self.on_grid, self.low + step * torch.round((x - self.low) / step), x)
+        return self._on_grid(x, torch.round((x - self.low) / self.step))
 
     def rounded_up(self, x: Tensor) -> Tensor:
         """The least points of the grids that are at least x, (*batch, columns); other numbers as they are."""
-        step = torch.where(self.on_grid, self.step, 1)
-        return torch.where(self.on_grid, self.low + step * torch.ceil((x - self.low) / step - ROUNDING), x)
+        return self._on_grid(x, torch.ceil((x - self.low) / self.step - ROUNDING))
+
+    def _on_grid(self, x: Tensor, steps: Tensor) -> Tensor:
+        """The numbers so many steps above the smallest, as reading their decimals gives them; without a grid x."""
+        point = self.low + self.step * steps
+        exact = torch.round(point * self.decimals) / self.decimals
+        return torch.where(self.on_grid, torch.where(exact.isfinite(), exact, point), x)
 
     def locate(self, x: Tensor) -> Located:
         """Finite numbers, (*batch, columns), in terms of scores."""
@@ -137,6 +143,15 @@ class QuantileMap(NamedTuple):
         """The numbers, (*batch, columns), float64, whose cells hold normal scores; all are within the range."""
         x, _ = _interpolated(torch.special.ndtr(y.double()), self.shares, self.knots, right=False)
         return self.rounded(x).clamp(self.low, self.high)
+
+    def refined(self, scores: Tensor) -> tuple[Tensor, Tensor]:
+        """The knots and shares of the maps with a knot more at each of some scores, (columns, Q + scores) each."""
+        more = torch.special.ndtr(scores).expand(len(self.shares), -1)
+        more = more.clamp(self.shares[:, :1], self.shares[:, -1:])
+        x, _ = _interpolated(more.T, self.shares, self.knots, right=False)
+        shares, order = torch.cat([self.shares, more], 1).sort(dim=1, stable=True)
+        knots = torch.cat([self.knots, x.T], 1).gather(1, order)
+        return knots.cummax(1).values, shares
 
     def _shares_around(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """F at both ends of the cells of numbers within the range, and its slope below them."""
@@ -244,9 +259,11 @@ def _all_edges(found: np.ndarray, counts: np.ndarray, step: float) -> Points:
 def _chosen_points(
     found: np.ndarray, counts: np.ndarray, step: float, atoms: Collection[float], quantiles: int
 ) -> Points:
-    """The ends of the cells of frequent values, and one point for each of some quantiles."""
+    """The ends of the cells of frequent values, and one point for each of some quantiles, more of them in the tails."""
     rows, up_to = int(counts.sum()), counts.cumsum()
-    positions = np.searchsorted(up_to, (np.arange(quantiles) + 0.5) / quantiles * rows)
+    tail = 2.0 ** np.arange(int(math.log2(rows)) + 1) - 0.5  # ranks 1, 2, 4, ... from either end
+    ranks = np.concatenate([tail, rows - tail, (np.arange(quantiles) + 0.5) / quantiles * rows])
+    positions = np.searchsorted(up_to, ranks)
     frequent = counts >= max(FREQUENT_ROWS, FREQUENT_SHARE * rows) if step else np.isin(found, list(atoms))
     points: Points = {}
     for place in np.union1d(positions, np.flatnonzero(frequent)).tolist():

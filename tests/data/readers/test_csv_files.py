@@ -60,7 +60,10 @@ def test_a_table_in_text(tmp_path, name, text, schema):
 def test_types_are_told_from_all_cells_however_late(tmp_path):
     lines = ["a,b", *("1,2" for _ in range(400_000)), "0.5,x"]
     source = read_csv(write(tmp_path, "\n".join(lines)), DataOptions(columns=(("b", "categorical"),)), None)
-    assert source.schema.columns == (Column("a", "real"), Column("b", "categorical", ("2", "x")))
+    assert source.schema.columns == (
+        Column("a", "real", step=0.5, low=0.5, high=1),
+        Column("b", "categorical", ("2", "x")),
+    )
     assert source.x.all()[-1].tolist() == [0.5, 1]
 
 
