@@ -9,24 +9,27 @@ import warnings
 import torch
 import torch._inductor.config as inductor
 
-from variate import ModelOptions, VariateWarning, build, fit, likelihoods, log_evidence
+from variate import Column, ModelOptions, VariateWarning, build, fit, likelihoods, log_evidence
 from variate.likelihoods import fused as fusing
 from variate.likelihoods.fused import fused, scoring
 from variate.runtime.compile import compiled
 
 EVENT = (3, 2)
+NARROW = [Column(str(i), "counts", step=1, low=0, high=9) for i in range(3)]
+WIDE = [Column(str(i), "real", step=1e-4, low=0, high=1e7) for i in range(3, 6)]  # cells of tiny widths
 FAMILIES = {
     "bernoulli": (likelihoods.Bernoulli(EVENT), 2),
     "logistic mixture": (likelihoods.DiscretizedLogistic(EVENT, 16, 3, "conditional", None), 16),
     "categorical": (likelihoods.Categorical(EVENT, 16), 16),
     "poisson": (likelihoods.Poisson(EVENT), 9),
+    "numbers of columns": (likelihoods.QuantileLogisticColumns([*NARROW, *WIDE], 2), 9),
 }
 
 
 def outputs_and_rows(name, draws=()):
     """A likelihood, random outputs of a decoder, and rows."""
     likelihood, levels = FAMILIES[name]
-    x = torch.randint(0, levels, (7, *EVENT))
+    x = torch.randint(0, levels, (7, *likelihood.event_shape))
     return likelihood, torch.randn(*draws, 7, *likelihood.out_shape, dtype=torch.float64, requires_grad=True), x
 
 

@@ -1,3 +1,4 @@
+import dataclasses
 import math
 
 import pytest
@@ -51,6 +52,25 @@ def test_log_probability_is_the_sum_of_the_columns_by_scipy(x):
         frequency = torch.bincount(code, minlength=size) + 0.5
         total += (logits + frequency.log()).log_softmax(-1).gather(-1, code[:, None])[:, 0]
     torch.testing.assert_close(likelihood(outputs).log_prob(x), total)
+
+
+def test_gaussians_of_columns_with_a_grid_are_masses_to_be_compared_with_others(x):
+    x[:, 0], x[:, 4] = x[:, 0].round(), (100 * x[:, 4]).round() / 100
+    grids = {0: {"step": 1.0, "low": 0.0, "high": 99.0}, 4: {"step": 0.01, "low": 1.0, "high": 2.5}}
+    columns = tuple(dataclasses.replace(column, **grids.get(i, {})) for i, column in enumerate(COLUMNS))
+    on_grids, densities = Columns(columns, scale="conditional"), Columns(COLUMNS, scale="conditional")
+    assert on_grids.is_mass
+    assert on_grids.out_shape == densities.out_shape
+    for likelihood in (on_grids, densities):
+        likelihood.fit_scaling(x)
+    outputs = 0.1 * torch.randn(N, *on_grids.out_shape)
+    found, expected = (likelihood(outputs).log_prob_elements(x) for likelihood in (on_grids, densities))
+    steps = torch.tensor([1.0, 0.01]).log()
+    torch.testing.assert_close(found[:, [0, 4]], expected[:, [0, 4]] + steps, rtol=0, atol=0.1)  # steps are narrow
+    assert torch.equal(found[:, [1, 2, 3, 5]], expected[:, [1, 2, 3, 5]])
+    mixed = Columns(columns, real="quantile-logistic", counts="quantile-logistic", mixtures=2)
+    mixed.fit_scaling(x)
+    assert mixed.log_prob(torch.randn(N, *mixed.out_shape), x).isfinite().all()
 
 
 def test_means_and_draws_are_rows_of_the_table(x):

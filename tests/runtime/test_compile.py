@@ -20,7 +20,7 @@ def found():
 
 
 def test_fused_likelihoods_and_their_gradients_are_those_of_autograd_and_run_their_own_code(found):
-    assert len(found["fused"]) == 8  # four families, and once more in the opposite order
+    assert len(found["fused"]) == 10  # five families, and once more in the opposite order
     assert max(map(max, found["fused"])) < 1e-10
 
 

@@ -101,7 +101,7 @@ class QuantileLogistic(Elementwise):
         b = (upper.to(self.dtype) - self.loc) * rate + above
         minus_a = (self.loc - lower.to(self.dtype)) * rate + below
         widths = width.to(self.dtype) * rate + (above + below)
-        size = torch.where(is_mass, -torch.expm1(-torch.where(is_mass, widths, 1)), rate)
+        size = torch.where(is_mass, _one_minus_exp(torch.where(is_mass, widths, 1)), rate)
         edges = b.clamp(max=0) + minus_a.clamp(max=0) + logsigmoid(b.abs()) + logsigmoid(minus_a.abs())
         return self.logits.log_softmax(-2) + edges + size.log()
 
@@ -207,3 +207,9 @@ class QuantileLogistic(Elementwise):
                 total = total + (up_to - before) * function(middle, spread)
                 before = up_to
         return total
+
+
+def _one_minus_exp(width: Tensor) -> Tensor:
+    """1 - exp(-w) for w >= 0 as 2 t / (1 + t) with t = tanh(w / 2): torch.compile's expm1 is 0 for small numbers."""
+    t = torch.tanh(width / 2)
+    return 2 * t / (1 + t)

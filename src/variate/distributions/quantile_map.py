@@ -178,7 +178,9 @@ def _interpolated(x: Tensor, knots: Tensor, values: Tensor, right: bool) -> tupl
         values: The functions at the knots, (columns, Q).
         right: Whether to take the piece on the right of a knot, or on its left.
     """
-    by_column = x.movedim(-1, 0).reshape(len(knots), math.prod(x.shape[:-1])).contiguous()
+    # Stacked, not transposed: the compiler would keep a view, which searchsorted copies with a warning.
+    columns = [column.flatten() for column in x.unbind(-1)]
+    by_column = torch.stack(columns) if columns else x.new_zeros(0, math.prod(x.shape[:-1]))
     left = (torch.searchsorted(knots, by_column, right=right) - 1).clamp(0, knots.shape[1] - 2)
     start, end = knots.gather(1, left), knots.gather(1, left + 1)
     low, high = values.gather(1, left), values.gather(1, left + 1)

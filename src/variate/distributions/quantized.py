@@ -217,14 +217,7 @@ class QuantizedNormal(Quantized):
     def mass(x: Tensor, loc: Tensor, log_scale: Tensor, levels: int) -> tuple[Tensor, Tensor]:
         """Mass of each level x as its exponential, times 1, elementwise with broadcasting."""
         w = torch.exp(-log_scale)
-        c = (x - loc) * w
-        bottom, top = x == 0, x == levels - 1
-        outer = bottom | top
-        narrow = (w.square() * (1 + c.square()) < NARROW_BIN) & ~outer
-        distance = torch.where(bottom, -c, torch.where(top, c, c.abs()))
-        # Where the series is not used its inputs are replaced, so that no 0 * inf enters a gradient.
-        series = _log_mass_narrow(torch.where(narrow, c, 0), torch.where(narrow, w, 1))
-        log_mass = torch.where(narrow, series, _log_mass_edges(distance, w, outer, narrow))
+        log_mass = log_normal_mass((x - loc) * w, w, x == 0, x == levels - 1)
         return log_mass, torch.ones_like(log_mass)
 
     @staticmethod
@@ -241,6 +234,25 @@ class QuantizedNormal(Quantized):
     def standard_sample(shape: torch.Size, like: Tensor, generator: torch.Generator | None) -> Tensor:
         """Standard normal draws."""
         return torch.randn(shape, dtype=like.dtype, device=like.device, generator=generator)
+
+
+def log_normal_mass(c: Tensor, w: Tensor, bottom: Tensor | None = None, top: Tensor | None = None) -> Tensor:
+    """Log of a standard normal's mass on bins, in nats, elementwise with broadcasting.
+
+    Args:
+        c: Centres of the bins.
+        w: Their widths, positive.
+        bottom: Which bins reach down to -inf; None: none.
+        top: Which bins reach up to inf; None: none.
+    """
+    none = torch.zeros((), dtype=torch.bool, device=c.device)
+    bottom, top = none if bottom is None else bottom, none if top is None else top
+    outer = bottom | top
+    narrow = (w.square() * (1 + c.square()) < NARROW_BIN) & ~outer
+    distance = torch.where(bottom, -c, torch.where(top, c, c.abs()))
+    # Where the series is not used its inputs are replaced, so that no 0 * inf enters a gradient.
+    series = _log_mass_narrow(torch.where(narrow, c, 0), torch.where(narrow, w, 1))
+    return torch.where(narrow, series, _log_mass_edges(distance, w, outer, narrow))
 
 
 def _log1mexp(t: Tensor) -> Tensor:

@@ -8,6 +8,7 @@ from variate.likelihoods.discretized_logistic import DiscretizedLogistic
 from variate.likelihoods.gaussian import Gaussian
 from variate.likelihoods.negative_binomial import NegativeBinomial
 from variate.likelihoods.poisson import Poisson
+from variate.likelihoods.quantile_logistic import QuantileLogisticColumns
 from variate.likelihoods.quantized_gaussian import QuantizedGaussian
 from variate.likelihoods.student_t import StudentT
 
@@ -20,6 +21,7 @@ __all__ = [
     "Likelihood",
     "NegativeBinomial",
     "Poisson",
+    "QuantileLogisticColumns",
     "QuantizedGaussian",
     "StudentT",
 ]

@@ -5,7 +5,7 @@ outputs.
 """
 
 import copy
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from math import prod
 from typing import cast
 
@@ -20,6 +20,7 @@ from variate.errors import InputError, Option, Sentence, unknown
 from variate.likelihoods.base import Likelihood
 from variate.likelihoods.bernoulli import Bernoulli
 from variate.likelihoods.categorical import Categorical
+from variate.likelihoods.gaussian import GaussianOnGrids
 from variate.likelihoods.scale import LEARNED_SCALES
 
 _Family = Callable[[tuple[Column, ...]], Likelihood]
@@ -33,7 +34,8 @@ class Columns(Likelihood):
 
     Args:
         columns: The table's columns, in order.
-        real: Likelihood of real columns, "gaussian", "student-t" or "quantile-logistic".
+        real: Likelihood of real columns, "gaussian", "student-t" or "quantile-logistic". The first is rounded to the
+            grid of columns that have one, and so is the last.
         counts: Likelihood of counts, "negative-binomial", "poisson" or "quantile-logistic".
         scale: Where the scales of those that have one come from: "shared", "dimension" or "conditional".
         mixtures: Components of those that are mixtures.
@@ -58,10 +60,15 @@ class Columns(Likelihood):
                 raise unknown(argument, name, known)
         families: dict[str, _Family] = {
             "real": lambda own: _of_numbers(real, own, scale, mixtures),
+            "real on a grid": lambda own: GaussianOnGrids(own, scale),
             "binary": lambda own: Bernoulli((len(own),)),
             "counts": lambda own: _of_numbers(counts, own, scale, mixtures),
         }
-        groups = _groups(columns, families)
+        kinds = [
+            "real on a grid" if real == "gaussian" and column.kind == "real" and column.step else column.kind
+            for column in columns
+        ]
+        groups = _groups(columns, kinds, families)
         sizes = [prod(likelihood.out_shape) for likelihood, _ in groups]
         super().__init__((len(columns),), (sum(sizes),))
         self.sizes = sizes
@@ -148,12 +155,14 @@ def _of_numbers(name: str, columns: tuple[Column, ...], scale: str, mixtures: in
     return family((len(columns),), scale) if part.scale else family((len(columns),))
 
 
-def _groups(columns: tuple[Column, ...], families: dict[str, _Family]) -> list[tuple[Likelihood, list[int]]]:
+def _groups(
+    columns: tuple[Column, ...], kinds: Sequence[str], families: dict[str, _Family]
+) -> list[tuple[Likelihood, list[int]]]:
     """The likelihoods (one for the columns of each kind, one for each categorical column) and their columns."""
-    of_kind = {kind: [i for i, column in enumerate(columns) if column.kind == kind] for kind in families}
+    of_kind = {kind: [i for i, own in enumerate(kinds) if own == kind] for kind in families}
     grouped = [(families[kind](tuple(columns[i] for i in own)), own) for kind, own in of_kind.items() if own]
     return grouped + [
-        (Categorical((1,), len(column.categories), nominal=True), [i])
-        for i, column in enumerate(columns)
-        if column.kind not in families
+        (Categorical((1,), len(columns[i].categories), nominal=True), [i])
+        for i, kind in enumerate(kinds)
+        if kind not in families
     ]

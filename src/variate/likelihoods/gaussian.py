@@ -1,11 +1,15 @@
 """The Gaussian decoder for real data: x_i ~ N(x_hat_i(z), sigma_i^2), independently."""
 
+from collections.abc import Sequence
+
+import torch
 from torch import Tensor
 
 from variate.config.recipe import ModelOptions
-from variate.config.schema import Schema
+from variate.config.schema import Column, Schema
 from variate.distributions.normal import NormalElements
 from variate.distributions.optimal import OptimalNormal
+from variate.distributions.rounded_normal import RoundedNormal
 from variate.distributions.rows import Independent, RowDistribution
 from variate.likelihoods.real import MIN_REAL_LOG_SCALE, Real
 from variate.likelihoods.scale import SCALES, make_scale
@@ -37,3 +41,27 @@ class Gaussian(Real):
         if self.training and self.scale.is_optimal:
             return OptimalNormal(loc, event_dims, MIN_REAL_LOG_SCALE)
         return Independent(NormalElements(loc, log_scale.exp()), event_dims)
+
+
+class GaussianOnGrids(Gaussian):
+    """Independent normals rounded to the grids of columns: masses, to be compared with those of other likelihoods.
+
+    Args:
+        columns: Columns with a grid.
+        scale: Where sigma comes from: "shared", "dimension" or "conditional".
+    """
+
+    is_mass = True
+    step: Tensor
+    first: Tensor
+
+    def __init__(self, columns: Sequence[Column], scale: str = "dimension") -> None:
+        super().__init__((len(columns),), scale)
+        for name, values in (("step", [c.step for c in columns]), ("first", [c.low or 0.0 for c in columns])):
+            self.register_buffer(name, torch.tensor(values, dtype=torch.float64), persistent=False)
+
+    def distribution(self, outputs: Tensor) -> Independent:
+        """The outputs are, along the axis before the columns, locations [, scales]."""
+        loc, *raws = outputs.unbind(-2)
+        scale = self.scale(raws[0] if raws else None).to(loc.dtype).exp()
+        return Independent(RoundedNormal(loc, scale, self.offset, self.unit, self.step, self.first), 1)

@@ -46,7 +46,7 @@ class Real(Likelihood):
     def standardized(self, loc: Tensor, log_scale: Tensor) -> RowDistribution:
         """The distribution of a standardised row; `log_scale` broadcasts with `loc`."""
 
-    def distribution(self, outputs: Tensor) -> ScaledRows:
+    def distribution(self, outputs: Tensor) -> RowDistribution:
         """The outputs are, along the axis before the event, locations [, scales]."""
         loc, *raws = outputs.unbind(-len(self.event_shape) - 1)
         log_scale = self.scale(raws[0] if raws else None).to(loc.dtype)
