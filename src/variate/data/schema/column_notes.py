@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from variate.config.schema import Aside, Column
-from variate.data.schema.columns import ASIDE_WORDS, Decided, numbers_told
+from variate.data.schema.columns import ASIDE_WORDS, Decided, is_date, numbers_told
 from variate.data.schema.formats import FORMATS, NUMBER, number_text
 from variate.data.schema.naming import cell_called, name_called
 from variate.data.schema.profiles import NumberProfile, Profile
@@ -31,6 +31,7 @@ def column_notes(found: Iterable[Profile], decided: Iterable[Decided], asked: Co
     return [
         *_on_asides(asides),
         *_on_formats(profiles, columns),
+        *_on_grids(columns),
         *_on_odd_cells(profiles, columns),
         *_on_gaps(profiles, columns),
         *_on_sentinels(profiles, chosen),
@@ -66,6 +67,20 @@ def _on_formats(profiles: Mapping[str, Profile], columns: Mapping[str, Column]) 
         keep = Option("columns", [(names[0], "categorical")])
         told = list_names([name_called(name) for name in names], LISTED)
         yield Sentence(f"Read as {FORMATS[form].words}: {told}; to take them as text, use ", keep, ".")
+
+
+def _on_grids(columns: Mapping[str, Column]) -> Iterator[str]:
+    """One sentence on the grids and the atoms of quantities that samples will keep."""
+    told = []
+    steps = {name: column.step for name, column in columns.items() if column.step and not is_date(column.format)}
+    for step in dict.fromkeys(steps.values()):
+        names = list_names([name_called(name) for name, own in steps.items() if own == step], LISTED)
+        told.append(f"{names} ({number_text(step)})")
+    for name, column in columns.items():
+        if column.atoms:
+            told.append(f"{name_called(name)} (often {list_names([number_text(x) for x in column.atoms])})")
+    if told:
+        yield f"Samples keep the ranges of numbers and their steps: {'; '.join(told)}."
 
 
 def _on_odd_cells(profiles: Mapping[str, Profile], columns: Mapping[str, Column]) -> Iterator[str]:
