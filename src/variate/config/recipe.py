@@ -79,6 +79,9 @@ class DataOptions(Checked):
     """Read rows from disk as they are needed; auto: if they would take more than half of the memory."""
 
 
+GapsName = Literal["given", "model"]
+
+
 @dataclass(frozen=True)
 class ModelOptions(Checked):
     """What the model is: posterior, likelihood, prior and networks."""
@@ -95,6 +98,8 @@ class ModelOptions(Checked):
     """Value of a fixed scale, in the data's units (for pixels: grey levels)."""
     mixtures: Annotated[int, Interval(ge=1, le=1_000)] | None = None
     """Number of components of a discretized logistic."""
+    gaps: GapsName = "given"
+    """Missing cells of a table: taken as given, or their pattern modelled too (model), so that samples have gaps."""
     prior: PriorName = "normal"
     """p(z): N(0, I), a learned Gaussian mixture, or a VampPrior."""
     components: Size = 64

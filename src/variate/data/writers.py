@@ -85,7 +85,8 @@ def write_pieces(path: Path, pieces: Iterable[Mapping[str, np.ndarray]], rows: i
     """
     with files.replacing(path) as part:
         if path.suffix.lower() == ".npy":
-            _write_array_pieces(part, (np.stack(list(piece.values()), axis=1) for piece in pieces), rows)
+            stacked = (np.stack([_with_nan(values) for values in piece.values()], axis=1) for piece in pieces)
+            _write_array_pieces(part, stacked, rows)
         else:
             _write_arrow_pieces(part, path.suffix.lower() == ".parquet", pieces)
 
@@ -105,7 +106,18 @@ def _write_arrow_pieces(part: Path, as_parquet: bool, pieces: Iterable[Mapping[s
 def _arrow_table(piece: Mapping[str, np.ndarray]) -> "pyarrow.Table":
     import pyarrow as pa
 
-    return pa.table({name: pa.array(v, pa.string() if v.dtype == object else None) for name, v in piece.items()})
+    def column(values: np.ndarray) -> pa.Array:
+        mask = values.mask if isinstance(values, np.ma.MaskedArray) else None
+        return pa.array(np.asarray(values), pa.string() if values.dtype == object else None, mask=mask)
+
+    return pa.table({name: column(values) for name, values in piece.items()})
+
+
+def _with_nan(values: np.ndarray) -> np.ndarray:
+    """Numbers with NaN where they are masked."""
+    if not isinstance(values, np.ma.MaskedArray):
+        return values
+    return np.where(np.ma.getmaskarray(values), np.nan, values.data.astype(np.float64))
 
 
 def _write_array_pieces(part: Path, pieces: Iterable[np.ndarray], rows: int) -> None:

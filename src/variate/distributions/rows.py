@@ -46,6 +46,11 @@ class RowDistribution(ABC):
         self.batch_shape, self.event_shape, self.dtype = torch.Size(batch_shape), torch.Size(event_shape), dtype
 
     @property
+    def without_gaps(self) -> "RowDistribution":
+        """The distribution of the values alone, where a pattern of gaps is part of a row; else this one."""
+        return self
+
+    @property
     @abstractmethod
     def mean(self) -> Tensor:
         """Mean, (*batch, *event); the most probable code if codes stand for names."""

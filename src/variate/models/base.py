@@ -28,6 +28,7 @@ from variate.data.batch import Batch
 from variate.data.dataset import Dataset
 from variate.data.wording import type_name
 from variate.distributions.conditional import Conditional
+from variate.distributions.gaps import RowsWithGaps
 from variate.distributions.rows import RowDistribution
 from variate.errors import InputError
 from variate.likelihoods.base import Likelihood, LogProb
@@ -340,7 +341,7 @@ class Model(nn.Module, ABC):
             batch_size: Rows at a time.
 
         Returns:
-            Rows, (n, *event), on the CPU.
+            Rows, (n, *event), on the CPU; NaN in the gaps of a model of gaps.
 
         Raises:
             InputError: If a number is out of range, the rows do not fit in memory, the context is missing, surplus or
@@ -358,7 +359,10 @@ class Model(nn.Module, ABC):
                 own = None if conditions is None else conditions[rows].to(self.device)
                 latents = self.complete([e[:, rows].to(self.device) for e in noise], own, temperature=temperature)
                 p_x = self.decode(latents, own)
-                found.append((p_x.mean if mean else p_x.sample(generator=draws)).squeeze(0).cpu())
+                x = p_x.mean if mean else p_x.sample(generator=draws)
+                if isinstance(p_x, RowsWithGaps) and not mean:
+                    x = torch.where(p_x.sample_mask(generator=draws), x, torch.nan)
+                found.append(x.squeeze(0).cpu())
         return torch.cat(found)
 
     def _require_room(self, n: int) -> None:

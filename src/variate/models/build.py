@@ -16,6 +16,7 @@ from variate.data.dataset import Dataset, Splits
 from variate.data.source import Source
 from variate.data.wording import first_line, type_name
 from variate.errors import InputError, Option, Sentence
+from variate.likelihoods.gaps import WithGaps
 from variate.limits import Seed, checked_arguments
 from variate.models.base import Model
 from variate.models.checked import WEIGHT_TYPES, Array, check, expected
@@ -121,6 +122,8 @@ def composed(recipe: Recipe, networks: Networks | None = None) -> VAE:
         raise AssertionError("options are checked before a model is built")
     of_table = LIKELIHOODS["columns" if schema.columns else model.likelihood]
     likelihood = load_part(of_table.path).build(schema, model)
+    if model.gaps == "model":
+        likelihood = WithGaps(likelihood, [i for i, column in enumerate(schema.columns) if column.gaps])
     family = load_part(POSTERIORS[model.posterior])(model.latent)
     inputs: Inputs = ColumnInputs(schema.columns) if schema.columns else Standardize(schema.shape, floor(schema))
     ends = Ends(inputs.shape, family.num_outputs, model.latent, likelihood.out_shape)
@@ -145,6 +148,9 @@ def check_options(schema: Schema, model: ModelOptions) -> None:
     if model.likelihood not in fitting:
         names = ", ".join(sorted(fitting))
         raise InputError("likelihood", f"'auto' or one of {names} for {schema.kind} data", repr(model.likelihood))
+    if model.gaps == "model" and not any(column.gaps for column in schema.columns):
+        expected = Sentence(Option("gaps", "given"), " for data without missing cells")
+        raise InputError("gaps", expected, "'model'", "leave it out")
     if model.network == "auto":
         raise InputError("network", "a name", "'auto'", "fill in open options with `choose` first")
     choose_network(schema, model.network)

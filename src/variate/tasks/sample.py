@@ -14,7 +14,7 @@ class Samples(NamedTuple):
     """New rows.
 
     Attributes:
-        rows: The rows, (n, *event).
+        rows: The rows, (n, *event); NaN in the gaps of a model of gaps.
         are_means: Whether they are E[x|z] instead of draws from p(x|z).
     """
 
@@ -41,6 +41,9 @@ def sample(run: Run, n: Rows = 64, *, temperature: Temperature = 1.0, noise: boo
 
     def drawn(mean: bool) -> np.ndarray:
         rows = run.model.sample(n, temperature=temperature, mean=mean, seed=seed).numpy()
+        if run.recipe.model.gaps == "model":
+            finite_rows(np.where(np.isnan(rows), 0, rows), "the samples", remedy)
+            return rows
         return finite_rows(rows, "the samples", remedy)
 
     try:
