@@ -61,6 +61,7 @@ class Copies(NamedTuple):
         synthetic: Distances of synthetic rows to the nearest known row.
         num_known: Number of known rows, for the exact copies.
         num_near: Number of known rows, for the distances.
+        of_training: Whether the known rows are the training rows of the generator; else they are all real rows.
     """
 
     exact: Shares
@@ -68,6 +69,7 @@ class Copies(NamedTuple):
     synthetic: Nearest
     num_known: int
     num_near: int
+    of_training: bool
 
 
 def find_copies(
@@ -94,7 +96,8 @@ def find_copies(
     itself = np.searchsorted(near.digests, own.digests) if fresh is None else None
     average = mean_differences(schema, scaled[2])
     drawn, real = nearest(scaled[0], scaled[2], average), nearest(scaled[1], scaled[2], average, itself)
-    return Copies(exact, _quantiles(real, seed), _quantiles(drawn, seed), len(known), len(near))
+    quantiles = [_quantiles(distances, seed) for distances in (real, drawn)]
+    return Copies(exact, quantiles[0], quantiles[1], len(known), len(near), of_training=fresh is not None)
 
 
 def repeated(rows: TableRows) -> np.ndarray:

@@ -23,6 +23,9 @@ from variate.statistics import Estimate
 RESAMPLED = 200
 """Number of bootstrap samples for a standard error."""
 
+VISIBLE, TIMES = 0.05, 2.0
+"""A distance stands out if it is at least the one and more than the other times its yardstick."""
+
 Numbers = Float[np.ndarray, " N"]
 
 
@@ -42,6 +45,11 @@ class Contrast(NamedTuple):
     def excess(self) -> float:
         """How far the distance is above its yardstick."""
         return self.value - self.halves
+
+    @property
+    def stands_out(self) -> bool:
+        """Whether the distance is large, and chance does not explain it."""
+        return self.value >= VISIBLE and self.value > TIMES * self.halves
 
 
 class Shares(NamedTuple):
@@ -75,11 +83,14 @@ def contrast(measure: Callable[[np.ndarray, np.ndarray], float], synthetic: np.n
 
 
 def share(of: np.ndarray) -> Estimate:
-    """The share of True among independent rows, and its standard error; NaN where there is no row."""
+    """The share of True among independent rows, and its standard error; NaN where there is no row.
+
+    The error is that of (k + 1/2) / (N + 1), so it is not 0 where none or all of the rows are.
+    """
     if not len(of):
         return Estimate(math.nan, math.nan)
-    value = float(np.mean(of))
-    return Estimate(value, math.sqrt(value * (1 - value) / len(of)))
+    likely = (float(np.sum(of)) + 0.5) / (len(of) + 1)
+    return Estimate(float(np.mean(of)), math.sqrt(likely * (1 - likely) / len(of)))
 
 
 def placements(x: Numbers, y: Numbers) -> Numbers:

@@ -30,11 +30,6 @@ class Grid(NamedTuple):
     step: int
     offset: int
 
-    @property
-    def width(self) -> float:
-        """Distance of neighbouring points, in the units of the column."""
-        return self.step / 10.0**self.decimals
-
 
 def grid_of(values: Float64[np.ndarray, " N"]) -> Grid | None:
     """The widest grid with decimal points that all values lie on; None where there is none, or a single value."""

@@ -1,5 +1,6 @@
 """Shares of a column's values, in both tables: bars to draw side by side."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -21,23 +22,19 @@ NEW, REST = "(not in the real table)", "(all others)"
 
 
 class Histogram(NamedTuple):
-    """Shares of the cells that have a value.
+    """Shares of the cells that have a value, a bar for each group of values.
 
     Attributes:
-        labels: Of categories and bits, the name of each bar; of numbers, the values at the ends of the bars, one more
-            than there are bars.
+        labels: What each bar stands for: a category, or a number in its middle.
         real: Shares in the real table.
         synthetic: Shares in the synthetic table.
+        is_of_numbers: Whether the bars are those of numbers, side by side on an axis.
     """
 
     labels: tuple[str, ...]
     real: tuple[float, ...]
     synthetic: tuple[float, ...]
-
-    @property
-    def is_of_numbers(self) -> bool:
-        """Whether the bars are those of numbers, side by side on an axis."""
-        return len(self.labels) > len(self.real)
+    is_of_numbers: bool
 
 
 def histogram(column: Column, real: Float64[np.ndarray, " N"], synthetic: Float64[np.ndarray, " M"]) -> Histogram:
@@ -55,31 +52,39 @@ def histogram(column: Column, real: Float64[np.ndarray, " N"], synthetic: Float6
     order = np.argsort(-counts[0][:-1], kind="stable")
     shown, rest = order[:NAMED], order[NAMED:]
     labels = [*(names[code] for code in shown), *([REST] if len(rest) else []), *([NEW] if counts[1][-1] else [])]
-    bars = [[*part[shown], *([part[rest].sum()] if len(rest) else []), part[-1]] for part in counts]
-    return Histogram(tuple(labels), *(tuple(_shares(np.array(part[: len(labels)]))) for part in bars))
+    bars = [[*part[shown], *([part[rest].sum()] if len(rest) else []), part[-1]][: len(labels)] for part in counts]
+    return Histogram(tuple(labels), _shares(bars[0]), _shares(bars[1]), is_of_numbers=False)
 
 
 def _of_numbers(column: Column, real: np.ndarray, synthetic: np.ndarray) -> Histogram:
-    edges = _edges(real, synthetic)
-    bars = [np.histogram(np.clip(part, edges[0], edges[-1]), edges)[0] for part in (real, synthetic)]
-    labels = tuple(text_of(float(edge), column) for edge in edges)
-    return Histogram(labels, *(tuple(_shares(part)) for part in bars))
+    edges, middles = _bars(real, synthetic)
+    bars = [np.histogram(np.clip(part, edges[0], edges[-1]), edges)[0].tolist() for part in (real, synthetic)]
+    decimals = max(0, 2 - int(np.floor(np.log10(edges[-1] - edges[0]))))
+    labels = [text_of(middle, column) if column.format else f"{middle:.{decimals}f}" for middle in middles.tolist()]
+    return Histogram(tuple(labels), _shares(bars[0]), _shares(bars[1]), is_of_numbers=True)
 
 
-def _edges(real: np.ndarray, synthetic: np.ndarray) -> np.ndarray:
-    """Ends of the bars, over all but the tails of both columns; of values on a grid, around as many points each."""
+def _bars(real: np.ndarray, synthetic: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Ends of the bars, one more than there are bars, and their middles; of values on a grid, points of it.
+
+    The bars are over all but the tails of both columns.
+    """
     ends = [np.quantile(part, (TAIL, 1 - TAIL)) for part in (real, synthetic) if len(part)] or [np.array([0.0, 1.0])]
     low, high = min(end[0] for end in ends), max(end[1] for end in ends)
     grid = grid_of(real)
     if grid is None:
-        return np.linspace(low, high if high > low else low + 1, BARS + 1)
-    width = grid.width * max(1, np.ceil((high - low) / grid.width / BARS))
-    number = int(np.floor((high - low) / width)) + 1
-    return low - grid.width / 2 + width * np.arange(number + 1)
+        edges = np.linspace(low, high if high > low else low + 1, BARS + 1)
+        return edges, (edges[1:] + edges[:-1]) / 2
+    unit = 10.0**grid.decimals
+    first, last = (np.floor((end * unit - grid.offset) / grid.step) for end in (low, high))
+    points = np.ceil((last - first + 1) / BARS)
+    starts = first + points * np.arange(np.floor((last - first) / points) + 2)
+    edges = (grid.offset + grid.step * (starts - 0.5)) / unit
+    return edges, (grid.offset + grid.step * (starts[:-1] + (points - 1) // 2)) / unit
 
 
-def _shares(counts: np.ndarray) -> list[float]:
-    return (counts / max(1, counts.sum())).tolist()
+def _shares(counts: Sequence[int]) -> tuple[float, ...]:
+    return tuple(float(count) / max(1, sum(counts)) for count in counts)
 
 
 def text_of(value: float, column: Column) -> str:

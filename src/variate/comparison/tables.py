@@ -82,7 +82,7 @@ def given_tables(
         table_rows(made),
         table_rows(values[0]) if is_split else None,
         table_rows(values[-1]) if is_split else None,
-        (first.name, own.name),
+        (_called(real, first), _called(synthetic, own)),
         tuple(Sentence(f"{part.name}: ", note) for part in (first, own) for note in part.notes),
     )
 
@@ -102,6 +102,11 @@ def _real_parts(real: Real, options: DataOptions, run: Run | None) -> list[Datas
         raise InputError("real", "a path, or what `read` or `split` gave", told(real))
     rows = _in_memory(real) if isinstance(real, Source) else real.sample()
     return [rows] if run is None else [run.splits().train.sample(), rows]
+
+
+def _called(given: object, rows: Dataset) -> str:
+    """What a table is called: its path, which tells it from another one of the same name."""
+    return os.fspath(given) if isinstance(given, str | os.PathLike) else rows.name
 
 
 def _parts(splits: Splits) -> list[Dataset]:
