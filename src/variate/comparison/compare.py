@@ -12,7 +12,7 @@ from variate.comparison.marginals import ColumnComparison, compare_columns
 from variate.comparison.membership import Membership, membership
 from variate.comparison.pairs import PairComparison, compare_pairs
 from variate.comparison.rows import TableRows, chance, chosen, halvings
-from variate.comparison.tables import Given, Path, Real, given_tables
+from variate.comparison.tables import Path, Real, TwoTables, given_tables
 from variate.comparison.utility import Utility, column_number, utility
 from variate.config.recipe import DataOptions
 from variate.config.schema import Schema
@@ -121,7 +121,7 @@ def _run(model: object) -> Run | None:
 
 
 def compare_given(
-    given: Given,
+    given: TwoTables,
     model: Run | Model | None,
     *,
     target: str | None,
@@ -166,7 +166,7 @@ def paired_columns(schema: Schema, seed: int) -> list[int]:
     return sorted(chance(seed, "pairs").permutation(number)[:MOST_PAIRED].tolist())
 
 
-def _membership(given: Given, model: Run | Model, seed: int, show_progress: bool) -> Membership:
+def _membership(given: TwoTables, model: Run | Model, seed: int, show_progress: bool) -> Membership:
     if isinstance(model, Run):
         model.use_precision()
     scorer = model.model if isinstance(model, Run) else model
@@ -175,7 +175,7 @@ def _membership(given: Given, model: Run | Model, seed: int, show_progress: bool
     return membership(scorer, given.schema, given.synthetic, given.train, given.held_out, seed, show_progress)
 
 
-def _utility(given: Given, synthetic: TableRows, real: TableRows, target: str, num_rows: int, seed: int) -> Utility:
+def _utility(given: TwoTables, synthetic: TableRows, real: TableRows, target: str, num_rows: int, seed: int) -> Utility:
     """Learns from the training part and judges on held-out rows; where they are not known, on two halves."""
     if given.train is not None and given.held_out is not None:
         train, test = (chosen(rows, num_rows, seed, "learned") for rows in (given.train, given.held_out))

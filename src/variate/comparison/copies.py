@@ -3,8 +3,9 @@ r"""How much of the real table is in the synthetic one: rows that are copies, an
 A generator that learned draws new rows. Some of them equal a real row by chance, and each has a nearest real row. Real
 rows that the generator has not seen say how often that happens, and how near the nearest row is:
 
-    known        the rows that it was trained on; without a model to ask, all real rows
-    fresh        real rows that it was not trained on; without a model, each real row beside all others
+    known        the rows that it was trained on; where they are not known, all real rows
+    fresh        real rows that it was not trained on; where they are not known, each real row beside all others, to
+                 count equal rows, and one half of the real rows beside the other half, to measure distances
 
 The distance of two rows is the mean over the columns (Gower, 1971) of
 
@@ -28,7 +29,7 @@ import numpy as np
 from jaxtyping import Float32, Float64
 
 from variate.comparison.estimates import Shares, bootstrapped, share
-from variate.comparison.rows import TableRows, Values, chance, chosen, with_gaps_of
+from variate.comparison.rows import TableRows, Values, chance, chosen, halvings, with_gaps_of
 from variate.config.schema import Schema
 from variate.statistics import Estimate
 
@@ -81,22 +82,24 @@ def find_copies(
         schema: What the columns are.
         synthetic: Rows of the synthetic table.
         known: Real rows that the generator may have copied.
-        fresh: Real rows that it did not know; None compares each known row with all others.
+        fresh: Real rows that it did not know; None compares the known rows with one another.
         most: Most known rows that distances are computed to.
         seed: Seed of the choice of rows and of the resampling.
     """
-    others = known if fresh is None else fresh
     again = repeated(known) if fresh is None else np.isin(fresh.digests, known.digests)
     exact = Shares(share(again), share(np.isin(synthetic.digests, known.digests)))
-    near = chosen(known, most, seed, "known")
-    own = chosen(near if fresh is None else others, MOST_QUERIES, seed, "fresh")
-    made = chosen(synthetic, MOST_QUERIES, seed, "synthetic")
-    made_values = with_gaps_of(made.values, own.values, seed)
-    scaled = [scaled_rows(schema, values, near.values) for values in (made_values, own.values, near.values)]
-    itself = np.searchsorted(near.digests, own.digests) if fresh is None else None
-    average = mean_differences(schema, scaled[2])
-    drawn, real = nearest(scaled[0], scaled[2], average), nearest(scaled[1], scaled[2], average, itself)
-    quantiles = [_quantiles(distances, seed) for distances in (real, drawn)]
+    if fresh is None:
+        both = chosen(known, 2 * most, seed, "known")
+        near, own = (both.select(half) for half in halvings(len(both), len(both), seed)[0])
+    else:
+        near, own = chosen(known, most, seed, "known"), fresh
+    own, made = (chosen(rows, MOST_QUERIES, seed, what) for rows, what in ((own, "fresh"), (synthetic, "synthetic")))
+    asked = own.values, with_gaps_of(made.values, own.values, seed)
+    real, drawn, there = (scaled_rows(schema, values, near.values) for values in (*asked, near.values))
+    average = mean_differences(schema, there)
+    quantiles = [
+        _quantiles(distances, seed) for distances in (nearest(real, there, average), nearest(drawn, there, average))
+    ]
     return Copies(exact, quantiles[0], quantiles[1], len(known), len(near), of_training=fresh is not None)
 
 
@@ -106,7 +109,7 @@ def repeated(rows: TableRows) -> np.ndarray:
     return counts[number] > 1
 
 
-def scaled_rows(schema: Schema, values: Values, known: Values) -> Float32[np.ndarray, "N D"]:
+def scaled_rows(schema: Schema, values: Values, known: Values) -> Float32[np.ndarray, "_ D"]:
     """Numbers as shares of the known rows below them, from 0 to 1, and categories as their codes; NaN for gaps."""
     found = np.empty(values.shape, dtype=np.float32)
     for j, column in enumerate(schema.columns):
@@ -123,7 +126,6 @@ def nearest(
     queries: Float32[np.ndarray, "Q D"],
     known: Float32[np.ndarray, "N D"],
     average: Float32[np.ndarray, " D"],
-    itself: np.ndarray | None = None,
 ) -> Float64[np.ndarray, " Q"]:
     """The distance of each row to the nearest known row.
 
@@ -131,14 +133,10 @@ def nearest(
         queries: Rows from `scaled_rows`.
         known: The same of the known rows.
         average: How much two random known rows differ in each column.
-        itself: Number of a known row that each query is not compared with.
     """
     found = []
     for part in _tiles(len(queries), len(known)):
-        distances = _distances(queries[part], known, average)
-        if itself is not None:
-            distances[np.arange(len(distances)), itself[part]] = np.inf
-        found.append(distances.min(axis=1))
+        found.append(_distances(queries[part], known, average).min(axis=1))
     return np.concatenate(found).astype(np.float64)
 
 

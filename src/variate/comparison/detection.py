@@ -3,6 +3,9 @@
 Half of the rows are real and half are synthetic. Boosted trees learn on four fifths of them to tell which is which, and
 are judged on the last fifth, in turn. An area under the ROC curve of 0.5 means that they cannot tell.
 
+The standard error is that of the choice of the rows that are judged. That the five classifiers share most of what they
+learned from is not in it: on 60 pairs of equal normal distributions, the areas varied by 1.2 times as much.
+
 A row that is in both tables is told from itself by nobody. Its two copies are put into the same fifth: otherwise the
 classifier would meet one of them, learn its label, and give the other one the wrong label with confidence.
 
@@ -14,7 +17,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
-from jaxtyping import Float64, Int
+from jaxtyping import Float64, Int, UInt64
 
 from variate.comparison.estimates import auc, mean_of
 from variate.comparison.rows import TableRows, Values, chance, chosen, with_gaps_of
@@ -58,7 +61,7 @@ def detect(schema: Schema, synthetic: TableRows, real: TableRows, seed: int, sam
 
 
 def folds(
-    synthetic: Int[np.ndarray, " N"], real: Int[np.ndarray, " N"], seed: int
+    synthetic: UInt64[np.ndarray, " N"], real: UInt64[np.ndarray, " N"], seed: int
 ) -> tuple[Int[np.ndarray, " N"], Int[np.ndarray, " N"]]:
     """A fold for each row, such that equal rows of the two tables share theirs as long as there are pairs.
 
@@ -94,7 +97,7 @@ def _occurrences(values: np.ndarray) -> np.ndarray:
     return found
 
 
-def features(schema: Schema, values: Values, real: Values) -> Float64[np.ndarray, "N D"]:
+def features(schema: Schema, values: Values, real: Values) -> Values:
     """What boosted trees see of a row: numbers as they are, codes of categories by falling frequency, NaN for gaps.
 
     Args:
@@ -117,8 +120,8 @@ def features(schema: Schema, values: Values, real: Values) -> Float64[np.ndarray
 def predicted(
     columns: Sequence[Column],
     seed: int,
-    train: tuple[Values, Float64[np.ndarray, " N"]],
-    new: Values,
+    train: tuple[Float64[np.ndarray, "N D"], Float64[np.ndarray, " N"]],
+    new: Float64[np.ndarray, "M D"],
     what: Learned,
 ) -> Float64[np.ndarray, " M"]:
     """What gradient-boosted trees say of new rows.

@@ -26,7 +26,8 @@ RESAMPLED = 200
 VISIBLE, TIMES = 0.05, 2.0
 """A distance stands out if it is at least the one and more than the other times its yardstick."""
 
-Numbers = Float[np.ndarray, " N"]
+Numbers = Float[np.ndarray, " _"]
+"""Any number of numbers."""
 
 
 class Contrast(NamedTuple):

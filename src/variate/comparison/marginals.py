@@ -27,7 +27,8 @@ from variate.comparison.rows import RowIndex, Values
 from variate.config.schema import Column, ColumnKind
 from variate.statistics import Estimate
 
-Cells = Float64[np.ndarray, " N"]
+Cells = Float64[np.ndarray, " _"]
+"""Values of a column, NaN where a cell is missing."""
 
 
 class Frequent(NamedTuple):

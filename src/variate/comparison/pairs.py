@@ -84,7 +84,7 @@ def _distances(
     return found
 
 
-def groups(columns: Sequence[Column], values: Values, real: Values) -> Int[np.ndarray, "N D"]:
+def groups(columns: Sequence[Column], values: Values, real: Values) -> Int[np.ndarray, "_ D"]:
     """The group of each cell, 0 .. `GROUPS` - 1; -1 where it is missing.
 
     Args:

@@ -16,9 +16,10 @@ from variate.data.storage.in_memory import InMemory
 HALVINGS = 5
 """Number of times that the real table is halved; a yardstick is the mean over them."""
 
-Values = Float64[np.ndarray, "N D"]
+Values = Float64[np.ndarray, "_ D"]
 """Rows of D columns: categories are codes, NaN is a missing cell."""
-RowIndex = Int[np.ndarray, " B"]
+RowIndex = Int[np.ndarray, " _"]
+"""Numbers of rows."""
 
 
 class TableRows(NamedTuple):

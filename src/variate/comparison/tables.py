@@ -28,7 +28,7 @@ Real = Path | Source | Dataset | Splits
 """What a real table may be given as."""
 
 
-class Given(NamedTuple):
+class TwoTables(NamedTuple):
     """Two tables to compare.
 
     Attributes:
@@ -52,7 +52,7 @@ class Given(NamedTuple):
 
 def given_tables(
     real: Real, synthetic: Path | Source | Dataset | ArrayLike, options: DataOptions, run: Run | None
-) -> Given:
+) -> TwoTables:
     """Reads both tables.
 
     Args:
@@ -76,7 +76,7 @@ def given_tables(
         if len(rows) < LEAST_ROWS:
             raise InputError(name, f"at least {LEAST_ROWS} rows to compare", plural(len(rows), "row"), "give more rows")
     is_split = len(parts) > 1
-    return Given(
+    return TwoTables(
         first.schema,
         table_rows(everything),
         table_rows(made),

@@ -81,7 +81,7 @@ def _numbers(draw: ImageDraw.ImageDraw, box: Box, shown: Histogram) -> None:
     draw.line([*line, (edges[-1], box.bottom)], fill=SYNTHETIC, width=2)
     draw.line((box.left, box.bottom, box.right, box.bottom), fill=INK)
     last = len(shown.labels) - 1
-    for number, x, anchor in ((0, box.left, "la"), (last // 2, box.left + (last // 2 + 0.5) * width, "ma"),
+    for number, x, anchor in ((0, box.left, "la"), (last // 2, box.left + last // 2 * width, "ma"),
                               (last, box.right, "ra")):  # fmt: skip
         _text(draw, x, box.bottom + 6, shown.labels[number], SMALL, PALE, (box.right - box.left) / 3, anchor)
 
