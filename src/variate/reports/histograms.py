@@ -19,10 +19,10 @@ SHOWN = 5
 """Columns in the picture; the sixth place holds the legend."""
 WIDTH, HEIGHT = 600, 270
 """Size of a panel, in pixels."""
-MARGIN = 28
+MARGIN = 28.0
 HEAD, FOOT = 58, 26
 """Space above the bars for the name, and below them for the axis."""
-LABELS, SHARES = 150, 80
+LABELS, SHARES = 150.0, 80.0
 """Width of the names of categories, and of their shares."""
 INK, PALE, PAPER = "#222222", "#777777", "#ffffff"
 REAL, SYNTHETIC = "#a9bccd", "#c8371f"
@@ -47,7 +47,7 @@ def marginals_picture(found: Comparison) -> Image.Image:
     sheet = Image.new("RGB", (2 * WIDTH, -(-places // 2) * HEIGHT), PAPER)
     draw = ImageDraw.Draw(sheet)
     for number in range(places):
-        left, top = number % 2 * WIDTH, number // 2 * HEIGHT
+        left, top = float(number % 2 * WIDTH), float(number // 2 * HEIGHT)
         panel = Box(left + MARGIN, top + MARGIN, left + WIDTH - MARGIN, top + HEIGHT)
         if number < len(columns):
             _column(draw, panel, columns[number])
