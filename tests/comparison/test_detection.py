@@ -47,6 +47,15 @@ def test_gaps_tell_tables_apart_unless_both_have_them():
     assert abs(same.value - 0.5) < 4 * 1.2 * same.stderr
 
 
+def test_columns_without_a_value_tell_tables_apart_and_nothing_else():
+    x, y = RNG.normal(size=(100, 3)), RNG.normal(size=(100, 3))
+    x[:, 0] = np.nan
+    rows = table_rows(x), table_rows(y)
+    assert detect(NUMBERS, *rows, 0).value == 1
+    same = detect(NUMBERS, *rows, 0, same_gaps=True)
+    assert abs(same.value - 0.5) < 4 * 1.2 * same.stderr
+
+
 def test_equal_rows_of_the_two_tables_share_a_fold_pair_by_pair():
     x = np.array([1, 1, 1, 2, 3, 4, 5, 6, 7, 8], dtype=np.uint64)
     y = np.array([1, 1, 2, 9, 10, 11, 12, 13, 14, 15], dtype=np.uint64)

@@ -141,7 +141,10 @@ def predicted(
     kind = HistGradientBoostingRegressor if what == "number" else HistGradientBoostingClassifier
     codes = np.array([column.kind == "categorical" for column in columns])
     trees = kind(categorical_features=codes, early_stopping=False, random_state=seed % 2**32)
+    x, y = train
+    empty = np.isnan(x).all(axis=0)  # of which trees would find no thresholds
+    x, new = (np.where(empty, 0.0, rows) for rows in (x, new))
     with threadpool_limits(1, user_api="openmp"):
-        trees.fit(*train)
+        trees.fit(x, y)
         found = trees.predict_proba(new)[:, 1] if what == "probability" else trees.predict(new)
     return np.asarray(found, dtype=np.float64)
