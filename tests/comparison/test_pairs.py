@@ -34,7 +34,8 @@ def test_gaps_leave_out_rows_and_constants_are_correlated_with_nothing():
     assert rank_correlations(np.stack([x[:, 0], np.ones(300)], 1))[0, 1] == 0
 
 
-def test_tables_of_two_columns_are_counted():
+def test_tables_of_two_columns_are_counted(monkeypatch):
+    monkeypatch.setattr("variate.comparison.pairs.ROWS_AT_ONCE", 30)
     x = gappy(table(100))
     grouped = groups(COLUMNS, x, x)
     found = contingency(grouped)

@@ -24,6 +24,8 @@ from variate.config.schema import Column
 
 GROUPS = 10
 """Groups that the values of a column are sorted into."""
+ROWS_AT_ONCE = 10_000
+"""One-hot rows that are in memory at a time."""
 
 
 class PairComparison(NamedTuple):
@@ -110,11 +112,13 @@ def groups(columns: Sequence[Column], values: Values, real: Values) -> Int[np.nd
 
 def contingency(grouped: Int[np.ndarray, "N D"]) -> Float64[np.ndarray, "D G D G"]:
     """The shares of all combinations of groups of all pairs of columns, among rows in which neither is missing."""
-    num_rows, columns = grouped.shape
-    hot = (
-        (grouped[:, :, None] == np.arange(GROUPS)).astype(np.float32).reshape(num_rows, -1)
-    )  # counts are exact to 2^24
-    counts = (hot.T @ hot).astype(np.float64).reshape(columns, GROUPS, columns, GROUPS)
+    columns = grouped.shape[1]
+    sums = np.zeros((columns * GROUPS, columns * GROUPS))
+    for start in range(0, len(grouped), ROWS_AT_ONCE):
+        some = grouped[start : start + ROWS_AT_ONCE, :, None] == np.arange(GROUPS)
+        hot = some.reshape(len(some), -1).astype(np.float32)  # sums of which are exact up to 2^24
+        sums += hot.T @ hot
+    counts = sums.reshape(columns, GROUPS, columns, GROUPS)
     return counts / np.maximum(counts.sum(axis=(1, 3), keepdims=True), 1)
 
 

@@ -19,9 +19,12 @@ from variate.data import Dataset, Source, Splits, from_arrays, held_out_rows, re
 from variate.data.wording import plural, told
 from variate.errors import InputError, Sentence
 from variate.runs.run import Run
+from variate.runtime import memory
 
 LEAST_ROWS = 10
 """A table with fewer rows says nothing about its distribution."""
+ROW_COPIES = 4
+"""A table is held as it was read, and three times more while its rows are put in order."""
 
 Path = str | os.PathLike[str]
 Real = Path | Source | Dataset | Splits
@@ -64,53 +67,62 @@ def given_tables(
     Raises:
         InputError: If they cannot be read as two tables with the same columns, or have too few rows.
     """
-    parts = _real_parts(real, options, run)
-    first = parts[0]
+    found = _real_rows(real, options, run)
+    first = found.parts[0]
     if first.schema.kind != "table":
         raise InputError(first.name, "a table with named columns", f"data of the kind {first.schema.kind!r}")
     own = _synthetic_rows(synthetic, first.schema, options if run is None else run.recipe.data)
-    values = [_codes(first.schema, values_of(part)) for part in parts]
-    made = _codes(first.schema, values_of(own))
-    everything = np.concatenate(values)
-    for name, rows in ((first.name, everything), (own.name, made)):
-        if len(rows) < LEAST_ROWS:
-            raise InputError(name, f"at least {LEAST_ROWS} rows to compare", plural(len(rows), "row"), "give more rows")
-    is_split = len(parts) > 1
+    for name, size in ((first.name, sum(map(len, found.parts))), (own.name, len(own))):
+        if size < LEAST_ROWS:
+            raise InputError(name, f"at least {LEAST_ROWS} rows to compare", plural(size, "row"), "give more rows")
+        memory.require(ROW_COPIES * 8 * size * len(first.schema.columns), name)
     return TwoTables(
         first.schema,
-        table_rows(everything),
-        table_rows(made),
-        table_rows(values[0]) if is_split else None,
-        table_rows(values[-1]) if is_split else None,
+        _table_rows(first.schema, found.parts),
+        _table_rows(first.schema, [own]),
+        None if found.train is None else _table_rows(first.schema, [found.train]),
+        None if found.held_out is None else _table_rows(first.schema, [found.held_out]),
         (_called(real, first), _called(synthetic, own)),
         tuple(Sentence(f"{part.name}: ", note) for part in (first, own) for note in part.notes),
     )
 
 
-def _real_parts(real: Real, options: DataOptions, run: Run | None) -> list[Dataset]:
-    """The rows of the real table: all of them, or the parts of a split, training rows first and held-out rows last."""
+class _RealRows(NamedTuple):
+    """The rows of the real table in one or more parts, and what is known of the training of the generator."""
+
+    parts: list[Dataset]
+    train: Dataset | None = None
+    held_out: Dataset | None = None
+
+
+def _real_rows(real: Real, options: DataOptions, run: Run | None) -> _RealRows:
+    """Reads the real table. Other data than the run's own are held-out rows."""
     if isinstance(real, Splits):
-        return _parts(real)
+        return _of_splits(real)
     if isinstance(real, str | os.PathLike):
         path = os.fspath(real)
-        if run is None:
-            return [_in_memory(read(real, options))]
-        if run.is_other(path):
-            return [run.splits().train.sample(), run.held_out(path).data]
-        return _parts(run.splits())
-    if not isinstance(real, Source | Dataset):
+        if run is not None and not run.is_other(path):
+            return _of_splits(run.splits())
+        rows = _in_memory(read(real, options)) if run is None else run.held_out(path).data
+    elif isinstance(real, Source | Dataset):
+        rows = _in_memory(real) if isinstance(real, Source) else real.sample()
+    else:
         raise InputError("real", "a path, or what `read` or `split` gave", told(real))
-    rows = _in_memory(real) if isinstance(real, Source) else real.sample()
-    return [rows] if run is None else [run.splits().train.sample(), rows]
+    return _RealRows([rows]) if run is None else _RealRows([rows], run.splits().train.sample(), rows)
+
+
+def _of_splits(splits: Splits) -> _RealRows:
+    train, validation, test = (part.sample() for part in (splits.train, splits.validation, splits.test))
+    return _RealRows([train, validation, test], train, test)
+
+
+def _table_rows(schema: Schema, parts: Sequence[Dataset]) -> TableRows:
+    return table_rows(np.concatenate([_codes(schema, values_of(part)) for part in parts]))
 
 
 def _called(given: object, rows: Dataset) -> str:
     """What a table is called: its path, which tells it from another one of the same name."""
     return os.fspath(given) if isinstance(given, str | os.PathLike) else rows.name
-
-
-def _parts(splits: Splits) -> list[Dataset]:
-    return [part.sample() for part in (splits.train, splits.validation, splits.test)]
 
 
 def _in_memory(source: Source) -> Dataset:
