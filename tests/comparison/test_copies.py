@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from variate.comparison.copies import find_copies, mean_differences, nearest, repeated, scaled_rows
+from variate.comparison.copies import find_copies, has_equal, mean_differences, nearest, scaled_rows
 from variate.comparison.rows import table_rows
 from variate.config.schema import Column, Schema
 
@@ -78,7 +78,8 @@ def test_copies_are_counted_beside_rows_that_repeat_by_themselves():
     found = find_copies(SCHEMA, table_rows(synthetic), table_rows(real), None, 1000, 0)
     assert found.exact.real.value == 0.2
     assert found.exact.synthetic.value == 0.3
-    assert repeated(table_rows(real)).sum() == 40
+    assert has_equal(table_rows(real)).sum() == 40
+    assert found.repeated == found.exact.real
 
 
 def test_held_out_rows_stand_beside_training_rows():
@@ -87,7 +88,7 @@ def test_held_out_rows_stand_beside_training_rows():
     synthetic = train[:50] + np.array([1e-9, 0, 0])
     found = find_copies(SCHEMA, table_rows(synthetic), table_rows(train), table_rows(fresh), 1000, 0)
     assert found.of_training
-    assert (found.exact.real.value, found.exact.synthetic.value) == (0.1, 0)
+    assert (found.exact.real.value, found.exact.synthetic.value, found.repeated.value) == (0.1, 0, 0)
     assert found.synthetic.median.value < 1e-6 < found.real.median.value
 
 

@@ -85,6 +85,14 @@ def test_copies_are_told_from_chance(found):
     assert "training row" in with_copies(of_training=True)
 
 
+def test_held_out_rows_that_were_trained_on_are_pointed_out(found):
+    exact = Shares(Estimate(0.2, 0.01), Estimate(0.1, 0.01))
+    for repeated, of_training, doubted in ((0.1, True, True), (0.19, True, False), (0.1, False, False)):
+        copies = found.copies._replace(exact=exact, repeated=Estimate(repeated, 0.01), of_training=of_training)
+        said = [verdict for verdict in verdicts(found._replace(copies=copies)) if verdict.startswith("held-out rows")]
+        assert bool(said) is doubted
+
+
 def test_a_model_a_target_and_few_rows_are_told(found):
     use = Utility("b", "R2", Estimate(0.7, 0.01), Estimate(0.4, 0.02), Estimate(0.3, 0.03), 40, 40)
     nats = Estimate(-8.0, 0.25)

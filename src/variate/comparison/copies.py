@@ -58,6 +58,7 @@ class Copies(NamedTuple):
 
     Attributes:
         exact: The share of rows that equal a known row: of fresh real rows, and of synthetic rows.
+        repeated: The share of known rows that equal another one; the former is about as large if those rows are fresh.
         real: Distances of fresh real rows to the nearest known row.
         synthetic: Distances of synthetic rows to the nearest known row.
         num_known: Number of known rows, for the exact copies.
@@ -66,6 +67,7 @@ class Copies(NamedTuple):
     """
 
     exact: Shares
+    repeated: Estimate
     real: Nearest
     synthetic: Nearest
     num_known: int
@@ -86,8 +88,9 @@ def find_copies(
         most: Most known rows that distances are computed to.
         seed: Seed of the choice of rows and of the resampling.
     """
-    again = repeated(known) if fresh is None else np.isin(fresh.digests, known.digests)
-    exact = Shares(share(again), share(np.isin(synthetic.digests, known.digests)))
+    again = share(has_equal(known))
+    own_share = again if fresh is None else share(np.isin(fresh.digests, known.digests))
+    exact = Shares(own_share, share(np.isin(synthetic.digests, known.digests)))
     if fresh is None:
         both = chosen(known, 2 * most, seed, "known")
         near, own = (both.select(half) for half in halvings(len(both), len(both), seed)[0])
@@ -100,10 +103,10 @@ def find_copies(
     quantiles = [
         _quantiles(distances, seed) for distances in (nearest(real, there, average), nearest(drawn, there, average))
     ]
-    return Copies(exact, quantiles[0], quantiles[1], len(known), len(near), of_training=fresh is not None)
+    return Copies(exact, again, quantiles[0], quantiles[1], len(known), len(near), of_training=fresh is not None)
 
 
-def repeated(rows: TableRows) -> np.ndarray:
+def has_equal(rows: TableRows) -> np.ndarray:
     """Which rows equal another one."""
     _, number, counts = np.unique(rows.digests, return_inverse=True, return_counts=True)
     return counts[number] > 1

@@ -87,6 +87,10 @@ def verdicts(found: Comparison) -> Iterator[str]:
     if found.pairs:
         yield f"pairs: {len(pairs)} of {len(found.pairs)} stand out{_named(pairs)}"
     yield _on_copies(found.copies)
+    if _were_trained_on(found.copies):
+        equal, among = found.copies.exact.real.value, found.copies.repeated.value
+        doubt = f"{equal:.2%} equal a training row, while {among:.2%} of the training rows equal another one"
+        yield f"held-out rows: {doubt}; if they were trained on, no number beside them is a yardstick"
     if found.utility is not None:
         use = found.utility
         lost = f"{_number(use.synthetic)} if learned from synthetic rows, {_number(use.real)} from real ones"
@@ -121,6 +125,12 @@ def _on_copies(copies: Copies) -> str:
     if nearer > SURE * math.hypot(copies.real.low.stderr, copies.synthetic.low.stderr):
         return f"{said}; some more are nearer to a {known} than chance explains"
     return f"{said}; no more than chance"
+
+
+def _were_trained_on(copies: Copies) -> bool:
+    """Whether more held-out rows equal a training row than chance explains."""
+    more = Shares(copies.repeated, copies.exact.real).difference
+    return copies.of_training and more.value > SURE * more.stderr
 
 
 def _named(names: Sequence[str]) -> str:
