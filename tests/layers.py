@@ -8,7 +8,10 @@ from pathlib import Path
 LAYERS: tuple[dict[str, str], ...] = (
     {"cli": "the command line: one dataclass per command, and the names of its flags"},
     {"reports": "what is shown: a report as data, rendered to the terminal, JSON and pictures"},
-    {"tasks": "what is done with a trained model: sampling, reconstructing, embedding"},
+    {
+        "tasks": "what is done with a trained model: sampling, reconstructing, embedding",
+        "comparison": "whether a synthetic table is good, and whether it is a copy",
+    },
     {"runs": "a run directory as an object"},
     {"doctor": "why a model is not better: measurements, and the rules that turn them into words"},
     {"evaluation": "how good a model is: bounds on log p(x), diagnostics, the gap budget"},

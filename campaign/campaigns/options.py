@@ -394,7 +394,9 @@ def of_commands(run: str, table: str) -> list[tuple[str, tuple[str, ...], str, R
     """The flags of all commands that are no paths: command, its good arguments, name, rule."""
     found = []
     for command, kind in COMMANDS.items():
-        good = (table, *commands.FAST) if command == "train" else (run, table) if command != "sample" else (run,)
+        good = {"train": (table, *commands.FAST), "sample": (run,), "compare": (table, table)}.get(
+            command, (run, table)
+        )
         hints = get_type_hints(kind, include_extras=True)
         rules = {name: rule_of(hint) for name, hint in hints.items() if name not in ("model", "source")}
         if command == "train":
@@ -421,6 +423,7 @@ def takers(vae: variate.VAE) -> dict[str, Callable[[Any], Any]]:
         "elbo": partial(variate.elbo, vae),
         "log_evidence": partial(variate.log_evidence, vae, num_samples=2),
         "evaluate": partial(variate.evaluate, vae, num_samples=2),
+        "compare": lambda rows: variate.compare(rows, rows),
         "embed": vae.embed,
         "reconstruct": vae.reconstruct,
         "sample, as context": lambda context: vae.sample(8, context=context),

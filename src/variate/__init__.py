@@ -22,6 +22,7 @@ from variate.config.schema import Column, Schema
 from variate.errors import InputError, NonFiniteError, VariateWarning
 
 if TYPE_CHECKING:
+    from variate.comparison.compare import Comparison, compare
     from variate.data.arrays import from_arrays
     from variate.data.batch import Batch
     from variate.data.dataset import Dataset, Splits
@@ -46,6 +47,8 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
+    "Comparison": "variate.comparison.compare",
+    "compare": "variate.comparison.compare",
     "from_arrays": "variate.data.arrays",
     "Batch": "variate.data.batch",
     "Dataset": "variate.data.dataset",
@@ -83,6 +86,7 @@ __all__ = [
     "VAE",
     "Batch",
     "Column",
+    "Comparison",
     "DataOptions",
     "Dataset",
     "Decoder",
@@ -109,6 +113,7 @@ __all__ = [
     "VariateWarning",
     "annealed_evidence",
     "build",
+    "compare",
     "diagnose",
     "elbo",
     "evaluate",

@@ -7,7 +7,21 @@ from variate.errors import Option, spoken
 from variate.limits import rules_of
 
 OF_COMMANDS = frozenset(
-    {"out", "resume", "overwrite", "samples", "ais", "rows", "number", "temperature", "noise", "std"},
+    {
+        "out",
+        "resume",
+        "overwrite",
+        "samples",
+        "ais",
+        "rows",
+        "number",
+        "temperature",
+        "noise",
+        "std",
+        "json",
+        "picture",
+        "target",
+    },
 )
 """Options of commands, besides those of training, that have a flag of their own name."""
 
@@ -27,7 +41,7 @@ WITH_TRUE = frozenset(
 OTHER_NAMES = {"num_samples": "samples", "annealed_rows": "ais", "num_rows": "rows", "n": "number"}
 """Parameters in Python whose flags have another name."""
 
-POSITIONAL = {"model": "MODEL", "data": "DATA", "source": "DATA", "x": "DATA"}
+POSITIONAL = {"model": "MODEL", "data": "DATA", "source": "DATA", "x": "DATA", "real": "REAL", "synthetic": "SYNTHETIC"}
 """Parameters in Python that are given by position: the words that the help has for them."""
 
 

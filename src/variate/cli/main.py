@@ -12,6 +12,7 @@ import warnings
 from collections.abc import Callable
 from typing import Any, TextIO
 
+from variate.cli.compare import Compare
 from variate.cli.doctor import Doctor
 from variate.cli.embed import Embed
 from variate.cli.endings import ended_by, text
@@ -34,6 +35,7 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     "sample": Sample,
     "reconstruct": Reconstruct,
     "embed": Embed,
+    "compare": Compare,
 }
 
 DESCRIPTION = """Train variational autoencoders on images and tables, and use them.

@@ -22,13 +22,14 @@ if TYPE_CHECKING:
 TABLE_ENDINGS = (".parquet", ".csv", ".npy")
 
 
-def new_path(out: str, endings: tuple[str, ...], overwrite: bool) -> Path:
+def new_path(out: str, endings: tuple[str, ...], overwrite: bool, argument: str = "out") -> Path:
     """The path to write to, to be checked before any work is done.
 
     Args:
         out: The path.
         endings: The endings that it may have.
         overwrite: Whether a file that exists may be overwritten.
+        argument: What errors call it.
 
     Raises:
         InputError: If it has another ending, is a directory, cannot be written to, or is a file that exists and may not
@@ -36,13 +37,13 @@ def new_path(out: str, endings: tuple[str, ...], overwrite: bool) -> Path:
     """
     path = Path(out)
     if path.suffix.lower() not in endings:
-        raise InputError("out", f"a name that ends in {' or '.join(endings)}", repr(out))
+        raise InputError(argument, f"a name that ends in {' or '.join(endings)}", repr(out))
     with files.writing(path):
         if path.is_dir():
-            raise InputError("out", "the name of a file", f"{out!r}, which is a directory")
+            raise InputError(argument, "the name of a file", f"{out!r}, which is a directory")
         if path.exists() and not overwrite:
             remedy = Sentence("choose another name, or use ", Option("overwrite", True))
-            raise InputError("out", "the name of a new file", f"{out!r}, which exists", remedy)
+            raise InputError(argument, "the name of a new file", f"{out!r}, which exists", remedy)
         place = next(parent for parent in path.absolute().parents if parent.exists())
         if not place.is_dir() or not os.access(place, os.W_OK | os.X_OK):
             reason = errno.EACCES if place.is_dir() else errno.ENOTDIR

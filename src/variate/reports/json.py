@@ -1,11 +1,13 @@
 """A report as JSON: facts, numbers, findings, tables and pictures. Remarks say the same in words and are left out."""
 
+import json
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from variate.reports.report import BITS_PER_DIM, Picture, Quantities, Quantity, Report, Table
+from variate.runtime import files
 from variate.statistics import Estimate
 
 if TYPE_CHECKING:
@@ -26,6 +28,11 @@ def to_json(report: Report) -> dict[str, Any]:
     if pictures := report.of_type(Picture):
         found["pictures"] = [{"title": picture.title, "path": picture.path} for picture in pictures]
     return plain(found | dict(report.details))
+
+
+def save_json(report: Report, path: Path) -> None:
+    """Writes the report as JSON, whole or not at all."""
+    files.write_text(path, json.dumps(to_json(report), indent=2, allow_nan=False) + "\n")
 
 
 def plain(value: Any) -> Any:  # noqa: ANN401  any JSON value

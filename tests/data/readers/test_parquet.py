@@ -81,7 +81,7 @@ def test_a_model_finds_its_columns(file, tmp_path):
     parquet.write_table(other, tmp_path / "u.parquet")
     again = read_parquet(tmp_path / "u.parquet", ON, expected.schema)
     np.testing.assert_array_equal(again.x.all(), expected.x.all())
-    assert any("1 column that the model does not know: new" in note for note in again.notes)
+    assert any("1 column that is not needed: new" in note for note in again.notes)
     np.testing.assert_array_equal(again.dataset.mask.all(), expected.dataset.mask.all())
     assert fingerprint(found) != fingerprint(again)  # another file
     parquet.write_table(TABLE.drop_columns(["codes"]), tmp_path / "v.parquet")

@@ -168,7 +168,7 @@ def test_a_model_reads_columns_by_name():
     np.testing.assert_array_equal(source.x.all(), [[1000, 0, 2, 1, 0], [-5, 0, 0, 0, 1]])
     assert source.schema == SCHEMA
     assert source.notes[0] == "a note"
-    assert "1 column that the model does not know: extra" in source.notes[1]
+    assert "1 column that is not needed: extra" in source.notes[1]
 
 
 def test_a_model_reads_what_trained_it():

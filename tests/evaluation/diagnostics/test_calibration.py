@@ -15,7 +15,7 @@ from variate import Column, ModelOptions, Schema, build, from_arrays
 from variate.distributions.normal import NormalElements
 from variate.distributions.rows import Independent
 from variate.evaluation.diagnostics import calibration as module
-from variate.evaluation.diagnostics.calibration import LEVELS, Calibration, calibration, compare
+from variate.evaluation.diagnostics.calibration import LEVELS, Calibration, calibration, compare_with_draws
 from variate.runtime.random import generator
 
 BINS, DRAWS = 20, 99
@@ -240,7 +240,7 @@ def test_counts_and_moments_are_those_of_the_draws(monkeypatch, at_a_time, offse
         def sample(self, sample_shape=(), generator=None):
             return torch.stack([next(given) for _ in range(sample_shape[0])])
 
-    found = compare(Replayed(), x, 40, generator(0))
+    found = compare_with_draws(Replayed(), x, 40, generator(0))
     draws = drawn[:, 0, 0]
     torch.testing.assert_close(found.below, (draws < x).sum(0).flatten().double())
     torch.testing.assert_close(found.ties, (draws == x).sum(0).flatten().double())

@@ -173,26 +173,27 @@ def kept_columns(names: Sequence[str], options: DataOptions, source: str) -> lis
 
 
 def extra_columns(names: Sequence[str], options: DataOptions, schema: Schema, source: str) -> list[str]:
-    """Notes on the columns that a model does not know.
+    """Notes on the columns that are not in the schema, which is that of a model or of another table.
 
     Raises:
-        InputError: If the table lacks a column that the model needs, or one of these is dropped.
+        InputError: If the table lacks a column of the schema, or one of these is dropped.
     """
     needed = [column.name for column in schema.columns]
     taken = sorted(set(needed) & set(options.drop))
     if taken:
-        remedy = "do not drop what the model needs"
-        raise InputError("drop", "columns that the model does not need", _listed(taken), remedy)
+        remedy = "do not drop what is needed"
+        raise InputError("drop", "columns that are not needed", _listed(taken), remedy)
     missing = [column for column in needed if column not in names]
     if missing:
-        expected = f"all columns that the model needs; {plural(len(missing), 'column')} missing: {_listed(missing)}"
+        expected = f"all columns that are needed; {plural(len(missing), 'column')} missing: {_listed(missing)}"
         remedy = did_you_mean(missing[0], names) or "give a table with these columns"
         raise InputError(source, expected, f"the columns {_listed(sorted(names), 10)}", remedy)
     known = {*needed, *(column.name for column in schema.aside)}
     extra = [column for column in names if column not in known]
     if not extra:
         return []
-    return [f"Left out: {plural(len(extra), 'column')} that the model does not know: {_listed(extra)}."]
+    verb = "is" if len(extra) == 1 else "are"
+    return [f"Left out: {plural(len(extra), 'column')} that {verb} not needed: {_listed(extra)}."]
 
 
 def _require_known(names: Iterable[str], known: Sequence[str], option: str, source: str) -> None:

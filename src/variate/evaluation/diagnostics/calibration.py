@@ -176,7 +176,7 @@ def calibration(
                 own = batch.select(slice(n, n + 1))
                 p_x = model.decode([z[:, n : n + 1].to(model.dtype) for z in latents], own.context)
                 source = generator(mix(seed, "calibration", row))
-                drawn = compare(p_x, own.x[0], num_samples, source)
+                drawn = compare_with_draws(p_x, own.x[0], num_samples, source)
                 u = drawn.transforms(num_samples, source)
                 seen = None if own.mask is None else own.mask.flatten().cpu()
                 found.append(_summary(drawn, u, num_samples, counted, seen))
@@ -224,7 +224,7 @@ class Drawn(NamedTuple):
         return (self.below + chance * (self.ties + 1)) / (num_samples + 1)
 
 
-def compare(p_x: RowDistribution, x: Tensor, num_samples: int, source: torch.Generator) -> Drawn:
+def compare_with_draws(p_x: RowDistribution, x: Tensor, num_samples: int, source: torch.Generator) -> Drawn:
     """Counts and moments of draws, a few at a time so that the memory does not depend on their number.
 
     Args:

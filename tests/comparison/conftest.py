@@ -1,0 +1,1 @@
+from small_runs import table_file, table_run  # noqa: F401
