@@ -5,9 +5,9 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float64
 
-from variate.comparison.grids import grid_of
 from variate.config.schema import Column
 from variate.data.schema.formats import number_text
+from variate.data.schema.grids import grid_of
 from variate.data.schema.origin import as_they_came
 
 BARS = 40
@@ -73,16 +73,16 @@ def _bars(real: np.ndarray, synthetic: np.ndarray) -> tuple[np.ndarray, np.ndarr
     high = high if high > low else low + 1
     decimals = max(0, 2 - int(np.floor(np.log10(high - low))))
     grid = grid_of(real)
-    if grid is None:
+    if grid is None or not grid.spacing:
         edges = np.linspace(low, high, BARS + 1)
         return edges, edges[:-1], decimals
     unit = 10.0**grid.decimals
-    first = np.floor((low * unit - grid.offset) / grid.step)
-    last = np.ceil((high * unit - grid.offset) / grid.step)
+    first = np.floor((low * unit - grid.first) / grid.spacing)
+    last = np.ceil((high * unit - grid.first) / grid.spacing)
     points = np.ceil((last - first + 1) / BARS)
     starts = first + points * np.arange(np.floor((last - first) / points) + 2)
-    edges = (grid.offset + grid.step * (starts - 0.5)) / unit
-    return edges, (grid.offset + grid.step * starts[:-1]) / unit, min(decimals, grid.decimals)
+    edges = (grid.first + grid.spacing * (starts - 0.5)) / unit
+    return edges, (grid.first + grid.spacing * starts[:-1]) / unit, min(decimals, grid.decimals)
 
 
 def _shares(counts: np.ndarray) -> tuple[float, ...]:

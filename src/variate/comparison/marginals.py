@@ -21,10 +21,10 @@ import numpy as np
 from jaxtyping import Float64
 
 from variate.comparison.estimates import Contrast, Shares, contrast, share
-from variate.comparison.grids import grid_of, off_grid
 from variate.comparison.histograms import Histogram, histogram, text_of
 from variate.comparison.rows import RowIndex, Values
 from variate.config.schema import Column, ColumnKind
+from variate.data.schema.grids import Grid, grid_of
 from variate.statistics import Estimate
 
 Cells = Float64[np.ndarray, " _"]
@@ -91,7 +91,7 @@ def compare_column(
 ) -> ColumnComparison:
     """One column; arguments as for `compare_columns`."""
     is_number = column.kind in ("real", "counts")
-    has_grid = is_number and grid_of(_known(real)) is not None
+    has_grid = is_number and _grid(real) is not None
     return ColumnComparison(
         name=column.name,
         kind=column.kind,
@@ -145,8 +145,14 @@ def unseen(synthetic: Cells, real: Cells) -> float:
 
 def beside_grid(synthetic: Cells, real: Cells) -> float:
     """The share of values that are not on the grid of the real ones; 0 where these have none."""
-    x, grid = _known(synthetic), grid_of(_known(real))
-    return float(np.mean(off_grid(x, grid))) if len(x) and grid is not None else 0.0
+    x, grid = _known(synthetic), _grid(real)
+    return float(np.mean(grid.is_off(x))) if len(x) and grid is not None else 0.0
+
+
+def _grid(real: Cells) -> Grid | None:
+    """The grid of the values; None where there is none, or a single value."""
+    grid = grid_of(_known(real))
+    return grid if grid is not None and grid.spacing else None
 
 
 def _known(cells: Cells) -> Cells:

@@ -22,6 +22,8 @@ from variate.data.schema.grids import MOST_DECIMALS, Grid, grid_of, joined_grid
         ([0.1 + 0.2], None),  # the number beside 0.3
         ([1 / 3], None),
         ([np.pi, 1], None),
+        ([8.05, 7.25, 512.3292], Grid(4, 80500, 8)),
+        ([], None),
         ([0.1, 1e15], None),  # the tenth of 1e15 is lost in floating point
     ],
 )
@@ -59,3 +61,18 @@ def test_joined_grids_are_those_of_the_whole(values, data):
         return both, joined_grid(one[1], other[1], float(np.abs(both).max()))
 
     assert reduce(join, [(piece, grid_of(piece)) for piece in pieces])[1] == grid_of(np.array(values, float))
+
+
+@pytest.mark.parametrize(("decimals", "step"), [(0, 1), (2, 1), (1, 5), (6, 3)])
+def test_points_are_on_the_grid_and_others_are_off(decimals, step):
+    whole = np.random.default_rng(0).integers(-1000, 1000, 200) * step + 1
+    values = whole / 10.0**decimals
+    grid = grid_of(values)
+    assert (grid.decimals, grid.spacing) == (decimals, step)
+    assert not grid.is_off(values).any()
+    assert grid.is_off(values + 0.3 * step / 10.0**decimals).all()
+
+
+def test_what_was_float32_once_is_on_the_grid():
+    values = np.round(np.random.default_rng(0).normal(50, 9, 100), 1)
+    assert not grid_of(values).is_off(values.astype(np.float32).astype(float)).any()

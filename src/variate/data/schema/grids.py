@@ -9,12 +9,14 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float64
+from jaxtyping import Bool, Float64
 
 MOST_DECIMALS = 9
 """Numbers with more decimals are taken for measurements without a grid."""
 EXACT = 2**53
 """Whole numbers below this are exact in floating point."""
+TOLERANCE = 1e-3
+"""How far a number may be from a point of the grid, in steps."""
 FIRST_NUMBERS = 2**12
 """How many numbers are tried first: most columns without a grid are told from these."""
 
@@ -37,6 +39,11 @@ class Grid(NamedTuple):
         """Distance of neighbouring points of the grid; 0 where all numbers are equal."""
         return self.spacing / 10**self.decimals
 
+    def is_off(self, values: Float64[np.ndarray, " N"]) -> Bool[np.ndarray, " N"]:
+        """Which numbers lie on no point of the grid; numbers that were float32 once are not exact."""
+        steps = (values * 10.0**self.decimals - self.first) / max(self.spacing, 1)
+        return np.abs(steps - np.rint(steps)) > TOLERANCE
+
     def with_decimals(self, decimals: int) -> "Grid":
         """The same grid, written with more decimals."""
         factor: int = 10 ** (decimals - self.decimals)
@@ -44,7 +51,9 @@ class Grid(NamedTuple):
 
 
 def grid_of(values: Float64[np.ndarray, " N"]) -> Grid | None:
-    """The grid of finite numbers, of which there is at least one; None where they lie on none."""
+    """The grid of finite numbers; None where they lie on none, or there is no number."""
+    if not len(values):
+        return None
     largest = float(np.abs(values).max())
     for decimals in range(MOST_DECIMALS + 1):
         factor = 10.0**decimals
