@@ -32,6 +32,7 @@ from variate.data.readers.tables import wanted_columns
 from variate.data.readers.text_blocks import BLOCK, Block, blocks, first_bytes
 from variate.data.readers.unpacking import TEXT_COPIES, Packed
 from variate.data.schema.arrow_columns import refuse_one_text
+from variate.data.schema.column_notes import gaps_note
 from variate.data.source import Source
 from variate.data.storage.parquet_rows import ParquetGaps, ParquetRows
 from variate.data.storage.row_groups import RowGroups
@@ -210,7 +211,9 @@ class CsvStream:
         names = [self.names[number] for number in kept]
         wanted, own_notes = wanted_columns(names, columns.rows, self.options, self.schema, self.name)
         stored = {self.names[number]: str(number) for number in kept}
-        schema, has_gaps = self.schema, True
+        schema, has_gaps = self.schema, any(columns.gaps.values())
+        if schema is not None and has_gaps:
+            own_notes.append(gaps_note({name: columns.gaps[name] for name in wanted}, columns.rows))
         if schema is None:
             kinds = [parser.types[int(stored[name])] for name in wanted]
             refuse_one_text(pa.table([pa.array([], kind) for kind in kinds], names=wanted), self.name)

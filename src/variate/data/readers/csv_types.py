@@ -110,10 +110,13 @@ class BlockParser:
             pyarrow.ArrowInvalid: If a row has another number of cells, or a quote never closes.
         """
         if self._is_first:
-            self._loosen(self._parsed(text, start, self._texts()))
+            found = self._parsed(text, start, self._texts())
+            if not found.num_rows:
+                return found
+            self._loosen(found)
             self._is_first = False
         table = self._fitting(text, start)
-        if self._look_for_codes(text, start, table):
+        if table.num_rows and self._look_for_codes(text, start, table):
             table = self._fitting(text, start)
         return table
 

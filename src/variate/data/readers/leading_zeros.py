@@ -72,6 +72,7 @@ def are_codes(column: pa.ChunkedArray) -> bool:
 
 
 def begins_with_zero(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Where a text begins with a zero that a number would not have."""
     return compute.match_substring_regex(column, r"^0[0-9]")
 
 

@@ -29,6 +29,7 @@ class StreamedColumns:
         survey: The profiles, if there is no model.
         writer: What writes the rows.
         filled: Numbers of the columns that have a value.
+        gaps: Number of missing cells of each column of a model.
         rows: Number of rows.
     """
 
@@ -36,6 +37,7 @@ class StreamedColumns:
         self.names, self.source, self.options = names, source, options
         self.survey, self.writer = Survey(options), SpillWriter(source)
         self.filled: set[int] = set()
+        self.gaps: Counter[str] = Counter()
         self.rows = 0
         self._of_model: dict[str, Column] | None = None
         if schema is not None:
@@ -69,7 +71,8 @@ class StreamedColumns:
             self.survey.add(raw, key)
         elif (column := self._of_model.get(raw.name)) is not None:
             odd = odd_words(raw, column)
-            column_values(raw, column, self.source, first_row=self.rows, allow_odd=True)
+            values = column_values(raw, column, self.source, first_row=self.rows, allow_odd=True)
+            self.gaps[raw.name] += int(np.count_nonzero(np.isnan(values)))
             self._odd.setdefault(raw.name, Counter()).update(odd)
             self._cells[raw.name] += int(np.count_nonzero(~np.isnan(raw.numbers)))
 
