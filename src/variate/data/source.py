@@ -21,11 +21,13 @@ class SplitColumn(NamedTuple):
         name: Its name.
         values: Of each row, (N,): a number per group, or a time. NaN where there is none.
         is_time: Whether they are times.
+        format: How times are written, as in `Column`.
     """
 
     name: str
     values: Float64[np.ndarray, " N"]
-    is_time: bool
+    is_time: bool = False
+    format: str = ""
 
 
 @dataclass(frozen=True, eq=False)

@@ -40,7 +40,7 @@ class SplitKey:
         self.names = [name] if option else []
         self._codes: dict[Any, int] = {}
         self._pieces: list[np.ndarray] = []
-        self._is_text = False
+        self._is_text, self._native = False, ""
         self._rows = 0
 
     @classmethod
@@ -90,10 +90,10 @@ class SplitKey:
         """
         if not self.option:
             return None
-        values = np.concatenate(self._pieces)
+        values, form = np.concatenate(self._pieces), self._native
         if self._is_text:
-            values = self._dates(values)
-        return SplitColumn(self.name, values, is_time=self.option == "split_time")
+            values, form = self._dates(values)
+        return SplitColumn(self.name, values, self.option == "split_time", form)
 
     def _groups(self, column: pa.ChunkedArray) -> np.ndarray:
         """A number per different value, NaN where there is none."""
@@ -115,20 +115,21 @@ class SplitKey:
             if raw.native == INEXACT:
                 got = "whole numbers beyond 2^53, which are no times"
                 raise InputError(self.option, f"numbers or dates in {column_called(self.name)}", got)
+            self._native = raw.native or self._native
             return raw.numbers
         self._is_text = True
         places = np.array([*(self._codes.setdefault(word, len(self._codes)) for word in raw.words), np.nan])
         return places[np.where(np.isnan(raw.numbers), len(raw.words), raw.numbers).astype(np.intp)]
 
-    def _dates(self, codes: np.ndarray) -> np.ndarray:
-        """The numbers or dates that texts say."""
+    def _dates(self, codes: np.ndarray) -> tuple[np.ndarray, str]:
+        """The numbers or dates that texts say, and their format."""
         words = tuple(self._codes)
         told = numbers_told(profile(RawColumn(self.name, codes, words)))
         if told is None:
             got = f"text such as {cell_called(words[0])}" if words else "no value in any row"
             raise InputError(self.option, f"numbers or dates in {column_called(self.name)}", got, "name another column")
         said = np.append(numbers_in(words, FORMATS.get(told.format, NUMBER)), np.nan)
-        return np.asarray(said[np.where(np.isnan(codes), len(words), codes).astype(np.intp)])
+        return np.asarray(said[np.where(np.isnan(codes), len(words), codes).astype(np.intp)]), told.format
 
 
 def _is_gap(value: object, gaps: set[str]) -> bool:
