@@ -15,7 +15,7 @@ from annotated_types import Interval
 
 from variate.config.parts import LikelihoodName, NetworkName, PosteriorName, PriorName
 from variate.config.schema import ColumnKind, Kind, Schema
-from variate.errors import InputError, Option, Sentence
+from variate.errors import InputError
 from variate.limits import Checked, Decay, Fraction, Matching, NotNegative, Remedy, Samples, Seed
 from variate.runtime import strict_json
 
@@ -81,17 +81,6 @@ class DataOptions(Checked):
     """Hold out the latest rows by this table column: the last for the test, those before them for validation."""
     stream: Switch = "auto"
     """Read rows from disk as they are needed; auto: if they would take more than half of the memory."""
-
-    def __post_init__(self) -> None:
-        """Checks the fields, and that rows are split in one way.
-
-        Raises:
-            InputError: If a field has a value that is not allowed, or both `split_by` and `split_time` are given.
-        """
-        super().__post_init__()
-        if self.split_by is not None and self.split_time is not None:
-            remedy = Sentence("leave out ", Option("split_by"), " or ", Option("split_time"))
-            raise InputError("split_time", "one way to split the rows", "split_by beside it", remedy)
 
 
 @dataclass(frozen=True)

@@ -107,7 +107,8 @@ def _split_on_disk(source: Source, options: DataOptions) -> Splits:
     validation_size, test_size = (min(most, size) for size in _sizes(source, options))
     found = _held_out(source, (validation_size, test_size), options)
     kept = HeldOutRows(*(rows[evenly_spaced(len(rows), most)] for rows in found))
-    validation, test = (data.select(rows) for rows in kept)
+    both = data.select(every := np.sort(np.concatenate(kept)))  # so that each place of the disk is read once
+    validation, test = (both.select(np.searchsorted(every, rows)) for rows in kept)
     test = test if source.test is None else source.test
     if redraw:
         validation = with_bits(validation, data.schema, options.split_seed, ROWS_STREAM)

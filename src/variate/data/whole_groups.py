@@ -19,7 +19,6 @@ import numpy as np
 
 from variate.config.schema import Column
 from variate.data.schema.naming import name_called
-from variate.data.schema.origin import as_they_came
 from variate.data.source import SplitColumn
 from variate.data.wording import plural
 from variate.errors import InputError, Option, Sentence
@@ -202,6 +201,8 @@ def _on_groups(key: SplitColumn, found: HeldOutRows) -> str:
 
 def _on_times(key: SplitColumn, found: HeldOutRows) -> str:
     """When each part begins."""
+    from variate.data.schema.origin import as_they_came  # which loads pyarrow
+
     column = Column(key.name, "real", format=key.format)
     told = [
         f"{part} from {str(as_they_came(np.array([key.values[rows].min()]), column)[0]).removesuffix('.000000')} on"

@@ -1,13 +1,13 @@
 """Reading ahead: a thread makes the next item while the last one is used."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 T = TypeVar("T")
 
 
-def ahead(items: Iterable[T]) -> Iterator[T]:
+def ahead(items: Iterable[T]) -> Generator[T, None, None]:
     """The items in order, each of which a thread makes while the one before it is used.
 
     At most one item is made ahead. What making an item raises is raised where the item would have come. The thread has

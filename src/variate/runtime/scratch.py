@@ -67,7 +67,7 @@ def temporary_directory() -> Path:
         raise InputError("TMPDIR", expected, "none", "set TMPDIR to one") from None
 
 
-def require_room(size: int, source: str) -> None:
+def require_disk(size: int, source: str) -> None:
     """Checks that the temporary directory has room for what will be written to a scratch file.
 
     Args:

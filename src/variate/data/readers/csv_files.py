@@ -17,16 +17,16 @@ import pyarrow as pa
 
 from variate.config.recipe import DataOptions
 from variate.config.schema import Schema
-from variate.data.readers.csv_layout import laid_out, made_names
-from variate.data.readers.csv_parsing import check_quotes, notes_on_lines, parsed_rows
-from variate.data.readers.csv_streams import CELL_BYTES, COLUMN_BYTES, UNREADABLE, fits_in_memory, streamed_csv
+from variate.data.readers.csv_layout import layout_of, made_names
+from variate.data.readers.csv_parsing import UNREADABLE, check_quotes, notes_on_lines, parsed_rows
+from variate.data.readers.csv_streams import CELL_BYTES, COLUMN_BYTES, fits_in_memory, streamed_csv
 from variate.data.readers.csv_text import CsvText
 from variate.data.readers.csv_types import numbers_asked, text_types
 from variate.data.readers.decoding import decoding
 from variate.data.readers.encodings import as_utf8
 from variate.data.readers.leading_zeros import example, zero_columns, zeros_note
 from variate.data.readers.tables import require_table, table_source
-from variate.data.readers.unpacking import TEXT_COPIES, Packed, content, packed
+from variate.data.readers.unpacking import TEXT_COPIES, content, packed
 from variate.data.source import Source
 from variate.data.wording import plural
 from variate.errors import InputError
@@ -51,19 +51,19 @@ def read_csv(path: Path, options: DataOptions, schema: Schema | None) -> Source:
     table = packed(path)
     if not fits_in_memory(table, options):
         return streamed_csv(table, options, schema)
-    read = read_text(table, options, schema)
+    read = read_text(path, options, schema)
     return table_source(read.table, path.name, options, schema, read.notes)
 
 
-def read_text(table: Packed, options: DataOptions, schema: Schema | None) -> TextTable:
+def read_text(path: Path, options: DataOptions, schema: Schema | None) -> TextTable:
     """The table in a file, in memory, with null in missing cells.
 
     Raises:
         InputError: If it is no table of text, or one that cannot be read for sure.
     """
-    data, suffix, notes = content(table)
-    data, own_notes = as_utf8(data, options.encoding, table.path.name)
-    read = text_table(data, suffix, table.path, options, schema)
+    data, suffix, notes = content(packed(path))
+    data, own_notes = as_utf8(data, options.encoding, path.name)
+    read = text_table(data, suffix, path, options, schema)
     return TextTable(read.table, [*notes, *own_notes, *read.notes])
 
 
@@ -80,7 +80,7 @@ def text_table(data: bytes, suffix: str, path: Path, options: DataOptions, schem
     Raises:
         InputError: If it is no table, or one that cannot be read for sure.
     """
-    layout = laid_out(data, suffix, path, options, schema)
+    layout = layout_of(data, suffix, path, options, schema)
     text, start, is_tidied = placed = layout.placed(data)
     width, notes = _width(text, path.name), layout.notes(is_tidied)
     names = layout.names or made_names(width)

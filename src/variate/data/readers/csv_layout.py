@@ -111,7 +111,7 @@ def made_names(width: int) -> list[str]:
     return [f"column_{number + 1}" for number in range(width)]
 
 
-def laid_out(data: bytes, suffix: str, path: Path, options: DataOptions, schema: Schema | None) -> Layout:
+def layout_of(data: bytes, suffix: str, path: Path, options: DataOptions, schema: Schema | None) -> Layout:
     """Where the rows are, how they are written, and their names.
 
     Args:

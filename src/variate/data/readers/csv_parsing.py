@@ -18,6 +18,8 @@ from variate.data.wording import plural
 
 LARGEST_BLOCK = 2**31 - 1
 """Largest number of bytes that pyarrow parses at once."""
+UNREADABLE = ("a table of text", "save it again as UTF-8", "one that cannot be parsed")
+"""What is said of text that pyarrow cannot parse."""
 SMALL = 2**18
 """Text of so many bytes is parsed faster by one thread."""
 

@@ -12,6 +12,7 @@ in the types that are known by then; the rest of the first turn only looks for f
 """
 
 from collections.abc import Iterator
+from contextlib import closing
 from typing import NamedTuple
 
 import pyarrow as pa
@@ -19,17 +20,16 @@ import pyarrow as pa
 from variate.config.recipe import DataOptions
 from variate.config.schema import Schema
 from variate.data.dataset import Dataset
-from variate.data.readers.csv_layout import Layout, laid_out, made_names
+from variate.data.readers.csv_layout import Layout, layout_of, made_names
 from variate.data.readers.csv_parsing import OddQuotes, blank_lines_note, check_quotes, odd_quotes, parsed_rows
-from variate.data.readers.csv_text import CsvText
+from variate.data.readers.csv_text import LONGEST_CELL, CsvText
 from variate.data.readers.csv_types import BlockParser, numbers_asked, text_types
-from variate.data.readers.decoding import decoding
 from variate.data.readers.encodings import NotUtf8Error, Text
 from variate.data.readers.leading_zeros import zeros_note
 from variate.data.readers.split_keys import SplitKey
 from variate.data.readers.streamed_columns import StreamedColumns
 from variate.data.readers.tables import wanted_columns
-from variate.data.readers.text_blocks import BLOCK, Block, blocks, first_bytes
+from variate.data.readers.text_blocks import BLOCK, Block, first_bytes, row_blocks
 from variate.data.readers.unpacking import TEXT_COPIES, Packed
 from variate.data.schema.arrow_columns import refuse_one_text
 from variate.data.schema.column_notes import gaps_note
@@ -38,16 +38,15 @@ from variate.data.storage.parquet_rows import ParquetGaps, ParquetRows
 from variate.data.storage.row_groups import RowGroups
 from variate.data.storage.spilled import Spill
 from variate.data.wording import plural
+from variate.errors import InputError
 from variate.runtime import memory
 from variate.runtime.ahead import ahead
-from variate.runtime.scratch import require_room, temporary_directory
+from variate.runtime.scratch import require_disk, temporary_directory
 
 HEAD = 2**22
 """Bytes at the beginning that tell the layout."""
 CELL_BYTES, COLUMN_BYTES = 32, 12_000
 """Most memory that a cell and a column take (measured with pyarrow 26)."""
-UNREADABLE = ("a table of text", "save it again as UTF-8", "one that cannot be parsed")
-"""What is said of text that pyarrow cannot parse."""
 
 
 def fits_in_memory(table: Packed, options: DataOptions) -> bool:
@@ -113,13 +112,13 @@ class CsvStream:
         self.packed, self.text, self.options, self.schema = packed, text, options, schema
         self.path, self.name = str(packed.path), packed.path.name
         head = first_bytes(text.utf8(), HEAD)
-        self.layout: Layout = laid_out(head, packed.suffix, packed.path, options, schema)
+        self.layout: Layout = layout_of(head, packed.suffix, packed.path, options, schema)
         first = self.layout.placed(head).text
         self.width = sum(1 for _ in first.row(first.start))
         self.model_line = first.line_at(first.start)
         memory.require(COLUMN_BYTES * self.width + TEXT_COPIES * BLOCK, self.name)
         if packed.is_plain:
-            require_room(int(8 * _cells_per_byte(head) * packed.size), self.name)
+            require_disk(int(8 * _cells_per_byte(head) * packed.size), self.name)
         self.names = self.layout.names or made_names(self.width)
         self.unnamed = [n for n, name in enumerate(self.names) if not name or self.layout.names is None]
         self.kept = {number: name for number, name in enumerate(self.names) if self._is_kept(number, name)}
@@ -165,28 +164,28 @@ class CsvStream:
     def _read(self, parser: BlockParser, columns: StreamedColumns, key: SplitKey) -> None:
         """Reads all rows in the types that are known."""
         self.odd, self.last_line = OddQuotes(), 0
-        for part in ahead(self._parts(parser)):
-            if not part.is_void:
-                for name in key.names:
-                    own = part.table.select([str(self.names.index(name))]).rename_columns(key.names)
-                    key.add(own, self.name, columns.rows)
-                columns.add(part.table)
+        with closing(ahead(self._parts(parser))) as parts:
+            for part in parts:
+                if not part.is_void:
+                    for name in key.names:
+                        own = part.table.select([str(self.names.index(name))]).rename_columns(key.names)
+                        key.add(own, self.name, columns.rows)
+                    columns.add(part.table)
 
     def _parts(self, parser: BlockParser) -> Iterator[Part]:
         """The rows, block by block."""
-        for block in blocks(self.text.utf8(), self.layout.dialect, self.path, self.layout.begins):
+        for block in row_blocks(self.text.utf8(), self.layout.dialect, self.path, self.layout.begins):
             if block.line == 1:
                 placed = self.layout.placed(block.data)
             else:
                 placed = self.layout.continued(block.data, block.line, self.model_line)
             text, start, is_tidied = placed
             self.is_tidied |= is_tidied
-            if len(block.data) > 2 * BLOCK:
+            if len(block.data) > LONGEST_CELL:
                 text.refuse_long(self.width)
             try:
-                with decoding(self.path, *UNREADABLE):
-                    table = parser.parse(text, start)
-            except ValueError:
+                table = parser.parse(text, start)
+            except InputError:
                 check_quotes(text, self.width, lambda _: False)  # names the line that is to blame, if there is one
                 raise
             self._look_at_lines(block, text, start, table, placed.has_header)

@@ -97,20 +97,13 @@ class CsvText:
         quote: What stands before and after a quoted cell, one byte.
         start: Where the first row begins; by default, at the first line that is not blank.
         first_line: The number of the first line, where the text is a part of a file.
-        model_line: The number of the line whose number of cells all rows must have; by default, that of the first row.
+        model_line: The number of the line whose number of cells all rows must have; by default, the first row's.
     """
 
     def __init__(
-        self,
-        data: bytes,
-        delimiter: str,
-        name: str,
-        quote: str = '"',
-        start: int | None = None,
-        *,
-        first_line: int = 1,
-        model_line: int | None = None,
-    ) -> None:
+        self, data: bytes, delimiter: str, name: str, quote: str = '"', start: int | None = None,
+        *, first_line: int = 1, model_line: int | None = None,
+    ) -> None:  # fmt: skip
         self.data, self.delimiter, self.name, self.quote = data, delimiter.encode(), name, quote.encode()
         self.start = header_span(data)[0] if start is None else start
         self.first_line, self._model_line = first_line, model_line

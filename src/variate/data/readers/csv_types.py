@@ -20,8 +20,9 @@ from pyarrow import compute
 
 from variate.config.recipe import DataOptions
 from variate.config.schema import Schema
-from variate.data.readers.csv_parsing import parsed_rows
+from variate.data.readers.csv_parsing import UNREADABLE, parsed_rows
 from variate.data.readers.csv_text import CsvText
+from variate.data.readers.decoding import decoding
 from variate.data.readers.leading_zeros import are_codes, begins_with_zero, example, has_leading_zero, may_be_codes
 from variate.data.schema.values import is_textual
 
@@ -107,10 +108,10 @@ class BlockParser:
             start: Where its first row begins.
 
         Raises:
-            pyarrow.ArrowInvalid: If a row has another number of cells, or a quote never closes.
+            InputError: If a row has another number of cells, or a quote never closes.
         """
         if self._is_first:
-            found = self._parsed(text, start, self._texts())
+            found = self._told(text, start)
             if not found.num_rows:
                 return found
             self._loosen(found)
@@ -126,16 +127,18 @@ class BlockParser:
             try:
                 return self._parsed(text, start, self.types)
             except pa.ArrowInvalid:
-                found = self._parsed(text, start, self._texts())
+                found = self._told(text, start)
                 if not self._loosen(found):
                     self._give_up(text, start, found)
 
     def _parsed(self, text: CsvText, start: int, types: Mapping[int, pa.DataType]) -> pa.Table:
         return parsed_rows(text, start, self.width, types, self.only)
 
-    def _texts(self) -> dict[int, pa.DataType]:
-        """The columns that are known to be text."""
-        return {number: kind for number, kind in self.types.items() if kind == TEXT}
+    def _told(self, text: CsvText, start: int) -> pa.Table:
+        """A block in the types that its own cells tell, but for columns that are known to be text."""
+        texts = {number: kind for number, kind in self.types.items() if kind == TEXT}
+        with decoding(text.name, *UNREADABLE):
+            return self._parsed(text, start, texts)
 
     def _loosen(self, found: pa.Table) -> bool:
         """Joins the types of a block to those so far. Returns whether any has changed."""

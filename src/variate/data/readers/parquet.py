@@ -14,7 +14,7 @@ from variate.config.schema import Schema
 from variate.data.dataset import Dataset
 from variate.data.readers.shards import PARQUET_SUFFIXES, shards
 from variate.data.readers.split_keys import SplitKey
-from variate.data.readers.surveys import Survey
+from variate.data.readers.surveys import ColumnSurvey
 from variate.data.readers.tables import require_table, source_of, wanted_columns
 from variate.data.schema.arrow_columns import refuse_one_text
 from variate.data.source import Source
@@ -63,7 +63,7 @@ def _rows_on_disk(
 
 def _surveyed(groups: RowGroups, names: Sequence[str], options: DataOptions) -> tuple[Schema, list[str]]:
     """What the columns are, as `source_of` would tell it, and notes on them."""
-    survey = Survey(options)
+    survey = ColumnSurvey(options)
     for number in range(len(groups)):
         table = groups.read(number, names)
         refuse_one_text(table, groups.name)

@@ -21,7 +21,7 @@ from variate.data.schema.naming import cell_called, column_called, name_called
 from variate.data.schema.profiles import RawColumn, profile
 from variate.data.source import SplitColumn
 from variate.data.wording import list_names
-from variate.errors import InputError, did_you_mean
+from variate.errors import InputError, Option, Sentence, did_you_mean
 from variate.runtime import memory
 
 
@@ -53,8 +53,11 @@ class SplitKey:
             source: What errors call the table.
 
         Raises:
-            InputError: If the table has no such column.
+            InputError: If the table has no such column, or both options are given.
         """
+        if options.split_by is not None and options.split_time is not None:
+            remedy = Sentence("leave out ", Option("split_by"), " or ", Option("split_time"))
+            raise InputError("split_time", "one way to split the rows", "split_by beside it", remedy)
         option = next((option for option in ("split_by", "split_time") if getattr(options, option) is not None), "")
         name = getattr(options, option) if option else ""
         if option and name not in names:

@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from variate.config.recipe import DataOptions
 from variate.config.schema import Column, Schema
-from variate.data.readers.surveys import Survey
+from variate.data.readers.surveys import ColumnSurvey
 from variate.data.schema.arrow_columns import each_column, raw_column
 from variate.data.schema.formats import INEXACT
 from variate.data.schema.profiles import RawColumn
@@ -35,7 +35,7 @@ class StreamedColumns:
 
     def __init__(self, names: Mapping[int, str], source: str, options: DataOptions, schema: Schema | None) -> None:
         self.names, self.source, self.options = names, source, options
-        self.survey, self.writer = Survey(options), SpillWriter(source)
+        self.survey, self.writer = ColumnSurvey(options), SpillWriter(source)
         self.filled: set[int] = set()
         self.gaps: Counter[str] = Counter()
         self.rows = 0

@@ -13,7 +13,7 @@ from variate.data.schema.columns import decide_all
 from variate.data.schema.profiles import Profile, RawColumn, joined_profile, profile
 
 
-class Survey:
+class ColumnSurvey:
     """The profiles of the columns so far.
 
     Args:

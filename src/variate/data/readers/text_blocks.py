@@ -17,12 +17,13 @@ import numpy as np
 
 from variate.data.readers.blanks import rows_end
 from variate.data.readers.csv_text import CR, LF, LONGEST_CELL, CsvText
+from variate.data.readers.decoding import PIECE
 from variate.data.readers.dialects import Dialect
 from variate.errors import InputError
 from variate.runtime import memory
 
-BLOCK = 2**24
-"""Bytes of a block, about: few enough to take little memory, and as many as the longest cell may have."""
+BLOCK = LONGEST_CELL - 2 * PIECE
+"""Bytes of a block, about: few enough to take little memory, and too few for a cell that is too long."""
 
 
 class Block(NamedTuple):
@@ -65,7 +66,7 @@ def first_bytes(pieces: Iterator[bytes], size: int = BLOCK) -> bytes:
     return b"".join(found)
 
 
-def blocks(pieces: Iterator[bytes], dialect: Dialect, path: str, start: int = 0) -> Iterator[Block]:
+def row_blocks(pieces: Iterator[bytes], dialect: Dialect, path: str, start: int = 0) -> Iterator[Block]:
     """The text in blocks of whole rows, in order.
 
     Args:
