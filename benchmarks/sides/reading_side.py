@@ -31,10 +31,9 @@ class Side:
 
     @staticmethod
     def _pyarrow(path: str) -> int:
-        """Every block is parsed and let go, as streaming does."""
         from pyarrow import csv
 
-        return sum(batch.num_rows for batch in csv.open_csv(path))
+        return int(csv.read_csv(path).num_rows)
 
     @staticmethod
     def _variate(path: str) -> int:

@@ -10,8 +10,9 @@ Rows can also be equal by nature, as in a table of few categories. Two measures 
 nothing is said:
 
     chance      If the columns were independent, a row x would equal one of n others with a probability of at most
-                n p_1(x_1) ... p_D(x_D), where p_j are shares among the training rows. Equal rows are by nature if the
-                sum of that over them (of at most 1 each) is `EXPECTED` of their number or more.
+                n p_1(x_1) ... p_D(x_D). Here p_j is a share among the training rows that differ, each taken once and
+                without x itself, so that copies do not explain copies. Equal rows are by nature if the sum of that
+                over them (of at most 1 each) is `EXPECTED` of their number or more.
     categories  Columns that depend on each other (country, city, currency) repeat together. So the numbers of a table
                 must tell its rows apart: of the different rows, `TELL_APART` or more must differ in the numbers alone.
 
@@ -159,7 +160,7 @@ def _number_equal(seen: Elements, new: Elements) -> int:
     """Number of new rows that equal one that was seen; 0 if they are so by nature."""
     first = seen.hashes()
     equal = np.flatnonzero(np.isin(new.hashes(), first))
-    if not len(equal) or not _tells_apart(seen, first) or _is_likely(seen, new, equal):
+    if not len(equal) or not _tells_apart(seen, first) or _is_likely(seen, new, equal, first):
         return 0
     return len(equal)
 
@@ -172,12 +173,14 @@ def _tells_apart(seen: Elements, hashes: UInt64[np.ndarray, " N"]) -> bool:
     return len(np.unique(seen.hashes(numbers))) >= TELL_APART * len(np.unique(hashes))
 
 
-def _is_likely(seen: Elements, new: Elements, equal: np.ndarray) -> bool:
+def _is_likely(seen: Elements, new: Elements, equal: np.ndarray, hashes: UInt64[np.ndarray, " N"]) -> bool:
     """Whether chance may explain that some new rows equal one that was seen, if the elements were independent."""
+    _, different = np.unique(hashes, return_index=True)
     expected = np.full(len(equal), float(len(seen)))
     for number in range(seen.width):
-        values, counts = np.unique(seen.element(number), return_counts=True)
-        expected *= counts[np.searchsorted(values, new.element(number, equal))] / len(seen)
+        values, counts = np.unique(seen.element(number, different), return_counts=True)
+        others = counts[np.searchsorted(values, new.element(number, equal))] - 1
+        expected *= others / max(1, len(different) - 1)
         if np.minimum(1, expected).sum() < EXPECTED * len(equal):
             return False
     return True

@@ -143,3 +143,20 @@ def test_options_of_text_are_refused_elsewhere(tmp_path):
     np.save(tmp_path / "x.npy", np.zeros((3, 2)))
     for options in (DataOptions(header=True), DataOptions(delimiter=";"), DataOptions(encoding="cp1252")):
         assert refused(read, tmp_path / "x.npy", options).argument in ("header", "delimiter", "encoding")
+
+
+@pytest.mark.parametrize("size", [1, 3, 100])
+def test_pieces_are_the_bytes(tmp_path, size, monkeypatch):
+    monkeypatch.setattr(unpacking, "PIECE", size)
+    files = [write(tmp_path, "x.csv", TEXT), write(tmp_path, "x.csv.gz", gzip.compress(TEXT) * 2)]
+    for path in [*files, archive(tmp_path, {"a.csv": TEXT})]:
+        pieces = list(packed(path).pieces())
+        assert b"".join(pieces) == unpacked(path).data
+        assert max(map(len, pieces)) <= size
+        assert packed(path).is_plain == (path.name == "x.csv")
+
+
+def test_a_file_that_ends_early_is_refused_where_it_ends(tmp_path):
+    path = write(tmp_path, "x.csv.gz", gzip.compress(TEXT * 1000)[:-10])
+    error = refused(lambda: list(packed(path).pieces()))
+    assert (error.argument, error.expected) == (str(path), "a complete .gz file")
