@@ -120,6 +120,8 @@ def test_images_and_bits():
     assert "split_by" not in said
     bits = Dataset(InMemory((grey > 127).astype(np.uint8)), Schema("binary", (1, 5, 7)))
     assert told(bits, bits) == []
+    same = Dataset(InMemory(np.zeros_like(grey)), schema)
+    assert told(same, same) == []
 
 
 def test_minus_zero_is_zero_and_chunks_change_nothing(monkeypatch):

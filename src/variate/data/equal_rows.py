@@ -176,11 +176,13 @@ def _tells_apart(seen: Elements, hashes: UInt64[np.ndarray, " N"]) -> bool:
 def _is_likely(seen: Elements, new: Elements, equal: np.ndarray, hashes: UInt64[np.ndarray, " N"]) -> bool:
     """Whether chance may explain that some new rows equal one that was seen, if the elements were independent."""
     _, different = np.unique(hashes, return_index=True)
+    if len(different) == 1:  # there is nothing that a model could tell apart
+        return True
     expected = np.full(len(equal), float(len(seen)))
     for number in range(seen.width):
         values, counts = np.unique(seen.element(number, different), return_counts=True)
         others = counts[np.searchsorted(values, new.element(number, equal))] - 1
-        expected *= others / max(1, len(different) - 1)
+        expected *= others / (len(different) - 1)
         if np.minimum(1, expected).sum() < EXPECTED * len(equal):
             return False
     return True
