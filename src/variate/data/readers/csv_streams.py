@@ -90,7 +90,7 @@ class Part(NamedTuple):
     """The rows of a block.
 
     Attributes:
-        table: They, the columns called by their numbers.
+        table: The rows; its columns are called by their numbers.
         is_void: Whether types have changed, so that all will be read again.
     """
 

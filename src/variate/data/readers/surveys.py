@@ -20,7 +20,7 @@ class ColumnSurvey:
         options: `columns` and `missing` are used.
 
     Attributes:
-        profiles: They, by the keys of the columns.
+        profiles: The profiles, by the keys of the columns.
     """
 
     def __init__(self, options: DataOptions) -> None:
