@@ -49,6 +49,7 @@ SECTIONS = {
     "compiling": Section("what each way to compile costs and saves", ANY),
     "processes": Section("several processes, beside one with as many threads", ANY),
     "feeding": Section("batches alone, out of memory and off the disk", OWN),
+    "reading": Section("tables of text that are streamed, beside one parse by pyarrow", OWN),
     "start-up": Section("start of a process, first step, memory, growth", ANY),
 }
 ALL = "all"

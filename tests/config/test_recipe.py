@@ -30,6 +30,8 @@ FULL = Recipe(
         validation=0.2,
         test=0.3,
         split_seed=9,
+        split_by="c",
+        split_time="f",
         stream="on",
     ),
     model=ModelOptions(
@@ -131,7 +133,8 @@ def test_a_recipe_of_before_the_new_options_takes_what_was_built_then():
     again = json.loads(found.to_json())
     assert again["data"].pop("stream") == "auto"
     assert (again["data"].pop("missing"), again["schema"].pop("aside")) == ([], [])
-    assert [again["data"].pop(name) for name in ("delimiter", "header", "encoding")] == [None, None, None]
+    new = ("delimiter", "header", "encoding", "split_by", "split_time")
+    assert [again["data"].pop(name) for name in new] == [None] * len(new)
     del again["model"]["activation"], again["training"]["schedule"]
     assert again == json.loads(WRITTEN_BEFORE)
 

@@ -14,10 +14,12 @@ import torch
 
 import variate
 from refusals import refused
-from small_runs import trained_run
+from small_runs import SMALL, trained_run
+from variate.config.recipe import DataOptions
 from variate.data import read, split
 from variate.errors import InputError, Option
 from variate.runs import Run
+from variate.runs.training import plan, train
 from variate.runtime import tensor_files
 
 
@@ -67,6 +69,22 @@ def test_other_data_are_taken_as_a_whole(digits_run, tmp_path, monkeypatch):
     assert not digits_run.is_other(None)
     assert np.array_equal(digits_run.all_rows("rows.npy").x.all(), rows)
     assert len(digits_run.all_rows()) == 1797
+
+
+@pytest.mark.parametrize("stream", ["off", "on"])
+def test_a_model_reads_its_own_split_again_and_needs_no_such_column_of_other_data(table_file, tmp_path, stream):
+    lines = table_file.read_text().splitlines()
+    mine = tmp_path / "mine.csv"
+    mine.write_text("\n".join([f"{lines[0]},who", *(f"{line},w{row % 31}" for row, line in enumerate(lines[1:]))]))
+    options = DataOptions(split_by="who", drop=("who",), stream=stream)
+    trained = train(plan(str(mine), str(tmp_path / "run"), data=options, **SMALL))
+    run = Run(tmp_path / "run")
+    assert run.recipe.data == options
+    for again, before in zip(arrays(run.splits()), arrays(trained.run.splits()), strict=True):
+        np.testing.assert_array_equal(again, before)
+    assert len(run.held_out(str(table_file)).data) == 300
+    mine.write_text(mine.read_text().replace(",w3\n", ",w4\n", 1))  # another split
+    assert "changed" in refused(Run(tmp_path / "run").splits).got
 
 
 def test_data_that_changed_since_training_are_refused(tmp_path):
@@ -222,6 +240,7 @@ def test_recipe_and_data_are_read_without_torch(digits_run):
     code = f"""
 import sys
 from variate.runs import Run
+from variate.runs.training import plan, train
 run = Run({str(digits_run.path)!r})
 assert (run.recipe.source, len(run.splits().test), len(run.all_rows())) == ("digits", 180, 1797)
 assert run.held_out().part == "test part of digits" and run.history and run.evaluation is None

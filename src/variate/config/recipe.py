@@ -75,6 +75,10 @@ class DataOptions(Checked):
     """Fraction of the rows held out from training for evaluation; an official test set is used as it is."""
     split_seed: Seed = 0
     """Seed that decides which rows are held out."""
+    split_by: str | None = None
+    """Keep rows with the same value in this table column in one part: one patient's, one shop's."""
+    split_time: str | None = None
+    """Hold out the latest rows by this table column: the last for the test, those before them for validation."""
     stream: Switch = "auto"
     """Read rows from disk as they are needed; auto: if they would take more than half of the memory."""
 

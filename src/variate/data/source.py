@@ -2,15 +2,32 @@
 
 import dataclasses
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+from jaxtyping import Float64
 
 from variate.config.schema import Schema
 from variate.data.dataset import Dataset
 from variate.data.storage.base import Storage
 from variate.data.storage.in_memory import InMemory
 from variate.errors import InputError
+
+
+class SplitColumn(NamedTuple):
+    """The column by which rows are split into parts.
+
+    Attributes:
+        name: Its name.
+        values: Of each row, (N,): a number per group, or a time. NaN where there is none.
+        is_time: Whether they are times.
+        format: How times are written, as in `Column`.
+    """
+
+    name: str
+    values: Float64[np.ndarray, " N"]
+    is_time: bool = False
+    format: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,11 +39,13 @@ class Source:
             bits, drawn once, and rows on disk are grey levels with the transform `DrawBits`.
         test: The official test set, in memory, if the source has one.
         sizes: Bytes of each file of rows on disk, which count towards their fingerprint.
+        key: The column by which the rows are split, if they were read with `split_by` or `split_time`.
     """
 
     dataset: Dataset
     test: Dataset | None = None
     sizes: tuple[int, ...] = ()
+    key: SplitColumn | None = None
 
     @property
     def x(self) -> Storage:

@@ -1,20 +1,22 @@
-"""Rows split into training, validation and test parts by one seeded permutation.
+"""Rows split into training, validation and test parts: by one seeded permutation, by whole groups, or by time.
 
 Of rows in memory, every row is in one of the parts. Of rows on disk, validation and test are read into memory, so they
 are at most 65,536 rows and a GiB each, and train stays on disk. Each part keeps the order of the source.
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from variate.config.recipe import DataOptions
-from variate.data.dataset import Dataset, Splits
+from variate.data.dataset import MASKS, Dataset, Splits
+from variate.data.equal_rows import equal_rows_notes
 from variate.data.source import Source
 from variate.data.storage.base import HELD_OUT_BYTES, SAMPLE_BYTES, Storage, evenly_spaced
 from variate.data.transforms import ROWS_STREAM, TEST_STREAM, DrawBits, binarized, bits_schema, with_bits
+from variate.data.whole_groups import HeldOutRows, by_group, by_time, held_out_notes
 from variate.data.wording import told
 from variate.errors import InputError, Option, Sentence
 from variate.limits import checked_arguments
@@ -32,22 +34,35 @@ def split(data: Source | Dataset, options: DataOptions = DataOptions()) -> Split
 
     Args:
         data: What `read` gave, or a dataset.
-        options: `validation`, `test`, `split_seed` and `binarize` are used.
+        options: `validation`, `test`, `split_seed`, `split_by`, `split_time` and `binarize` are used.
 
     Returns:
         The parts, each with the masks, contexts and weights of its rows.
 
     Raises:
-        InputError: If a part would be empty or the rows cannot be binarized.
+        InputError: If a part would be empty, the rows cannot be binarized, or they were not read with the same
+            `split_by` or `split_time`.
     """
     if not isinstance(data, Source | Dataset):
         raise InputError("data", "what `read` or `from_arrays` gave", told(data), "use `from_arrays` for arrays")
     source = data if isinstance(data, Source) else Source(data)
+    _require_key(source, options)
     transforms = tuple(step for step in source.dataset.transforms if not isinstance(step, DrawBits))
     if transforms != source.dataset.transforms:  # grey levels whose bits are still to be drawn
         grey = replace(source.schema, kind="pixels")
         source, options = source.replace(schema=grey, transforms=transforms), replace(options, binarize="dynamic")
     return _split_in_memory(source, options) if source.in_memory else _split_on_disk(source, options)
+
+
+def _require_key(source: Source, options: DataOptions) -> None:
+    """Refuses options that name another column to split by than the rows were read with."""
+    for option, is_time in (("split_by", False), ("split_time", True)):
+        asked = getattr(options, option)
+        found = source.key.name if source.key is not None and source.key.is_time == is_time else None
+        if asked != found:
+            expected = f"{found!r}, as the data were read" if found is not None else "nothing, as the data were read"
+            remedy = "give the same options to `read` and to `split`"
+            raise InputError(option, expected, "nothing" if asked is None else repr(asked), remedy)
 
 
 def _split_in_memory(source: Source, options: DataOptions) -> Splits:
@@ -56,7 +71,9 @@ def _split_in_memory(source: Source, options: DataOptions) -> Splits:
     train, validation, test = _indices(source, options)
     held_out = fixed.dataset.select(test) if fixed.test is None else fixed.test
     rows = _redrawn(source.dataset) if redraw else fixed.dataset
-    return _parts(rows.select(train), fixed.dataset.select(validation), held_out, fingerprint(fixed))
+    parts = rows.select(train), fixed.dataset.select(validation), held_out
+    notes = held_out_notes(source.key, HeldOutRows(validation, test)) + equal_rows_notes(parts[0], parts[2])
+    return _parts(*parts, fingerprint(fixed), notes)
 
 
 def _binarized_if_asked(source: Source, options: DataOptions) -> Source:
@@ -87,30 +104,48 @@ def _split_on_disk(source: Source, options: DataOptions) -> Splits:
             Sentence("use ", Option("binarize", "dynamic"), " or ", Option("stream", "off")),
         )
     most = data.x.limit(HELD_OUT_BYTES)
-    sizes = [min(most, size) for size in _sizes(source, options)]
-    generator = np.random.default_rng(options.split_seed)
-    chosen = generator.choice(len(data), sum(sizes), replace=False)
-    validation, test = (data.select(np.sort(part)) for part in np.split(chosen, sizes[:1]))
+    validation_size, test_size = (min(most, size) for size in _sizes(source, options))
+    found = _held_out(source, (validation_size, test_size), options)
+    kept = HeldOutRows(*(rows[evenly_spaced(len(rows), most)] for rows in found))
+    both = data.select(every := np.sort(np.concatenate(kept)))  # so that each place of the disk is read once
+    validation, test = (both.select(np.searchsorted(every, rows)) for rows in kept)
     test = test if source.test is None else source.test
     if redraw:
         validation = with_bits(validation, data.schema, options.split_seed, ROWS_STREAM)
         test = with_bits(test, data.schema, options.split_seed, TEST_STREAM)
-    return _parts(data.without(np.sort(chosen)), validation, test, fingerprint(source))
+    notes = held_out_notes(source.key, found, unused=sum(map(len, found)) - sum(map(len, kept)))
+    train = data.without(np.sort(np.concatenate(found)))
+    return _parts(train, validation, test, fingerprint(source), notes)
 
 
-def _parts(train: Dataset, validation: Dataset, test: Dataset, digest: str) -> Splits:
+def _parts(train: Dataset, validation: Dataset, test: Dataset, digest: str, notes: Sequence[str]) -> Splits:
     """The parts; only training rows are transformed."""
+    train, validation, test = (part.replace(notes=(*part.notes, *notes)) for part in (train, validation, test))
     return Splits(train, validation.replace(transforms=()), test.replace(transforms=()), digest)
 
 
 def _indices(source: Source, options: DataOptions) -> tuple[np.ndarray, ...]:
     """Which rows are train, validation and test (none where the source has a test set of its own)."""
-    count = len(source.dataset)
-    validation, test = _sizes(source, options)
-    train = count - validation - test
-    order = np.random.default_rng(options.split_seed).permutation(count)
-    cuts = np.split(order, [train, train + validation])
-    return tuple(np.sort(cut) for cut in cuts)
+    found = _held_out(source, _sizes(source, options), options)
+    is_train = np.ones(len(source.dataset), bool)
+    is_train[np.concatenate(found)] = False
+    return np.flatnonzero(is_train), *found
+
+
+def _held_out(source: Source, sizes: tuple[int, int], options: DataOptions) -> HeldOutRows:
+    """The rows of validation and test, of about these sizes."""
+    key, count = source.key, len(source.dataset)
+    if key is not None and key.is_time:
+        return by_time(key.values, sizes, key.name)
+    if key is not None:
+        return by_group(key.values, sizes, options.split_seed, key.name)
+    generator = np.random.default_rng(options.split_seed)
+    if source.in_memory:
+        train = count - sum(sizes)
+        _, *parts = np.split(generator.permutation(count), [train, train + sizes[0]])
+    else:
+        parts = np.split(generator.choice(count, sum(sizes), replace=False), [sizes[0]])
+    return HeldOutRows(*map(np.sort, parts))
 
 
 def _sizes(source: Source, options: DataOptions) -> tuple[int, int]:
@@ -159,15 +194,20 @@ def fingerprint(source: Source) -> str:
 
     Of rows in memory, it is over type, shape and bytes of everything. Of rows on disk, it is over type and shape, the
     sizes of the files, and 1,024 rows spread evenly: that is cheap, and does not notice a change of other rows that
-    keeps the sizes. Of bits drawn once, it is over the bits.
+    keeps the sizes. Of bits drawn once, it is over the bits. The column to split by is part of it.
     """
     digest = hashlib.sha256()
+    if source.key is not None:  # by which the parts are decided
+        digest.update(source.key.values.data)
     for dataset in (source.dataset, *(() if source.test is None else (source.test,))):
         for name, storage in dataset.storages().items():
+            pieces = [storage.all()] if storage.in_memory else list(_some_rows(storage))
+            if name in MASKS and all(piece.all() for piece in pieces):
+                continue  # of rows on disk that are read for a model, gaps are looked for when they are used
             digest.update(b"" if name == "x" else name.encode())
             shape = f"{storage.dtype.str}{(len(storage), *storage.shape)}"
             digest.update((shape if storage.in_memory else f"stream {shape}{source.sizes}").encode())
-            for values in [storage.all()] if storage.in_memory else _some_rows(storage):
+            for values in pieces:
                 digest.update(np.ascontiguousarray(values).data)
     return digest.hexdigest()[:12]
 

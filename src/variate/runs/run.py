@@ -179,7 +179,7 @@ class Run:
         """Data as the model takes them; whether other data than its own stay on disk depends on their own size."""
         own = self.recipe.data
         if self.is_other(data):
-            return read(data, replace(own, stream="auto"), schema=self.recipe.schema)
+            return read(data, replace(own, stream="auto", split_by=None, split_time=None), schema=self.recipe.schema)
         try:
             return read(data, own, schema=self.recipe.schema)
         except InputError as error:

@@ -57,7 +57,7 @@ def replacing(path: Path) -> Iterator[Path]:
     with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         remove_parts(path.parent, path.name)
-        file = _new_part(path)
+        file = new_part(path)
     part = Path(file.name)
     try:
         with writing(path, part):
@@ -170,7 +170,7 @@ def _remove_if_nobodys(part: Path) -> None:
             part.unlink()
 
 
-def _new_part(path: Path) -> BinaryIO:
+def new_part(path: Path) -> BinaryIO:
     """A new file beside `path`, locked so that no other process takes it for what a killed one left."""
     while True:
         part = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.part")

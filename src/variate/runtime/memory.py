@@ -18,7 +18,7 @@ from variate.errors import InputError
 
 MIB, GIB = 2**20, 2**30
 
-FEWER_ROWS = "give fewer rows, or smaller ones, or .npy or Parquet files, which are streamed"
+FEWER_ROWS = "give fewer rows, or smaller ones, or .npy, Parquet or text files, which are streamed"
 """What to do where data do not fit."""
 
 PROCESS, CONTROL_GROUPS = Path("/proc/self"), Path("/sys/fs/cgroup")

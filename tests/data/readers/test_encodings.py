@@ -2,7 +2,7 @@ import pytest
 
 from refusals import refused
 from variate.data.readers import encodings
-from variate.data.readers.encodings import as_utf8, is_utf_16
+from variate.data.readers.encodings import NotUtf8Error, Text, as_utf8, is_utf_16
 
 WESTERN = (
     "name;café\nMüller;São Paulo\nLéon;Zürich Straße\nIt’s – 5 € m³ 20 °C;“x” ½ Nº\nÉCOLE;À GROSSE ÜBUNG\nÅrhus;Ærø\n"
@@ -86,3 +86,52 @@ def test_marks():
     assert is_utf_16("ab".encode("utf-16-be"))
     assert not is_utf_16(b"a\0bcdefgh")
     assert not is_utf_16(b"")
+
+
+def in_pieces(data, size):
+    return lambda: (data[start : start + size] for start in range(0, len(data), size))
+
+
+def streamed(data, encoding=None, size=1000):
+    """The text in UTF-8 and the notes, as a reader that begins again gets them."""
+    text = Text.of(in_pieces(data, size), encoding, "x.csv")
+    try:
+        return b"".join(text.utf8()), list(text.notes)
+    except NotUtf8Error:
+        text = text.told_again()
+        return b"".join(text.utf8()), list(text.notes)
+
+
+LETTERS = "a,b\n1,Zürich\n2,café\n3,Añejo\n" * 40
+
+
+@pytest.mark.parametrize("size", [40, 41, 97, 10_000])
+@pytest.mark.parametrize(
+    "encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-32", "cp1252", "mac_roman", "cp850"]
+)
+def test_text_in_pieces_is_told_as_the_whole(encoding, size):
+    data = LETTERS.encode(encoding)
+    assert streamed(data, size=size) == as_utf8(data, None, "x.csv")
+    named = "utf-16" if encoding.startswith("utf-16") and data.startswith(b"\xff") else encoding
+    assert streamed(data, named, size) == as_utf8(data, named, "x.csv")
+
+
+@pytest.mark.parametrize("text", ["日本,1\n" * 50, "🙂\n" * 50, "a" * 95 + "é" * 20])
+@pytest.mark.parametrize("size", [1, 2, 3, 5, 96])
+def test_a_character_may_lie_on_a_border(text, size):
+    data = text.encode()
+    assert streamed(data, "utf-8", size) == (data, [])
+
+
+@pytest.mark.parametrize("cut", [1, 2, 3])
+def test_half_a_character_at_the_end_is_no_utf_8(cut):
+    data = ("x" * 200 + "🙂").encode()[:-cut]
+    text = Text.of(in_pieces(data, 50), None, "x.csv")
+    with pytest.raises(NotUtf8Error):
+        list(text.utf8())
+    assert "utf-8" in refused(lambda: list(Text.of(in_pieces(data, 50), "utf-8", "x.csv").utf8())).expected
+
+
+def test_a_zero_byte_is_refused_wherever_it_is():
+    data = b"a,b\n" * 100 + b"\0"
+    assert "NUL" in refused(lambda: list(Text.of(in_pieces(data, 50), None, "x.csv").utf8())).got

@@ -10,7 +10,7 @@ from variate.data.readers.leading_zeros import example, zero_columns
 def found(rows, delimiter=",", asked=(), quote='"'):
     text = CsvText(rows.encode(), delimiter, "x.csv", quote)
     width = sum(1 for _ in text.row(text.start))
-    table = parsed_rows(text, text.start, width, [])
+    table = parsed_rows(text, text.start, width, {})
     return {n: column.to_pylist() for n, column in zero_columns(text, text.start, table, asked).items()}
 
 

@@ -239,3 +239,12 @@ def test_auto_streams_what_takes_more_than_half_of_the_memory(file, monkeypatch)
     for limit, in_memory in ((2 * size, True), (2 * size - 1, False)):
         monkeypatch.setattr(memory, "physical", lambda limit=limit: limit)
         assert read_parquet(file, DataOptions(), None).in_memory == in_memory
+
+
+def test_odd_texts_that_are_close_together_are_missing_as_they_are_in_memory(tmp_path):
+    cells = [str(row / 8) for row in range(400)]
+    cells[350:362] = ["unfit"] * 12  # 3 % of the cells, and a sixth of a row group
+    parquet.write_table(pa.table({"a": cells, "b": RNG.normal(size=400)}), tmp_path / "t.parquet", row_group_size=70)
+    expected, found = both(tmp_path / "t.parquet")
+    np.testing.assert_array_equal(found.x.all(), expected.x.all())
+    np.testing.assert_array_equal(found.dataset.mask.all(), expected.dataset.mask.all())

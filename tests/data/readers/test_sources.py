@@ -45,8 +45,8 @@ def test_every_source_of_images_gives_the_same_rows(files, name):
     np.testing.assert_array_equal(again.x.all(), rows.x.all())
 
 
-@pytest.mark.parametrize("name", ["x.npz:a", "x-idx3-ubyte", "mnist", "pics", "x.csv", "digits"])
-def test_only_arrays_and_parquet_are_streamed(files, name):
+@pytest.mark.parametrize("name", ["x.npz:a", "x-idx3-ubyte", "mnist", "pics", "digits"])
+def test_only_arrays_text_and_parquet_are_streamed(files, name):
     source = name if name == "digits" else str(files / name)
     error = refused(read, source, DataOptions(stream="on"))
     assert (error.argument, error.got) == ("stream", source)
@@ -226,6 +226,8 @@ def test_an_empty_folder(tmp_path):
         ("x.csv", DataOptions(mode="RGB"), "mode", "images"),
         ("pics", DataOptions(drop=("a",)), "drop", "a table"),
         ("pics", DataOptions(missing=("-9",)), "missing", "a table"),
+        ("digits", DataOptions(split_by="a"), "split_by", "a table"),
+        ("x.npy", DataOptions(split_time="a"), "split_time", "a table"),
         ("x.npy", DataOptions(columns=(("a", "real"),)), "columns", "a table"),
     ],
 )

@@ -11,7 +11,7 @@ from refusals import refused
 from variate.config.recipe import DataOptions
 from variate.data import read
 from variate.data.readers import unpacking
-from variate.data.readers.unpacking import content, is_text_table, is_zipped_table, text_suffix
+from variate.data.readers.unpacking import content, is_text_table, is_zipped_table, packed, text_suffix
 from variate.errors import InputError
 from variate.runtime import memory
 
@@ -22,6 +22,10 @@ def write(tmp_path, name, data):
     path = tmp_path / name
     path.write_bytes(data)
     return path
+
+
+def unpacked(path):
+    return content(packed(path))
 
 
 def archive(tmp_path, members, name="x.zip", method=zipfile.ZIP_DEFLATED):
@@ -73,25 +77,25 @@ def test_the_members_decide_what_an_archive_is(tmp_path):
 
 def test_the_one_table_of_an_archive(tmp_path):
     members = {"a/b.tsv": TEXT, "readme.md": b"x", "__MACOSX/a/._b.tsv": b"\0", ".hidden.csv": TEXT}
-    assert content(archive(tmp_path, members)) == (
+    assert unpacked(archive(tmp_path, members)) == (
         TEXT,
         ".tsv",
         ["Left out: 1 other file of the archive than a/b.tsv."],
     )
-    error = refused(content, archive(tmp_path, {"a.csv": TEXT, "b/c.txt": TEXT}))
+    error = refused(unpacked, archive(tmp_path, {"a.csv": TEXT, "b/c.txt": TEXT}))
     assert (error.argument, error.got) == ("x.zip", "2 tables: a.csv, b/c.txt")
 
 
 @pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA, zipfile.ZIP_STORED])
 def test_methods_of_archives(tmp_path, method):
-    assert content(archive(tmp_path, {"a.csv": TEXT}, method=method)).data == TEXT
+    assert unpacked(archive(tmp_path, {"a.csv": TEXT}, method=method)).data == TEXT
 
 
 def test_an_encrypted_archive(tmp_path):
     path = archive(tmp_path, {"a.csv": TEXT})
     data = bytearray(path.read_bytes())
     data[data.index(b"PK\x01\x02") + 8] |= 1
-    error = refused(content, write(tmp_path, "y.zip", bytes(data)))
+    error = refused(unpacked, write(tmp_path, "y.zip", bytes(data)))
     assert "encrypted" in error.got
 
 
@@ -99,18 +103,18 @@ def test_an_encrypted_archive(tmp_path):
 def test_damaged_files(tmp_path, suffix, pack):
     data = pack(TEXT * 1000)
     for damaged in (data[:-9], data[:40] + bytes([data[40] ^ 255]) + data[41:], b"hello", data[:-20] + b"x" * 20):
-        error = refused(content, write(tmp_path, f"x.csv{suffix}", damaged))
+        error = refused(unpacked, write(tmp_path, f"x.csv{suffix}", damaged))
         assert error.expected == f"a complete {suffix} file"
-    assert content(write(tmp_path, f"x.csv{suffix}", data + data)).data == TEXT * 2000
+    assert unpacked(write(tmp_path, f"x.csv{suffix}", data + data)).data == TEXT * 2000
 
 
 def test_memory_is_checked_as_the_text_grows(tmp_path, monkeypatch):
     monkeypatch.setattr(memory, "physical", lambda: 20 * unpacking.PIECE)
     text = TEXT * (8 * unpacking.PIECE // len(TEXT))
-    error = refused(content, write(tmp_path, "x.csv.gz", gzip.compress(text)))
+    error = refused(unpacked, write(tmp_path, "x.csv.gz", gzip.compress(text)))
     assert (error.argument, "memory of this machine" in error.expected) == ("x.csv.gz", True)
-    assert refused(content, archive(tmp_path, {"a.csv": text})).argument == "x.zip"
-    assert refused(content, write(tmp_path, "x.csv", text)).argument == "x.csv"
+    assert refused(unpacked, archive(tmp_path, {"a.csv": text})).argument == "x.zip"
+    assert refused(unpacked, write(tmp_path, "x.csv", text)).argument == "x.csv"
 
 
 @pytest.mark.parametrize("piece", [b"0", b"\n"])
@@ -118,7 +122,7 @@ def test_bombs_are_refused_before_they_fill_the_memory(tmp_path, monkeypatch, pi
     monkeypatch.setattr(unpacking, "FREELY", 2**22)
     asked = []
     monkeypatch.setattr(memory, "require", lambda size, *_: asked.append(size))
-    error = refused(content, write(tmp_path, "x.csv.xz", lzma.compress(piece * 2**24)))
+    error = refused(unpacked, write(tmp_path, "x.csv.xz", lzma.compress(piece * 2**24)))
     assert "and more from" in error.got
     assert max(asked) <= unpacking.TEXT_COPIES * (2**22 + unpacking.PIECE)
 
@@ -126,16 +130,33 @@ def test_bombs_are_refused_before_they_fill_the_memory(tmp_path, monkeypatch, pi
 def test_zeros_end_unpacking_at_once(tmp_path, monkeypatch):
     monkeypatch.setattr(memory, "require", lambda *_: None)
     data = TEXT * unpacking.PIECE + bytes(2**26)
-    assert "NUL" in refused(content, write(tmp_path, "x.csv.gz", gzip.compress(data, 1))).got
+    assert "NUL" in refused(unpacked, write(tmp_path, "x.csv.gz", gzip.compress(data, 1))).got
 
 
 def test_a_missing_file_is_the_systems_to_report(tmp_path):
     for name in ("x.csv", "x.csv.gz", "x.csv.zst", "x.zip"):
         with pytest.raises((OSError, InputError)):
-            content(tmp_path / name)
+            unpacked(tmp_path / name)
 
 
 def test_options_of_text_are_refused_elsewhere(tmp_path):
     np.save(tmp_path / "x.npy", np.zeros((3, 2)))
     for options in (DataOptions(header=True), DataOptions(delimiter=";"), DataOptions(encoding="cp1252")):
         assert refused(read, tmp_path / "x.npy", options).argument in ("header", "delimiter", "encoding")
+
+
+@pytest.mark.parametrize("size", [1, 3, 100])
+def test_pieces_are_the_bytes(tmp_path, size, monkeypatch):
+    monkeypatch.setattr(unpacking, "PIECE", size)
+    files = [write(tmp_path, "x.csv", TEXT), write(tmp_path, "x.csv.gz", gzip.compress(TEXT) * 2)]
+    for path in [*files, archive(tmp_path, {"a.csv": TEXT})]:
+        pieces = list(packed(path).pieces())
+        assert b"".join(pieces) == unpacked(path).data
+        assert max(map(len, pieces)) <= size
+        assert packed(path).is_plain == (path.name == "x.csv")
+
+
+def test_a_file_that_ends_early_is_refused_where_it_ends(tmp_path):
+    path = write(tmp_path, "x.csv.gz", gzip.compress(TEXT * 1000)[:-10])
+    error = refused(lambda: list(packed(path).pieces()))
+    assert (error.argument, error.expected) == (str(path), "a complete .gz file")

@@ -74,9 +74,7 @@ def _lines(data: bytes, start: int) -> Iterator[bytes]:
 
 def _rows(data: bytes, start: int, delimiter: str, quote: bytes) -> Iterator[bytes]:
     """The text in pieces of whole rows, some of whose cells may hold line ends in quotes."""
-    blank, end = rb"[ \t]", rb"\r\n" + re.escape(delimiter.encode())
-    cell = rb"(?:%b*+%b[^%b]*+|(?!%b*+%b)[^%b]*+)" % (blank, _quoted(quote), end, blank, quote, end)
-    rows = re.compile(rb"(?:(?:%b[^\r\n])*+%b[\r\n])*+" % (cell, cell))
+    rows = _pattern_of_rows(delimiter, quote)
     size = PIECE
     while start < len(data):
         found = rows.match(data, start, start + size)
@@ -87,6 +85,26 @@ def _rows(data: bytes, start: int, delimiter: str, quote: bytes) -> Iterator[byt
         stop = stop if start + size < len(data) else len(data)
         yield data[start:stop]
         start, size = stop, PIECE
+
+
+def rows_end(data: bytes, start: int, delimiter: str, quote: bytes) -> int:
+    """The end of the last whole row of text that begins with a row, some of whose cells may hold line ends in quotes.
+
+    Args:
+        data: The text.
+        start: Where its first row begins.
+        delimiter: What separates the cells; a blank means any number of blanks, or of tabs.
+        quote: What quotes a cell.
+    """
+    found = _pattern_of_rows(delimiter, quote).match(data, start, len(data) - data.endswith(b"\r"))
+    return found.end() if found else start
+
+
+def _pattern_of_rows(delimiter: str, quote: bytes) -> re.Pattern[bytes]:
+    """A pattern of any number of whole rows."""
+    blank, end = rb"[ \t]", rb"\r\n" + re.escape(delimiter.encode())
+    cell = rb"(?:%b*+%b[^%b]*+|(?!%b*+%b)[^%b]*+)" % (blank, _quoted(quote), end, blank, quote, end)
+    return re.compile(rb"(?:(?:%b[^\r\n])*+%b[\r\n])*+" % (cell, cell))
 
 
 def _quoted(quote: bytes) -> bytes:

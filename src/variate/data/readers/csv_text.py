@@ -96,11 +96,17 @@ class CsvText:
         name: What errors call the file.
         quote: What stands before and after a quoted cell, one byte.
         start: Where the first row begins; by default, at the first line that is not blank.
+        first_line: The number of the first line, where the text is a part of a file.
+        model_line: The number of the line whose number of cells all rows must have; by default, the first row's.
     """
 
-    def __init__(self, data: bytes, delimiter: str, name: str, quote: str = '"', start: int | None = None) -> None:
+    def __init__(
+        self, data: bytes, delimiter: str, name: str, quote: str = '"', start: int | None = None,
+        *, first_line: int = 1, model_line: int | None = None,
+    ) -> None:  # fmt: skip
         self.data, self.delimiter, self.name, self.quote = data, delimiter.encode(), name, quote.encode()
         self.start = header_span(data)[0] if start is None else start
+        self.first_line, self._model_line = first_line, model_line
         quoted = rb"Q([^Q]*+(?:QQ[^Q]*+)*+)(Q?+)".replace(b"Q", self.quote)
         end = re.escape(self.delimiter)
         self._cell = re.compile(rb"(?:%b)?+([^%b\r\n]*+)(%b|\r\n|\r|\n|\Z)" % (quoted, end, end))
@@ -149,9 +155,9 @@ class CsvText:
         return 1 + self.data.count(self.delimiter, position, _end(LINE.match(self.data, position)))
 
     def line_at(self, position: int) -> int:
-        """The number of the line in which a position is, from 1."""
+        """The number of the line in which a position is; that of the file's first line is 1."""
         count = self.data.count
-        return 1 + count(b"\n", 0, position) + count(b"\r", 0, position) - count(b"\r\n", 0, position)
+        return self.first_line + count(b"\n", 0, position) + count(b"\r", 0, position) - count(b"\r\n", 0, position)
 
     @cached_property
     def survey(self) -> Survey:
@@ -310,7 +316,7 @@ class CsvText:
             got = f"{got} in a row that goes on to line {self.line_at(long.stop)}, since a quote opens there"
             remedy = 'correct that row, or remove the quote; write it twice ("") where it belongs to the text'
         argument = f"line {self.line_at(position)} of {self.name}"
-        expected = f"{plural(width, 'cell')}, as in line {self.line_at(self.start)}"
+        expected = f"{plural(width, 'cell')}, as in line {self._model_line or self.line_at(self.start)}"
         return InputError(argument, expected, got, remedy)
 
 

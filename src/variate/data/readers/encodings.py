@@ -8,11 +8,17 @@
 
 The whole text is decoded strictly, so that one byte that does not fit is an error and no replacement character. All but
 the first line of UTF-8 is an assumption, and a note shows a word by which the user can check it.
+
+Text that is too large for memory is told and decoded in the same way, a piece at a time (`Text`). It is taken for UTF-8
+until a byte does not fit; its encoding is then told from what was collected, and reading starts again.
 """
 
 import codecs
 import io
 import re
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from typing import NamedTuple
 
 from variate.data.readers.decoding import PIECE, decoding
 from variate.errors import InputError, Option, Sentence, printable
@@ -68,7 +74,104 @@ def as_utf8(data: bytes, encoding: str | None, source: str) -> tuple[bytes, list
         return _without_nul(text, source), []
     found = _encoding_of(data, source)
     text = data if found == "utf-8" else _transcoded(data, found, source)
-    return _without_nul(text, source), [_note(text, found)] if found != "utf-8" else []
+    return _without_nul(text, source), [_note(_sample(text).decode(), found)] if found != "utf-8" else []
+
+
+class NotUtf8Error(Exception):
+    """Text that was taken for UTF-8 is not."""
+
+
+class Text(NamedTuple):
+    """Text that is read a piece at a time, as often as needed.
+
+    Attributes:
+        pieces: Begins to read the bytes again.
+        encoding: Their encoding.
+        source: What errors call the file.
+        is_certain: Whether the encoding was named, or told from a mark or zeros; else another may be found.
+        notes: What was assumed.
+    """
+
+    pieces: Callable[[], Iterator[bytes]]
+    encoding: str
+    source: str
+    is_certain: bool = True
+    notes: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, pieces: Callable[[], Iterator[bytes]], encoding: str | None, source: str) -> "Text":
+        """Text whose encoding is told from its beginning, or named.
+
+        Args:
+            pieces: Begins to read the bytes.
+            encoding: What the user says that it is.
+            source: What errors call the file.
+
+        Raises:
+            InputError: As for `as_utf8`.
+        """
+        if encoding is not None:
+            return cls(pieces, _known(encoding), source)
+        beginning = next(pieces(), b"")[:BEGINNING]
+        marked = _marked(beginning, source)
+        if marked is None or marked == "utf-8":
+            return cls(pieces, "utf-8", source, is_certain=False)
+        return cls(pieces, marked, source, notes=(_note("", marked),))
+
+    def told_again(self) -> "Text":
+        """The same text where it is not UTF-8: its encoding is told from all of it.
+
+        Raises:
+            InputError: If it cannot be told.
+        """
+        sample = b""
+        for lines in _whole_lines(self.pieces()):
+            if not lines.isascii():
+                sample = _sample(sample + b"\n" + lines)
+            if len(sample) > LONGEST_SAMPLE:
+                break
+        found = _legacy(sample, self.source)
+        return Text(self.pieces, found, self.source, notes=(_note(sample.decode(found, errors="ignore"), found),))
+
+    def utf8(self) -> Iterator[bytes]:
+        """The text in UTF-8, in pieces that may end within a character.
+
+        Raises:
+            NotUtf8Error: If it is not UTF-8 and another encoding may be found.
+            InputError: If it is no text, or not in its encoding.
+        """
+        decoder = codecs.getincrementaldecoder(self.encoding)("strict")
+        is_open = False  # whether a character goes on after the last piece
+        for piece in self.pieces():
+            if self.encoding == "utf-8" and piece.isascii() and not is_open:
+                made = piece
+            else:
+                text = self._decoded(decoder, piece)
+                made = piece if self.encoding == "utf-8" else text.encode()
+                is_open = bool(decoder.getstate()[0])
+            yield _without_nul(made, self.source)
+        self._decoded(decoder, b"", is_last=True)
+
+    def _decoded(self, decoder: codecs.IncrementalDecoder, piece: bytes, is_last: bool = False) -> str:
+        """A piece, strictly decoded."""
+        try:
+            with _strict(self.encoding, self.source):
+                return decoder.decode(piece, is_last)
+        except InputError:
+            if self.is_certain:
+                raise
+            raise NotUtf8Error from None
+
+
+def _whole_lines(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """The same bytes in pieces that end with a line."""
+    rest = b""
+    for piece in pieces:
+        piece = rest + piece
+        end = max(piece.rfind(b"\n"), piece.rfind(b"\r")) + 1
+        rest = piece[end:]
+        yield piece[:end]
+    yield rest
 
 
 def is_utf_16(beginning: bytes) -> bool:
@@ -100,10 +203,19 @@ def _known(encoding: str) -> str:
 
 def _encoding_of(data: bytes, source: str) -> str:
     """The encoding, as far as it can be told."""
-    marked = next((encoding for mark, encoding in MARKS if data.startswith(mark)), None)
+    marked = _marked(data[:BEGINNING], source)
     if marked is not None and marked != "utf-8":
         return marked
-    beginning = data[:BEGINNING]
+    if b"\0" in data:
+        raise nul_bytes(source)
+    return "utf-8" if _is_utf8(data) else _legacy(_sample(data), source)
+
+
+def _marked(beginning: bytes, source: str) -> str | None:
+    """The encoding that a mark, or zeros in half of the places, tell; None where there are neither."""
+    marked = next((encoding for mark, encoding in MARKS if beginning.startswith(mark)), None)
+    if marked is not None and marked != "utf-8":
+        return marked
     if is_utf_16(beginning):
         little = beginning[1::2].count(0) > beginning[::2].count(0)
         found = "utf-16-le" if little else "utf-16-be"
@@ -113,9 +225,7 @@ def _encoding_of(data: bytes, source: str) -> str:
             if error.end < len(beginning) - 2:  # not a pair of surrogates that the cut divides
                 raise nul_bytes(source) from None
         return found
-    if b"\0" in data:
-        raise nul_bytes(source)
-    return "utf-8" if _is_utf8(data) else _legacy(data, source)
+    return marked
 
 
 def _is_utf8(data: bytes) -> bool:
@@ -131,9 +241,8 @@ def _is_utf8(data: bytes) -> bool:
     return True
 
 
-def _legacy(data: bytes, source: str) -> str:
-    """The encoding of text that is not UTF-8."""
-    sample = _sample(data)
+def _legacy(sample: bytes, source: str) -> str:
+    """The encoding of text that is not UTF-8, from lines with bytes beyond ASCII."""
     for encoding in WESTERN:
         try:
             if not ODD_WORD.search(sample.decode(encoding)):
@@ -168,9 +277,7 @@ def _transcoded(data: bytes, encoding: str, source: str) -> bytes:
         InputError: If it is not in that encoding.
     """
     made = io.BytesIO()
-    expected = f"text in the encoding {encoding}"
-    remedy = Sentence("save it as UTF-8, or name its encoding with ", Option("encoding"))
-    with decoding(source, expected, remedy, "text in another one"):
+    with _strict(encoding, source):
         decoder = codecs.getincrementaldecoder(encoding)("strict")
         for start in range(0, len(data), PIECE):
             text = decoder.decode(data[start : start + PIECE], start + PIECE >= len(data))
@@ -179,16 +286,22 @@ def _transcoded(data: bytes, encoding: str, source: str) -> bytes:
     return made.getvalue()
 
 
+def _strict(encoding: str, source: str) -> AbstractContextManager[None]:
+    """A block that decodes text; what does not fit is an `InputError`."""
+    remedy = Sentence("save it as UTF-8, or name its encoding with ", Option("encoding"))
+    return decoding(source, f"text in the encoding {encoding}", remedy, "text in another one")
+
+
 def _without_nul(text: bytes, source: str) -> bytes:
     if b"\0" in text:
         raise nul_bytes(source)
     return text
 
 
-def _note(text: bytes, encoding: str) -> Sentence:
-    """What the text was taken for; where that is a guess, with a word to check it by."""
+def _note(sample: str, encoding: str) -> Sentence:
+    """What the text was taken for; where that is a guess, with a word of its lines beyond ASCII to check it by."""
     said = f"The text is not UTF-8 and was read as {encoding}"
-    word = None if encoding.startswith("utf") else WORD.search(_sample(text).decode())
+    word = None if encoding.startswith("utf") else WORD.search(sample)
     if word is None:
         return Sentence(f"{said}.")
     shown = printable(word[0], LONGEST_WORD)

@@ -6,7 +6,7 @@ is one are these columns parsed again, as text. A column is one of codes if ever
 points or exponents holds quantities, and stays as it is.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping
 
 import numpy as np
 import pyarrow as pa
@@ -14,6 +14,9 @@ from pyarrow import compute
 
 from variate.data.readers.csv_parsing import parsed_rows
 from variate.data.readers.csv_text import CsvText
+from variate.data.schema.naming import name_called
+from variate.data.wording import list_names
+from variate.errors import Option, Sentence
 
 ZERO, NINE = b"09"
 PIECE = 2**16
@@ -31,19 +34,30 @@ def zero_columns(text: CsvText, start: int, table: pa.Table, asked: Collection[i
         table: What was made of it.
         asked: Columns that are numbers, whatever they look like.
     """
-    suspects = [n for n, column in enumerate(table.columns) if n not in asked and _may_be_codes(column)]
-    if not suspects or not _has_leading_zero(text, start):
+    suspects = [n for n, column in enumerate(table.columns) if n not in asked and may_be_codes(column)]
+    if not suspects or not has_leading_zero(text, start):
         return {}
-    again = parsed_rows(text, start, table.num_columns, suspects, only=suspects)
-    return {n: column for n, column in zip(suspects, again.columns, strict=True) if _are_codes(column)}
+    again = parsed_rows(text, start, table.num_columns, dict.fromkeys(suspects, pa.string()), only=suspects)
+    return {n: column for n, column in zip(suspects, again.columns, strict=True) if are_codes(column)}
 
 
 def example(column: pa.ChunkedArray) -> str:
     """The first cell with a leading zero."""
-    return str(column.filter(_has_zero(column))[0].as_py())
+    return str(column.filter(begins_with_zero(column))[0].as_py())
 
 
-def _may_be_codes(column: pa.ChunkedArray) -> bool:
+def zeros_note(examples: Mapping[str, str]) -> Sentence:
+    """What is said of columns that are codes.
+
+    Args:
+        examples: The first cell with a leading zero, by the names of the columns.
+    """
+    called = list_names([name_called(name) for name in examples])
+    said = f"Cells of {called} begin with a zero, such as {next(iter(examples.values()))}, so they were read as text "
+    return Sentence(said, "and not as numbers; set ", Option("columns"), " to read numbers.")
+
+
+def may_be_codes(column: pa.ChunkedArray) -> bool:
     """Whether pyarrow may have read digits as the numbers of a column."""
     if pa.types.is_floating(column.type):
         most = compute.max(column).as_py()
@@ -51,33 +65,29 @@ def _may_be_codes(column: pa.ChunkedArray) -> bool:
     return bool(pa.types.is_integer(column.type))
 
 
-def _are_codes(column: pa.ChunkedArray) -> bool:
+def are_codes(column: pa.ChunkedArray) -> bool:
     """Whether every cell is digits, and one of them begins with a zero that a number would not have."""
     digits = compute.all(compute.match_substring_regex(column, r"^[0-9]+$")).as_py()
-    return bool(digits) and bool(compute.any(_has_zero(column)).as_py())
+    return bool(digits) and bool(compute.any(begins_with_zero(column)).as_py())
 
 
-def _has_zero(column: pa.ChunkedArray) -> pa.ChunkedArray:
+def begins_with_zero(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Where a text begins with a zero that a number would not have."""
     return compute.match_substring_regex(column, r"^0[0-9]")
 
 
-def _has_leading_zero(text: CsvText, start: int) -> bool:
+def has_leading_zero(text: CsvText, start: int) -> bool:
     """Whether some cell begins with a zero and a digit."""
-    every: Sequence[int] | np.ndarray = np.frombuffer(text.data, np.uint8)
-    befores = (ord(text.delimiter), *b"\r\n", ord(text.quote))
-    begin = max(0, start - 1)
+    every = np.frombuffer(text.data, np.uint8)
     if start == 0 and text.data[:1] == b"0" and text.data[1:2].isdigit():
         return True
-    for place in range(begin, len(every), PIECE):
+    is_before = np.zeros(256, bool)
+    is_before[[ord(text.delimiter), *b"\r\n", ord(text.quote)]] = True
+    for place in range(max(0, start - 1), len(every), PIECE):
         piece = every[place : place + PIECE + 2]
-        zero = piece[1:-1] == ZERO
-        before = piece[:-2]
-        follows = before == befores[0]
-        for mark in befores[1:]:
-            follows |= before == mark
-        follows &= zero
-        if follows.any():
-            after = piece[2:][follows]
-            if ((after >= ZERO) & (after <= NINE)).any():
-                return True
+        zeros = np.flatnonzero(piece[1:-1] == ZERO)
+        first = zeros[is_before[piece[zeros]]]
+        after = piece[first + 2]
+        if ((after >= ZERO) & (after <= NINE)).any():
+            return True
     return False

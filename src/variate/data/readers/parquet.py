@@ -5,19 +5,18 @@ row groups as they are needed (`variate.data.storage.parquet_rows`). The columns
 profiles of row groups join exactly.
 """
 
-from collections.abc import Mapping, Sequence
-from functools import partial
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from variate.config.recipe import DataOptions
-from variate.config.schema import ColumnKind, Schema
+from variate.config.schema import Schema
 from variate.data.dataset import Dataset
 from variate.data.readers.shards import PARQUET_SUFFIXES, shards
-from variate.data.readers.tables import require_table, schema_of, source_of, wanted_columns
-from variate.data.schema.arrow_columns import each_column, refuse_one_text
-from variate.data.schema.column_notes import column_notes
-from variate.data.schema.columns import decide_all
-from variate.data.schema.profiles import Profile, RawColumn, joined_profile, profile
+from variate.data.readers.split_keys import SplitKey
+from variate.data.readers.surveys import ColumnSurvey
+from variate.data.readers.tables import require_table, source_of, wanted_columns
+from variate.data.schema.arrow_columns import refuse_one_text
 from variate.data.source import Source
 from variate.data.storage.parquet_rows import ParquetGaps, ParquetRows
 from variate.data.storage.row_groups import RowGroups
@@ -34,40 +33,39 @@ def read_parquet(path: Path, options: DataOptions, schema: Schema | None) -> Sou
     notes = [*notes, *own_notes]
     if memory.streams(options.stream, 8 * len(names) * rows):
         return _rows_on_disk(groups, names, options, schema, notes)
-    return source_of(groups.read_all(names), path.name, options, schema, notes)
+    key = SplitKey.of(options, groups.names, groups.name)
+    if not key.names:
+        return source_of(groups.read_all(names), path.name, options, schema, notes)
+    table = groups.read_all(list(dict.fromkeys([*names, *key.names])))
+    key.add(table, path.name)
+    return replace(source_of(table.select(names), path.name, options, schema, notes), key=key.column())
 
 
 def _rows_on_disk(
     groups: RowGroups, names: Sequence[str], options: DataOptions, schema: Schema | None, notes: Sequence[str]
 ) -> Source:
-    groups.require_each(names)
+    key = SplitKey.of(options, groups.names, groups.name)
+    groups.require_each([*names, *key.names])
     own_notes: list[str] = []
     has_gaps = schema is not None  # of other rows than the model's, that is seen only when they are read
+    were_read = schema is None
     if schema is None:
-        schema, own_notes = _survey(groups, names, options)
+        schema, own_notes = _surveyed(groups, names, options)
         has_gaps = any(column.gaps for column in schema.columns)
-    rows = ParquetRows(groups, schema.columns, options.missing)
+    for number in range(len(groups)) if key.names else ():
+        key.add(groups.read(number, key.names), groups.label(number))
+    rows = ParquetRows(groups, schema.columns, options.missing, were_read)
     mask = ParquetGaps(rows) if has_gaps else None
     sizes = tuple(file.stat().st_size for file in groups.files)
     data = Dataset(rows, schema, mask=mask, name=groups.name, notes=(*notes, *own_notes))
-    return Source(data, sizes=sizes)
+    return Source(data, sizes=sizes, key=key.column())
 
 
-def _survey(groups: RowGroups, names: Sequence[str], options: DataOptions) -> tuple[Schema, list[str]]:
+def _surveyed(groups: RowGroups, names: Sequence[str], options: DataOptions) -> tuple[Schema, list[str]]:
     """What the columns are, as `source_of` would tell it, and notes on them."""
-    asked = dict(options.columns)
-    found: dict[str, Profile] = {}
+    survey = ColumnSurvey(options)
     for number in range(len(groups)):
         table = groups.read(number, names)
         refuse_one_text(table, groups.name)
-        each_column(table, groups.label(number), partial(_join, found, asked), options.missing)
-    places = {column: place for place, column in enumerate(names)}
-    decided = decide_all(found.values(), asked, places, groups.name)
-    return schema_of(decided), column_notes(found.values(), decided, asked)
-
-
-def _join(found: dict[str, Profile], asked: Mapping[str, ColumnKind], _number: int, raw: RawColumn) -> None:
-    """Joins a column of a row group to those before it."""
-    name, every = raw.name, asked.get(raw.name) == "categorical"
-    own = profile(raw, every)
-    found[name] = joined_profile(found[name], own, every) if name in found else own
+        survey.add_table(table, groups.label(number))
+    return survey.schema({name: name for name in names}, groups.name)

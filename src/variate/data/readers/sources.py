@@ -46,11 +46,13 @@ SPECIAL_OPTIONS = {
     "delimiter": "a table of text",
     "header": "a table of text",
     "encoding": "a table of text",
-    "stream": ".npy or .parquet files, or a folder of them",
+    "split_by": "a table",
+    "split_time": "a table",
+    "stream": "a table of text, or .npy or .parquet files",
 }
 """Options that only some readers use, and what they are for."""
-IMAGE_OPTIONS, TABLE_OPTIONS = ("size", "mode"), ("columns", "drop", "missing")
-TEXT_OPTIONS = (*TABLE_OPTIONS, "delimiter", "header", "encoding")
+IMAGE_OPTIONS, TABLE_OPTIONS = ("size", "mode"), ("columns", "drop", "missing", "split_by", "split_time")
+TEXT_OPTIONS = (*TABLE_OPTIONS, "delimiter", "header", "encoding", "stream")
 
 
 class Reader(NamedTuple):

@@ -6,6 +6,7 @@ in its order and with its kinds and categories, and other columns are left out.
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
@@ -13,6 +14,7 @@ import pyarrow as pa
 from variate.config.recipe import DataOptions
 from variate.config.schema import Aside, Column, Schema
 from variate.data.dataset import Dataset
+from variate.data.readers.split_keys import SplitKey
 from variate.data.schema.arrow_columns import each_column, refuse_one_text
 from variate.data.schema.column_notes import column_notes, gaps_note
 from variate.data.schema.columns import Decided, decide_all
@@ -40,7 +42,7 @@ def table_source(
     Args:
         table: The table.
         name: What to call it.
-        options: `columns` and `drop` are used.
+        options: `columns`, `drop`, `missing`, `split_by` and `split_time` are used.
         schema: Of a model, if the rows are read for one.
         notes: What was assumed when it was read.
 
@@ -48,7 +50,10 @@ def table_source(
         InputError: If the table cannot be used as it is, or lacks what a model needs.
     """
     wanted, own_notes = wanted_columns(table.column_names, table.num_rows, options, schema, name)
-    return source_of(table.select(wanted), name, options, schema, (*notes, *own_notes))
+    key = SplitKey.of(options, table.column_names, name)
+    key.add(table, name)
+    source = source_of(table.select(wanted), name, options, schema, (*notes, *own_notes))
+    return replace(source, key=key.column())
 
 
 def wanted_columns(

@@ -8,7 +8,8 @@ import bz2
 import gzip
 import io
 import lzma
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
@@ -82,6 +83,87 @@ class Content(NamedTuple):
     notes: list[str]
 
 
+class Packed(NamedTuple):
+    """A file that holds a table of text, which can be read as often as needed.
+
+    Attributes:
+        path: The file.
+        suffix: The ending that the table has of its own.
+        size: Bytes of the table, before it is unpacked.
+        member: Of an archive, the name of the table in it.
+        notes: What was left out.
+    """
+
+    path: Path
+    suffix: str
+    size: int
+    member: str = ""
+    notes: tuple[str, ...] = ()
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether the file is not compressed, so that its size is that of the text."""
+        return not self.member and self.path.suffix.lower() not in OPENERS
+
+    def pieces(self) -> Iterator[bytes]:
+        """The bytes in pieces of at most `PIECE`, unpacked one at a time.
+
+        Raises:
+            InputError: If the file is damaged, of another format, or unpacks to more than a table of text can.
+            OSError: If it cannot be read.
+        """
+        with self._opened() as stream:
+            size = line_end = 0
+            is_wide = False
+            while piece := self._next(stream):
+                if not size:
+                    _refuse_other_formats(piece[:64], self.path.name)
+                    is_wide = is_utf_16(piece)
+                elif b"\0" in piece and not is_wide:
+                    raise nul_bytes(self.path.name)
+                line_end = size if b"\n" in piece or b"\r" in piece else line_end
+                size += len(piece)
+                if not self.is_plain:
+                    self._refuse_bomb(size, line_end)
+                yield piece
+
+    @contextmanager
+    def _opened(self) -> Iterator[Any]:
+        """The stream of the bytes."""
+        stream: Any
+        with ExitStack() as stack:
+            with self._decoding():
+                if self.member:
+                    archive = stack.enter_context(opened_zip(self.path, *self._words))
+                    stream = open_member(archive, archive.getinfo(self.member))
+                elif self.is_plain:
+                    stream = self.path.open("rb", buffering=0)
+                else:
+                    stream = OPENERS[self.path.suffix.lower()](self.path)
+            yield stack.enter_context(stream)
+
+    def _next(self, stream: Any) -> bytes:  # noqa: ANN401  any that unpacks
+        """The next piece; nothing at the end."""
+        with self._decoding():
+            return bytes(stream.read(PIECE))
+
+    def _decoding(self) -> AbstractContextManager[None]:
+        """A block in which the file is unpacked."""
+        return nullcontext() if self.is_plain else decoding(str(self.path), *self._words)
+
+    @property
+    def _words(self) -> tuple[str, str]:
+        """What a damaged file should be, and what to do about it."""
+        return f"a complete {self.path.suffix.lower()} {'archive' if self.member else 'file'}", "make it again"
+
+    def _refuse_bomb(self, size: int, line_end: int) -> None:
+        """Refuses what unpacks to more than deflating can give, or to long stretches without a line end."""
+        if size > FREELY and (size > DEFLATE_RATIO * self.size or size - line_end > FREELY):
+            got = f"{memory.amount(size)} and more from {self.size:,} bytes"
+            remedy = "unpack it, and look whether it is a table"
+            raise InputError(self.path.name, "a table of text", got, remedy)
+
+
 def text_suffix(name: str) -> str | None:
     """The ending of a table of text, without that of its compression; None where a name has none."""
     path = PurePosixPath(name.lower())
@@ -110,72 +192,45 @@ def _is_table(member: str) -> bool:
     return PurePosixPath(member.lower()).suffix in TEXT_SUFFIXES
 
 
-def content(path: Path) -> Content:
-    """All bytes of a table of text.
+def packed(path: Path) -> Packed:
+    """The table in a file, which is not unpacked yet.
 
     Raises:
-        InputError: If it is damaged, of another format, or larger than memory.
+        InputError: If it is an archive that is damaged, or does not hold one table.
         OSError: If it cannot be read.
     """
-    if path.suffix.lower() == ".zip":
-        return _of_zip(path)
-    packing = path.suffix.lower()
-    suffix = text_suffix(path.name) or ".csv"
-    if packing in OPENERS:
-        with decoding(str(path), f"a complete {packing} file", "make it again"), OPENERS[packing](path) as stream:
-            data = _read_all(stream, path.name, path.stat().st_size)
-    else:
-        memory.require(TEXT_COPIES * path.stat().st_size, path.name)
-        data = path.read_bytes()
-        _refuse_other_formats(data[:64], path.name)
-    return Content(data, suffix, [])
-
-
-def _of_zip(path: Path) -> Content:
-    """The only table in an archive."""
+    if path.suffix.lower() != ".zip":
+        return Packed(path, text_suffix(path.name) or ".csv", path.stat().st_size)
     with images_in_zip(path) as found:
         tables = [name for name in found.others if _is_table(name)]
         if len(tables) != 1:
             got = f"{len(tables):,} tables: {list_names(tables)}"
             raise InputError(path.name, "a .zip that holds one table", got, "give one of them, unpacked")
         others = len(found.others) - 1
-    with (
-        opened_zip(path, "a complete .zip archive", "make it again") as archive,
-        decoding(str(path), "a complete .zip archive", "make it again"),
-        open_member(archive, archive.getinfo(tables[0])) as stream,
-    ):
-        data = _read_all(stream, path.name, archive.getinfo(tables[0]).compress_size)
-    notes = [f"Left out: {plural(others, 'other file')} of the archive than {tables[0]}."] if others else []
-    return Content(data, PurePosixPath(tables[0].lower()).suffix, notes)
+    with opened_zip(path, "a complete .zip archive", "make it again") as archive:
+        size = archive.getinfo(tables[0]).compress_size
+    notes = (f"Left out: {plural(others, 'other file')} of the archive than {tables[0]}.",) if others else ()
+    return Packed(path, PurePosixPath(tables[0].lower()).suffix, size, tables[0], notes)
 
 
-def _read_all(stream: Any, source: str, packed: int) -> bytes:  # noqa: ANN401  any that unpacks
-    """All bytes of a stream.
-
-    Args:
-        stream: What unpacks.
-        source: What errors call the file.
-        packed: Number of bytes before they are unpacked.
+def content(table: Packed) -> Content:
+    """All bytes of a table of text.
 
     Raises:
-        InputError: As soon as they are more than memory holds, or cannot be a table of text.
+        InputError: If it is damaged, of another format, or larger than memory.
+        OSError: If it cannot be read.
     """
-    made, line_end, is_wide = io.BytesIO(), 0, False
-    while piece := stream.read(PIECE):
-        if not made.tell():
-            _refuse_other_formats(piece[:64], source)
-            is_wide = is_utf_16(piece)
-        elif b"\0" in piece and not is_wide:
-            raise nul_bytes(source)
-        line_end = made.tell() if b"\n" in piece or b"\r" in piece else line_end
+    name = table.path.name
+    if table.is_plain:
+        memory.require(TEXT_COPIES * table.size, name)
+        data = table.path.read_bytes()
+        _refuse_other_formats(data[:64], name)
+        return Content(data, table.suffix, list(table.notes))
+    made = io.BytesIO()
+    for piece in table.pieces():
         made.write(piece)
-        size = made.tell()
-        memory.require(TEXT_COPIES * size, source)
-        if size > FREELY and (size > DEFLATE_RATIO * packed or size - line_end > FREELY):
-            got = f"{memory.amount(size)} and more from {packed:,} bytes"
-            remedy = "unpack it, and look whether it is a table"
-            raise InputError(source, "a table of text", got, remedy)
-    return made.getvalue()
+        memory.require(TEXT_COPIES * made.tell(), name)
+    return Content(made.getvalue(), table.suffix, list(table.notes))
 
 
 def _refuse_other_formats(beginning: bytes, source: str) -> None:

@@ -47,7 +47,11 @@ def raw_columns(table: pa.Table, source: str, missing: Collection[str] = ()) -> 
 
 
 def each_column(
-    table: pa.Table, source: str, use: Callable[[int, RawColumn], object], missing: Collection[str] = ()
+    table: pa.Table,
+    source: str,
+    use: Callable[[int, RawColumn], object],
+    missing: Collection[str] = (),
+    first_row: int = 0,
 ) -> None:
     """Uses the columns one after the other, each as numbers, so that only one of them is in memory as such.
 
@@ -56,6 +60,7 @@ def each_column(
         source: What errors call it.
         use: A function of a column's number and values, which may raise `InputError`.
         missing: As for `raw_columns`.
+        first_row: The number of the first row.
 
     Raises:
         InputError: About all columns that cannot be used.
@@ -63,7 +68,7 @@ def each_column(
     errors: dict[str, InputError] = {}
     for number, name in enumerate(table.column_names):
         try:
-            use(number, raw_column(name, table[number], source, missing))
+            use(number, raw_column(name, table[number], source, missing, first_row))
         except InputError as error:
             errors[name] = error
     refuse_together(errors, source)
@@ -80,8 +85,17 @@ def refuse_one_text(table: pa.Table, source: str) -> None:
         )
 
 
-def raw_column(name: str, column: pa.ChunkedArray, source: str, missing: Collection[str] = ()) -> RawColumn:
+def raw_column(
+    name: str, column: pa.ChunkedArray, source: str, missing: Collection[str] = (), first_row: int = 0
+) -> RawColumn:
     """One column as numbers.
+
+    Args:
+        name: Its name.
+        column: Its cells.
+        source: What errors call the table.
+        missing: As for `raw_columns`.
+        first_row: The number of its first row.
 
     Raises:
         InputError: If there is no likelihood for its type, or a number is infinite.
@@ -95,7 +109,7 @@ def raw_column(name: str, column: pa.ChunkedArray, source: str, missing: Collect
     native, numbers = "", None
     if pa.types.is_boolean(kind) or _is_numeric(kind):
         native = BOOL if pa.types.is_boolean(kind) else INEXACT if _is_beyond_float64(column) else ""
-        numbers = _as_float64(name, column, source)
+        numbers = _as_float64(name, column, source, first_row)
     elif pa.types.is_date(kind):
         native, numbers = "date", _floats(column.cast(pa.date32()).cast(pa.int32()))
     elif pa.types.is_timestamp(kind):
@@ -166,13 +180,14 @@ def _text_column(name: str, column: pa.ChunkedArray, missing: Collection[str]) -
     return RawColumn(name, np.concatenate(numbers), tuple(words))
 
 
-def _as_float64(name: str, column: pa.ChunkedArray, source: str) -> np.ndarray:
+def _as_float64(name: str, column: pa.ChunkedArray, source: str, first_row: int) -> np.ndarray:
     """A column of numbers as float64, if they are finite."""
     numbers = _floats(column)
-    infinite = int(np.isinf(numbers).sum())
-    if infinite:
-        argument = f"{column_called(name)} of {source}"
-        raise InputError(argument, "finite numbers", f"infinity in {plural(infinite, 'row')}", "correct those cells")
+    infinite = np.flatnonzero(np.isinf(numbers))
+    if len(infinite):
+        where = f"first in row {first_row + infinite[0]} (counting from 0)"
+        got = f"infinity in {plural(len(infinite), 'row')}, {where}"
+        raise InputError(f"{column_called(name)} of {source}", "finite numbers", got, "correct those cells")
     return numbers
 
 

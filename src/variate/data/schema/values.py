@@ -1,6 +1,6 @@
 """The values of a column as its kind keeps them: numbers as they are, categories as codes 0 .. K-1, NaN for gaps."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from jaxtyping import Float64
@@ -15,23 +15,64 @@ from variate.data.wording import list_names, plural
 from variate.errors import InputError, Option, Sentence
 
 
-def column_values(raw: RawColumn, column: Column, source: str) -> Float64[np.ndarray, " N"]:
+def column_values(
+    raw: RawColumn, column: Column, source: str, *, first_row: int = 0, allow_odd: bool = False
+) -> Float64[np.ndarray, " N"]:
     """The values as the column's kind keeps them; NaN where a cell is missing.
+
+    Args:
+        raw: The cells, of all rows or of some of them.
+        column: What they are.
+        source: What errors call the table.
+        first_row: The number of the first row.
+        allow_odd: Whether texts among numbers are missing, however many there are: they were counted before, in all
+            rows.
 
     Raises:
         InputError: If the column cannot hold one of them.
     """
-    return _codes(raw, column, source) if column.kind == "categorical" else _numbers(raw, column, source)
+    if not allow_odd:
+        refuse_odd(odd_words(raw, column), int(np.count_nonzero(~np.isnan(raw.numbers))), column, source)
+    return _codes(raw, column, source) if column.kind == "categorical" else _numbers(raw, column, source, first_row)
 
 
-def _numbers(raw: RawColumn, column: Column, source: str) -> Float64[np.ndarray, " N"]:
+def odd_words(raw: RawColumn, column: Column) -> dict[str, int]:
+    """Texts that no one expects in a column of numbers, with the number of their cells."""
+    if raw.words is None or (column.kind == "categorical" and not column.format):
+        return {}
+    said = _said(raw.words, column)
+    counts = np.bincount(raw.numbers[~np.isnan(raw.numbers)].astype(np.intp), minlength=len(raw.words))
+    unread = np.flatnonzero(np.isnan(said) & (counts > 0))
+    return {raw.words[place]: int(counts[place]) for place in unread if not is_marker(raw.words[place])}
+
+
+def refuse_odd(odd: Mapping[str, int], cells: int, column: Column, source: str) -> None:
+    """Refuses a column of numbers in which too many cells are texts.
+
+    Args:
+        odd: What `odd_words` found.
+        cells: Number of cells that are not empty.
+        column: The column.
+        source: What errors call the table.
+
+    Raises:
+        InputError: If they are more than `MOST_ODD_CELLS` of the cells.
+    """
+    number = sum(odd.values())
+    if number > MOST_ODD_CELLS * cells:
+        got = f"text such as {cell_called(next(iter(odd)))} in {plural(number, 'cell')}"
+        missing = Sentence("correct those cells, or use ", Option("columns", [(column.name, "categorical")]))
+        raise InputError(f"{column_called(column.name)} of {source}", f"{column.kind} values", got, missing)
+
+
+def _numbers(raw: RawColumn, column: Column, source: str, first_row: int) -> Float64[np.ndarray, " N"]:
     """The values of a column of numbers.
 
     Raises:
         InputError: If one of them cannot be of the kind.
     """
     argument = f"{column_called(raw.name)} of {source}"
-    values = raw.numbers if raw.words is None else _read(raw, column, argument)
+    values = raw.numbers if raw.words is None else _read(raw, column)
     largest = float(np.nanmax(np.abs(values), initial=0))
     if largest > LARGEST:
         expected = f"numbers up to {LARGEST:g} in size, since networks compute in float32"
@@ -39,30 +80,22 @@ def _numbers(raw: RawColumn, column: Column, source: str) -> Float64[np.ndarray,
     bad = np.flatnonzero(~(fits(values, column.kind) | np.isnan(values)))
     if len(bad):
         others = f", and {len(bad) - 1:,} others that do not fit" if len(bad) > 1 else ""
-        got = f"{number_text(values[bad[0]])} in row {bad[0]} (counting from 0){others}"
+        got = f"{number_text(values[bad[0]])} in row {first_row + bad[0]} (counting from 0){others}"
         remedy = Sentence("correct them, or set ", Option("columns"), " to choose another kind")
         raise InputError(argument, f"{column.kind} values", got, remedy)
     return values
 
 
-def _read(raw: RawColumn, column: Column, argument: str) -> Float64[np.ndarray, " N"]:
-    """The numbers that text says in the column's format; what it does not read is missing.
+def _said(words: Sequence[str], column: Column) -> Float64[np.ndarray, " words"]:
+    """The numbers that texts say in the column's format; NaN for others."""
+    return numbers_in(words, FORMATS.get(column.format, NUMBER))
 
-    Raises:
-        InputError: If too many cells are texts that no one expects among numbers.
-    """
+
+def _read(raw: RawColumn, column: Column) -> Float64[np.ndarray, " N"]:
+    """The numbers that text says in the column's format; what it does not read is missing."""
     assert raw.words is not None
-    said = np.append(numbers_in(raw.words, FORMATS.get(column.format, NUMBER)), np.nan)
-    known = ~np.isnan(raw.numbers)
-    values = np.asarray(said[np.where(known, raw.numbers, len(raw.words)).astype(np.intp)])
-    counts = np.bincount(raw.numbers[known].astype(np.intp), minlength=len(raw.words))
-    unread = np.flatnonzero(np.isnan(said[:-1]) & (counts > 0))
-    odd = [place for place in unread if not is_marker(raw.words[place])]
-    if counts[odd].sum() > MOST_ODD_CELLS * known.sum():
-        got = f"text such as {cell_called(raw.words[odd[0]])} in {plural(int(counts[odd].sum()), 'cell')}"
-        missing = Sentence("correct those cells, or use ", Option("columns", [(raw.name, "categorical")]))
-        raise InputError(argument, f"{column.kind} values", got, missing)
-    return values
+    said = np.append(_said(raw.words, column), np.nan)
+    return np.asarray(said[np.where(np.isnan(raw.numbers), len(raw.words), raw.numbers).astype(np.intp)])
 
 
 def _codes(raw: RawColumn, column: Column, source: str) -> Float64[np.ndarray, " N"]:
@@ -73,7 +106,7 @@ def _codes(raw: RawColumn, column: Column, source: str) -> Float64[np.ndarray, "
     """
     missing = np.isnan(raw.numbers)
     if raw.words is None or column.format:
-        values = raw.numbers if raw.words is None else _read(raw, column, f"{column_called(raw.name)} of {source}")
+        values = raw.numbers if raw.words is None else _read(raw, column)
         missing = np.isnan(values)
         numbers, places = np.unique(np.where(missing, 0, values), return_inverse=True)
         words: Sequence[str] = tuple(map(number_text, numbers))

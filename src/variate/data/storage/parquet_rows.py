@@ -29,10 +29,15 @@ class ParquetRows(Storage):
         groups: The row groups.
         columns: The columns to read, in this order.
         missing: Texts and numbers that say that a value is missing.
+        were_read: Whether all rows were read before, and too many texts among numbers refused; else they are refused
+            where they are too many of a row group.
     """
 
-    def __init__(self, groups: RowGroups, columns: Sequence[Column], missing: Collection[str] = ()) -> None:
+    def __init__(
+        self, groups: RowGroups, columns: Sequence[Column], missing: Collection[str] = (), were_read: bool = False
+    ) -> None:
         self.groups, self.columns, self.missing = groups, tuple(columns), tuple(missing)
+        self.were_read = were_read
         self.shape, self.dtype = (len(self.columns),), np.dtype(np.float64)
         self.bounds = merged_blocks(groups.bounds)
         largest = int(np.diff(self.bounds).max()) * 8 * len(self.columns)
@@ -63,7 +68,9 @@ class ParquetRows(Storage):
         label = self.groups.label(number)
         raws = raw_columns(self.groups.read(number, [column.name for column in self.columns]), label, self.missing)
         pairs = zip(raws, self.columns, strict=True)
-        return np.stack([column_values(raw, column, label) for raw, column in pairs], axis=1)
+        first = int(self.groups.bounds[number]) if self.groups.spill is not None else 0
+        values = [column_values(r, c, label, first_row=first, allow_odd=self.were_read) for r, c in pairs]
+        return np.stack(values, axis=1)
 
 
 class ParquetGaps(Storage):

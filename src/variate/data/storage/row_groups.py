@@ -18,6 +18,7 @@ from pyarrow import parquet
 
 from variate.data.readers.decoding import decoding
 from variate.data.storage.base import BLOCK_ROWS
+from variate.data.storage.spilled import Spill
 from variate.errors import InputError
 from variate.limits import MOST_ROWS
 from variate.runtime import memory
@@ -35,6 +36,8 @@ class RowGroups:
     Args:
         files: The files, all with the same columns.
         name: What to call them.
+        spill: Where the rows of another file were written to one of our own: what holds it. Columns are then called as
+            in the other file, and messages speak of its rows.
 
     Attributes:
         columns: Names and types of the columns.
@@ -45,8 +48,8 @@ class RowGroups:
         InputError: If a file is damaged, or its columns are not those of the first.
     """
 
-    def __init__(self, files: Sequence[Path], name: str) -> None:
-        self.files, self.name = tuple(files), name
+    def __init__(self, files: Sequence[Path], name: str, spill: Spill | None = None) -> None:
+        self.files, self.name, self.spill = tuple(files), name, spill
         self.columns: pa.Schema | None = None
         self.groups: list[tuple[Path, int]] = []
         self.packed_size, counts = 0, [0]
@@ -89,6 +92,8 @@ class RowGroups:
 
     def label(self, number: int) -> str:
         """What to call a group in a message."""
+        if self.spill is not None:
+            return f"rows {self.bounds[number]:,} to {self.bounds[number + 1] - 1:,} (counting from 0) of {self.name}"
         file, group = self.groups[number]
         return f"row group {group} of {file.name}"
 
@@ -113,8 +118,9 @@ class RowGroups:
             parquet.ParquetFile(stream, metadata=self._metadata[file], read_dictionary=texts) as content,
         ):
             threads = rows * len(names) > FEW_CELLS
-            table = content.read_row_groups(list(groups), list(names), use_threads=threads).select(list(names))
-            table = table.replace_schema_metadata()
+            stored = list(names) if self.spill is None else [self.spill.columns[name] for name in names]
+            table = content.read_row_groups(list(groups), stored, use_threads=threads).select(stored)
+            table = table.rename_columns(list(names)).replace_schema_metadata()
             table.validate(full=True)
         if table.num_rows != rows:
             raise _damaged(file, f"{table.num_rows:,} rows where {rows:,} are claimed")
