@@ -1,3 +1,5 @@
+import math
+
 import pytest
 import torch
 from scipy import stats
@@ -97,3 +99,22 @@ def test_a_single_code_is_certain():
     assert torch.equal(p.log_prob(torch.zeros(3)), torch.zeros(3))
     assert torch.equal(p.cdf(torch.zeros(3)), torch.ones(3))
     assert torch.equal(p.quantile(torch.rand(3)), torch.zeros(3))
+
+
+def test_one_more_code_may_be_reserved_for_what_was_never_seen():
+    logits, log_unseen = torch.randn(5, 4, 3), torch.tensor(0.02).log()
+    p, plain = CategoricalElements(logits, -2, log_unseen=log_unseen), CategoricalElements(logits, -2)
+    codes = torch.arange(5.0)[:, None, None].expand(5, 5, 3)
+    torch.testing.assert_close(p.log_prob(codes).exp().sum(0), torch.ones(5, 3))
+    torch.testing.assert_close(p.log_prob(codes[:4]), plain.log_prob(codes[:4]) + math.log(0.98))
+    assert (p.log_prob(codes[4]) == log_unseen).all()
+    assert p.contains(torch.tensor([0, 3, 4, 5])).tolist() == [True, True, True, False]
+    assert plain.contains(torch.tensor([0, 3, 4])).tolist() == [True, True, False]
+    torch.testing.assert_close(p.cdf(codes), p.log_prob(codes).double().exp().cumsum(0))
+    assert torch.equal(p.quantile(p.cdf(codes)), codes.double())
+    assert (p.sample((50,)) < 4).all()
+    assert torch.equal(p.mean, plain.mean)
+    gradient = torch.autograd.functional.jacobian(
+        lambda logits: CategoricalElements(logits, -2, log_unseen=log_unseen).log_prob(codes[4]).sum(), logits
+    )
+    assert (gradient == 0).all()

@@ -290,7 +290,7 @@ STATES = {
     "columns": [
         *("parts.0.offset", "parts.0.unit", "parts.0.scale.raw", "parts.1.mean_logit"),
         *("parts.2.log_dispersion", "parts.2.offset", "parts.2.initial_log_dispersion"),
-        *("parts.3.log_frequency", "parts.4.log_frequency"),
+        *("parts.3.log_frequency", "parts.3.log_unseen", "parts.4.log_frequency", "parts.4.log_unseen"),
     ],
 }
 

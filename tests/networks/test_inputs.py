@@ -144,3 +144,12 @@ def test_a_missing_cell_has_zeros_for_features_and_columns_of_numbers_say_so():
     mask[0] = False
     assert (inputs(rows, mask)[0] == 0).all()
     assert torch.equal(inputs(rows, mask)[1:], full[1:])
+
+
+def test_a_category_that_was_never_seen_has_zeros_for_features():
+    inputs, rows = ColumnInputs(TABLE), table(50)
+    inputs.fit_scaling(rows)
+    new = rows.clone()
+    new[:, 1] = 3
+    assert (inputs(new)[:, 3:6] == 0).all()
+    assert torch.equal(inputs(new)[:, 6:], inputs(rows)[:, 6:])

@@ -2,6 +2,9 @@
 
 The distribution function adds the probabilities up in the order of the codes, which is an order of quantities only if
 the codes stand for such.
+
+Of codes that stand for names, one more, K, may be reserved for all names that were never seen. It has a small
+probability e, and code k has (1 - e) softmax(logits)_k. It is never drawn.
 """
 
 import torch
@@ -20,12 +23,15 @@ class CategoricalElements(Elementwise):
         axis: The axis of the codes in `logits`, counted from the end: -1 minus the number of axes of an event.
         values: The quantities that the codes stand for, (K,), if they stand for quantities: `mean` is then their
             expectation. None: the codes stand for names, `mean` is the most probable code, and there is no variance.
+        log_unseen: Log of e, a number; None reserves no code.
     """
 
     is_discrete = True
 
-    def __init__(self, logits: Tensor, axis: int = -1, values: Tensor | None = None) -> None:
-        self.logits, self.axis, self.values = logits, axis, values
+    def __init__(
+        self, logits: Tensor, axis: int = -1, values: Tensor | None = None, log_unseen: Tensor | None = None
+    ) -> None:
+        self.logits, self.axis, self.values, self.log_unseen = logits, axis, values, log_unseen
         self.levels = logits.shape[axis]
         place = logits.dim() + axis
         super().__init__(logits.shape[:place] + logits.shape[place + 1 :], logits.dtype)
@@ -52,14 +58,18 @@ class CategoricalElements(Elementwise):
 
     def log_prob(self, x: Tensor) -> Tensor:
         """Log-probabilities of codes of any dtype in nats, broadcast(shape, x.shape)."""
-        return self._at(x.long(), self.logits) - self.logits.logsumexp(self.axis)
+        if self.log_unseen is None:
+            return self._at(x.long(), self.logits) - self.logits.logsumexp(self.axis)
+        unseen, log_unseen = x >= self.levels, self.log_unseen.to(self.dtype)
+        log_p = self._at(torch.where(unseen, 0, x).long(), self.logits) - self.logits.logsumexp(self.axis)
+        return torch.where(unseen, log_unseen, log_p + torch.log1p(-log_unseen.exp()))
 
     def contains(self, x: Tensor) -> Tensor:
         """Whether each x is a code."""
-        return is_level(x, self.levels)
+        return is_level(x, self.levels + (self.log_unseen is not None))
 
     def sample(self, sample_shape: Shape = (), generator: torch.Generator | None = None) -> Tensor:
-        """Draws of codes in the dtype of the logits, (*sample_shape, *shape)."""
+        """Draws of codes in the dtype of the logits, (*sample_shape, *shape); of those that were seen."""
         logits = self.logits.movedim(self.axis, -1)
         return draw_codes(logits, torch.Size(sample_shape), generator).to(self.logits.dtype)
 
@@ -73,14 +83,16 @@ class CategoricalElements(Elementwise):
 
     def _cumulative(self) -> Tensor:
         """P(X <= k) of each code k, of the shape of the logits, in float64."""
-        return self.logits.double().softmax(self.axis).cumsum(self.axis)
+        seen = 1.0 if self.log_unseen is None else 1 - self.log_unseen.double().exp()
+        return seen * self.logits.double().softmax(self.axis).cumsum(self.axis)
 
     def _cdf(self, x: Tensor) -> Tensor:
         p = self._at(x.clamp(0, self.levels - 1).long(), self._cumulative())
-        return torch.where(x < 0, 0, torch.where(x >= self.levels - 1, 1, p))
+        last = self.levels - (self.log_unseen is None)
+        return torch.where(x < 0, 0, torch.where(x >= last, 1, p))
 
     def _quantile(self, u: Tensor) -> Tensor:
-        before_last = self._cumulative().narrow(self.axis, 0, self.levels - 1)
+        before_last = self._cumulative().narrow(self.axis, 0, self.levels - (self.log_unseen is None))
         return (~reaches(before_last, insert_axis(u, self.axis))).sum(self.axis).double()
 
 

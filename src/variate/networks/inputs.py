@@ -82,8 +82,8 @@ class Standardize(Inputs):
 class ColumnInputs(Inputs):
     """Columns of a table as features: quantities as normal scores, bits standardised, categories one-hot.
 
-    A cell that is missing has zeros for features. For each column of numbers with gaps there is one more feature: 1
-    where it has a value, 0 where it has none.
+    A cell that is missing has zeros for features, and so has a category that the model has never seen. For each column
+    of numbers with gaps there is one more feature: 1 where it has a value, 0 where it has none.
 
     Args:
         columns: The table's columns, in order.
@@ -108,7 +108,8 @@ class ColumnInputs(Inputs):
         scores = self.scores().scores(x[..., self.quantities]).to(bits.dtype).clamp(-LARGEST_SCORE, LARGEST_SCORE)
         numbers = torch.cat([scores, bits], -1) * seen[..., self.numeric]
         codes = [
-            nn.functional.one_hot(x[..., i].long(), size).to(numbers) * seen[..., i : i + 1]
+            nn.functional.one_hot(x[..., i].long().clamp(max=size), size + 1)[..., :size].to(numbers)
+            * seen[..., i : i + 1]
             for i, size in self.categorical
         ]
         return torch.cat([numbers, seen[..., self.with_gaps].to(numbers), *codes], dim=-1)

@@ -3,7 +3,7 @@ import pytest
 
 from refusals import refused
 from variate.config.schema import Aside, Column
-from variate.data.schema.column_notes import column_notes
+from variate.data.schema.column_notes import column_notes, unseen_notes
 from variate.data.schema.columns import (
     LARGEST,
     LONGEST_CATEGORY,
@@ -15,7 +15,7 @@ from variate.data.schema.fits import misfits
 from variate.data.schema.formats import number_text
 from variate.data.schema.naming import column_called
 from variate.data.schema.profiles import RawColumn, joined_profile, profile
-from variate.data.schema.values import column_values, is_number_name, is_textual
+from variate.data.schema.values import column_values, is_number_name, is_textual, unseen_categories
 from variate.errors import Option
 
 RNG = np.random.default_rng(0)
@@ -274,12 +274,18 @@ def test_column_values_takes_the_codes_of_the_model():
     np.testing.assert_array_equal(column_values(numbers([1, 2, 2.0]), column, "x.csv"), [1, 0, 0])
 
 
-def test_unseen_categories_are_named():
+def test_unseen_categories_have_a_code_of_their_own_and_are_named():
     column = Column("c", "categorical", ("a", "b"))
-    error = refused(column_values, text(["a", "q", "q", "\x1b"]), column, "x.csv")
-    assert error.argument == "column 'c' of x.csv"
-    assert "a, b" in error.expected
-    assert "'q', '\\x1b' in 3 rows" in error.got
+    raw = text(["a", "q", "q", "\x1b", None])
+    np.testing.assert_array_equal(column_values(raw, column, "x.csv"), [0, 2, 2, 2, np.nan])
+    assert unseen_categories(raw, column) == {"q": 2, "\x1b": 1}
+    (note,) = unseen_notes({"b": {}, "c": unseen_categories(raw, column)})
+    assert "'c'" in note
+    assert "'\\x1b' (1), 'q' (2)" in note
+    assert unseen_categories(numbers([1, 2, 7]), Column("c", "categorical", ("1", "2"))) == {"7": 1}
+    pooled = Column("c", "categorical", ("a", "other"), pooled=True)
+    np.testing.assert_array_equal(column_values(raw, pooled, "x.csv"), [0, 1, 1, 1, np.nan])
+    assert unseen_categories(raw, pooled) == {}
 
 
 @pytest.mark.parametrize(
@@ -321,7 +327,20 @@ def test_is_number_name_only_of_the_name_a_number_would_have(word):
 def told(*raws, **asked):
     found = [profile(raw, every=asked.get(raw.name) == "categorical") for raw in raws]
     places = {raw.name: place for place, raw in enumerate(raws)}
-    return column_notes(found, decide_all(found, asked, places, "x.csv"), asked)
+    notes = column_notes(found, decide_all(found, asked, places, "x.csv"), asked)
+    return [note for note in notes if not note.startswith(STEPS)]
+
+
+STEPS = "Samples keep the ranges of numbers and their steps"
+
+
+def test_steps_and_recurring_numbers_are_noted():
+    amounts = numbers([*RNG.normal(size=40), *[0.0] * 20], "amount")
+    raws = [numbers([0.25, 1.5, 7, *range(40)], "a"), REAL, numbers([5, 7, 1.25, *range(40)], "b"), amounts]
+    found = [profile(raw) for raw in raws]
+    places = {raw.name: place for place, raw in enumerate(raws)}
+    (note,) = column_notes(found, decide_all(found, {}, places, "x.csv"), {})
+    assert note == f"{STEPS}: 'a', 'b' (0.25); 'real' (0.125); 'amount' (often 0)."
 
 
 REAL = numbers([0.5, 1, 0.25, 0.125] * 8, "real")

@@ -16,11 +16,11 @@ from variate.config.schema import Aside, Column, Schema
 from variate.data.dataset import Dataset
 from variate.data.readers.split_keys import SplitKey
 from variate.data.schema.arrow_columns import each_column, refuse_one_text
-from variate.data.schema.column_notes import column_notes, gaps_note
+from variate.data.schema.column_notes import column_notes, gaps_note, unseen_notes
 from variate.data.schema.columns import Decided, decide_all
 from variate.data.schema.naming import NAMELESS, name_called
 from variate.data.schema.profiles import Profile, RawColumn, profile
-from variate.data.schema.values import column_values
+from variate.data.schema.values import column_values, unseen_categories
 from variate.data.source import Source
 from variate.data.storage.in_memory import InMemory
 from variate.data.wording import FIRST, MEANINGS, list_names, plural, sides
@@ -96,8 +96,12 @@ def source_of(
     values, columns = np.empty((table.num_rows, table.num_columns)), schema.columns
     names = [column.name for column in columns]
 
+    unseen: dict[str, dict[str, int]] = {}
+
     def use(number: int, raw: RawColumn) -> None:
         values[:, number] = column_values(raw, columns[number], name)
+        if not is_told:
+            unseen[raw.name] = unseen_categories(raw, columns[number])
 
     each_column(table, name, use, options.missing)
     gaps = np.isnan(values)
@@ -105,6 +109,7 @@ def source_of(
     if gaps.any():
         values[gaps], mask = 0, InMemory(~gaps)
         own_notes += [] if is_told else [gaps_note(dict(zip(names, gaps.sum(0).tolist(), strict=True)), len(gaps))]
+    own_notes += unseen_notes(unseen)
     return Source(Dataset(InMemory(values), schema, mask=mask, name=name, notes=(*notes, *own_notes)))
 
 

@@ -117,6 +117,25 @@ def gaps_note(gaps: Mapping[str, int], rows: int) -> str:
     return f"Missing cells in {plural(len(some), 'column')} of {rows:,} rows: {told}; all others are used."
 
 
+def unseen_notes(unseen: Mapping[str, Mapping[str, int]]) -> list[str]:
+    """A sentence for each column with categories that the model has never seen.
+
+    Args:
+        unseen: Such categories with the number of their cells, by the names of the columns.
+    """
+    return [
+        f"The model has never seen these values of {name_called(name)}: {_counted(words)}; such a cell is improbable, "
+        "and for the rest of its row it counts as missing."
+        for name, words in unseen.items()
+        if words
+    ]
+
+
+def _counted(words: Mapping[str, int]) -> str:
+    """Values with the number of their cells."""
+    return list_names([f"{cell_called(word)} ({count:,})" for word, count in words.items()])
+
+
 def _missing(profile: Profile, column: Column) -> int:
     numbers = numbers_told(profile) if column.format in FORMATS else None
     return profile.missing if numbers is None else profile.rows - numbers.profile.cells

@@ -11,7 +11,7 @@ DATES = {"date": ("datetime64[D]", 1), "timestamp": ("datetime64[us]", 10**6)}
 
 def as_they_came(values: np.ndarray, column: Column) -> np.ndarray:
     """Values of a column, (N,), in the type and format of the data that it was told from; NaN becomes masked."""
-    missing = np.isnan(values)
+    missing = np.isnan(values) | (values >= len(column.categories) if column.kind == "categorical" else False)
     if missing.any():
         return np.ma.masked_array(as_they_came(np.where(missing, 0, values), column), missing)
     if column.kind == "categorical":

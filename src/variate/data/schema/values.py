@@ -11,7 +11,7 @@ from variate.data.schema.fits import fits
 from variate.data.schema.formats import FORMATS, NUMBER, is_marker, number_text, numbers_in
 from variate.data.schema.naming import cell_called, column_called, drop
 from variate.data.schema.profiles import RawColumn
-from variate.data.wording import list_names, plural
+from variate.data.wording import plural
 from variate.errors import InputError, Option, Sentence
 
 
@@ -33,7 +33,7 @@ def column_values(
     """
     if not allow_odd:
         refuse_odd(odd_words(raw, column), int(np.count_nonzero(~np.isnan(raw.numbers))), column, source)
-    return _codes(raw, column, source) if column.kind == "categorical" else _numbers(raw, column, source, first_row)
+    return _codes(raw, column) if column.kind == "categorical" else _numbers(raw, column, source, first_row)
 
 
 def odd_words(raw: RawColumn, column: Column) -> dict[str, int]:
@@ -98,38 +98,34 @@ def _read(raw: RawColumn, column: Column) -> Float64[np.ndarray, " N"]:
     return np.asarray(said[np.where(np.isnan(raw.numbers), len(raw.words), raw.numbers).astype(np.intp)])
 
 
-def _codes(raw: RawColumn, column: Column, source: str) -> Float64[np.ndarray, " N"]:
-    """The position of each value among the categories.
-
-    Raises:
-        InputError: If a value is none of them.
-    """
-    missing = np.isnan(raw.numbers)
-    if raw.words is None or column.format:
-        values = raw.numbers if raw.words is None else _read(raw, column)
-        missing = np.isnan(values)
-        numbers, places = np.unique(np.where(missing, 0, values), return_inverse=True)
-        words: Sequence[str] = tuple(map(number_text, numbers))
-    else:
-        words, places = raw.words, np.where(missing, 0, raw.numbers).astype(np.intp)
-    unknown = len(column.categories) - 1 if column.pooled else -1
+def _codes(raw: RawColumn, column: Column) -> Float64[np.ndarray, " N"]:
+    """The position of each value among the categories; their number for a category that is none of them."""
+    words, places, missing = _words_of(raw, column)
+    unknown = len(column.categories) - 1 if column.pooled else len(column.categories)
     known = {category: code for code, category in enumerate(column.categories)}
     by_word = np.array([known.get(word, unknown) for word in words] or [unknown], np.float64)
-    codes = np.where(missing, np.nan, by_word[places])
-    _refuse_unseen([words[place] for place in places[codes < 0]], column, source)
-    return codes
+    return np.where(missing, np.nan, by_word[places])
 
 
-def _refuse_unseen(unseen: Sequence[str], column: Column, source: str) -> None:
-    """Refuses categories that the model has never seen: they have no probability."""
-    if unseen:
-        different = list_names([cell_called(word) for word in dict.fromkeys(unseen)])
-        raise InputError(
-            f"{column_called(column.name)} of {source}",
-            f"categories that the model knows: {list_names(column.categories, 10)}",
-            f"{different} in {plural(len(unseen), 'row')}",
-            "leave out those rows, or train a model on data with these categories",
-        )
+def _words_of(raw: RawColumn, column: Column) -> tuple[Sequence[str], np.ndarray, np.ndarray]:
+    """The different values as text, the position of each cell's among them, and which cells are missing."""
+    missing = np.isnan(raw.numbers)
+    if raw.words is not None and not column.format:
+        return raw.words, np.where(missing, 0, raw.numbers).astype(np.intp), missing
+    values = raw.numbers if raw.words is None else _read(raw, column)
+    missing = np.isnan(values)
+    numbers, places = np.unique(np.where(missing, 0, values), return_inverse=True)
+    return tuple(map(number_text, numbers)), places, missing
+
+
+def unseen_categories(raw: RawColumn, column: Column) -> dict[str, int]:
+    """Values that are none of the categories, with the number of their cells."""
+    if column.kind != "categorical" or column.pooled:
+        return {}
+    words, places, missing = _words_of(raw, column)
+    counts = np.bincount(places[~missing], minlength=len(words))
+    known = set(column.categories)
+    return {word: int(count) for word, count in zip(words, counts, strict=True) if count and word not in known}
 
 
 def is_textual(column: Column) -> bool:
