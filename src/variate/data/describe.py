@@ -2,8 +2,9 @@
 
 from collections import Counter
 
-from variate.config.schema import Schema
+from variate.config.schema import Column, Schema
 from variate.data.dataset import Dataset, Splits
+from variate.data.schema.columns import is_date
 from variate.data.source import Source
 from variate.data.wording import plural, sides
 
@@ -58,13 +59,18 @@ def _numbers(schema: Schema) -> str:
 
 
 def _columns(schema: Schema) -> str:
-    """`3 columns: age real, sex categorical of 2, children counts`."""
+    """`4 columns: age real, sex categorical of 2, children counts, born date`."""
     head = plural(len(schema.columns), "column")
     if len(schema.columns) > NAMED_COLUMNS:
-        kinds = Counter(column.kind for column in schema.columns)
+        kinds = Counter(map(_kind, schema.columns))
         return f"{head}: {', '.join(f'{number} {kind}' for kind, number in kinds.items())}"
-    told = (f"{c.name} {c.kind}{f' of {len(c.categories)}' if c.categories else ''}" for c in schema.columns)
+    told = (f"{c.name} {_kind(c)}{f' of {len(c.categories)}' if c.categories else ''}" for c in schema.columns)
     return f"{head}: {', '.join(told)}"
+
+
+def _kind(column: Column) -> str:
+    """The kind of a column in words: dates are numbers only to the model."""
+    return "date" if is_date(column.format) else column.kind
 
 
 def _bits(rows: Dataset) -> str:

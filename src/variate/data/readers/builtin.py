@@ -1,4 +1,4 @@
-"""Built-in data sets: `digits` from scikit-learn, `fashion-mnist` from a local copy or its authors' repository.
+"""Built-in data sets: `digits` from scikit-learn, the table `people`, `fashion-mnist` from a copy or from upstream.
 
 Fashion-MNIST is looked for in the folder that VARIATE_DATA names, in the cache, and where packages put data sets; else
 it is downloaded into the cache. Every copy is checked by the SHA-256 of its pixels and not of its files, because these
@@ -20,6 +20,7 @@ from variate.config.recipe import DataOptions
 from variate.config.schema import Schema
 from variate.data.readers import idx
 from variate.data.readers.array_sources import array_source
+from variate.data.readers.people import read_people
 from variate.data.source import Source
 from variate.errors import InputError
 
@@ -53,7 +54,11 @@ def read_fashion(options: DataOptions, schema: Schema | None) -> Source:
     return array_source(train, options, schema, name=FASHION, test=test)
 
 
-BUILTIN: dict[str, Callable[[DataOptions, Schema | None], Source]] = {"digits": read_digits, FASHION: read_fashion}
+BUILTIN: dict[str, Callable[[DataOptions, Schema | None], Source]] = {
+    "digits": read_digits,
+    "people": read_people,
+    FASHION: read_fashion,
+}
 
 
 def cache_folder() -> Path:
