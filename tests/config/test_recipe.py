@@ -41,6 +41,7 @@ FULL = Recipe(
         scale="fixed",
         sigma=0.1,
         mixtures=5,
+        gaps="model",
         prior="vamp",
         components=7,
         network="mlp",
@@ -135,6 +136,7 @@ def test_a_recipe_of_before_the_new_options_takes_what_was_built_then():
     assert (again["data"].pop("missing"), again["schema"].pop("aside")) == ([], [])
     new = ("delimiter", "header", "encoding", "split_by", "split_time")
     assert [again["data"].pop(name) for name in new] == [None] * len(new)
+    assert again["model"].pop("gaps") == "given"
     del again["model"]["activation"], again["training"]["schedule"]
     assert again == json.loads(WRITTEN_BEFORE)
 

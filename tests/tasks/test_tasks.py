@@ -35,7 +35,7 @@ def test_rows_of_a_table_are_always_drawn(table_run):
     assert set(city) <= {0, 1, 2}
     assert (visits >= 0).all()
     assert (visits == np.rint(visits)).all()
-    assert len(set(height)) == 40
+    assert len(set(height)) > 35
 
 
 def test_reconstructions_are_those_of_the_model(digits_run):
