@@ -7,7 +7,20 @@ from variate.errors import Option, spoken
 from variate.limits import rules_of
 
 OF_COMMANDS = frozenset(
-    {"out", "resume", "overwrite", "samples", "ais", "rows", "number", "temperature", "noise", "std"},
+    {
+        "out",
+        "resume",
+        "overwrite",
+        "samples",
+        "ais",
+        "rows",
+        "number",
+        "temperature",
+        "noise",
+        "std",
+        "fill",
+        "draws",
+    },
 )
 """Options of commands, besides those of training, that have a flag of their own name."""
 

@@ -10,6 +10,7 @@ What a column then is, `variate.data.readers.tables` tells. Everything that is a
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
@@ -19,6 +20,7 @@ import pyarrow as pa
 from variate.config.recipe import DataOptions
 from variate.config.schema import Schema
 from variate.data.readers.blanks import tidied
+from variate.data.readers.csv_cells import CsvCells
 from variate.data.readers.csv_parsing import check_quotes, notes_on_lines, parsed_rows
 from variate.data.readers.csv_text import CsvText, after_blank_lines
 from variate.data.readers.decoding import decoding
@@ -34,9 +36,10 @@ from variate.data.readers.dialects import (
     rows_of,
     sample_of,
 )
-from variate.data.readers.encodings import as_utf8
+from variate.data.readers.encodings import as_utf8, encoding_of
 from variate.data.readers.headers import Verdict, is_value, judge, short_names
 from variate.data.readers.leading_zeros import example, zero_columns
+from variate.data.readers.originals import Original, original_of
 from variate.data.readers.tables import MOST_COLUMNS, require_columns, require_table, table_source
 from variate.data.readers.unpacking import TEXT_COPIES, TEXT_SUFFIXES, content
 from variate.data.schema.naming import name_called
@@ -60,12 +63,14 @@ class Layout(NamedTuple):
         start: Where the first row begins.
         names: The names of the header line; None where there is none.
         notes: What was assumed.
+        cells: The text as it is in the file.
     """
 
     text: CsvText
     start: int
     names: list[str] | None
     notes: list[str]
+    cells: CsvCells
 
 
 class TextTable(NamedTuple):
@@ -74,10 +79,12 @@ class TextTable(NamedTuple):
     Attributes:
         table: The table.
         notes: What was assumed.
+        cells: Where its cells are in the text.
     """
 
     table: pa.Table
     notes: list[str]
+    cells: CsvCells
 
 
 def read_csv(path: Path, options: DataOptions, schema: Schema | None) -> Source:
@@ -87,16 +94,24 @@ def read_csv(path: Path, options: DataOptions, schema: Schema | None) -> Source:
     return table_source(read.table, path.name, options, schema, read.notes)
 
 
+def original_csv(path: Path, options: DataOptions, schema: Schema) -> Original:
+    """The same as it came, with its cells as they are written."""
+    require_table(path.name, options, schema)
+    read = read_text(path, options, schema)
+    return original_of(read.table, path.name, options, schema, read.notes, read.cells)
+
+
 def read_text(path: Path, options: DataOptions, schema: Schema | None) -> TextTable:
     """The table in a file, with null in missing cells.
 
     Raises:
         InputError: If it is no table of text, or one that cannot be read for sure.
     """
-    data, suffix, notes = content(path)
-    data, own_notes = as_utf8(data, options.encoding, path.name)
+    packed, suffix, notes = content(path)
+    data, own_notes = as_utf8(packed, options.encoding, path.name)
     read = text_table(data, suffix, path, options, schema)
-    return TextTable(read.table, [*notes, *own_notes, *read.notes])
+    cells = replace(read.cells, encoding=encoding_of(packed, options.encoding, path.name))
+    return TextTable(read.table, [*notes, *own_notes, *read.notes], cells)
 
 
 def text_table(data: bytes, suffix: str, path: Path, options: DataOptions, schema: Schema | None) -> TextTable:
@@ -112,7 +127,7 @@ def text_table(data: bytes, suffix: str, path: Path, options: DataOptions, schem
     Raises:
         InputError: If it is no table, or one that cannot be read for sure.
     """
-    text, start, header, notes = _laid_out(data, suffix, path, options, schema)
+    text, start, header, notes, cells = _laid_out(data, suffix, path, options, schema)
     width = _width(text, path.name)
     names = header or [f"column_{number + 1}" for number in range(width)]
     textual = [column.name for column in schema.columns if is_textual(column)] if schema is not None else []
@@ -124,7 +139,7 @@ def text_table(data: bytes, suffix: str, path: Path, options: DataOptions, schem
         raise
     notes += notes_on_lines(text, table, start > text.start)
     table, own_notes = _with_zeros(text, start, table, names, options, schema)
-    return _named(table, names, header is not None, [*notes, *own_notes])
+    return _named(table, names, header is not None, [*notes, *own_notes], cells)
 
 
 def _laid_out(data: bytes, suffix: str, path: Path, options: DataOptions, schema: Schema | None) -> Layout:
@@ -143,17 +158,18 @@ def _laid_out(data: bytes, suffix: str, path: Path, options: DataOptions, schema
     if tidy is not data and dialect.delimiter != " ":
         notes.append("Blanks around cells were left out, except within quotes; lines of blanks alone are no rows.")
     text = CsvText(tidy, dialect.delimiter, str(path), dialect.quote, after_blank_lines(tidy, beginning.start))
+    cells = CsvCells(data, beginning.start, verdict.is_header, dialect.delimiter, dialect.quote, path.name)
     notes = [*beginning.notes, *notes, *verdict.notes]
     _refuse_many_columns(text, path.name)
     if not verdict.is_header:
-        return Layout(text, text.start, None, notes)
+        return Layout(text, text.start, None, notes, cells)
     start = text.after_row(text.start)
     if short := short_names(rows):
         said = "The first line has one cell less than the rows, so their"
         notes.append(f"{said} {'last' if not short[-1] else 'first'} column has no name.")
         start = after_blank_lines(tidy, start)
         text = CsvText(tidy, dialect.delimiter, str(path), dialect.quote, start)
-    return Layout(text, start, short or next(text.rows(1)), notes)
+    return Layout(text, start, short or next(text.rows(1)), notes, cells)
 
 
 def _sample_rows(data: bytes, start: int, dialect: Dialect, name: str) -> Rows:
@@ -227,7 +243,7 @@ def _with_zeros(
     return table, [Sentence(said, "text and not as numbers; set ", Option("columns"), " to read numbers.")]
 
 
-def _named(table: pa.Table, names: Sequence[str], has_header: bool, notes: list[str]) -> TextTable:
+def _named(table: pa.Table, names: Sequence[str], has_header: bool, notes: list[str], cells: CsvCells) -> TextTable:
     """The table with the names of its columns, less those that have neither a name nor a value."""
     unnamed = [n for n, name in enumerate(names) if not name or not has_header]
     empty = [n for n in unnamed if table.num_rows and table.column(n).null_count == table.num_rows]
@@ -235,4 +251,5 @@ def _named(table: pa.Table, names: Sequence[str], has_header: bool, notes: list[
     if empty and kept:
         notes = [*notes, f"Left out: {plural(len(empty), 'column')} without a name and without a value."]
         table, names = table.select(kept), [names[n] for n in kept]
-    return TextTable(table.rename_columns(list(names)), notes)
+    places = dict(zip(names, kept, strict=True)) if empty and kept else {name: n for n, name in enumerate(names)}
+    return TextTable(table.rename_columns(list(names)), notes, replace(cells, places=places))

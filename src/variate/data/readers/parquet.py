@@ -5,13 +5,14 @@ row groups as they are needed (`variate.data.storage.parquet_rows`). The columns
 profiles of row groups join exactly.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
 from variate.config.recipe import DataOptions
 from variate.config.schema import ColumnKind, Schema
 from variate.data.dataset import Dataset
+from variate.data.readers.originals import Original, Piece
 from variate.data.readers.shards import PARQUET_SUFFIXES, shards
 from variate.data.readers.tables import require_table, schema_of, source_of, wanted_columns
 from variate.data.schema.arrow_columns import each_column, refuse_one_text
@@ -35,6 +36,23 @@ def read_parquet(path: Path, options: DataOptions, schema: Schema | None) -> Sou
     if memory.streams(options.stream, 8 * len(names) * rows):
         return _rows_on_disk(groups, names, options, schema, notes)
     return source_of(groups.read_all(names), path.name, options, schema, notes)
+
+
+def original_parquet(path: Path, options: DataOptions, schema: Schema) -> Original:
+    """The same as it came, a row group at a time."""
+    require_table(path.name, options, schema)
+    files, notes = shards(path, PARQUET_SUFFIXES)
+    groups = RowGroups(files, path.name)
+    rows = int(groups.bounds[-1])
+    names, _ = wanted_columns(groups.names, rows, options, schema, path.name)
+    groups.require_each(groups.names)
+
+    def pieces() -> Iterator[Piece]:
+        for number in range(len(groups)):
+            table = groups.read(number, groups.names)
+            yield Piece(table, source_of(table.select(names), groups.label(number), options, schema).dataset)
+
+    return Original(path.name, schema, rows, tuple(notes), pieces)
 
 
 def _rows_on_disk(

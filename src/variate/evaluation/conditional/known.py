@@ -1,0 +1,172 @@
+r"""What is known of rows: the values of some elements, and intervals in which others lie.
+
+With o the elements whose values are known and [a_j, b_j] the interval in which element j lies, the probability of what
+is known is, given the latents,
+
+    p(known | z) = p(x_o | z)  prod_j P(a_j <= X_j <= b_j | z),    P = F(b_j) - F(a_j-),
+
+since the elements are independent given z. F(a-) = P(X < a) is F(a) where X is continuous. An element of which nothing
+is known has the interval from -inf to inf, so this is also p(x_o | z) of rows with gaps. The masses are computed in
+float64 from distribution functions, which keep their digits near 0 and not near 1: one that lies in the upper tail has
+an absolute error of 1e-16.
+
+An element whose value is not known is drawn by inversion from its distribution within the interval: with u uniform,
+
+    x_j = F^-1( F(a_j-) + u [F(b_j) - F(a_j-)] ).
+
+So draws are a function of uniform numbers, which come from a random stream for each row.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple, Protocol, runtime_checkable
+
+import torch
+from torch import Tensor
+
+from variate.data.batch import Batch
+from variate.distributions.elementwise import Elementwise
+from variate.errors import InputError
+from variate.likelihoods.base import Likelihood
+
+
+class Bounds(NamedTuple):
+    """Intervals of elements, both ends included.
+
+    Attributes:
+        low: Lower ends, (N, *event), float64; -inf where there is none.
+        high: Upper ends, (N, *event), float64; inf where there is none.
+    """
+
+    low: Tensor
+    high: Tensor
+
+
+class Known(NamedTuple):
+    """What is known of N rows.
+
+    Attributes:
+        batch: The rows on the model's device, with the mask of the elements whose values are known.
+        bounds: Intervals in which other elements lie; None: nothing is known of them.
+    """
+
+    batch: Batch
+    bounds: Bounds | None = None
+
+    @property
+    def mask(self) -> Tensor:
+        """Whether the value of an element is known, (N, *event)."""
+        x, mask = self.batch.x, self.batch.mask
+        return torch.ones_like(x, dtype=torch.bool) if mask is None else mask
+
+    @property
+    def has_any(self) -> Tensor:
+        """Whether anything is known of a row, (N,)."""
+        known = self.mask
+        if self.bounds is not None:
+            known = known | self.bounds.low.isfinite() | self.bounds.high.isfinite()
+        return known.flatten(1).any(1)
+
+    def select(self, index: Tensor) -> "Known":
+        """Some of the rows, by their positions, (n,) int64."""
+        bounds = None if self.bounds is None else Bounds(*(end[index] for end in self.bounds))
+        return Known(self.batch.select(index), bounds)
+
+    def repeated(self, draws: int) -> "Known":
+        """The rows several times: N rows, then the same N rows again."""
+        return self.select(torch.arange(self.batch.num_rows, device=self.batch.x.device).repeat(draws))
+
+
+def elements_of(likelihood: Likelihood, outputs: Tensor) -> Elementwise:
+    """The distributions of the elements of rows, which are independent given the latents.
+
+    Args:
+        likelihood: The likelihood.
+        outputs: Its parameters, (*batch, *out_shape).
+
+    Raises:
+        InputError: If the elements depend on one another.
+    """
+    p_x = likelihood(outputs)
+    if p_x.num_factors != 1:
+        expected = "a likelihood whose elements are independent given the latents"
+        raise InputError("model", expected, f"one of {p_x.num_factors} factors that depend on one another")
+    return p_x.factor(0)
+
+
+def log_prob_known(likelihood: Likelihood, outputs: Tensor, known: Known) -> Tensor:
+    """Log p(known | z) of each row, (L, N), in nats, float64; -inf where it is impossible.
+
+    Args:
+        likelihood: The likelihood.
+        outputs: Its parameters for draws of the latents, (L, N, *out_shape).
+        known: What is known.
+    """
+    log_p = likelihood.log_prob(outputs, known.batch.x, known.mask).double()
+    if known.bounds is None:
+        return log_p
+    below, upto = _ends(elements_of(likelihood, outputs), known.bounds)
+    return log_p + (upto - below).clamp(min=0).log().flatten(2).sum(-1)
+
+
+def draw_unknown(p_x: Elementwise, known: Known, u: Tensor) -> Tensor:
+    """Rows whose known values are as they are, and whose other elements are drawn within their intervals.
+
+    Args:
+        p_x: The distributions of the elements, of shape (L, N, *event).
+        known: What is known.
+        u: Uniform numbers, above 0 and below 1, (L, N, *event).
+
+    Returns:
+        Rows, (L, N, *event), in float64.
+    """
+    if known.bounds is not None:
+        below, upto = _ends(p_x, known.bounds)
+        u = below + u * (upto - below).clamp(min=0)
+    drawn = where_wanted(lambda part, own: part.quantile(own), p_x, u, ~known.mask)
+    if known.bounds is not None:  # a quantile may be off by the rounding of u
+        drawn = drawn.clamp(known.bounds.low, known.bounds.high)
+    return torch.where(known.mask, known.batch.x.double(), drawn)
+
+
+def _ends(p_x: Elementwise, bounds: Bounds) -> tuple[Tensor, Tensor]:
+    """P(X < low) and P(X <= high) of each element, (L, N, *event), in float64."""
+    has_low, has_high = bounds.low.isfinite(), bounds.high.isfinite()
+    below = where_wanted(lambda part, low: part.cdf_below(low), p_x, bounds.low.expand(p_x.shape), has_low)
+    upto = where_wanted(lambda part, high: part.cdf(high), p_x, bounds.high.expand(p_x.shape), has_high)
+    return torch.where(has_low, below, 0.0), torch.where(has_high, upto, 1.0)
+
+
+@runtime_checkable
+class Parted(Protocol):
+    """Elements of several families, such as the columns of a table.
+
+    Attributes:
+        parts: The distributions of the families, of shapes (*batch, n_i).
+        columns: The columns of each.
+    """
+
+    parts: tuple[Elementwise, ...]
+    columns: tuple[Tensor, ...]
+
+
+def where_wanted(
+    function: Callable[[Elementwise, Tensor], Tensor], p_x: Elementwise, x: Tensor, wanted: Tensor
+) -> Tensor:
+    """A function of the elements, which is not called for families of which no element is wanted: some are slow.
+
+    Args:
+        function: Of the distributions of elements and a number for each, giving a number for each in float64.
+        p_x: The distributions, of shape (*batch, *event).
+        x: The numbers, (*batch, *event).
+        wanted: Which elements are wanted, (N, *event).
+
+    Returns:
+        The function's values, (*batch, *event); 0 for families that were left out.
+    """
+    if not isinstance(p_x, Parted):
+        return function(p_x, x)
+    found = torch.zeros_like(x, dtype=torch.float64)
+    for part, columns in zip(p_x.parts, p_x.columns, strict=True):
+        if wanted[..., columns].any():
+            found[..., columns] = function(part, x[..., columns])
+    return found

@@ -1,0 +1,123 @@
+r"""One value per element from draws of the latents: what suits each loss, and how uncertain it is.
+
+Given R draws z_r from p(z | known), an unknown element has the distribution F = (1/R) sum_r F_r, F_r = F(. | z_r).
+
+    mean      (1/R) sum_r E[x | z_r], which has the least squared error
+    median    of 2 R values, x_r = F_r^-1(u_r) and F_r^-1(u_r + 1/2 mod 1), which has the least absolute error
+    mode      the value of the largest (1/R) sum_r p(x | z_r): among all codes of a name, else among R draws
+
+Of the two values per draw, one lies in the lower and one in the upper half of F_r, and each is distributed as F_r. So
+their median and their standard deviation vary less than those of 2 R independent draws. The median is a value that the
+element can have: whole where it is a count, on the grid where there is one. A name has no order, and its most probable
+code stands for its mean and its median.
+"""
+
+import math
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from variate.distributions.elementwise import Elementwise
+from variate.evaluation.conditional.known import Known, draw_unknown, where_wanted
+from variate.limits import Fill
+from variate.runtime.random import LEAST_UNIFORM
+
+
+class Summary(NamedTuple):
+    """What stands for the unknown elements of N rows.
+
+    Attributes:
+        value: Rows with the known values as they are and the others filled, (N, *event), float64.
+        std: Standard deviation of each unknown quantity, and of a name the probability that another code than the most
+            probable one is right; 0 where a value is known. (N, *event), float64; None unless it was asked for.
+    """
+
+    value: Tensor
+    std: Tensor | None
+
+
+class Unknown(NamedTuple):
+    """The distribution of the unknown elements of N rows, as R equally likely parts.
+
+    Attributes:
+        p_x: The distributions of the elements, of shape (R, N, *event).
+        known: What is known of the rows: values, and no intervals.
+        u: Uniform numbers, (R, N, *event).
+        is_quantity: Which elements are quantities and not codes of names, of shape *event.
+    """
+
+    p_x: Elementwise
+    known: Known
+    u: Tensor
+    is_quantity: Tensor
+
+    def draws(self) -> Tensor:
+        """Rows with their unknown elements drawn, (R, N, *event), float64."""
+        return draw_unknown(self.p_x, self.known, self.u)
+
+    def summary(self, fill: Fill, std: bool) -> Summary:
+        """What stands for the unknown elements.
+
+        Args:
+            fill: Which value.
+            std: Give the standard deviations too.
+        """
+        halves = torch.cat([self.draws(), self._other_half()]) if std or fill == "median" else None
+        codes = None if self.is_quantity.all() else self._most_probable_codes()
+        value = self._value(fill, halves)
+        if codes is not None and fill != "draw":
+            value = torch.where(self.is_quantity, value, codes[0])
+        spread = self._std(halves, codes) if std and halves is not None else None
+        return Summary(torch.where(self.known.mask, self.known.batch.x.double(), value), spread)
+
+    def _value(self, fill: Fill, halves: Tensor | None) -> Tensor:
+        """The value of each quantity, (N, *event)."""
+        if fill == "mean":
+            return self.p_x.mean.double().mean(0)
+        if fill == "median" and halves is not None:
+            return halves.median(0).values
+        draws = self.draws()
+        return self._most_probable(draws, self.is_quantity)[0] if fill == "mode" else draws[0]
+
+    def _std(self, halves: Tensor, codes: tuple[Tensor, Tensor] | None) -> Tensor:
+        """The standard deviations of quantities, and the doubt about names, (N, *event)."""
+        std = halves.std(0)
+        if codes is not None:
+            std = torch.where(self.is_quantity, std, -torch.expm1(codes[1].clamp(max=0)))
+        return torch.where(self.known.mask, 0.0, std)
+
+    def _other_half(self) -> Tensor:
+        """A draw from the other half of each distribution, (R, N, *event)."""
+        u = torch.remainder(self.u + 0.5, 1).clamp(min=LEAST_UNIFORM)
+        return draw_unknown(self.p_x, self.known, u)
+
+    def _most_probable_codes(self) -> tuple[Tensor, Tensor]:
+        """The most probable code of each name, and the log of its probability, each (N, *event)."""
+        rows, names = self.known.batch.x, ~self.is_quantity
+        ones, missing = torch.ones_like(self.u), names.expand(rows.shape) & ~self.known.mask
+        last = where_wanted(lambda part, u: part.quantile(u), self.p_x, ones, missing)[..., names].max()
+        codes = torch.arange(int(last) + 1, dtype=torch.float64, device=rows.device)
+        return self._most_probable((code.expand(rows.shape) for code in codes), names)
+
+    def _most_probable(self, candidates: Iterable[Tensor], which: Tensor) -> tuple[Tensor, Tensor]:
+        """The candidate of the largest mean probability over the parts, and the log of that, each (N, *event).
+
+        Args:
+            candidates: Values, (N, *event) each.
+            which: The elements for which this is wanted, of shape *event; other values are meaningless.
+        """
+
+        def log_prob(part: Elementwise, x: Tensor) -> Tensor:
+            return part.log_prob_or_minus_inf(x).double()
+
+        best, highest, wanted = torch.zeros(()), None, which.expand(self.known.mask.shape) & ~self.known.mask
+        for x in candidates:
+            own = where_wanted(log_prob, self.p_x, x.expand(self.u.shape), wanted)
+            log_p = own.logsumexp(0) - math.log(len(self.u))
+            if highest is None:
+                best, highest = x, log_p
+            best, highest = torch.where(log_p > highest, x, best), torch.maximum(log_p, highest)
+        assert highest is not None
+        return best, highest
