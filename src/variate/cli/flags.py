@@ -19,6 +19,7 @@ OF_COMMANDS = frozenset(
         "noise",
         "std",
         "fill",
+        "given",
         "draws",
     },
 )

@@ -111,4 +111,4 @@ def told(found: "TableFilling", tally: "Tally", path: "Path", options: Impute) -
     if tally.chained:
         yield f"{plural(tally.chained, 'row')} with less than 100 were refined by a Markov chain"
     if tally.empty:
-        yield f"{plural(tally.empty, 'row')} without any value that the model knows: filled as rows of `variate sample` are"
+        yield f"{plural(tally.empty, 'row')} without any value that the model knows: filled like new rows"

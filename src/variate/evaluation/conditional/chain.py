@@ -24,6 +24,10 @@ from variate.evaluation.conditional.proposals import Proposal, ProposalNumbers
 from variate.models.base import Model
 from variate.runtime.random import RowStreams
 
+CHAIN_SHARE = 0.3
+"""Share of the prior among the proposals: more than elsewhere, since chains are for rows where the encoder is far off.
+Without any, a chain may stay where it is for longer than anyone waits."""
+
 
 class ChainEnds(NamedTuple):
     """The last states of R chains for each of N rows.
@@ -38,7 +42,12 @@ class ChainEnds(NamedTuple):
 
 
 def run_chains(
-    model: Model, known: Known, latents: Sequence[Tensor], streams: RowStreams, num_steps: int, share: float
+    model: Model,
+    known: Known,
+    latents: Sequence[Tensor],
+    streams: RowStreams,
+    num_steps: int,
+    share: float = CHAIN_SHARE,
 ) -> ChainEnds:
     """Moves chains, each from its own start; call it within `evaluating`.
 

@@ -104,7 +104,7 @@ def log_prob_known(likelihood: Likelihood, outputs: Tensor, known: Known) -> Ten
     log_p = likelihood.log_prob(outputs, known.batch.x, known.mask).double()
     if known.bounds is None:
         return log_p
-    below, upto = _ends(elements_of(likelihood, outputs), known.bounds)
+    below, upto = interval_ends(elements_of(likelihood, outputs), known.bounds)
     return log_p + (upto - below).clamp(min=0).log().flatten(2).sum(-1)
 
 
@@ -120,7 +120,7 @@ def draw_unknown(p_x: Elementwise, known: Known, u: Tensor) -> Tensor:
         Rows, (L, N, *event), in float64.
     """
     if known.bounds is not None:
-        below, upto = _ends(p_x, known.bounds)
+        below, upto = interval_ends(p_x, known.bounds)
         u = below + u * (upto - below).clamp(min=0)
     drawn = where_wanted(lambda part, own: part.quantile(own), p_x, u, ~known.mask)
     if known.bounds is not None:  # a quantile may be off by the rounding of u
@@ -128,7 +128,7 @@ def draw_unknown(p_x: Elementwise, known: Known, u: Tensor) -> Tensor:
     return torch.where(known.mask, known.batch.x.double(), drawn)
 
 
-def _ends(p_x: Elementwise, bounds: Bounds) -> tuple[Tensor, Tensor]:
+def interval_ends(p_x: Elementwise, bounds: Bounds) -> tuple[Tensor, Tensor]:
     """P(X < low) and P(X <= high) of each element, (L, N, *event), in float64."""
     has_low, has_high = bounds.low.isfinite(), bounds.high.isfinite()
     below = where_wanted(lambda part, low: part.cdf_below(low), p_x, bounds.low.expand(p_x.shape), has_low)

@@ -93,7 +93,7 @@ def draw_latents(
         own = is_chained.nonzero().flatten()
         streams = RowStreams(seed, [numbers[n] for n in own.tolist()], "conditional chain")
         starts = [z[:, own] for z in latents]
-        ends = run_chains(model, known.select(own), starts, streams, effort.num_steps, effort.share)
+        ends = run_chains(model, known.select(own), starts, streams, effort.num_steps)
         latents = tuple(z.index_copy(1, own, end) for z, end in zip(latents, ends.latents, strict=True))
         acceptance[own] = ends.acceptance
     return LatentDraws(latents, found.log_total - math.log(found.count), ess, is_chained, acceptance)
