@@ -72,7 +72,7 @@ def _of_type(found: np.ndarray, own: FilledColumn, kind: pa.DataType) -> pa.Arra
     """
     if pa.types.is_string(kind) or pa.types.is_large_string(kind):
         return pa.array(list(map(plain_text, found.tolist())), kind)
-    numbers, form = own.values[own.missing], own.column.format
+    numbers, form = own.numbers(), own.column.format
     if own.column.kind == "categorical":  # whose names are numbers
         numbers = found.astype(np.float64)
         found = as_they_came(numbers, Column(own.column.name, "real", format=form)) if form in NATIVE_DATES else numbers

@@ -47,13 +47,15 @@ class FilledColumn(NamedTuple):
     values: Float64[np.ndarray, " N"]
     missing: Bool[np.ndarray, " N"]
 
-    def filled(self) -> np.ndarray:
-        """The filled values in the type and format of the data, with no more decimals than the others have."""
+    def numbers(self) -> np.ndarray:
+        """The filled values as the model has them, with no more decimals than the others have."""
         own = self.values[self.missing]
-        if self.column.kind != "categorical":
-            decimals = decimals_of(self.values[~self.missing])
-            own = own if decimals is None else np.round(own, decimals) + 0.0  # without a negative zero
-        return as_they_came(own, self.column)
+        decimals = decimals_of(self.values[~self.missing])
+        return own if decimals is None else np.round(own, decimals) + 0.0  # without a negative zero
+
+    def filled(self) -> np.ndarray:
+        """The same in the type and format of the data."""
+        return as_they_came(self.numbers(), self.column)
 
 
 def decimals_of(numbers: Float64[np.ndarray, " n"]) -> int | None:
