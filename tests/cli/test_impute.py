@@ -32,7 +32,7 @@ def test_gaps_are_filled_and_told(table_run, variate_command, gaps, tmp_path):
 
 def test_copies_repeat_by_seed_and_differ_by_number(table_run, variate_command, gaps, tmp_path):
     for name in ("a.csv", "b.csv"):
-        arguments = ("--draws", 2, "--std", "--samples", 100, "--seed", 3, "--out", name)
+        arguments = ("--draws", 2, "--std", "--samples", 300, "--seed", 3, "--out", name)
         assert variate_command("impute", table_run.path, gaps, *arguments)[0] == 0
     assert (tmp_path / "a.csv").read_bytes() == (tmp_path / "b.csv").read_bytes()
     rows = list(csv.DictReader((tmp_path / "a.csv").read_text().splitlines()))
@@ -80,7 +80,7 @@ def test_models_and_files_without_a_table_are_refused(digits_run, table_run, var
 
 
 def test_the_last_of_two_runs_over_a_file_may_be_the_file_itself(table_run, variate_command, gaps, tmp_path):
-    code, out, _ = variate_command("impute", table_run.path, gaps, "-o", gaps, "--overwrite", "--samples", 50)
+    code, out, _ = variate_command("impute", table_run.path, gaps, "-o", gaps, "--overwrite", "--samples", 300)
     assert code == 0
     assert "8 missing cells" in out
     assert "no missing cells" in variate_command("impute", table_run.path, gaps)[1]

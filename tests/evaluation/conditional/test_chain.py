@@ -6,7 +6,7 @@ import torch
 from gaussian_gaps import Hopeless, Misled, conditional, linear, rows_with_gaps
 from variate.data.batch import Batch
 from variate.evaluation.conditional.chain import run_chains
-from variate.evaluation.conditional.known import Known, draw_unknown, elements_of
+from variate.evaluation.conditional.known import Known, draw_unknown
 from variate.models.network import evaluating
 from variate.runtime.random import RowStreams
 
@@ -18,9 +18,8 @@ def ends(model, x, mask, num_steps, start, share=0.1, rows=None):
     numbers = range(len(x)) if rows is None else rows
     with evaluating(model):
         found = run_chains(model, known, (start,), RowStreams(0, numbers, "test"), num_steps, share)
-        u = RowStreams(1, numbers, "test").uniform(len(start), x.shape[1:], x)
-        p_x = elements_of(model.likelihood, model.outputs_at(found.latents))
-        return found, draw_unknown(p_x, known, u)
+        outputs = model.outputs_at(found.latents)
+        return found, draw_unknown(model.likelihood, outputs, known, RowStreams(1, numbers, "test"))[0]
 
 
 def assert_exact(drawn, model, x, mask):

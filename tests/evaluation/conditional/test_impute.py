@@ -31,7 +31,7 @@ def test_means_and_standard_deviations_are_those_of_the_joint_gaussian(kind):
         error = ((found.rows - mean) / std)[gap]  # with a standard error of at most 1.25 / sqrt(100)
         assert error.abs().max() < 5 * 0.125
         assert error.square().mean() < 2 * 0.125**2
-        assert ((found.std / std)[gap] - 1).abs().max() < 5 / (2 * 100) ** 0.5
+        assert ((found.std / std)[gap] - 1).abs().max() < 5 / (2 * 100) ** 0.5  # of 100 independent parts
         assert torch.equal(found.rows[mask], x[mask])
         assert (found.std[mask] == 0).all()
         assert torch.equal(found.missing, gap)
@@ -228,7 +228,7 @@ def test_values_that_are_not_finite_are_refused(fill):
         for weight in model.parameters():  # finite, but what they give is not
             weight.copy_(torch.where(weight < 0, -1e300, 1e300))
     error = refused(impute, model, torch.where(torch.rand(x.shape) > 0.5, x, torch.nan), fill=fill)
-    assert error.argument == "the filled values"
+    assert error.argument in ("the filled values", "the decoder's outputs")
 
 
 def test_memory_is_required_before_rows_are_filled(monkeypatch):

@@ -17,6 +17,7 @@ from variate.evaluation.conditional.known import (
     log_prob_known,
     where_wanted,
 )
+from variate.runtime.random import RowStreams
 
 
 def bounded(low, high):
@@ -40,8 +41,9 @@ def test_values_and_intervals_have_their_density_and_their_mass():
 def test_draws_lie_in_their_intervals_and_are_those_of_the_truncated_distribution():
     model = linear(dim=2)
     known = Known(Batch(torch.zeros(1, 2), torch.tensor([[False, True]])), bounded([1.0, -math.inf], [1.5, math.inf]))
-    p_x = elements_of(model.likelihood, torch.zeros(4000, 1, 1, 2))
-    drawn = draw_unknown(p_x, known, torch.rand(4000, 1, 2))
+    drawn = draw_unknown(model.likelihood, torch.zeros(1000, 1, 1, 2), known, RowStreams(0, [0], "test"), 4)
+    assert drawn.shape == (4, 1000, 1, 2)
+    drawn = drawn.flatten(0, 1)
     assert (drawn[..., 1] == 0).all()
     law = stats.truncnorm(1.0 / model.sigma, 1.5 / model.sigma, scale=model.sigma)
     assert stats.kstest(drawn[:, 0, 0].numpy(), law.cdf).pvalue > 1e-4
@@ -62,6 +64,25 @@ def test_intervals_of_every_family_are_sums_or_integrals_of_what_they_hold(likel
     torch.testing.assert_close(
         upto - below, torch.where(is_whole, inside[0] + inside[1], integral), rtol=1e-5, atol=1e-6
     )
+
+
+def test_the_draws_of_a_row_come_from_its_own_stream_and_nothing_else_is_drawn():
+    model, rows = make("columns", latent=2)
+    outputs = model.outputs_at((torch.randn(6, 5, 2),)).detach()
+    known = Known(Batch(rows[:5], torch.arange(20).reshape(5, 4) % 3 > 0))
+    whole = draw_unknown(model.likelihood, outputs, known, RowStreams(0, range(5), "test"), 2)
+    own = known.select(torch.tensor([3]))
+    alone = draw_unknown(model.likelihood, outputs[:, 3:4], own, RowStreams(0, [3], "test"), 2)
+    assert torch.equal(alone, whole[:, :, 3:4])
+    assert (whole == rows[:5])[..., known.mask].all()
+    assert whole.std(1).max() > 0
+
+
+def test_outputs_that_are_not_finite_are_refused():
+    model, known = linear(), Known(Batch(torch.zeros(1, 5), torch.zeros(1, 5, dtype=torch.bool)))
+    outputs = torch.full((2, 1, 1, 5), torch.nan)
+    error = refused(draw_unknown, model.likelihood, outputs, known, RowStreams(0, [0], "test"))
+    assert error.argument == "the decoder's outputs"
 
 
 def test_families_of_which_nothing_is_wanted_are_not_computed():

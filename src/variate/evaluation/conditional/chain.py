@@ -19,7 +19,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from variate.evaluation.conditional.known import Known, draw_unknown, elements_of
+from variate.evaluation.conditional.known import Known, draw_unknown
 from variate.evaluation.conditional.proposals import Proposal, ProposalNumbers
 from variate.models.base import Model
 from variate.runtime.random import RowStreams
@@ -63,18 +63,15 @@ def run_chains(
         Where the chains end.
     """
     chains, rows = latents[0].shape[:2]
-    flat = known.repeated(chains)
-    batch, event = flat.batch, model.event_shape
+    batch = known.repeated(chains).batch
     z = tuple(own.flatten(0, 1).unsqueeze(0) for own in latents)
     outputs = model.outputs_at(z, batch.context)
     shares = torch.full((batch.num_rows,), share, dtype=torch.float64, device=batch.x.device)
     accepted = torch.zeros(chains, rows, dtype=torch.float64, device=batch.x.device)
 
-    def uniform(*shape: int) -> Tensor:
-        return streams.uniform(chains, shape, batch.x).reshape(1, -1, *shape)
-
     for _ in range(num_steps):
-        x = draw_unknown(elements_of(model.likelihood, outputs), flat, uniform(*event)).squeeze(0)
+        apart = outputs.squeeze(0).unflatten(0, (chains, rows))
+        x = draw_unknown(model.likelihood, apart, known, streams)[0].flatten(0, 1)
         proposal = Proposal.of(model, batch._replace(x=x, mask=None), shares)
         other = proposal.draw(ProposalNumbers.draw(model, streams, chains).flat())
         proposed = model.outputs_at(other, batch.context)
@@ -82,7 +79,8 @@ def run_chains(
             model.likelihood.log_prob(own, x).double() + proposal.log_ratio(of)
             for own, of in ((outputs, z), (proposed, other))
         )
-        is_accepted = uniform().log() < new_log_w - log_w
+        u = streams.uniform(chains, (), batch.x).reshape(1, -1)
+        is_accepted = u.log() < new_log_w - log_w
         z = tuple(_where(is_accepted, new, old) for new, old in zip(other, z, strict=True))
         outputs = _where(is_accepted, proposed, outputs)
         accepted += is_accepted.reshape(chains, rows)

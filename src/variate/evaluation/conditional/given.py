@@ -38,6 +38,8 @@ SURVEYED = 10_000
 """Draws from the prior that tell how probable each condition is."""
 GIVEN_TILE = 4096
 """Proposals that are taken from the stream at a time."""
+GIVEN_BLOCK = 1024
+"""Rows that are completed at a time; they share a random stream."""
 GIVEN_SHARE = 0.5
 """Share of the prior among the proposals."""
 GIVEN_STEPS = 50
@@ -143,16 +145,14 @@ def seen_of(model: Model, demands: list[Demand]) -> Batch:
 def _completed(
     model: Model, known: Known, latents: tuple[Tensor, ...], effort: Effort, seed: int, is_chained: bool
 ) -> Tensor:
-    """The rows of resampled latents, (n, *event), each with a random stream of its own."""
+    """The rows of resampled latents, (n, *event)."""
     rows = []
-    for index in torch.arange(effort.num_draws).split(effort.batch_size):
-        own = known.repeated(len(index))
-        z = tuple(group[index.to(group.device)].transpose(0, 1) for group in latents)  # one chain for each of the rows
+    for index in torch.arange(effort.num_draws).split(GIVEN_BLOCK):
+        block, z = [int(index[0])], tuple(group[index.to(group.device)] for group in latents)
         if is_chained:
-            streams = RowStreams(seed, index.tolist(), "given chain")
-            z = run_chains(model, own, z, streams, effort.num_steps).latents
-        u = RowStreams(seed, index.tolist(), "given rows").uniform(1, model.event_shape, own.batch.x)
-        rows.append(draw_unknown(elements_of(model.likelihood, model.outputs_at(z)), own, u).squeeze(0).cpu())
+            z = run_chains(model, known, z, RowStreams(seed, block, "given chain"), effort.num_steps).latents
+        streams = RowStreams(seed, block, "given rows")
+        rows.append(draw_unknown(model.likelihood, model.outputs_at(z), known, streams)[0, :, 0].cpu())
     return torch.cat(rows)
 
 

@@ -24,9 +24,9 @@ from variate.data.conversion import as_array
 from variate.data.dataset import Dataset, Splits
 from variate.data.source import Source
 from variate.errors import InputError, Option, Sentence
-from variate.evaluation.conditional.known import Known, elements_of
+from variate.evaluation.conditional.known import Known, draw_unknown, elements_of
 from variate.evaluation.conditional.latents import Effort, draw_latents
-from variate.evaluation.conditional.summaries import Unknown
+from variate.evaluation.conditional.summaries import SPREAD, Unknown
 from variate.limits import Copies, Fill, Rows, Samples, Seed, checked_arguments
 from variate.models.base import Model
 from variate.models.checked import Array, Data
@@ -263,15 +263,17 @@ def _fill_block(model: Model, batch: Batch, first: int, found: Imputed, settings
     numbers, known = place + first, Known(batch)
     drawn = draw_latents(model, known, settings.seed, settings.effort, rows=numbers)
     streams = RowStreams(settings.seed, numbers.tolist(), "imputed")
-    u = streams.uniform(settings.effort.num_draws, model.event_shape, batch.x)
-    p_x = elements_of(model.likelihood, model.outputs_at(drawn.latents, batch.context))
-    unknown = Unknown(p_x, known, u, model.likelihood.is_quantity().to(batch.x.device))
+    outputs = model.outputs_at(drawn.latents, batch.context)
+    per_state = SPREAD if settings.std or settings.fill == "median" else 1
+    draws = draw_unknown(model.likelihood, outputs, known, streams, per_state)
+    is_quantity = model.likelihood.is_quantity().to(batch.x.device)
+    unknown = Unknown(elements_of(model.likelihood, outputs), known, draws, is_quantity)
     summary = unknown.summary(settings.fill, settings.std)
     finite_rows(summary.value.cpu().numpy(), "the filled values", NOT_FINITE[settings.fill == "mean"], numbers.numpy())
     found.rows[place] = summary.value.to(found.rows)
     if found.std is not None and summary.std is not None:
         found.std[place] = summary.std.cpu()
     if found.draws is not None:
-        found.draws[:, place] = unknown.draws()[: len(found.draws)].to(found.draws)
+        found.draws[:, place] = draws[0, : len(found.draws)].to(found.draws)
     found.ess[place], found.is_chained[place] = drawn.ess.cpu(), drawn.is_chained.cpu()
     found.acceptance[place] = drawn.acceptance.cpu()

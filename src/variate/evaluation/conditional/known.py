@@ -10,11 +10,12 @@ is known has the interval from -inf to inf, so this is also p(x_o | z) of rows w
 float64 from distribution functions, which keep their digits near 0 and not near 1: one that lies in the upper tail has
 an absolute error of 1e-16.
 
-An element whose value is not known is drawn by inversion from its distribution within the interval: with u uniform,
+An element in an interval is drawn by inversion: with u uniform,
 
-    x_j = F^-1( F(a_j-) + u [F(b_j) - F(a_j-)] ).
+    x_j = F^-1( F(a_j-) + u [F(b_j) - F(a_j-)] ),
 
-So draws are a function of uniform numbers, which come from a random stream for each row.
+and others are drawn from p(x_j | z). Each row has a random stream of its own, so that its draws do not depend on which
+rows are drawn together.
 """
 
 from collections.abc import Callable
@@ -27,6 +28,8 @@ from variate.data.batch import Batch
 from variate.distributions.elementwise import Elementwise
 from variate.errors import InputError
 from variate.likelihoods.base import Likelihood
+from variate.runtime.finite import TRAIN_AGAIN
+from variate.runtime.random import RowStreams
 
 
 class Bounds(NamedTuple):
@@ -108,31 +111,52 @@ def log_prob_known(likelihood: Likelihood, outputs: Tensor, known: Known) -> Ten
     return log_p + (upto - below).clamp(min=0).log().flatten(2).sum(-1)
 
 
-def draw_unknown(p_x: Elementwise, known: Known, u: Tensor) -> Tensor:
+def draw_unknown(likelihood: Likelihood, outputs: Tensor, known: Known, streams: RowStreams, draws: int = 1) -> Tensor:
     """Rows whose known values are as they are, and whose other elements are drawn within their intervals.
 
     Args:
-        p_x: The distributions of the elements, of shape (L, N, *event).
+        likelihood: The likelihood.
+        outputs: Its parameters for draws of the latents, (L, N, *out_shape).
         known: What is known.
-        u: Uniform numbers, above 0 and below 1, (L, N, *event).
+        streams: A stream for each of the N rows.
+        draws: Rows for each draw of the latents, S.
 
     Returns:
-        Rows, (L, N, *event), in float64.
+        Rows, (S, L, N, *event), in float64.
+
+    Raises:
+        InputError: If the parameters are not finite.
     """
+    drawn = _sampled(likelihood, outputs, streams, draws).double()
     if known.bounds is not None:
+        low, high = known.bounds
+        is_bounded = low.isfinite() | high.isfinite()
+        p_x = elements_of(likelihood, outputs)
         below, upto = interval_ends(p_x, known.bounds)
+        u = streams.uniform(draws * outputs.shape[0], drawn.shape[3:], low).unflatten(0, drawn.shape[:2])
         u = below + u * (upto - below).clamp(min=0)
-    drawn = where_wanted(lambda part, own: part.quantile(own), p_x, u, ~known.mask)
-    if known.bounds is not None:  # a quantile may be off by the rounding of u
-        drawn = drawn.clamp(known.bounds.low, known.bounds.high)
+        inside = where_wanted(lambda part, own: part.quantile(own), p_x, u, is_bounded)
+        drawn = torch.where(is_bounded, inside.clamp(low, high), drawn)  # inversion may be off by the rounding of u
     return torch.where(known.mask, known.batch.x.double(), drawn)
+
+
+def _sampled(likelihood: Likelihood, outputs: Tensor, streams: RowStreams, draws: int) -> Tensor:
+    """Draws of whole rows, (S, L, N, *event), those of each row from its own stream.
+
+    Raises:
+        InputError: If the parameters are not finite: torch draws from no such distribution.
+    """
+    if not outputs.isfinite().all():
+        raise InputError("the decoder's outputs", "finite numbers", "NaN or infinity", TRAIN_AGAIN)
+    own = zip(outputs.split(1, 1), streams.on(outputs.device), strict=True)
+    return torch.cat([likelihood(part).sample((draws,), source) for part, source in own], 2)
 
 
 def interval_ends(p_x: Elementwise, bounds: Bounds) -> tuple[Tensor, Tensor]:
     """P(X < low) and P(X <= high) of each element, (L, N, *event), in float64."""
     has_low, has_high = bounds.low.isfinite(), bounds.high.isfinite()
-    below = where_wanted(lambda part, low: part.cdf_below(low), p_x, bounds.low.expand(p_x.shape), has_low)
-    upto = where_wanted(lambda part, high: part.cdf(high), p_x, bounds.high.expand(p_x.shape), has_high)
+    below = where_wanted(lambda part, low: part.cdf_below(low), p_x, bounds.low, has_low)
+    upto = where_wanted(lambda part, high: part.cdf(high), p_x, bounds.high, has_high)
     return torch.where(has_low, below, 0.0), torch.where(has_high, upto, 1.0)
 
 
@@ -157,15 +181,16 @@ def where_wanted(
     Args:
         function: Of the distributions of elements and a number for each, giving a number for each in float64.
         p_x: The distributions, of shape (*batch, *event).
-        x: The numbers, (*batch, *event).
+        x: The numbers; broadcasts with the distributions.
         wanted: Which elements are wanted, (N, *event).
 
     Returns:
-        The function's values, (*batch, *event); 0 for families that were left out.
+        The function's values, in the shape of both; 0 for families that were left out.
     """
     if not isinstance(p_x, Parted):
         return function(p_x, x)
-    found = torch.zeros_like(x, dtype=torch.float64)
+    x = x.expand(torch.broadcast_shapes(x.shape, p_x.shape))
+    found = torch.zeros(x.shape, dtype=torch.float64, device=x.device)
     for part, columns in zip(p_x.parts, p_x.columns, strict=True):
         if wanted[..., columns].any():
             found[..., columns] = function(part, x[..., columns])

@@ -3,13 +3,11 @@ r"""One value per element from draws of the latents: what suits each loss, and h
 Given R draws z_r from p(z | known), an unknown element has the distribution F = (1/R) sum_r F_r, F_r = F(. | z_r).
 
     mean      (1/R) sum_r E[x | z_r], which has the least squared error
-    median    of 2 R values, x_r = F_r^-1(u_r) and F_r^-1(u_r + 1/2 mod 1), which has the least absolute error
+    median    of S draws from each F_r, which has the least absolute error
     mode      the value of the largest (1/R) sum_r p(x | z_r): among all codes of a name, else among R draws
 
-Of the two values per draw, one lies in the lower and one in the upper half of F_r, and each is distributed as F_r. So
-their median and their standard deviation vary less than those of 2 R independent draws. The median is a value that the
-element can have: whole where it is a count, on the grid where there is one. A name has no order, and its most probable
-code stands for its mean and its median.
+The median is a value that the element can have: whole where it is a count, on the grid where there is one. A name has
+no order, and its most probable code stands for its mean and its median.
 """
 
 import math
@@ -20,9 +18,11 @@ import torch
 from torch import Tensor
 
 from variate.distributions.elementwise import Elementwise
-from variate.evaluation.conditional.known import Known, draw_unknown, where_wanted
+from variate.evaluation.conditional.known import Known, where_wanted
 from variate.limits import Fill
-from variate.runtime.random import LEAST_UNIFORM
+
+SPREAD = 10
+"""Draws from each F_r for a median and a standard deviation, S."""
 
 
 class Summary(NamedTuple):
@@ -44,18 +44,14 @@ class Unknown(NamedTuple):
     Attributes:
         p_x: The distributions of the elements, of shape (R, N, *event).
         known: What is known of the rows: values, and no intervals.
-        u: Uniform numbers, (R, N, *event).
+        draws: Rows with their unknown elements drawn from each part, (S, R, N, *event), float64.
         is_quantity: Which elements are quantities and not codes of names, of shape *event.
     """
 
     p_x: Elementwise
     known: Known
-    u: Tensor
+    draws: Tensor
     is_quantity: Tensor
-
-    def draws(self) -> Tensor:
-        """Rows with their unknown elements drawn, (R, N, *event), float64."""
-        return draw_unknown(self.p_x, self.known, self.u)
 
     def summary(self, fill: Fill, std: bool) -> Summary:
         """What stands for the unknown elements.
@@ -64,40 +60,34 @@ class Unknown(NamedTuple):
             fill: Which value.
             std: Give the standard deviations too.
         """
-        halves = torch.cat([self.draws(), self._other_half()]) if std or fill == "median" else None
-        codes = None if self.is_quantity.all() else self._most_probable_codes()
-        value = self._value(fill, halves)
+        has_names = fill != "draw" or std
+        codes = self._most_probable_codes() if has_names and not self.is_quantity.all() else None
+        value = self._value(fill)
         if codes is not None and fill != "draw":
             value = torch.where(self.is_quantity, value, codes[0])
-        spread = self._std(halves, codes) if std and halves is not None else None
-        return Summary(torch.where(self.known.mask, self.known.batch.x.double(), value), spread)
+        value = torch.where(self.known.mask, self.known.batch.x.double(), value)
+        return Summary(value, self._std(codes) if std else None)
 
-    def _value(self, fill: Fill, halves: Tensor | None) -> Tensor:
+    def _value(self, fill: Fill) -> Tensor:
         """The value of each quantity, (N, *event)."""
         if fill == "mean":
             return self.p_x.mean.double().mean(0)
-        if fill == "median" and halves is not None:
-            return halves.median(0).values
-        draws = self.draws()
-        return self._most_probable(draws, self.is_quantity)[0] if fill == "mode" else draws[0]
+        if fill == "median":
+            return self.draws.flatten(0, 1).median(0).values
+        return self._most_probable(self.draws[0], self.is_quantity)[0] if fill == "mode" else self.draws[0, 0]
 
-    def _std(self, halves: Tensor, codes: tuple[Tensor, Tensor] | None) -> Tensor:
+    def _std(self, codes: tuple[Tensor, Tensor] | None) -> Tensor:
         """The standard deviations of quantities, and the doubt about names, (N, *event)."""
-        std = halves.std(0)
+        std = self.draws.flatten(0, 1).std(0)
         if codes is not None:
             std = torch.where(self.is_quantity, std, -torch.expm1(codes[1].clamp(max=0)))
         return torch.where(self.known.mask, 0.0, std)
 
-    def _other_half(self) -> Tensor:
-        """A draw from the other half of each distribution, (R, N, *event)."""
-        u = torch.remainder(self.u + 0.5, 1).clamp(min=LEAST_UNIFORM)
-        return draw_unknown(self.p_x, self.known, u)
-
     def _most_probable_codes(self) -> tuple[Tensor, Tensor]:
         """The most probable code of each name, and the log of its probability, each (N, *event)."""
         rows, names = self.known.batch.x, ~self.is_quantity
-        ones, missing = torch.ones_like(self.u), names.expand(rows.shape) & ~self.known.mask
-        last = where_wanted(lambda part, u: part.quantile(u), self.p_x, ones, missing)[..., names].max()
+        missing, one = names.expand(rows.shape) & ~self.known.mask, torch.ones((), dtype=torch.float64)
+        last = where_wanted(lambda part, u: part.quantile(u), self.p_x, one.to(rows.device), missing)[..., names].max()
         codes = torch.arange(int(last) + 1, dtype=torch.float64, device=rows.device)
         return self._most_probable((code.expand(rows.shape) for code in codes), names)
 
@@ -114,8 +104,8 @@ class Unknown(NamedTuple):
 
         best, highest, wanted = torch.zeros(()), None, which.expand(self.known.mask.shape) & ~self.known.mask
         for x in candidates:
-            own = where_wanted(log_prob, self.p_x, x.expand(self.u.shape), wanted)
-            log_p = own.logsumexp(0) - math.log(len(self.u))
+            own = where_wanted(log_prob, self.p_x, x, wanted)
+            log_p = own.logsumexp(0) - math.log(self.draws.shape[1])
             if highest is None:
                 best, highest = x, log_p
             best, highest = torch.where(log_p > highest, x, best), torch.maximum(log_p, highest)
