@@ -77,7 +77,7 @@ class Impute(Checked):
             say(Sentence("  ", note))
         tally = Tally()
         writers.write_filled(path, found.original.cells, tally.passing(found.pieces))
-        for sentence in told(found, tally, path, self):
+        for sentence in outcome(found, tally, path, self):
             say(sentence)
 
 
@@ -91,7 +91,7 @@ def require_text(path: "Path", found: "TableFilling") -> None:
         raise InputError("out", "a name that ends in .parquet or .csv", repr(str(path)))
 
 
-def told(found: "TableFilling", tally: "Tally", path: "Path", options: Impute) -> Iterator[str]:
+def outcome(found: "TableFilling", tally: "Tally", path: "Path", options: Impute) -> Iterator[str]:
     """What was filled, and how well."""
     from variate.data.schema.naming import name_called
     from variate.data.wording import list_names, plural

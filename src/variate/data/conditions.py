@@ -48,7 +48,7 @@ class Condition(NamedTuple):
         return self.low == self.high
 
 
-class Ends(NamedTuple):
+class ValueSpan(NamedTuple):
     """The first and the last number that a text stands for."""
 
     first: float
@@ -150,7 +150,7 @@ def _code(column: Column, text: str) -> int:
     raise InputError(_argument(column), expected, cell_called(text), near)
 
 
-def _ends(column: Column, text: str) -> Ends:
+def _ends(column: Column, text: str) -> ValueSpan:
     """The numbers that a text stands for in the format of a column.
 
     Raises:
@@ -164,7 +164,7 @@ def _ends(column: Column, text: str) -> Ends:
     elif column.format == "time":
         expected, read = "a time such as 18:30:00", _of_day(text)
     elif column.format == BOOL and text.lower() in TRUTHS:
-        read = Ends(*(2 * [TRUTHS[text.lower()]]))
+        read = ValueSpan(*(2 * [TRUTHS[text.lower()]]))
     elif column.format in FORMATS and column.format != NUMBER.name:
         form = FORMATS[column.format]
         expected, read = form.words, _number(text, column.format)
@@ -176,38 +176,38 @@ def _ends(column: Column, text: str) -> Ends:
     return read
 
 
-def _number(text: str, form: str) -> Ends | None:
+def _number(text: str, form: str) -> ValueSpan | None:
     (number,) = numbers_in([text], FORMATS[form]).tolist()
-    return None if math.isnan(number) else Ends(number, number)
+    return None if math.isnan(number) else ValueSpan(number, number)
 
 
-def _days(text: str) -> Ends | None:
+def _days(text: str) -> ValueSpan | None:
     try:
         day = float((datetime.date.fromisoformat(text) - EPOCH.date()).days)
     except ValueError:
         return None
-    return Ends(day, day)
+    return ValueSpan(day, day)
 
 
-def _seconds(text: str) -> Ends | None:
+def _seconds(text: str) -> ValueSpan | None:
     """A second, or the first and the last of a day."""
     day = _days(text)
     if day is not None:
-        return Ends(day.first * DAY, (day.first + 1) * DAY - 1e-6)
+        return ValueSpan(day.first * DAY, (day.first + 1) * DAY - 1e-6)
     try:
         seconds = (datetime.datetime.fromisoformat(text).replace(tzinfo=None) - EPOCH).total_seconds()
     except ValueError:
         return None
-    return Ends(seconds, seconds)
+    return ValueSpan(seconds, seconds)
 
 
-def _of_day(text: str) -> Ends | None:
+def _of_day(text: str) -> ValueSpan | None:
     try:
         time = datetime.time.fromisoformat(text)
     except ValueError:
         return None
     seconds = time.hour * 3600.0 + time.minute * 60 + time.second + time.microsecond / 1e6
-    return Ends(seconds, seconds)
+    return ValueSpan(seconds, seconds)
 
 
 def _argument(column: Column) -> str:

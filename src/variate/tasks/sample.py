@@ -33,7 +33,7 @@ class Conditioned(NamedTuple):
     is_chained: bool
 
 
-class Drawn(NamedTuple):
+class NewRows(NamedTuple):
     """New rows.
 
     Attributes:
@@ -57,7 +57,7 @@ def sample(
     given: tuple[str, ...] = (),
     num_samples: Samples | None = None,
     seed: Seed = 0,
-) -> Drawn:
+) -> NewRows:
     """Draws new rows: z from the prior, then x given z; with conditions, both given these.
 
     Args:
@@ -83,7 +83,7 @@ def sample(
         return finite_rows(rows, "the samples", remedy)
 
     try:
-        return Drawn(drawn(are_means), are_means)
+        return NewRows(drawn(are_means), are_means)
     except RuntimeError:  # torch draws from no distribution that has a NaN among its parameters
         drawn(mean=True)
         raise
@@ -91,7 +91,7 @@ def sample(
 
 def _conditioned(
     run: Run, n: int, temperature: float, given: tuple[str, ...], num_samples: int | None, seed: int
-) -> Drawn:
+) -> NewRows:
     """Rows of a table that meet conditions."""
     schema = run.recipe.schema
     if schema.kind != "table":
@@ -111,7 +111,7 @@ def _conditioned(
     is_density = "real" in kinds
     remedy = "nothing was written: train the model again"
     log_prob, ess, num_samples, is_chained = how
-    return Drawn(
+    return NewRows(
         finite_rows(rows.numpy(), "the samples", remedy),
         False,
         Conditioned(log_prob, is_density, ess, num_samples, is_chained),
