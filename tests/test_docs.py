@@ -50,8 +50,10 @@ def workplace(tmp_path, monkeypatch):
         Image.fromarray(rng.integers(256, size=(33, 20, 3), dtype=np.uint8)).save(tmp_path / "photos" / f"{index}.png")
     rows = [[int(rng.integers(18, 90)), str(rng.choice(["Bern", "Oslo"])), rng.gamma(2.0)] for _ in range(60)]
     rows = [["age", "city", "spent"], *rows]
-    with (tmp_path / "customers.csv").open("w", newline="") as file:
-        csv.writer(file).writerows(rows)
+    rows[3][0], rows[5][2] = "", ""
+    for name in ("customers.csv", "new-customers.csv"):
+        with (tmp_path / name).open("w", newline="") as file:
+            csv.writer(file).writerows(rows)
     book(tmp_path / "sales.xlsx", {"sales": rows})
     np.save(tmp_path / "spectra.npy", rng.normal(size=(60, 12)))
     return tmp_path
@@ -92,6 +94,25 @@ def test_the_commands_of_scaling_run(workplace):
         done = subprocess.run([sys.executable, "-m", *command], capture_output=True, text=True, check=False)
         assert done.returncode == 0, (command, done.stderr)
         assert done.stdout.count("finished: ") == 1
+
+
+@pytest.mark.ci
+@pytest.mark.filterwarnings("ignore::variate.VariateWarning")  # one epoch is too few
+def test_the_commands_of_tables_run_and_fill_what_they_say(workplace, monkeypatch):
+    torch.set_default_dtype(torch.float32)
+    found = commands(TABLES)
+    assert len(found) >= 7
+    for command in found:
+        _, *arguments = shlex.split(command)
+        if arguments[0] == "train":
+            arguments += ["--epochs", "1", "--width", "8", "--batch-size", "20", "--compile", "off"]
+        monkeypatch.setattr(sys, "argv", ["variate", *arguments])
+        main()
+    before, after = ((workplace / name).read_text().splitlines() for name in ("customers.csv", "filled.csv"))
+    changed = [number for number, (old, new) in enumerate(zip(before, after, strict=True)) if old != new]
+    assert changed == [3, 5]
+    assert {row["city"] for row in csv.DictReader((workplace / "oslo.csv").read_text().splitlines())} == {"Oslo"}
+    assert len((workplace / "five.csv").read_text().splitlines()) == 1 + 5 * 60
 
 
 @pytest.mark.ci

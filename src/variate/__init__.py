@@ -8,6 +8,7 @@
     variate.elbo(vae, data.test)                    nats per row
     variate.log_evidence(vae, data.test)            a tighter bound on log p(x)
     variate.diagnose(vae, data)                     why it is not better
+    variate.impute(vae, rows)                       rows with their missing elements filled
     vae.embed(data.test), vae.sample(16), vae.reconstruct(data.test)
     vae.save("model.safetensors");  vae = variate.load("model.safetensors")
 
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from variate.evaluation.bounds.annealed import annealed_evidence
     from variate.evaluation.bounds.importance import Evidence, log_evidence
     from variate.evaluation.bounds.sandwich import evidence_sandwich
+    from variate.evaluation.conditional.impute import Imputed, impute
     from variate.evaluation.evaluate import Evaluation, evaluate
     from variate.evaluation.gap_budget import GapBudget, gap_budget
     from variate.models.base import Model
@@ -62,6 +64,8 @@ _HOMES = {
     "Evidence": "variate.evaluation.bounds.importance",
     "log_evidence": "variate.evaluation.bounds.importance",
     "evidence_sandwich": "variate.evaluation.bounds.sandwich",
+    "Imputed": "variate.evaluation.conditional.impute",
+    "impute": "variate.evaluation.conditional.impute",
     "Evaluation": "variate.evaluation.evaluate",
     "evaluate": "variate.evaluation.evaluate",
     "GapBudget": "variate.evaluation.gap_budget",
@@ -100,6 +104,7 @@ __all__ = [
     "GapBudget",
     "Group",
     "History",
+    "Imputed",
     "InputError",
     "Model",
     "ModelOptions",
@@ -121,6 +126,7 @@ __all__ = [
     "fit",
     "from_arrays",
     "gap_budget",
+    "impute",
     "load",
     "log_evidence",
     "read",

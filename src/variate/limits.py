@@ -70,6 +70,11 @@ Samples = Annotated[int, Interval(ge=1, le=MOST_SAMPLES), Remedy("use annealed i
 Steps = Annotated[int, Interval(ge=1, le=MOST_SAMPLES)]
 """Steps of a sampler or of an optimiser."""
 
+Copies = Annotated[int, Interval(ge=1, le=10_000)]
+"""A number of completed copies of data."""
+Fill = Literal["mean", "median", "mode", "draw"]
+"""What stands for a value that is not known."""
+
 
 class Range(NamedTuple):
     """The numbers that an annotation allows; None leaves a side open.

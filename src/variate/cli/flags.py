@@ -21,6 +21,9 @@ OF_COMMANDS = frozenset(
         "json",
         "picture",
         "target",
+        "fill",
+        "given",
+        "draws",
     },
 )
 """Options of commands, besides those of training, that have a flag of their own name."""

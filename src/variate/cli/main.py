@@ -17,6 +17,7 @@ from variate.cli.doctor import Doctor
 from variate.cli.embed import Embed
 from variate.cli.endings import ended_by, text
 from variate.cli.evaluate import Evaluate
+from variate.cli.impute import Impute
 from variate.cli.output import complain, line, say, warn
 from variate.cli.parsing import parsed
 from variate.cli.reconstruct import Reconstruct
@@ -36,6 +37,7 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     "reconstruct": Reconstruct,
     "embed": Embed,
     "compare": Compare,
+    "impute": Impute,
 }
 
 DESCRIPTION = """Train variational autoencoders on images and tables, and use them.
@@ -46,11 +48,13 @@ DESCRIPTION = """Train variational autoencoders on images and tables, and use th
 
 `variate doctor runs/digits` says why it is not better, and what to change.
 
-`variate sample runs/digits` draws new images; `variate COMMAND --help` says what a command can do.
+`variate sample runs/digits` draws new images; `variate impute RUN` fills the gaps of a table.
+
+`variate COMMAND --help` says what a command can do.
 
 `variate --version` prints the version."""
 
-RESULT_IN_FILES = (Train, Sample, Reconstruct, Embed)
+RESULT_IN_FILES = (Train, Sample, Reconstruct, Embed, Impute)
 """Commands that print only what they do. What the others print is their result, like help and version."""
 
 

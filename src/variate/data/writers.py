@@ -5,13 +5,14 @@ A file is written completely or not at all.
 
 import errno
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from variate.config.schema import Schema
+from variate.data.readers.unpacking import TEXT_SUFFIXES
 from variate.data.schema.origin import as_they_came, filler
 from variate.errors import InputError, Option, Sentence
 from variate.runtime import files
@@ -19,7 +20,13 @@ from variate.runtime import files
 if TYPE_CHECKING:
     import pyarrow
 
+    from variate.data.fillings import Fillings
+    from variate.data.readers.csv_cells import CsvCells
+    from variate.data.readers.originals import Piece
+
 TABLE_ENDINGS = (".parquet", ".csv", ".npy")
+FILLED_ENDINGS = (".parquet", *TEXT_SUFFIXES)
+"""Those of a table with its gaps filled."""
 
 
 def new_path(out: str, endings: tuple[str, ...], overwrite: bool, argument: str = "out") -> Path:
@@ -89,13 +96,55 @@ def write_pieces(path: Path, pieces: Iterable[Mapping[str, np.ndarray]], rows: i
             stacked = (np.stack([_with_nan(values) for values in piece.values()], axis=1) for piece in pieces)
             _write_array_pieces(part, stacked, rows)
         else:
-            _write_arrow_pieces(part, path.suffix.lower() == ".parquet", pieces)
+            _write_arrow_pieces(part, path.suffix.lower() == ".parquet", map(_arrow_table, pieces))
 
 
-def _write_arrow_pieces(part: Path, as_parquet: bool, pieces: Iterable[Mapping[str, np.ndarray]]) -> None:
+def write_filled(path: Path, cells: "CsvCells | None", pieces: "Iterable[tuple[Piece, Fillings]]") -> None:
+    """Writes a table with its gaps filled and all else as it came.
+
+    Args:
+        path: The file. A text is copied from the text that the table was read from.
+        cells: Where the cells are in that text; None if it was no text, or if Parquet is written.
+        pieces: The rows, piece by piece, with what their gaps are filled with.
+
+    Raises:
+        InputError: If a column cannot be written to such a file.
+    """
+    from variate.data.filled_tables import filled_tables
+    from variate.data.filled_text import FilledText
+
+    as_parquet = path.suffix.lower() == ".parquet"
+    with files.replacing(path) as part:
+        if cells is None or as_parquet:
+            tables = (table for piece, fillings in pieces for table in filled_tables(piece, fillings))
+            _write_arrow_pieces(part, as_parquet, tables if as_parquet else map(_plain_columns, tables))
+            return
+        with part.open("wb") as file:
+            for piece, fillings in pieces:
+                for text in FilledText(cells, piece, fillings).pieces():
+                    file.write(text)
+
+
+def _plain_columns(table: "pyarrow.Table") -> "pyarrow.Table":
+    """The table in types that CSV can hold.
+
+    Raises:
+        InputError: If a column is of another type.
+    """
+    import pyarrow as pa
+
+    for place, field in enumerate(table.schema):
+        if pa.types.is_dictionary(field.type):
+            table = table.set_column(place, field.name, table.column(place).cast(field.type.value_type))
+        elif pa.types.is_nested(field.type):
+            got = f"{field.type} in column {field.name!r}"
+            raise InputError("out", "columns of numbers, dates or text for a .csv file", got, "use .parquet")
+    return table
+
+
+def _write_arrow_pieces(part: Path, as_parquet: bool, tables: "Iterator[pyarrow.Table]") -> None:
     from pyarrow import csv, parquet
 
-    tables = map(_arrow_table, pieces)
     first = next(tables)
     kind = parquet.ParquetWriter if as_parquet else csv.CSVWriter
     with part.open("wb") as file, kind(file, first.schema) as writer:  # Arrow itself opens no name that is not UTF-8

@@ -53,13 +53,13 @@ class RowsWithGaps(RowDistribution):
 
     def log_prob(self, x: Tensor, mask: Bool[Tensor, "..."] | None = None, *, check_support: bool = True) -> Tensor:
         """Log-probabilities of the observed cells and of the pattern of gaps in nats, broadcast(batch, x_batch)."""
-        return self.values.log_prob(x, mask, check_support=check_support) + self._log_prob_gaps(x, mask).sum(-1)
+        return self.values.log_prob(x, mask, check_support=check_support) + self.log_prob_gaps(mask)
 
     def log_prob_elements(self, x: Tensor) -> Tensor:
         """Log-probabilities that the cells are observed and have these values, in nats, (*broadcast, columns)."""
         found = self.values.log_prob_elements(x)
-        gaps = self._log_prob_gaps(x, None).to(found.dtype)
-        return found.index_add(-1, self.columns, gaps.expand(*found.shape[:-1], len(self.columns)))
+        observed = self.observed.log_prob(torch.ones_like(self.observed.logits)).to(found.dtype)
+        return found.index_add(-1, self.columns, observed.expand(*found.shape[:-1], len(self.columns)))
 
     def factor(self, i: int, before: Tensor | None = None) -> Elementwise:
         """Factor i of the values."""
@@ -75,7 +75,12 @@ class RowsWithGaps(RowDistribution):
         mask = torch.ones(*drawn.shape[:-1], *self.event_shape, dtype=torch.bool, device=drawn.device)
         return mask.index_copy(-1, self.columns, drawn)
 
-    def _log_prob_gaps(self, x: Tensor, mask: Tensor | None) -> Tensor:
-        """Log-probabilities of the pattern, (*broadcast(batch, x_batch), columns with gaps)."""
-        observed = torch.ones_like(x, dtype=torch.bool) if mask is None else mask
-        return self.observed.log_prob(observed.index_select(-1, self.columns))
+    def log_prob_gaps(self, mask: Bool[Tensor, "..."] | None) -> Tensor:
+        """Log-probabilities of patterns of gaps in nats, broadcast(batch, mask_batch).
+
+        Args:
+            mask: True where a cell is observed, (*mask_batch, columns); None: all are.
+        """
+        logits = self.observed.logits
+        own = torch.ones_like(logits) if mask is None else mask.index_select(-1, self.columns)
+        return self.observed.log_prob(own).sum(-1)

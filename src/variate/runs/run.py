@@ -2,16 +2,18 @@
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeGuard
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeGuard, TypeVar
 
 from variate.config.model_file import recipe_in
-from variate.config.recipe import Precision, Recipe
+from variate.config.recipe import DataOptions, Precision, Recipe
 from variate.config.run_files import DIAGNOSIS_FILE, EVALUATION_FILE, METRICS_FILE, MODEL_FILE
+from variate.config.schema import Schema
 from variate.data import Dataset, Source, Splits, fingerprint, held_out_rows, read, split
+from variate.data.readers.sources import read_original
 from variate.errors import InputError, Option, Sentence
 from variate.runs.directory import absolute
 from variate.runtime import files, strict_json
@@ -19,7 +21,10 @@ from variate.runtime.reading import opened
 from variate.runtime.tensor_header import read_tensor_header
 
 if TYPE_CHECKING:
+    from variate.data.readers.originals import Original
     from variate.models.base import Model
+
+T = TypeVar("T")
 
 
 class HeldOut(NamedTuple):
@@ -175,13 +180,28 @@ class Run:
         """Whether this names data other than those that the model was trained on."""
         return data is not None and absolute(data) != absolute(self.recipe.source)
 
+    def original(self, data: str | None = None) -> "Original":
+        """A table as it came, beside its rows as the model takes them.
+
+        Args:
+            data: Path of the table; by default the model's own.
+
+        Raises:
+            InputError: If it is no table, or cannot be used.
+        """
+        return self._reading(self.recipe.source if data is None else data, read_original)
+
     def _read(self, data: str) -> Source:
-        """Data as the model takes them; whether other data than its own stay on disk depends on their own size."""
+        """Data as the model takes them."""
+        return self._reading(data, read)
+
+    def _reading(self, data: str, reading: Callable[[str, DataOptions, Schema], T]) -> T:
+        """What is read for the model; whether other data than its own stay on disk depends on their own size."""
         own = self.recipe.data
         if self.is_other(data):
-            return read(data, replace(own, stream="auto", split_by=None, split_time=None), schema=self.recipe.schema)
+            return reading(data, replace(own, stream="auto", split_by=None, split_time=None), self.recipe.schema)
         try:
-            return read(data, own, schema=self.recipe.schema)
+            return reading(data, own, self.recipe.schema)
         except InputError as error:
             if error.argument != "source":  # which is said of what does not exist
                 raise

@@ -14,6 +14,9 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor
 
+LEAST_UNIFORM = 2.0**-54
+"""In place of 0, at which a quantile may be infinite; torch draws multiples of 2^-53."""
+
 
 def mix(seed: int, *position: str | int) -> int:
     """A seed of 63 bits from a seed and a position."""
@@ -124,6 +127,18 @@ class RowStreams:
         """Standard normal numbers, (draws, rows, *shape), with the type and on the device of `like`."""
         own = [torch.randn(draws, *shape, dtype=like.dtype, generator=g) for g in self.generators]
         return torch.stack(own, dim=1).to(like.device)
+
+    def on(self, device: torch.device) -> list[torch.Generator]:
+        """The generator of each row for draws on a device; those of other devices than the CPU are new at each call."""
+        if device.type == "cpu":
+            return self.generators
+        seeds = [int(torch.randint(2**62, (), generator=own)) for own in self.generators]
+        return [generator(seed, device) for seed in seeds]
+
+    def uniform(self, draws: int, shape: tuple[int, ...], like: Tensor) -> Tensor:
+        """Uniform numbers above 0 and below 1, (draws, rows, *shape), in float64 on the device of `like`."""
+        own = [torch.rand(draws, *shape, dtype=torch.float64, generator=g) for g in self.generators]
+        return torch.stack(own, dim=1).clamp(min=LEAST_UNIFORM).to(like.device)
 
 
 def some_rows(total: int, num_rows: int | None, seed: int) -> Tensor:

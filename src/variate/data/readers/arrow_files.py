@@ -13,6 +13,7 @@ from pyarrow import ipc
 from variate.config.recipe import DataOptions
 from variate.config.schema import Schema
 from variate.data.readers.decoding import decoding
+from variate.data.readers.originals import Original, original_of
 from variate.data.readers.tables import require_table, table_source
 from variate.data.source import Source
 from variate.errors import InputError
@@ -26,11 +27,22 @@ FIRST_VERSION, FILE = b"FEA1", b"ARROW1"
 def read_arrow(path: Path, options: DataOptions, schema: Schema | None) -> Source:
     """Reads a table from one of Arrow's own files."""
     require_table(path.name, options, schema)
+    return table_source(_decoded(path), path.name, options, schema)
+
+
+def original_arrow(path: Path, options: DataOptions, schema: Schema) -> Original:
+    """The same as it came."""
+    require_table(path.name, options, schema)
+    return original_of(_decoded(path), path.name, options, schema)
+
+
+def _decoded(path: Path) -> pa.Table:
+    """All rows, with names of columns that are text."""
     memory.require(path.stat().st_size, path.name)
     with decoding(str(path), "a complete Arrow or Feather file", "write it again"):
         table = _table(path)
         names = table.column_names  # which may be no text
-    return table_source(table.rename_columns(names), path.name, options, schema)
+    return table.rename_columns(names)
 
 
 def _table(path: Path) -> pa.Table:

@@ -10,6 +10,7 @@ Text that is too large for memory is read in the same steps, block by block (`va
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,14 +18,16 @@ import pyarrow as pa
 
 from variate.config.recipe import DataOptions
 from variate.config.schema import Schema
+from variate.data.readers.csv_cells import CsvCells
 from variate.data.readers.csv_layout import layout_of, made_names
 from variate.data.readers.csv_parsing import UNREADABLE, check_quotes, notes_on_lines, parsed_rows
 from variate.data.readers.csv_streams import CELL_BYTES, COLUMN_BYTES, fits_in_memory, streamed_csv
 from variate.data.readers.csv_text import CsvText
 from variate.data.readers.csv_types import numbers_asked, text_types
 from variate.data.readers.decoding import decoding
-from variate.data.readers.encodings import as_utf8
+from variate.data.readers.encodings import as_utf8, encoding_of
 from variate.data.readers.leading_zeros import example, zero_columns, zeros_note
+from variate.data.readers.originals import Original, original_of
 from variate.data.readers.tables import require_table, table_source
 from variate.data.readers.unpacking import TEXT_COPIES, content, packed
 from variate.data.source import Source
@@ -39,10 +42,12 @@ class TextTable(NamedTuple):
     Attributes:
         table: The table.
         notes: What was assumed.
+        cells: Where its cells are in the text.
     """
 
     table: pa.Table
     notes: list[str]
+    cells: CsvCells
 
 
 def read_csv(path: Path, options: DataOptions, schema: Schema | None) -> Source:
@@ -55,16 +60,24 @@ def read_csv(path: Path, options: DataOptions, schema: Schema | None) -> Source:
     return table_source(read.table, path.name, options, schema, read.notes)
 
 
+def original_csv(path: Path, options: DataOptions, schema: Schema) -> Original:
+    """The same as it came, with its cells as they are written."""
+    require_table(path.name, options, schema)
+    read = read_text(path, options, schema)
+    return original_of(read.table, path.name, options, schema, read.notes, read.cells)
+
+
 def read_text(path: Path, options: DataOptions, schema: Schema | None) -> TextTable:
     """The table in a file, in memory, with null in missing cells.
 
     Raises:
         InputError: If it is no table of text, or one that cannot be read for sure.
     """
-    data, suffix, notes = content(packed(path))
-    data, own_notes = as_utf8(data, options.encoding, path.name)
+    raw, suffix, notes = content(packed(path))
+    data, own_notes = as_utf8(raw, options.encoding, path.name)
     read = text_table(data, suffix, path, options, schema)
-    return TextTable(read.table, [*notes, *own_notes, *read.notes])
+    cells = replace(read.cells, encoding=encoding_of(raw, options.encoding, path.name))
+    return TextTable(read.table, [*notes, *own_notes, *read.notes], cells)
 
 
 def text_table(data: bytes, suffix: str, path: Path, options: DataOptions, schema: Schema | None) -> TextTable:
@@ -92,7 +105,9 @@ def text_table(data: bytes, suffix: str, path: Path, options: DataOptions, schem
         raise
     notes += notes_on_lines(text, table, placed.has_header)
     table, own_notes = _with_zeros(text, start, table, names, options, schema)
-    return _named(table, names, layout.names is not None, [*notes, *own_notes])
+    mark, quote = layout.dialect
+    cells = CsvCells(data, layout.begins, layout.names is not None, mark, quote, path.name)
+    return _named(table, names, layout.names is not None, [*notes, *own_notes], cells)
 
 
 def _width(text: CsvText, source: str) -> int:
@@ -119,7 +134,7 @@ def _with_zeros(
     return table, [zeros_note(examples)] if examples else []
 
 
-def _named(table: pa.Table, names: Sequence[str], has_header: bool, notes: list[str]) -> TextTable:
+def _named(table: pa.Table, names: Sequence[str], has_header: bool, notes: list[str], cells: CsvCells) -> TextTable:
     """The table with the names of its columns, less those that have neither a name nor a value."""
     unnamed = [n for n, name in enumerate(names) if not name or not has_header]
     empty = [n for n in unnamed if table.num_rows and table.column(n).null_count == table.num_rows]
@@ -127,4 +142,5 @@ def _named(table: pa.Table, names: Sequence[str], has_header: bool, notes: list[
     if empty and kept:
         notes = [*notes, f"Left out: {plural(len(empty), 'column')} without a name and without a value."]
         table, names = table.select(kept), [names[n] for n in kept]
-    return TextTable(table.rename_columns(list(names)), notes)
+    places = dict(zip(names, kept, strict=True)) if empty and kept else {name: n for n, name in enumerate(names)}
+    return TextTable(table.rename_columns(list(names)), notes, replace(cells, places=places))

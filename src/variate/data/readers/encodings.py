@@ -57,6 +57,27 @@ LONGEST_SAMPLE = 2**14
 LONGEST_WORD = 30
 
 
+class Encoding(NamedTuple):
+    """How a file encodes its text.
+
+    Attributes:
+        name: The encoding, as Python calls it.
+        mark: What the file begins with that is no part of the text.
+    """
+
+    name: str = "utf-8"
+    mark: bytes = b""
+
+
+def encoding_of(data: bytes, encoding: str | None, source: str) -> Encoding:
+    """How a text is encoded that `as_utf8` has read; arguments as there."""
+    name = _encoding_of(data, source) if encoding is None else _known(encoding)
+    if name not in ("utf-16", "utf-32"):
+        return Encoding(name)  # a mark of UTF-8 stays in the text
+    mark = next((mark for mark, of in MARKS if of == name and data.startswith(mark)), b"")
+    return Encoding(f"{name}-{'be' if mark in (codecs.BOM_UTF16_BE, codecs.BOM_UTF32_BE) else 'le'}", mark)
+
+
 def as_utf8(data: bytes, encoding: str | None, source: str) -> tuple[bytes, list[Sentence]]:
     """The text in UTF-8, with notes.
 

@@ -23,6 +23,7 @@ from variate.data.readers.csv_text import WORDS_OF_NOTHING
 from variate.data.readers.decoding import PIECE, decoding, reason
 from variate.data.readers.encodings import nul_bytes
 from variate.data.readers.npy import archive_and_key
+from variate.data.readers.originals import Original, original_of
 from variate.data.readers.tables import require_columns, require_table, table_source
 from variate.data.readers.zips import open_member, opened_zip
 from variate.data.source import Source
@@ -48,6 +49,13 @@ def read_excel(path: Path, options: DataOptions, schema: Schema | None) -> Sourc
     return table_source(read.table, path.name, options, schema, read.notes)
 
 
+def original_sheet(path: Path, options: DataOptions, schema: Schema) -> Original:
+    """The same as it came."""
+    require_table(path.name, options, schema)
+    read = read_sheet(path, options, schema)
+    return original_of(read.table, path.name, options, schema, read.notes)
+
+
 def read_sheet(path: Path, options: DataOptions, schema: Schema | None) -> TextTable:
     """The table in a sheet, with null in missing cells.
 
@@ -62,7 +70,7 @@ def read_sheet(path: Path, options: DataOptions, schema: Schema | None) -> TextT
     if any(isinstance(value, datetime.timedelta) for row in rows for value in row):
         notes.append("Durations were read as numbers of seconds.")
     read = text_table(data, ".csv", path, replace(options, delimiter=","), schema)
-    return TextTable(read.table, [*notes, *read.notes])
+    return TextTable(read.table, [*notes, *read.notes], read.cells)
 
 
 def _sheet(file: Path, name: str | None) -> tuple[list[list[Any]], list[str]]:

@@ -5,13 +5,14 @@ row groups as they are needed (`variate.data.storage.parquet_rows`). The columns
 profiles of row groups join exactly.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from variate.config.recipe import DataOptions
 from variate.config.schema import Schema
 from variate.data.dataset import Dataset
+from variate.data.readers.originals import Original, Piece
 from variate.data.readers.shards import PARQUET_SUFFIXES, shards
 from variate.data.readers.split_keys import SplitKey
 from variate.data.readers.surveys import ColumnSurvey
@@ -39,6 +40,23 @@ def read_parquet(path: Path, options: DataOptions, schema: Schema | None) -> Sou
     table = groups.read_all(list(dict.fromkeys([*names, *key.names])))
     key.add(table, path.name)
     return replace(source_of(table.select(names), path.name, options, schema, notes), key=key.column())
+
+
+def original_parquet(path: Path, options: DataOptions, schema: Schema) -> Original:
+    """The same as it came, a row group at a time."""
+    require_table(path.name, options, schema)
+    files, notes = shards(path, PARQUET_SUFFIXES)
+    groups = RowGroups(files, path.name)
+    rows = int(groups.bounds[-1])
+    names, _ = wanted_columns(groups.names, rows, options, schema, path.name)
+    groups.require_each(groups.names)
+
+    def pieces() -> Iterator[Piece]:
+        for number in range(len(groups)):
+            table = groups.read(number, groups.names)
+            yield Piece(table, source_of(table.select(names), groups.label(number), options, schema).dataset)
+
+    return Original(path.name, schema, rows, tuple(notes), pieces)
 
 
 def _rows_on_disk(

@@ -18,10 +18,11 @@ A built-in data set is a function in `builtin.py` and an entry of its table `BUI
 import importlib
 import os
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from variate.config.recipe import DataOptions
 from variate.config.schema import Schema
@@ -35,7 +36,11 @@ from variate.errors import InputError, Option, Sentence, did_you_mean
 from variate.limits import checked_arguments
 from variate.runtime import memory
 
+if TYPE_CHECKING:
+    from variate.data.readers.originals import Original
+
 ReadFunction = Callable[[Path, DataOptions, Schema | None], Source]
+OriginalFunction = Callable[[Path, DataOptions, Schema], "Original"]
 
 SPECIAL_OPTIONS = {
     "size": "a folder or .zip of images",
@@ -63,18 +68,26 @@ class Reader(NamedTuple):
         home: The module in `variate.data.readers` and the function that reads, as MODULE.FUNCTION.
         uses: Names of the options in `SPECIAL_OPTIONS` that it uses.
         format: What it reads, for a message; empty where another line says it.
+        original: The function of the same module that gives a table as it came; empty where there are no tables.
     """
 
     takes: Callable[[Path], bool]
     home: str
     uses: tuple[str, ...] = ()
     format: str = ""
+    original: str = ""
 
     def load(self) -> ReadFunction:
         """The function that reads."""
         module, function = self.home.split(".")
-        found: Any = getattr(importlib.import_module(f"variate.data.readers.{module}"), function)
-        return found
+        return self._function(module, function)
+
+    def load_original(self) -> OriginalFunction:
+        """The function that gives a table as it came."""
+        return self._function(self.home.split(".")[0], self.original)
+
+    def _function(self, module: str, name: str) -> Any:  # noqa: ANN401
+        return getattr(importlib.import_module(f"variate.data.readers.{module}"), name)
 
 
 def has_suffix(*suffixes: str) -> Callable[[Path], bool]:
@@ -94,16 +107,29 @@ READERS = (
     Reader(idx.is_idx_folder, "idx.read_idx_folder"),
     Reader(NPY, "npy.read_npy", ("stream",), ".npy (an array), or a folder of them"),
     Reader(npy.is_npz, "npy.read_npz", (), ".npz (arrays)"),
-    Reader(PARQUET, "parquet.read_parquet", (*TABLE_OPTIONS, "stream"), ".parquet (a table), or a folder of them"),
-    Reader(unpacking.is_text_table, "csv_files.read_csv", TEXT_OPTIONS, TEXT_FORMATS),
-    Reader(is_excel, "excel.read_excel", (*TABLE_OPTIONS, "header"), ".xlsx or .xls (a sheet of Excel)"),
+    Reader(
+        PARQUET,
+        "parquet.read_parquet",
+        (*TABLE_OPTIONS, "stream"),
+        ".parquet (a table), or a folder of them",
+        "original_parquet",
+    ),
+    Reader(unpacking.is_text_table, "csv_files.read_csv", TEXT_OPTIONS, TEXT_FORMATS, "original_csv"),
+    Reader(
+        is_excel,
+        "excel.read_excel",
+        (*TABLE_OPTIONS, "header"),
+        ".xlsx or .xls (a sheet of Excel)",
+        "original_sheet",
+    ),
     Reader(
         has_suffix(".feather", ".arrow", ".ipc"),
         "arrow_files.read_arrow",
         TABLE_OPTIONS,
         ".feather or .arrow (a table)",
+        "original_arrow",
     ),
-    Reader(unpacking.is_zipped_table, "csv_files.read_csv", TEXT_OPTIONS),
+    Reader(unpacking.is_zipped_table, "csv_files.read_csv", TEXT_OPTIONS, original="original_csv"),
     Reader(has_suffix(".zip"), "images.read_image_zip", IMAGE_OPTIONS, ".zip (images, or one table of text)"),
     Reader(Path.is_dir, "images.read_image_folder", IMAGE_OPTIONS, "a folder of images"),
     Reader(idx.is_idx, "idx.read_idx", (), "MNIST's format (idx, plain or .gz)"),
@@ -139,7 +165,7 @@ def read(
         remedy = "give arrays to variate.from_arrays, or as they are to build and fit"
         raise InputError("source", "the name of a data set, or a path", told(source), remedy)
     name = os.fsdecode(source)
-    try:
+    with _refusing_unreadable(name):
         if isinstance(source, str) and name in BUILTIN:
             _require_used(name, options, schema, uses=())
             return BUILTIN[name](options, schema)
@@ -148,6 +174,40 @@ def read(
         _require_used(name, options, schema, reader.uses)
         with memory.refusing_shortage(name):
             return reader.load()(path, options, schema)
+
+
+def read_original(source: str, options: DataOptions, schema: Schema) -> "Original":
+    """Reads a table for a model and keeps it as it came.
+
+    Args:
+        source: Its path.
+        options: How it is read.
+        schema: Of the model.
+
+    Raises:
+        InputError: If it is no table, or cannot be read as what the model takes.
+    """
+    expected = "a file with a table, whose cells may be missing"
+    if source in BUILTIN:
+        raise InputError("data", expected, repr(source), "impute rows in memory by `impute` in Python")
+    with _refusing_unreadable(source):
+        path = _as_path(source)
+        reader = _reader_of(source, path)
+        if not reader.original:
+            raise InputError(source, expected, "a file of another kind", "impute rows in memory by `impute` in Python")
+        with memory.refusing_shortage(source):
+            return reader.load_original()(path, options, schema)
+
+
+@contextmanager
+def _refusing_unreadable(name: str) -> Iterator[None]:
+    """Says in a sentence what the system does not let us read.
+
+    Raises:
+        InputError: In place of an `OSError`.
+    """
+    try:
+        yield
     except OSError as error:
         file = os.fsdecode(error.filename) if isinstance(error.filename, str | bytes) else name
         raise InputError(file, "a file or folder that can be read", error.strerror or str(error)) from None

@@ -1,0 +1,114 @@
+"""`variate impute`: a table with its gaps filled."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
+
+import tyro
+
+from variate.cli.arguments import Data, Model
+from variate.cli.output import say
+from variate.errors import InputError, Sentence
+from variate.limits import Checked, Copies, Fill, Samples, Seed
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from variate.tasks.impute import TableFilling, Tally
+
+WORDS: dict[Fill, str] = {
+    "mean": "the mean (of categories, the most probable one)",
+    "median": "the median (of categories, the most probable one)",
+    "mode": "the most probable value",
+    "draw": "draws",
+}
+"""What gaps are filled with, in words."""
+
+LISTED = 10
+"""Columns that are named."""
+
+
+@dataclass(frozen=True)
+class Impute(Checked):
+    """Fill the missing cells of a table, each from what the model expects there given the other cells of its row."""
+
+    model: Model
+    """A run directory or a model.safetensors of a table."""
+    data: Data = None
+    """The table; by default the one that the model was trained on."""
+    out: Annotated[str | None, tyro.conf.arg(aliases=["-o"])] = None
+    """File to write: .csv or .parquet. Text is copied from a table of text, but for the missing cells. By default
+    filled.csv."""
+    fill: Fill | None = None
+    """What to fill with: median (least absolute error, and always a possible value), mean (least squared error), mode
+    (the most probable value) or draw (a random one, with the spread of the data); by default median, or draw with
+    --draws."""
+    draws: Copies | None = None
+    """Write so many completed copies, each with draws of its own, below one another; the column draw numbers them."""
+    std: bool = False
+    """Add a column NAME_std for each column that is filled: how far off a filled value is, one standard deviation; of a
+    category, the probability that it is another one."""
+    samples: Samples = 1000
+    """Importance draws per row."""
+    seed: Seed = 0
+    """Seed of all draws."""
+    overwrite: bool = False
+    """Replace the file if it exists."""
+
+    def __call__(self) -> None:
+        """Fills the gaps and writes the table."""
+        from variate.data import writers
+        from variate.runs import Run
+        from variate.tasks.impute import Tally, fill_table
+
+        path = writers.new_path(self.out or "filled.csv", writers.FILLED_ENDINGS, self.overwrite)
+        found = fill_table(
+            Run(self.model),
+            self.data,
+            fill=self.fill,
+            draws=self.draws,
+            std=self.std,
+            num_samples=self.samples,
+            seed=self.seed,
+            show_progress=True,
+        )
+        require_text(path, found)
+        for note in found.original.notes:
+            say(Sentence("  ", note))
+        tally = Tally()
+        writers.write_filled(path, found.original.cells, tally.passing(found.pieces))
+        for sentence in outcome(found, tally, path, self):
+            say(sentence)
+
+
+def require_text(path: "Path", found: "TableFilling") -> None:
+    """Refuses the ending of a text for a table that was none.
+
+    Raises:
+        InputError: If it is one.
+    """
+    if found.original.cells is None and path.suffix.lower() not in (".csv", ".parquet"):
+        raise InputError("out", "a name that ends in .parquet or .csv", repr(str(path)))
+
+
+def outcome(found: "TableFilling", tally: "Tally", path: "Path", options: Impute) -> Iterator[str]:
+    """What was filled, and how well."""
+    from variate.data.schema.naming import name_called
+    from variate.data.wording import list_names, plural
+
+    name = found.original.name
+    if not found.gaps:
+        yield f"{name} has no missing cells in the columns that the model knows; wrote them as they are to {path}"
+        return
+    cells = plural(sum(found.gaps.values()), "missing cell")
+    columns = list_names([f"{name_called(column)} ({count:,})" for column, count in found.gaps.items()], LISTED)
+    copies = f"{plural(options.draws, 'copy')} of " if options.draws else ""
+    yield f"wrote {copies}{tally.rows:,} rows to {path}: {cells} filled with {WORDS[found.fill]}, in {columns}"
+    if tally.ess:
+        least, middle = min(tally.ess), sorted(tally.ess)[len(tally.ess) // 2]
+        said = f"effective sample size of {options.samples:,} importance draws: {middle:,.0f} in the middle row"
+        yield f"{said}, {least:,.0f} in the least one"
+    if tally.chained:
+        yield f"{plural(tally.chained, 'row')} with less than 100 were refined by a Markov chain"
+    if tally.empty:
+        yield f"{plural(tally.empty, 'row')} without any value that the model knows: filled like new rows"

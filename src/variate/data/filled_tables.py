@@ -1,0 +1,90 @@
+"""Columns of Arrow with their gaps filled; the other cells, the other columns and all types stay as they were."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import pyarrow as pa
+from pyarrow import compute
+
+from variate.config.schema import Column
+from variate.data.fillings import FilledColumn, Fillings, added_names
+from variate.data.readers.originals import Piece
+from variate.data.schema.formats import DAY, NATIVE_DATES, number_text
+from variate.data.schema.origin import as_they_came
+
+
+def filled_tables(piece: Piece, fillings: Fillings) -> Iterator[pa.Table]:
+    """The rows of a piece with their gaps filled, one table per copy."""
+    columns, missing = piece.rows.schema.columns, fillings.missing
+    names = [columns[place].name for place in fillings.places]
+    with_std = names if fillings.std is not None else []
+    std_names, draw = added_names(piece.table.column_names, with_std, bool(fillings.copies))
+    for number, values in enumerate(fillings.values):
+        table = piece.table
+        for place, name in zip(fillings.places, names, strict=True):
+            own = FilledColumn(columns[place], values[:, place], missing[:, place])
+            at = table.column_names.index(name)
+            table = table.set_column(at, name, arrow_column(own, table.column(at)))
+        if fillings.std is not None:
+            for place, name in zip(fillings.places, std_names, strict=True):
+                std = pa.array(fillings.std[:, place], mask=~missing[:, place])
+                table = table.append_column(name, std)
+        if fillings.copies:
+            table = table.add_column(0, draw, pa.array(np.full(table.num_rows, fillings.copies[number], np.int64)))
+        yield table
+
+
+def arrow_column(own: FilledColumn, cells: pa.ChunkedArray) -> pa.Array:
+    """A column whose gaps are filled, of the type that it has.
+
+    Args:
+        own: The column, and what it is filled with.
+        cells: Its cells as they came.
+    """
+    cells, found = _plain(cells), own.filled()
+    if pa.types.is_null(cells.type):  # there is no cell with a value
+        cells = pa.chunked_array([pa.nulls(len(cells), pa.array(found[:1]).type)])
+    try:
+        new = _of_type(found, own, cells.type)
+    except (pa.ArrowInvalid, ValueError):  # the model knows texts where this file has numbers
+        cells, new = cells.cast(pa.string()), pa.array(list(map(plain_text, found.tolist())), pa.string())
+    return compute.replace_with_mask(cells.combine_chunks(), pa.array(own.missing), new)
+
+
+def plain_text(value: object) -> str:
+    """A value as text, whole numbers without decimals."""
+    return number_text(value) if isinstance(value, float) else str(value)
+
+
+def _plain(cells: pa.ChunkedArray) -> pa.ChunkedArray:
+    """The cells without dictionaries and extension types."""
+    while isinstance(cells.type, pa.BaseExtensionType):
+        cells = pa.chunked_array([chunk.storage for chunk in cells.chunks], cells.type.storage_type)
+    return cells.cast(cells.type.value_type) if pa.types.is_dictionary(cells.type) else cells
+
+
+def _of_type(found: np.ndarray, own: FilledColumn, kind: pa.DataType) -> pa.Array:
+    """Filled values as a type of Arrow.
+
+    Raises:
+        ValueError: If a text is to be a number.
+        pyarrow.ArrowInvalid: If a value does not fit the type.
+    """
+    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
+        return pa.array(list(map(plain_text, found.tolist())), kind)
+    numbers, form = own.numbers(), own.column.format
+    if own.column.kind == "categorical":  # whose names are numbers
+        numbers = found.astype(np.float64)
+        found = as_they_came(numbers, Column(own.column.name, "real", format=form)) if form in NATIVE_DATES else numbers
+    if pa.types.is_boolean(kind):
+        return pa.array(numbers > 0.5)
+    if pa.types.is_time(kind):
+        return (
+            pa.array(np.rint(np.mod(numbers, DAY) * 1e6).astype(np.int64)).cast(pa.time64("us")).cast(kind, safe=False)
+        )
+    if pa.types.is_temporal(kind):
+        return pa.array(found).cast(kind, safe=False)
+    numbers = found.astype(np.float64)
+    if pa.types.is_decimal(kind):
+        return pa.array([f"{number:.{kind.scale}f}" for number in numbers.tolist()]).cast(kind)
+    return pa.array(np.rint(numbers).astype(np.int64) if pa.types.is_integer(kind) else numbers).cast(kind)

@@ -1,0 +1,141 @@
+"""Tables with their gaps filled."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from variate.data.fillings import Fillings
+from variate.data.readers.originals import Original, Piece
+from variate.data.wording import MEANINGS
+from variate.errors import InputError
+from variate.limits import Copies, Fill, Samples, Seed, checked_arguments
+from variate.runs import Run
+
+if TYPE_CHECKING:
+    from variate.evaluation.conditional.impute import Imputed, Settings
+
+
+class FilledPiece(NamedTuple):
+    """Some rows of a table, filled.
+
+    Attributes:
+        piece: The rows as they came.
+        fillings: What their gaps are filled with.
+        imputed: How well each row could be filled.
+    """
+
+    piece: Piece
+    fillings: Fillings
+    imputed: "Imputed"
+
+
+class TableFilling(NamedTuple):
+    """A table whose gaps are to be filled.
+
+    Attributes:
+        original: The table as it came.
+        gaps: Number of missing cells of each column that has some and that the model knows, by its name.
+        fill: What stands for a missing cell.
+        pieces: The rows in order, filled on demand.
+    """
+
+    original: Original
+    gaps: dict[str, int]
+    fill: Fill
+    pieces: Iterator[FilledPiece]
+
+
+@checked_arguments
+def fill_table(
+    run: Run,
+    data: str | None = None,
+    *,
+    fill: Fill | None = None,
+    draws: Copies | None = None,
+    std: bool = False,
+    num_samples: Samples = 1000,
+    seed: Seed = 0,
+    show_progress: bool = False,
+) -> TableFilling:
+    """Fills the gaps of a table: `variate.impute` on the rows of a file.
+
+    Args:
+        run: The run.
+        data: Path of the table; by default the run's own.
+        fill: As for `impute`.
+        draws: Number of completed copies, each with draws of its own.
+        std: Add the standard deviation of each filled cell.
+        num_samples: Importance draws per row.
+        seed: Seed of all draws.
+        show_progress: Show a progress bar on standard error, on a terminal.
+
+    Raises:
+        InputError: If the model is none of tables, or the data or the options cannot be used; when the pieces are
+            taken, if the model gives values that are not finite.
+    """
+    kind = run.recipe.schema.kind
+    if kind != "table":
+        remedy = "fill the gaps of arrays by `impute` in Python"
+        raise InputError("model", "a model of a table, whose cells may be missing", f"one of {MEANINGS[kind]}", remedy)
+    original = run.original(data)
+    counts = np.sum([_missing(piece).sum(0) for piece in original.pieces()], axis=0)
+    gaps = {own.name: int(count) for own, count in zip(original.schema.columns, counts, strict=True) if count}
+
+    from variate.evaluation.conditional.impute import settings_of
+
+    settings = settings_of(run.model, fill, draws, std=std, num_samples=num_samples, seed=seed)
+    places = tuple(np.flatnonzero(counts).tolist())
+    return TableFilling(original, gaps, settings.fill, _filled(run, original, places, settings, show_progress))
+
+
+def _missing(piece: Piece) -> np.ndarray:
+    """Which cells of a piece are missing, (N, columns)."""
+    mask = piece.rows.mask
+    return np.zeros(piece.rows.x.all().shape, bool) if mask is None else ~mask.all()
+
+
+def _filled(
+    run: Run, original: Original, places: tuple[int, ...], settings: "Settings", show_progress: bool
+) -> Iterator[FilledPiece]:
+    """The pieces of a table, filled one after the other."""
+    from variate.evaluation.conditional.impute import fill_gaps
+    from variate.runtime.progress import progress
+
+    first = 0
+    with progress("filling gaps", original.num_rows, show_progress) as advance:
+        for piece in original.pieces():
+            found = fill_gaps(run.model, run.model.dataset(piece.rows), settings, advance, first)
+            values = found.rows.unsqueeze(0) if found.draws is None else found.draws
+            std = None if found.std is None else found.std.numpy()
+            copies = tuple(range(1, settings.copies + 1))
+            fillings = Fillings(values.double().numpy(), found.missing.numpy(), places, std, copies)
+            yield FilledPiece(piece, fillings, found)
+            first += len(piece.rows)
+
+
+@dataclass
+class Tally:
+    """What was filled, counted as the pieces pass by.
+
+    Attributes:
+        rows: Rows of the table.
+        empty: Rows without any value that the model knows.
+        chained: Rows whose draws were refined by a Markov chain.
+        ess: Effective sample sizes of the rows with gaps, but for the empty ones.
+    """
+
+    rows: int = 0
+    empty: int = 0
+    chained: int = 0
+    ess: list[float] = field(default_factory=list)
+
+    def passing(self, pieces: Iterable[FilledPiece]) -> Iterator[tuple[Piece, Fillings]]:
+        """The pieces, as they are written."""
+        for piece, fillings, found in pieces:
+            self.rows += len(found.rows)
+            self.empty += int(found.is_empty.sum())
+            self.chained += int(found.is_chained.sum())
+            self.ess += found.ess[~found.is_empty & ~found.ess.isnan()].tolist()
+            yield piece, fillings
