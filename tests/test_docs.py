@@ -113,6 +113,10 @@ def test_the_commands_of_tables_run_and_fill_what_they_say(workplace, monkeypatc
     assert changed == [3, 5]
     assert {row["city"] for row in csv.DictReader((workplace / "oslo.csv").read_text().splitlines())} == {"Oslo"}
     assert len((workplace / "five.csv").read_text().splitlines()) == 1 + 5 * 60
+    families = list(csv.DictReader((workplace / "families.csv").read_text().splitlines()))
+    assert {row["plan"] for row in families} == {"family"}
+    assert all(30 <= int(row["age"]) <= 40 for row in families)
+    assert ",," not in (workplace / "filled-people.csv").read_text()
 
 
 @pytest.mark.ci

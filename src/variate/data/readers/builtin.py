@@ -13,6 +13,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from http.client import HTTPException
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -20,9 +21,12 @@ from variate.config.recipe import DataOptions
 from variate.config.schema import Schema
 from variate.data.readers import idx
 from variate.data.readers.array_sources import array_source
-from variate.data.readers.people import read_people
+from variate.data.readers.people import people, read_people
 from variate.data.source import Source
 from variate.errors import InputError
+
+if TYPE_CHECKING:
+    import pyarrow
 
 DIGITS_LEVELS = 17
 FASHION = "fashion-mnist"
@@ -59,6 +63,8 @@ BUILTIN: dict[str, Callable[[DataOptions, Schema | None], Source]] = {
     "people": read_people,
     FASHION: read_fashion,
 }
+BUILTIN_TABLES: dict[str, Callable[[], "pyarrow.Table"]] = {"people": people}
+"""Those that are tables with gaps, as they came."""
 
 
 def cache_folder() -> Path:

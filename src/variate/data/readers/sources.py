@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from variate.config.recipe import DataOptions
 from variate.config.schema import Schema
 from variate.data.readers import idx, npy, unpacking
-from variate.data.readers.builtin import BUILTIN
+from variate.data.readers.builtin import BUILTIN, BUILTIN_TABLES
 from variate.data.readers.folders import odd_kind
 from variate.data.readers.shards import NPY_SUFFIXES, PARQUET_SUFFIXES, is_file_or_shards
 from variate.data.source import Source
@@ -188,6 +188,10 @@ def read_original(source: str, options: DataOptions, schema: Schema) -> "Origina
         InputError: If it is no table, or cannot be read as what the model takes.
     """
     expected = "a file with a table, whose cells may be missing"
+    if source in BUILTIN_TABLES:
+        from variate.data.readers.originals import original_of
+
+        return original_of(BUILTIN_TABLES[source](), source, options, schema)
     if source in BUILTIN:
         raise InputError("data", expected, repr(source), "impute rows in memory by `impute` in Python")
     with _refusing_unreadable(source):
