@@ -106,13 +106,8 @@ def _conditioned(
 
     proposals = num_samples or min(max(PROPOSALS_PER_ROW * n, FEWEST_PROPOSALS), MOST_PROPOSALS)
     demands = [Demand(*own) for own in conditions]
-    rows, *how = draw_given(run.model, demands, n, proposals, seed)
+    found = draw_given(run.model, demands, n, proposals, seed)
     kinds = (schema.columns[own.place].kind for own in conditions if own.is_value)
-    is_density = "real" in kinds
-    remedy = "nothing was written: train the model again"
-    log_prob, ess, num_samples, is_chained = how
-    return NewRows(
-        finite_rows(rows.numpy(), "the samples", remedy),
-        False,
-        Conditioned(log_prob, is_density, ess, num_samples, is_chained),
-    )
+    how = Conditioned(found.log_prob, "real" in kinds, found.ess, found.num_samples, found.is_chained)
+    rows = finite_rows(found.rows.numpy(), "the samples", "nothing was written: train the model again")
+    return NewRows(rows, are_means=False, conditioned=how)

@@ -21,7 +21,7 @@ from torch import Tensor
 
 from variate.data.batch import Batch
 from variate.errors import InputError, Option, Sentence
-from variate.evaluation.conditional.chain import run_chains
+from variate.evaluation.conditional.chain import NUM_STEPS, run_chains
 from variate.evaluation.conditional.known import Bounds, Known, draw_unknown, elements_of, interval_ends
 from variate.evaluation.conditional.latents import LEAST_ESS, Effort, resample
 from variate.evaluation.groups import prior_noise
@@ -42,8 +42,6 @@ GIVEN_BLOCK = 1024
 """Rows that are completed at a time; they share a random stream."""
 GIVEN_SHARE = 0.5
 """Share of the prior among the proposals."""
-GIVEN_STEPS = 50
-"""Steps of the chains."""
 
 
 class Demand(NamedTuple):
@@ -97,7 +95,7 @@ def draw_given(
         InputError: If the model never comes near the conditions.
     """
     batch_size = batch_size or rows_at_once(math.prod(model.event_shape), model.device)
-    effort = Effort(num_samples, n, GIVEN_STEPS, batch_size, GIVEN_TILE, GIVEN_SHARE)
+    effort = Effort(num_samples, n, NUM_STEPS, batch_size, GIVEN_TILE, GIVEN_SHARE)
     reuse_freed_memory()
     with evaluating(model):
         probabilities = _probabilities(model, demands, seed)
