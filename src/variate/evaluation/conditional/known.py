@@ -146,10 +146,19 @@ def _sampled(likelihood: Likelihood, outputs: Tensor, streams: RowStreams, draws
     Raises:
         InputError: If the parameters are not finite: torch draws from no such distribution.
     """
-    if not outputs.isfinite().all():
-        raise InputError("the decoder's outputs", "finite numbers", "NaN or infinity", TRAIN_AGAIN)
+    require_finite_outputs(outputs)
     own = zip(outputs.split(1, 1), streams.on(outputs.device), strict=True)
     return torch.cat([likelihood(part).sample((draws,), source) for part, source in own], 2)
+
+
+def require_finite_outputs(outputs: Tensor) -> None:
+    """Refuses parameters of a likelihood that are not finite.
+
+    Raises:
+        InputError: If one is not.
+    """
+    if not outputs.isfinite().all():
+        raise InputError("the decoder's outputs", "finite numbers", "NaN or infinity", TRAIN_AGAIN)
 
 
 def interval_ends(p_x: Elementwise, bounds: Bounds) -> tuple[Tensor, Tensor]:
