@@ -50,6 +50,8 @@ SECTIONS = {
     "processes": Section("several processes, beside one with as many threads", ANY),
     "feeding": Section("batches alone, out of memory and off the disk", OWN),
     "reading": Section("tables of text that are streamed, beside one parse by pyarrow", OWN),
+    "table-likelihoods": Section("held-out nats of tables, by Gaussians and by the default", OWN),
+    "imputation": Section("gaps of tables of numbers, filled by variate and by scikit-learn", OWN),
     "start-up": Section("start of a process, first step, memory, growth", ANY),
 }
 ALL = "all"
@@ -76,6 +78,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument(
         "--seconds", type=float, nargs="+", default=[60, 120, 240], help="of training, in quality (%(default)s)"
     )
+    made.add_argument("--tables", nargs="+", default=["people"], metavar="FILE", help="in the sections on tables")
     names = importlib.import_module("benchmarks.sections.quality").LIKELIHOODS
     made.add_argument("--likelihoods", nargs="+", choices=names, default=[], help="in quality (all but categorical)")
     return made
@@ -96,6 +99,7 @@ def settings_of(asked: argparse.Namespace, gpu: bool, synthetic: bool = False) -
         block=0.1 if asked.quick else asked.block,
         seconds=(2,) if asked.quick else tuple(asked.seconds),
         likelihoods=tuple(asked.likelihoods),
+        tables=tuple(asked.tables),
         epochs=min(asked.epochs, 2) if asked.quick else asked.epochs,
         synthetic=synthetic,
     )

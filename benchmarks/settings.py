@@ -30,6 +30,7 @@ class Settings:
         seconds: Lengths of training of the section on quality.
         likelihoods: Of the section on quality.
         epochs: pythae's, in the section on time to quality.
+        tables: Of the sections on tables: files, or names of built-in tables.
         synthetic: Fashion-MNIST is not here, so sections that take times use random rows of its shape.
     """
 
@@ -41,6 +42,7 @@ class Settings:
     seconds: tuple[float, ...] = (60, 120, 240)
     likelihoods: tuple[str, ...] = ()
     epochs: int = 20
+    tables: tuple[str, ...] = ("people",)
     synthetic: bool = False
 
     @property

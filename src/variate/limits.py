@@ -70,6 +70,8 @@ Samples = Annotated[int, Interval(ge=1, le=MOST_SAMPLES), Remedy("use annealed i
 Steps = Annotated[int, Interval(ge=1, le=MOST_SAMPLES)]
 """Steps of a sampler or of an optimiser."""
 
+ChainSteps = Annotated[int, Interval(ge=0, le=MOST_SAMPLES)]
+"""Steps of a chain that may be left out."""
 Copies = Annotated[int, Interval(ge=1, le=10_000)]
 """A number of completed copies of data."""
 Fill = Literal["mean", "median", "mode", "draw"]

@@ -3,8 +3,10 @@
 import csv
 
 import pytest
+import torch
 
 from variate.cli.main import COMMANDS
+from variate.runs import Run
 
 
 @pytest.fixture
@@ -130,6 +132,19 @@ def test_conditions_that_cannot_be_used_are_refused(table_run, variate_command, 
 
 def test_conditions_are_for_tables(digits_run, variate_command):
     assert variate_command("sample", digits_run.path, "--given", "a=1")[2].startswith("variate: error: --given: ")
+
+
+def test_what_is_not_finite_is_refused(table_run, variate_command, gaps, tmp_path):
+    run = Run(table_run.path)
+    with torch.no_grad():
+        for weight in run.model.parameters():  # finite, but what they give is not
+            weight.copy_(torch.where(weight < 0, -1e30, 1e30))
+    run.model.save(tmp_path / "model.safetensors")
+    for arguments in (("impute", "model.safetensors", gaps), ("sample", "model.safetensors", "--given", "city=Oslo")):
+        code, out, err = variate_command(*arguments)
+        assert (code, out) == (2, ""), err
+        assert "finite numbers" in err
+    assert {path.name for path in tmp_path.iterdir()} == {gaps, "model.safetensors"}
 
 
 def test_impute_is_a_command():

@@ -252,3 +252,22 @@ def test_extreme_parameters_give_distribution_functions(dtype):
         if p.is_discrete:
             reached = p.cdf(quantiles[1:-1])
             assert (reached >= u[1:-1] * (1 - 1e-12)).all(), type(p)
+
+
+@pytest.mark.parametrize("family", [name for name, make in ALL.items() if make(torch.float64).takes_uniform])
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_draws_from_uniform_numbers_have_the_distribution(family, dtype):
+    p, n = ALL[family](dtype), 4_000
+    u = (torch.arange(n, dtype=torch.float64) + 0.5) / n  # evenly spaced, so that nothing is left to chance
+    draws = p.from_uniform(u.reshape(n, *(1 for _ in p.shape)).expand(n, *p.shape))
+    assert draws.shape == (n, *p.shape)
+    for x in draws[:: n // 8]:
+        share = (draws <= x).double().mean(0)
+        assert ((share - p.cdf(x)).abs() < 2 / n + 1e-6).all()
+
+
+def test_other_families_draw_by_themselves():
+    p = DISCRETE["negative binomial"](torch.float64)
+    assert not p.takes_uniform
+    with pytest.raises(NotImplementedError):
+        p.from_uniform(torch.rand(p.shape))

@@ -166,3 +166,14 @@ def test_single_precision_agrees_with_double():
     single = QuantileLogistic(p.quantiles, p.log_outside, p.logits.float(), p.loc.float(), p.log_scale.float())
     assert single.log_prob(x).dtype == torch.float32
     torch.testing.assert_close(single.log_prob(x).double(), p.log_prob(x), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("name", [*GRIDS, *REALS])
+def test_draws_from_uniform_numbers_have_the_distribution_within_the_range(name):
+    p, n = mixture(name, batch=(2,)), 20_000
+    u = (torch.arange(n, dtype=torch.float64) + 0.5) / n  # evenly spaced, so that nothing is left to chance
+    draws = p.from_uniform(u[:, None, None])
+    outside = math.exp(LOG_OUTSIDE)
+    for x in draws[:: n // 10, 0]:
+        expected = (p.cdf(x) - outside / 2) / (1 - outside)
+        assert ((draws <= x).double().mean(0) - expected).abs().max() < (K + 2) / n

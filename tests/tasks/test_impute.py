@@ -41,10 +41,10 @@ def written(path, filling):
 
 
 def test_the_values_are_those_of_impute_and_the_rest_is_the_file(table_run, gaps_file, tmp_path):
-    filling = fill_table(table_run, str(gaps_file), num_samples=200)
+    filling = fill_table(table_run, str(gaps_file), num_samples=200, num_steps=2)
     tally = written(tmp_path / "filled.csv", filling)
     rows = table_run.all_rows(str(gaps_file))
-    expected = variate.impute(table_run.model, rows, num_samples=200)
+    expected = variate.impute(table_run.model, rows, num_samples=200, num_steps=2)
     before, after = cells(gaps_file), cells(tmp_path / "filled.csv")
     assert len(before) == len(after)
     names = [column.name for column in table_run.recipe.schema.columns]
@@ -66,7 +66,7 @@ def test_the_values_are_those_of_impute_and_the_rest_is_the_file(table_run, gaps
 
 
 def test_a_filled_table_has_no_gaps_left_and_is_filled_no_further(table_run, gaps_file, tmp_path):
-    written(tmp_path / "filled.csv", fill_table(table_run, str(gaps_file), num_samples=300))
+    written(tmp_path / "filled.csv", fill_table(table_run, str(gaps_file), num_samples=300, num_steps=2))
     again = fill_table(table_run, str(tmp_path / "filled.csv"))
     assert again.gaps == {}
     written(tmp_path / "again.csv", again)
@@ -86,8 +86,8 @@ def test_tables_of_every_kind_get_the_same_values_and_keep_their_types(table_run
     else:
         book(tmp_path / name, {"a": [table.column_names, *map(list, zip(*table.to_pydict().values(), strict=True))]})
     (out := tmp_path / "out").mkdir()
-    written(out / "one.csv", fill_table(table_run, str(gaps_file), num_samples=300))
-    written(out / "other.parquet", fill_table(table_run, str(tmp_path / name), num_samples=300))
+    written(out / "one.csv", fill_table(table_run, str(gaps_file), num_samples=300, num_steps=2))
+    written(out / "other.parquet", fill_table(table_run, str(tmp_path / name), num_samples=300, num_steps=2))
     expected = arrow_csv.read_csv(out / "one.csv", convert_options=options)
     found = pq.read_table(out / "other.parquet")
     assert found.column_names == table.column_names
@@ -99,13 +99,17 @@ def test_tables_of_every_kind_get_the_same_values_and_keep_their_types(table_run
 
 
 def test_copies_and_standard_deviations_are_columns(table_run, gaps_file, tmp_path):
-    written(tmp_path / "f.parquet", fill_table(table_run, str(gaps_file), draws=3, std=True, num_samples=300))
+    written(
+        tmp_path / "f.parquet", fill_table(table_run, str(gaps_file), draws=3, std=True, num_samples=300, num_steps=2)
+    )
     table = pq.read_table(tmp_path / "f.parquet")
     assert table.column_names == [
         "draw", "height", "member", "visits", "city", "height_std", "member_std", "visits_std", "city_std",
     ]  # fmt: skip
     assert table["draw"].to_pylist() == [draw for draw in (1, 2, 3) for _ in range(40)]
-    rows = variate.impute(table_run.model, table_run.all_rows(str(gaps_file)), draws=3, std=True, num_samples=300)
+    rows = variate.impute(
+        table_run.model, table_run.all_rows(str(gaps_file)), draws=3, std=True, num_samples=300, num_steps=2
+    )
     missing = rows.missing.repeat(3, 1)
     std = table["height_std"].to_pylist()
     assert [value is None for value in std] == (~missing[:, 0]).tolist()
@@ -138,7 +142,7 @@ def test_a_column_that_csv_cannot_hold_is_refused_and_nothing_is_left(table_run,
     table = arrow_csv.read_csv(gaps_file, convert_options=arrow_csv.ConvertOptions(strings_can_be_null=True))
     table = table.append_column("lists", pa.array([[1]] * 40))
     pq.write_table(table, tmp_path / "x.parquet")
-    filling = fill_table(Run(table_run.path), str(tmp_path / "x.parquet"), num_samples=200)
+    filling = fill_table(Run(table_run.path), str(tmp_path / "x.parquet"), num_samples=200, num_steps=2)
     error = refused(written, tmp_path / "f.csv", filling)
     assert error.argument == "out"
     assert "'lists'" in error.got

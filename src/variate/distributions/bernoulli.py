@@ -20,6 +20,7 @@ class BernoulliElements(Elementwise):
     """
 
     is_discrete = True
+    takes_uniform = True
 
     def __init__(self, logits: Tensor) -> None:
         self.logits = logits
@@ -47,6 +48,10 @@ class BernoulliElements(Elementwise):
         """Draws, (*sample_shape, *shape)."""
         with torch.no_grad():
             return torch.bernoulli(self.mean.expand(torch.Size(sample_shape) + self.shape), generator=generator)
+
+    def from_uniform(self, u: Tensor) -> Tensor:
+        """Draws of bits, broadcast(shape, u.shape)."""
+        return self.quantile(u).to(self.dtype)
 
     def _cdf(self, x: Tensor) -> Tensor:
         zero = torch.sigmoid(-self.logits.double())

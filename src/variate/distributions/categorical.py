@@ -27,6 +27,7 @@ class CategoricalElements(Elementwise):
     """
 
     is_discrete = True
+    takes_uniform = True
 
     def __init__(
         self, logits: Tensor, axis: int = -1, values: Tensor | None = None, log_unseen: Tensor | None = None
@@ -72,6 +73,12 @@ class CategoricalElements(Elementwise):
         """Draws of codes in the dtype of the logits, (*sample_shape, *shape); of those that were seen."""
         logits = self.logits.movedim(self.axis, -1)
         return draw_codes(logits, torch.Size(sample_shape), generator).to(self.logits.dtype)
+
+    @torch.no_grad()
+    def from_uniform(self, u: Tensor) -> Tensor:
+        """Draws of codes that were seen in the dtype of the logits, broadcast(shape, u.shape)."""
+        seen = 1.0 if self.log_unseen is None else 1 - self.log_unseen.double().exp()
+        return self._quantile(u * seen).clamp(max=self.levels - 1).to(self.dtype)
 
     def _at(self, code: Tensor, values: Tensor) -> Tensor:
         """The value of each code, broadcast(shape, code.shape), of values of the shape of the logits."""

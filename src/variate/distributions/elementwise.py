@@ -29,9 +29,11 @@ class Elementwise(ABC):
 
     Attributes:
         is_discrete: Whether every element has a mass (on integers) instead of a density.
+        takes_uniform: Whether `from_uniform` draws, at small cost.
     """
 
     is_discrete: bool = False
+    takes_uniform: bool = False
 
     def __init__(self, shape: Shape, dtype: torch.dtype) -> None:
         self.shape, self.dtype = torch.Size(shape), dtype
@@ -72,6 +74,19 @@ class Elementwise(ABC):
             sample_shape: Shape of the draws of each element.
             generator: Where random numbers come from; None takes torch's global generator.
         """
+
+    def from_uniform(self, u: Tensor) -> Tensor:
+        """A draw of each element as a function of a uniform number, broadcast(shape, u.shape), without gradients.
+
+        So the draws of a row can come from a stream of its own while all rows are computed together.
+
+        Args:
+            u: In (0, 1), float64.
+
+        Raises:
+            NotImplementedError: If `takes_uniform` is false.
+        """
+        raise NotImplementedError(f"{type(self).__name__} draws by `sample` only")
 
     @abstractmethod
     def _cdf(self, x: Tensor) -> Tensor:

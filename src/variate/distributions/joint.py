@@ -28,6 +28,7 @@ class JointElements(Elementwise):
     def __init__(self, parts: Sequence[Elementwise], columns: Sequence[Tensor]) -> None:
         self.parts, self.columns = tuple(parts), tuple(columns)
         self.is_discrete = all(part.is_discrete for part in parts)
+        self.takes_uniform = all(part.takes_uniform for part in parts)
         super().__init__((*parts[0].shape[:-1], num_columns(columns)), widest(part.dtype for part in parts))
 
     @property
@@ -55,6 +56,10 @@ class JointElements(Elementwise):
     def sample(self, sample_shape: Shape = (), generator: torch.Generator | None = None) -> Tensor:
         """Draws, (*sample_shape, *shape)."""
         return assemble([part.sample(sample_shape, generator) for part in self.parts], self.columns)
+
+    def from_uniform(self, u: Tensor) -> Tensor:
+        """Draws, broadcast(shape, u.shape)."""
+        return self._apply(lambda part, own: part.from_uniform(own), u)
 
     def _cdf(self, x: Tensor) -> Tensor:
         return self._apply(lambda part, own: part.cdf(own), x)

@@ -17,6 +17,8 @@ class NormalElements(Elementwise):
         scale: Standard deviations; broadcasts with `loc`.
     """
 
+    takes_uniform = True
+
     def __init__(self, loc: Tensor, scale: Tensor) -> None:
         self.loc, self.scale = torch.broadcast_tensors(loc, scale)
         super().__init__(self.loc.shape, self.loc.dtype)
@@ -45,6 +47,10 @@ class NormalElements(Elementwise):
         shape = torch.Size(sample_shape) + self.shape
         with torch.no_grad():
             return torch.normal(self.loc.expand(shape), self.scale.expand(shape), generator=generator)
+
+    def from_uniform(self, u: Tensor) -> Tensor:
+        """Draws, broadcast(shape, u.shape), float64."""
+        return self.quantile(u)
 
     def _cdf(self, x: Tensor) -> Tensor:
         return standard_normal_cdf((x - self.loc.double()) / self.scale.double())

@@ -26,7 +26,6 @@ import torch
 from torch import Tensor
 from torch.nn.functional import logsigmoid
 
-from variate.distributions.categorical import draw_codes
 from variate.distributions.elementwise import Elementwise
 from variate.distributions.inversion import reaches
 from variate.distributions.quantile_map import Cells, QuantileMap
@@ -39,6 +38,8 @@ LARGEST_SCORE = 40.0
 """Scores of quantiles are sought up to this: F is 0 and 1 beyond, in float64."""
 SCORES = torch.linspace(-8, 8, 33, dtype=torch.float64)
 """Where intervals are divided to compute a mean: they are short where scores are, not where numbers are."""
+LEAST_UNIFORM = 2.0**-53
+"""Uniform numbers are kept this far from 0 and 1, where scores are infinite."""
 BISECTIONS = 60
 """Halvings after which a score is known to rounding."""
 
@@ -54,6 +55,8 @@ class QuantileLogistic(Elementwise):
         log_scale: Logs of the scales, likewise.
         all_on_grids: Whether every column has a grid, so that L(R) = F(R) = 1.
     """
+
+    takes_uniform = True
 
     def __init__(
         self,
@@ -125,19 +128,30 @@ class QuantileLogistic(Elementwise):
     @torch.no_grad()
     def sample(self, sample_shape: Shape = (), generator: torch.Generator | None = None) -> Tensor:
         """Draws from within the ranges, (*sample_shape, *shape), float64."""
-        sample_shape = torch.Size(sample_shape)
+        shape = torch.Size(sample_shape) + self.shape
+        u = torch.rand(shape, dtype=torch.float64, device=self.loc.device, generator=generator)
+        return self.from_uniform(u)
+
+    @torch.no_grad()
+    def from_uniform(self, u: Tensor) -> Tensor:
+        """Draws from within the ranges, broadcast(shape, u.shape), float64.
+
+        The interval from 0 to 1 is divided among the components by their weights, and the place of u within its part
+        is a uniform number again, which gives the score.
+        """
+        is_own, shares = u >= COLUMN_SHARE, self.quantiles.shares
         loc, scale = self.loc.double(), self.log_scale.double().exp()
         start, end = (torch.sigmoid((score - loc) / scale) for score in self._range_scores())
-        logits = self.logits.double().log_softmax(-2) + (end - start).log()
-        component = draw_codes(logits.movedim(-2, -1), sample_shape, generator).unsqueeze(-2)
-        chosen = (
-            p.expand(sample_shape + loc.shape).gather(-2, component).squeeze(-2) for p in (loc, scale, start, end)
-        )
-        loc, scale, start, end = chosen
-        u, other = torch.rand((2, *loc.shape), dtype=torch.float64, device=loc.device, generator=generator).unbind(0)
-        own = loc + scale * torch.logit(torch.lerp(start, end, u))
-        from_column = torch.special.ndtri(torch.lerp(self.quantiles.shares[:, 0], self.quantiles.shares[:, -1], u))
-        return self.quantiles.inverse(torch.where(other < COLUMN_SHARE, from_column, own))
+        ends = (self.logits.double().softmax(-2) * (end - start)).cumsum(-2)
+        place = ((u - COLUMN_SHARE) / (1 - COLUMN_SHARE)).clamp(min=0).unsqueeze(-2) * ends[..., -1:, :]
+        component = (place > ends).sum(-2, keepdim=True).clamp(max=ends.shape[-2] - 1)
+        begins = torch.cat([torch.zeros_like(ends[..., :1, :]), ends[..., :-1, :]], -2)
+        parts = (loc, scale, start, end, begins, ends)
+        loc, scale, start, end, lower, upper = (_chosen(part, component) for part in parts)
+        within = ((place.squeeze(-2) - lower) / (upper - lower)).clamp(LEAST_UNIFORM, 1 - LEAST_UNIFORM)
+        own = loc + scale * torch.logit(torch.lerp(start, end, within))
+        from_column = torch.special.ndtri(torch.lerp(shares[:, 0], shares[:, -1], (u / COLUMN_SHARE).clamp(max=1)))
+        return self.quantiles.inverse(torch.where(is_own, own, from_column))
 
     def cdf_below(self, x: Tensor) -> Tensor:
         """P(X < x), broadcast(shape, x.shape), float64."""
@@ -213,3 +227,10 @@ def _one_minus_exp(width: Tensor) -> Tensor:
     """1 - exp(-w) for w >= 0 as 2 t / (1 + t) with t = tanh(w / 2): torch.compile's expm1 is 0 for small numbers."""
     t = torch.tanh(width / 2)
     return 2 * t / (1 + t)
+
+
+def _chosen(parameter: Tensor, component: Tensor) -> Tensor:
+    """The parameter of each draw's component: (*draws, columns), from (*batch, K, columns) and (*draws, 1, columns)."""
+    batch = torch.broadcast_shapes(parameter.shape[:-2], component.shape[:-2])
+    whole = parameter.expand(*batch, *parameter.shape[-2:])
+    return whole.gather(-2, component.expand(*batch, 1, component.shape[-1])).squeeze(-2)

@@ -27,6 +27,8 @@ class RoundedNormal(Elementwise):
         first: A point of the grid, float64.
     """
 
+    takes_uniform = True
+
     def __init__(self, loc: Tensor, scale: Tensor, offset: Tensor, unit: Tensor, step: Tensor, first: Tensor) -> None:
         self.loc, self.scale = torch.broadcast_tensors(loc, scale)
         self.offset, self.unit, self.step, self.first = offset, unit, step, first
@@ -58,6 +60,10 @@ class RoundedNormal(Elementwise):
         shape = torch.Size(sample_shape) + self.shape
         y = torch.normal(self.loc.expand(shape), self.scale.expand(shape), generator=generator)
         return self.rounded(self.offset + self.unit * y.double())
+
+    def from_uniform(self, u: Tensor) -> Tensor:
+        """Draws, broadcast(shape, u.shape), float64."""
+        return self.quantile(u)
 
     def rounded(self, x: Tensor) -> Tensor:
         """The nearest points of the grid."""

@@ -28,7 +28,7 @@ class ScaledElements(Elementwise):
     """
 
     def __init__(self, base: Elementwise, offset: Tensor, unit: Tensor) -> None:
-        self.base, self.offset, self.unit = base, offset, unit
+        self.base, self.offset, self.unit, self.takes_uniform = base, offset, unit, base.takes_uniform
         super().__init__(base.shape, base.dtype)
 
     @property
@@ -53,6 +53,10 @@ class ScaledElements(Elementwise):
     def sample(self, sample_shape: Shape = (), generator: torch.Generator | None = None) -> Tensor:
         """Draws in the data's units, (*sample_shape, *shape)."""
         return self.offset + self.unit * self.base.sample(sample_shape, generator)
+
+    def from_uniform(self, u: Tensor) -> Tensor:
+        """Draws in the data's units, broadcast(shape, u.shape)."""
+        return self.offset + self.unit * self.base.from_uniform(u)
 
     def _cdf(self, x: Tensor) -> Tensor:
         return self.base.cdf(standardize(x, self.offset, self.unit, torch.float64))

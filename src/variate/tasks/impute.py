@@ -10,7 +10,7 @@ from variate.data.fillings import Fillings
 from variate.data.readers.originals import Original, Piece
 from variate.data.wording import MEANINGS
 from variate.errors import InputError
-from variate.limits import Copies, Fill, Samples, Seed, checked_arguments
+from variate.limits import ChainSteps, Copies, Fill, Samples, Seed, checked_arguments
 from variate.runs import Run
 
 if TYPE_CHECKING:
@@ -56,6 +56,7 @@ def fill_table(
     draws: Copies | None = None,
     std: bool = False,
     num_samples: Samples = 1000,
+    num_steps: ChainSteps | None = None,
     seed: Seed = 0,
     show_progress: bool = False,
 ) -> TableFilling:
@@ -68,6 +69,7 @@ def fill_table(
         draws: Number of completed copies, each with draws of its own.
         std: Add the standard deviation of each filled cell.
         num_samples: Importance draws per row.
+        num_steps: Steps of the Markov chain for rows with a small effective sample size; by default as for `impute`.
         seed: Seed of all draws.
         show_progress: Show a progress bar on standard error, on a terminal.
 
@@ -83,9 +85,11 @@ def fill_table(
     counts = np.sum([_missing(piece).sum(0) for piece in original.pieces()], axis=0)
     gaps = {own.name: int(count) for own, count in zip(original.schema.columns, counts, strict=True) if count}
 
+    from variate.evaluation.conditional.chain import NUM_STEPS
     from variate.evaluation.conditional.impute import settings_of
 
-    settings = settings_of(run.model, fill, draws, std=std, num_samples=num_samples, seed=seed)
+    steps = NUM_STEPS if num_steps is None else num_steps
+    settings = settings_of(run.model, fill, draws, std=std, num_samples=num_samples, num_steps=steps, seed=seed)
     places = tuple(np.flatnonzero(counts).tolist())
     return TableFilling(original, gaps, settings.fill, _filled(run, original, places, settings, show_progress))
 

@@ -115,4 +115,4 @@ def _conditioned(
     is_density = any(column.kind == "real" and (no_mass or not column.step) for column in values)
     rows = finite_rows(found.rows.numpy(), "the samples", "nothing was written: train the model again")
     how = Conditioned(found.log_prob, is_density, found.ess, found.num_samples, found.is_chained)
-    return NewRows(rows, False, how)
+    return NewRows(rows, are_means=False, conditioned=how)

@@ -119,3 +119,8 @@ def test_conditions_that_do_not_go_together_are_refused_with_the_one_to_blame():
     assert error.argument == "given"
     assert "condition 2 goes least" in error.got
     assert "num_samples" in error.remedy
+
+
+def test_memory_is_required_before_rows_are_drawn(monkeypatch):
+    monkeypatch.setattr("variate.runtime.memory.physical", lambda: 10**6)
+    assert refused(draw_given, linear(), [demand(0, 0.5)], 10**9, 1000, seed=0).argument == "n"

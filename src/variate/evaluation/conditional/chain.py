@@ -24,6 +24,9 @@ from variate.evaluation.conditional.proposals import Proposal, ProposalNumbers
 from variate.models.base import Model
 from variate.runtime.random import RowStreams
 
+NUM_STEPS = 200
+"""Steps of a chain. Of the cells of concrete.csv that a model trained without gaps is to fill, 75 % lie in intervals of
+90 % without a chain, 83 % after 50 steps and 87 % after 200."""
 CHAIN_SHARE = 0.3
 """Share of the prior among the proposals: more than elsewhere, since chains are for rows where the encoder is far off.
 Without any, a chain may stay where it is for longer than anyone waits."""

@@ -21,12 +21,20 @@ from torch import Tensor
 
 from variate.data.batch import Batch
 from variate.errors import InputError, Option, Sentence
-from variate.evaluation.conditional.chain import run_chains
-from variate.evaluation.conditional.known import Bounds, Known, draw_unknown, elements_of, interval_ends
+from variate.evaluation.conditional.chain import NUM_STEPS, run_chains
+from variate.evaluation.conditional.known import (
+    Bounds,
+    Known,
+    draw_unknown,
+    elements_of,
+    interval_ends,
+    require_finite_outputs,
+)
 from variate.evaluation.conditional.latents import LEAST_ESS, Effort, resample
 from variate.evaluation.groups import prior_noise
 from variate.models.base import Model
 from variate.models.network import evaluating
+from variate.runtime import memory
 from variate.runtime.device import reuse_freed_memory, rows_at_once
 from variate.runtime.random import RowStreams
 
@@ -42,8 +50,6 @@ GIVEN_BLOCK = 1024
 """Rows that are completed at a time; they share a random stream."""
 GIVEN_SHARE = 0.5
 """Share of the prior among the proposals."""
-GIVEN_STEPS = 50
-"""Steps of the chains."""
 
 
 class Demand(NamedTuple):
@@ -94,10 +100,12 @@ def draw_given(
         batch_size: Decoder passes at a time; the default suits the size of a row.
 
     Raises:
-        InputError: If the model never comes near the conditions.
+        InputError: If the rows do not fit in memory, or the model never comes near the conditions.
     """
+    size = 8 * n * (3 * math.prod(model.event_shape) + 2 * model.num_latents)
+    memory.require(size, "n", "a number of rows that fit", "draw fewer at a time")
     batch_size = batch_size or rows_at_once(math.prod(model.event_shape), model.device)
-    effort = Effort(num_samples, n, GIVEN_STEPS, batch_size, GIVEN_TILE, GIVEN_SHARE)
+    effort = Effort(num_samples, n, NUM_STEPS, batch_size, GIVEN_TILE, GIVEN_SHARE)
     reuse_freed_memory()
     with evaluating(model):
         probabilities = _probabilities(model, demands, seed)
@@ -164,7 +172,9 @@ def _probabilities(model: Model, demands: list[Demand], seed: int) -> list[float
     """
     is_quantity = model.likelihood.is_quantity()
     noise = prior_noise(model, RowStreams(seed, [0], "given survey"), SURVEYED)
-    p_x = elements_of(model.likelihood, model.outputs_at(model.complete(noise)))
+    outputs = model.outputs_at(model.complete(noise))
+    require_finite_outputs(outputs)
+    p_x = elements_of(model.likelihood, outputs)
     known = known_of(model, demands)
     assert known.bounds is not None
     low = torch.where(known.mask, known.batch.x, known.bounds.low)

@@ -12,11 +12,10 @@ References:
 
 import math
 from collections.abc import Callable
-from typing import Annotated, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
-from annotated_types import Interval
 from torch import Tensor
 
 from variate.data.batch import Batch
@@ -24,10 +23,11 @@ from variate.data.conversion import as_array
 from variate.data.dataset import Dataset, Splits
 from variate.data.source import Source
 from variate.errors import InputError, Option, Sentence
+from variate.evaluation.conditional.chain import NUM_STEPS
 from variate.evaluation.conditional.known import Known, draw_unknown, elements_of
 from variate.evaluation.conditional.latents import Effort, draw_latents
 from variate.evaluation.conditional.summaries import SPREAD, Unknown
-from variate.limits import Copies, Fill, Rows, Samples, Seed, checked_arguments
+from variate.limits import ChainSteps, Copies, Fill, Rows, Samples, Seed, checked_arguments
 from variate.models.base import Model
 from variate.models.checked import Array, Data
 from variate.models.entry import of_a_model
@@ -40,17 +40,12 @@ from variate.runtime.random import RowStreams
 
 STATES = 100
 """Draws of the latents from which a mean, a median, a mode and a standard deviation are computed."""
-NUM_STEPS = 50
-"""Steps of the chain."""
 
 NOT_FINITE = (
     f"nothing was filled: {TRAIN_AGAIN}",
     Sentence("use ", Option("fill", "median"), ", since there may be no mean, or train the model again"),
 )
 """What to do where a filled value is not finite; the second one for means."""
-
-ChainSteps = Annotated[int, Interval(ge=0, le=1_000_000)]
-"""Steps of a chain, which may be none."""
 
 
 class Imputed(NamedTuple):
@@ -159,8 +154,8 @@ def settings_of(
     *,
     std: bool,
     num_samples: int,
+    num_steps: int,
     seed: int,
-    num_steps: int = NUM_STEPS,
     batch_size: int | None = None,
 ) -> Settings:
     """The settings that options of `impute` stand for.

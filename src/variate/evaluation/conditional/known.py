@@ -167,10 +167,23 @@ def _sampled(likelihood: Likelihood, outputs: Tensor, streams: RowStreams, draws
     Raises:
         InputError: If the parameters are not finite: torch draws from no such distribution.
     """
-    if not outputs.isfinite().all():
-        raise InputError("the decoder's outputs", "finite numbers", "NaN or infinity", TRAIN_AGAIN)
+    require_finite_outputs(outputs)
+    p_x = likelihood(outputs)
+    if p_x.num_factors == 1 and p_x.factor(0).takes_uniform:
+        u = streams.uniform(draws * len(outputs), p_x.event_shape, outputs)
+        return p_x.factor(0).from_uniform(u.unflatten(0, (draws, len(outputs))))
     own = zip(outputs.split(1, 1), streams.on(outputs.device), strict=True)
     return torch.cat([likelihood(part).sample((draws,), source) for part, source in own], 2)
+
+
+def require_finite_outputs(outputs: Tensor) -> None:
+    """Refuses parameters of a likelihood that are not finite.
+
+    Raises:
+        InputError: If one is not.
+    """
+    if not outputs.isfinite().all():
+        raise InputError("the decoder's outputs", "finite numbers", "NaN or infinity", TRAIN_AGAIN)
 
 
 def interval_ends(p_x: Elementwise, bounds: Bounds) -> tuple[Tensor, Tensor]:

@@ -1,0 +1,113 @@
+"""Gaps in tables of numbers, filled by variate and by scikit-learn: standardised RMSE and coverage of intervals.
+
+Half of the entries are removed at random, three times. Every method sees the table with its gaps, and is scored on what
+was removed, in standard deviations of each whole column: sqrt(mean ((filled - true) / std)^2). Intervals hold the
+middle nine tenths of variate's draws.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+
+import variate
+from benchmarks.measure import spread
+from benchmarks.settings import Settings, Table, say
+from variate.config.schema import Column, Schema
+
+MISSING, SEEDS, DRAWS, LEVEL = 0.5, 3, 200, 0.9
+COLUMNS = ("table", "rows", "method", "RMSE, mean", "RMSE, spread", "seconds", "coverage of 90 %")
+
+
+def measure(settings: Settings) -> Iterator[Table]:
+    """One table."""
+    table = Table("Half of all entries missing at random: standardised RMSE of what is filled in", COLUMNS)
+    for path in settings.tables:
+        x, schema = numbers(path)
+        say(f"  {Path(path).stem}: {x.shape}")
+        table.rows.extend(lines(Path(path).stem, x, schema, settings))
+    table.notes.append(f"{SEEDS} patterns of gaps and seeds; the spread is the standard deviation over them")
+    table.notes.append("every column is a number here, discrete ones too; defaults of every method")
+    yield table
+
+
+def numbers(path: str) -> tuple[np.ndarray, Schema]:
+    """A table's rows, and its columns, all as real numbers on their grids."""
+    first = variate.read(path)
+    asked = tuple((column.name, "real") for column in first.schema.columns)
+    source = variate.read(path, variate.DataOptions(columns=asked))
+    return source.dataset.all().x.double().numpy(), source.schema
+
+
+def lines(name: str, x: np.ndarray, schema: Schema, settings: Settings) -> Iterator[dict[str, object]]:
+    """A line for each method."""
+    std = x.std(0)
+    errors: dict[str, list[float]] = {}
+    seconds: dict[str, list[float]] = {}
+    covered: list[float] = []
+    for seed in range(1 if settings.quick else SEEDS):
+        seen = np.random.default_rng(seed).random(x.shape) >= MISSING
+        gappy = np.where(seen, x, np.nan)
+        for method, fill in methods(schema, seed, settings, covered, x).items():
+            start = time.perf_counter()
+            filled = fill(gappy)
+            seconds.setdefault(method, []).append(time.perf_counter() - start)
+            error = float(np.sqrt(np.mean(np.square((filled - x) / std)[~seen])))
+            errors.setdefault(method, []).append(error)
+            say(f"    {method} {error:.4f}")
+    for method, own in errors.items():
+        yield {
+            "table": name,
+            "rows": len(x),
+            "method": method,
+            "RMSE, mean": float(np.mean(own)),
+            "RMSE, spread": float(np.std(own)),
+            "seconds": spread(seconds[method]).median,
+            "coverage of 90 %": float(np.mean(covered)) if method == "variate" and covered else None,
+        }
+
+
+def methods(
+    schema: Schema, seed: int, settings: Settings, covered: list[float], x: np.ndarray
+) -> dict[str, Callable[[np.ndarray], np.ndarray]]:
+    """Functions that fill gaps, (N, D), by name."""
+    from sklearn.ensemble import ExtraTreesRegressor
+    from sklearn.experimental import enable_iterative_imputer  # noqa: F401  scikit-learn asks for it
+    from sklearn.impute import IterativeImputer, KNNImputer, SimpleImputer
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    def by(imputer: object) -> Callable[[np.ndarray], np.ndarray]:
+        scaler = StandardScaler()
+        line = make_pipeline(scaler, imputer)
+        return lambda gappy: scaler.inverse_transform(line.fit_transform(gappy))
+
+    trees = ExtraTreesRegressor(n_estimators=10 if settings.quick else 100, random_state=seed)
+    return {
+        "variate": lambda gappy: by_variate(gappy, schema, seed, settings, covered, x),
+        "mean": by(SimpleImputer()),
+        "KNN": by(KNNImputer()),
+        "BayesianRidge": by(IterativeImputer(max_iter=20, random_state=seed)),
+        "ExtraTrees": by(IterativeImputer(trees, max_iter=2 if settings.quick else 10, random_state=seed)),
+    }
+
+
+def by_variate(
+    gappy: np.ndarray, schema: Schema, seed: int, settings: Settings, covered: list[float], x: np.ndarray
+) -> np.ndarray:
+    """Means given what is seen, by a model that is trained on the table with its gaps."""
+    columns = tuple(
+        Column(c.name, "real", gaps=True, step=c.step, low=c.low, high=c.high, atoms=c.atoms) for c in schema.columns
+    )
+    rows = variate.from_arrays(np.ma.masked_invalid(gappy), schema=Schema("table", schema.shape, columns=columns))
+    data = variate.split(rows, variate.DataOptions(validation=0.1, test=0.01, split_seed=seed))
+    model = variate.build(data, seed=seed)
+    variate.fit(model, data, seed=seed, **({"epochs": 1} if settings.quick else {}))
+    found = variate.impute(model, rows, fill="mean", seed=seed)
+    draws = variate.impute(model, rows, draws=10 if settings.quick else DRAWS, seed=seed).draws
+    low, high = (torch.quantile(draws.double(), q, 0) for q in ((1 - LEVEL) / 2, (1 + LEVEL) / 2))
+    inside = ((low.numpy() <= x) & (x <= high.numpy()))[np.isnan(gappy)]
+    covered.append(float(inside.mean()))
+    return found.rows.double().numpy()
