@@ -17,6 +17,7 @@ from variate.config.schema import Column, Schema
 from variate.data.schema.columns import ASIDE_WORDS
 from variate.data.schema.formats import BOOL, DAY, EPOCH, FORMATS, NUMBER, numbers_in
 from variate.data.schema.naming import cell_called, column_called, name_called
+from variate.data.schema.origin import as_they_came
 from variate.data.schema.values import is_number_name
 from variate.data.wording import list_names
 from variate.errors import InputError, did_you_mean
@@ -109,7 +110,12 @@ def _interval(column: Column, text: str) -> tuple[float, float]:
 
 
 def _possible(column: Column, text: str, low: float, high: float) -> tuple[float, float]:
-    """The least and the largest value of the column that lie in an interval."""
+    """The least and the largest value of the column that lie in an interval, and in its range where that is known."""
+    if column.low is not None and column.high is not None:
+        if low > column.high or high < column.low:
+            span = " .. ".join(str(as_they_came(np.array([end]), column)[0]) for end in (column.low, column.high))
+            raise InputError(_argument(column), f"values within the range of the data, {span}", cell_called(text))
+        low, high = max(low, column.low), min(high, column.high)
     if column.kind == "real":
         return low, high
     values = np.arange(2.0) if column.kind == "binary" else None

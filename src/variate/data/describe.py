@@ -4,7 +4,6 @@ from collections import Counter
 
 from variate.config.schema import Column, Schema
 from variate.data.dataset import Dataset, Splits
-from variate.data.schema.columns import is_date
 from variate.data.source import Source
 from variate.data.wording import plural, sides
 
@@ -70,6 +69,8 @@ def _columns(schema: Schema) -> str:
 
 def _kind(column: Column) -> str:
     """The kind of a column in words: dates are numbers only to the model."""
+    from variate.data.schema.columns import is_date  # imported late: it loads pyarrow, which arrays do without
+
     return "date" if is_date(column.format) else column.kind
 
 

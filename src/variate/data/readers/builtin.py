@@ -60,8 +60,8 @@ def read_fashion(options: DataOptions, schema: Schema | None) -> Source:
 
 BUILTIN: dict[str, Callable[[DataOptions, Schema | None], Source]] = {
     "digits": read_digits,
-    "people": read_people,
     FASHION: read_fashion,
+    "people": read_people,
 }
 BUILTIN_TABLES: dict[str, Callable[[], "pyarrow.Table"]] = {"people": people}
 """Those that are tables with gaps, as they came."""

@@ -32,7 +32,7 @@ from variate.data.readers.tables import wanted_columns
 from variate.data.readers.text_blocks import BLOCK, Block, first_bytes, row_blocks
 from variate.data.readers.unpacking import TEXT_COPIES, Packed
 from variate.data.schema.arrow_columns import refuse_one_text
-from variate.data.schema.column_notes import gaps_note
+from variate.data.schema.column_notes import gaps_note, unseen_notes
 from variate.data.source import Source
 from variate.data.storage.parquet_rows import ParquetGaps, ParquetRows
 from variate.data.storage.row_groups import RowGroups
@@ -213,6 +213,7 @@ class CsvStream:
         schema, has_gaps = self.schema, any(columns.gaps.values())
         if schema is not None and has_gaps:
             own_notes.append(gaps_note({name: columns.gaps[name] for name in wanted}, columns.rows))
+        own_notes += unseen_notes({name: columns.unseen.get(name, {}) for name in wanted})
         if schema is None:
             kinds = [parser.types[int(stored[name])] for name in wanted]
             refuse_one_text(pa.table([pa.array([], kind) for kind in kinds], names=wanted), self.name)

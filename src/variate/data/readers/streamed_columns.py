@@ -12,7 +12,7 @@ from variate.data.readers.surveys import ColumnSurvey
 from variate.data.schema.arrow_columns import each_column, raw_column
 from variate.data.schema.formats import INEXACT
 from variate.data.schema.profiles import RawColumn
-from variate.data.schema.values import column_values, odd_words, refuse_odd
+from variate.data.schema.values import column_values, odd_words, refuse_odd, unseen_categories
 from variate.data.storage.spilled import SpillWriter
 
 
@@ -30,6 +30,7 @@ class StreamedColumns:
         writer: What writes the rows.
         filled: Numbers of the columns that have a value.
         gaps: Number of missing cells of each column of a model.
+        unseen: Categories that a model has never seen, with the number of their cells, by column.
         rows: Number of rows.
     """
 
@@ -38,6 +39,7 @@ class StreamedColumns:
         self.survey, self.writer = ColumnSurvey(options), SpillWriter(source)
         self.filled: set[int] = set()
         self.gaps: Counter[str] = Counter()
+        self.unseen: dict[str, Counter[str]] = {}
         self.rows = 0
         self._of_model: dict[str, Column] | None = None
         if schema is not None:
@@ -72,6 +74,7 @@ class StreamedColumns:
         elif (column := self._of_model.get(raw.name)) is not None:
             odd = odd_words(raw, column)
             values = column_values(raw, column, self.source, first_row=self.rows, allow_odd=True)
+            self.unseen.setdefault(raw.name, Counter()).update(unseen_categories(raw, column))
             self.gaps[raw.name] += int(np.count_nonzero(np.isnan(values)))
             self._odd.setdefault(raw.name, Counter()).update(odd)
             self._cells[raw.name] += int(np.count_nonzero(~np.isnan(raw.numbers)))

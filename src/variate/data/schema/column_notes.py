@@ -133,7 +133,7 @@ def unseen_notes(unseen: Mapping[str, Mapping[str, int]]) -> list[str]:
 
 def _counted(words: Mapping[str, int]) -> str:
     """Values with the number of their cells."""
-    return list_names([f"{cell_called(word)} ({count:,})" for word, count in words.items()])
+    return list_names([f"{cell_called(word)} ({count:,})" for word, count in sorted(words.items())])
 
 
 def _missing(profile: Profile, column: Column) -> int:
