@@ -64,12 +64,12 @@ def test_endings_and_compressions(tmp_path, suffix, packing):
 
 @pytest.mark.parametrize(("suffix", "delimiter"), [(".tsv", "\t"), (".tab", "\t"), (".psv", "|")])
 def test_delimiters_of_endings_need_no_note(tmp_path, suffix, delimiter):
-    assert table(tmp_path, PEOPLE.replace(",", delimiter), f"x{suffix}") == (pa.table(COLUMNS), [])
+    assert table(tmp_path, PEOPLE.replace(",", delimiter), f"x{suffix}")[:2] == (pa.table(COLUMNS), [])
     assert options_of(table(tmp_path, PEOPLE, f"x{suffix}").notes) == ["delimiter"]
 
 
 def test_the_only_table_of_an_archive(tmp_path):
-    assert table(tmp_path, zipped(PEOPLE.encode()), "x.zip") == (pa.table(COLUMNS), [])
+    assert table(tmp_path, zipped(PEOPLE.encode()), "x.zip")[:2] == (pa.table(COLUMNS), [])
     assert read(tmp_path / "x.zip").schema.kind == "table"
 
 
