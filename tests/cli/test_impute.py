@@ -35,7 +35,9 @@ def test_gaps_are_filled_and_told(table_run, variate_command, gaps, tmp_path):
 def test_copies_repeat_by_seed_and_differ_by_number(table_run, variate_command, gaps, tmp_path):
     for name in ("a.csv", "b.csv"):
         arguments = ("--draws", 2, "--std", "--samples", 300, "--seed", 3, "--out", name)
-        assert variate_command("impute", table_run.path, gaps, *arguments)[0] == 0
+        code, out, _ = variate_command("impute", table_run.path, gaps, *arguments)
+        assert code == 0
+        assert out.startswith(f"wrote 2 copies of 4 rows to {name}: 8 missing cells filled with draws")
     assert (tmp_path / "a.csv").read_bytes() == (tmp_path / "b.csv").read_bytes()
     rows = list(csv.DictReader((tmp_path / "a.csv").read_text().splitlines()))
     assert [row["draw"] for row in rows] == ["1"] * 4 + ["2"] * 4

@@ -102,7 +102,7 @@ def outcome(found: "TableFilling", tally: "Tally", path: "Path", options: Impute
         return
     cells = plural(sum(found.gaps.values()), "missing cell")
     columns = list_names([f"{name_called(column)} ({count:,})" for column, count in found.gaps.items()], LISTED)
-    copies = f"{plural(options.draws, 'copy')} of " if options.draws else ""
+    copies = f"{options.draws:,} cop{'y' if options.draws == 1 else 'ies'} of " if options.draws else ""
     yield f"wrote {copies}{tally.rows:,} rows to {path}: {cells} filled with {WORDS[found.fill]}, in {columns}"
     if tally.ess:
         least, middle = min(tally.ess), sorted(tally.ess)[len(tally.ess) // 2]
