@@ -18,6 +18,7 @@ from variate.data.readers.split_keys import SplitKey
 from variate.data.schema.arrow_columns import each_column, refuse_one_text
 from variate.data.schema.column_notes import column_notes, gaps_note, unseen_notes
 from variate.data.schema.columns import Decided, decide_all
+from variate.data.schema.dependences import dependence_notes
 from variate.data.schema.naming import NAMELESS, name_called
 from variate.data.schema.profiles import Profile, RawColumn, profile
 from variate.data.schema.values import column_values, unseen_categories
@@ -104,6 +105,7 @@ def source_of(
             unseen[raw.name] = unseen_categories(raw, columns[number])
 
     each_column(table, name, use, options.missing)
+    own_notes += dependence_notes(values, columns) if is_told else []
     gaps = np.isnan(values)
     mask = None
     if gaps.any():

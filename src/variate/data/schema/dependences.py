@@ -1,0 +1,113 @@
+"""Columns that follow from others: copies, codes of one another, sums. A model learns such relations only nearly.
+
+    b follows from a      no value of a comes with two values of b, though it recurs; a gap is a value of its own
+    b is linear           b = c_0 + sum_j c_j a_j in all rows, up to the rounding of floating point
+
+They are told from some rows, evenly spaced.
+"""
+
+from collections.abc import Iterator, Sequence
+from itertools import combinations
+
+import numpy as np
+from jaxtyping import Float64
+
+from variate.config.schema import Column
+from variate.data.schema.formats import number_text
+from variate.data.schema.naming import drop, name_called
+from variate.errors import Sentence
+
+ROWS, LEAST_ROWS = 5_000, 50
+"""How many rows are looked at, and how many there must be."""
+MOST_COLUMNS = 100
+"""Tables with more columns are not looked at: pairs grow with the square of their number."""
+MOST_VALUES, LEAST_REPEATS = 100, 5
+"""A column may decide another if it has at most so many values, each in at least so many rows on average."""
+EXACT = 1e-9
+"""A relation is exact if it misses by less than this part of the column's standard deviation."""
+MOST_TERMS = 6
+"""Columns on the other side of a linear relation that is worth a word."""
+LISTED = 6
+
+
+def dependence_notes(values: Float64[np.ndarray, "N D"], columns: Sequence[Column]) -> list[Sentence]:
+    """One sentence on the columns that follow from others; none where there are none.
+
+    Args:
+        values: Rows of the table, NaN where a cell is missing.
+        columns: Its columns.
+    """
+    if len(values) < LEAST_ROWS or len(columns) > MOST_COLUMNS:
+        return []
+    some = values[:: max(1, len(values) // ROWS)]
+    names = [name_called(column.name) for column in columns]
+    found = dict([*_by_value(some, names), *_linear(some, columns, names)])
+    if not found:
+        return []
+    relations, last = list(found.values()), columns[max(found)].name
+    more = f"; and {len(relations) - LISTED} more" if len(relations) > LISTED else ""
+    told = "; ".join(relations[:LISTED]) + more
+    return [
+        Sentence(
+            f"Columns that follow from others: {told}. A model learns this only nearly; where samples have to obey it, "
+            "leave such a column out with ",
+            drop(last),
+            " and compute it afterwards.",
+        )
+    ]
+
+
+def _by_value(values: np.ndarray, names: Sequence[str]) -> Iterator[tuple[int, str]]:
+    """Columns that are functions of a single other one with few values, by their positions."""
+    codes = [np.unique(np.where(np.isnan(column), -np.inf, column), return_inverse=True)[1] for column in values.T]
+    sizes = [int(code.max()) + 1 for code in codes]
+    few = [place for place, size in enumerate(sizes) if 1 < size <= MOST_VALUES and len(values) >= LEAST_REPEATS * size]
+    decided: dict[int, str] = {}
+    for one, other in combinations(few, 2):
+        pairs = len(np.unique(codes[one] * sizes[other] + codes[other]))
+        if pairs == sizes[one] == sizes[other]:
+            decided.setdefault(other, f"{names[one]} and {names[other]} say the same")
+        elif pairs == sizes[one]:
+            decided.setdefault(other, f"{names[other]} follows from {names[one]}")
+        elif pairs == sizes[other]:
+            decided.setdefault(one, f"{names[one]} follows from {names[other]}")
+    yield from decided.items()
+
+
+def _linear(values: np.ndarray, columns: Sequence[Column], names: Sequence[str]) -> Iterator[tuple[int, str]]:
+    """Columns of numbers that are sums of others, by their positions."""
+    numeric = [place for place, column in enumerate(columns) if column.kind in ("real", "counts")]
+    rows = values[:, numeric][~np.isnan(values[:, numeric]).any(1)]
+    if len(rows) < max(LEAST_ROWS, 2 * len(numeric)):
+        return
+    std = rows.std(0)
+    kept = [place for place in range(len(numeric)) if std[place] > 0]
+    standard = (rows[:, kept] - rows[:, kept].mean(0)) / std[kept]
+    for position in reversed(range(len(kept))):  # a relation is told of its last column, which is then left out
+        before = standard[:, :position]
+        weights = np.linalg.lstsq(before, standard[:, position], rcond=None)[0] if position else np.zeros(0)
+        if np.abs(before @ weights - standard[:, position]).max() < EXACT:
+            own = numeric[kept[position]]
+            scaled = weights * std[kept[position]] / std[kept[:position]]
+            terms = [(factor, numeric[kept[j]]) for j, factor in enumerate(scaled) if abs(weights[j]) > EXACT]
+            if 0 < len(terms) <= MOST_TERMS:
+                yield own, f"{names[own]} = {_sum(terms, names, rows, numeric, own)}"
+
+
+def _sum(
+    terms: Sequence[tuple[float, int]], names: Sequence[str], rows: np.ndarray, numeric: Sequence[int], own: int
+) -> str:
+    """`2 'a' + 'b' - 3`."""
+    place = {column: position for position, column in enumerate(numeric)}
+    rest = float(rows[0, place[own]] - sum(factor * rows[0, place[column]] for factor, column in terms))
+    parts = [(factor, f"{_factor(factor)}{names[column]}") for factor, column in terms]
+    if abs(rest) > EXACT * max(1.0, float(np.abs(rows[:, place[own]]).max())):
+        parts.append((rest, number_text(float(f"{abs(rest):.6g}"))))
+    first, *others = parts
+    text = f"{'-' if first[0] < 0 else ''}{first[1]}"
+    return text + "".join(f" {'-' if sign < 0 else '+'} {told}" for sign, told in others)
+
+
+def _factor(factor: float) -> str:
+    rounded = float(f"{abs(factor):.6g}")
+    return "" if rounded == 1 else f"{number_text(rounded)} "
