@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from variate.config.schema import Column
-from variate.data.fillings import FilledColumn, added_names, decimals_of
+from variate.data.fillings import FilledColumn, added_names
+from variate.data.schema.grids import decimals_of
 
 
 @pytest.mark.parametrize(

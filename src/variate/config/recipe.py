@@ -26,6 +26,7 @@ FORMAT = 2
 """Version of the model file; a file with a higher version was written by a newer variate."""
 
 ScaleName = Literal["auto", "fixed", "shared", "dimension", "conditional", "optimal"]
+GapsName = Literal["given", "model"]
 ActivationName = Literal["silu", "tanh", "relu", "gelu"]
 ScheduleName = Literal["cosine", "constant", "burda"]
 BoundName = Literal["elbo", "iwae", "dreg"]
@@ -83,9 +84,6 @@ class DataOptions(Checked):
     """Read rows from disk as they are needed; auto: if they would take more than half of the memory."""
 
 
-GapsName = Literal["given", "model"]
-
-
 @dataclass(frozen=True)
 class ModelOptions(Checked):
     """What the model is: posterior, likelihood, prior and networks."""
@@ -101,7 +99,7 @@ class ModelOptions(Checked):
     sigma: Annotated[float, Interval(gt=0, le=1e30)] | None = None
     """Value of a fixed scale, in the data's units (for pixels: grey levels)."""
     mixtures: Annotated[int, Interval(ge=1, le=1_000)] | None = None
-    """Number of components of a discretized logistic."""
+    """Number of components of a mixture of logistics: per pixel, or per column of numbers."""
     gaps: GapsName = "given"
     """Missing cells of a table: taken as given, or their pattern modelled too (model), so that samples have gaps."""
     prior: PriorName = "normal"

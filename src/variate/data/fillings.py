@@ -10,10 +10,8 @@ import numpy as np
 from jaxtyping import Bool, Float64
 
 from variate.config.schema import Column
+from variate.data.schema.grids import decimals_of
 from variate.data.schema.origin import as_they_came
-
-MOST_DECIMALS = 15
-"""Numbers with more decimals are not rounded."""
 
 
 class Fillings(NamedTuple):
@@ -56,12 +54,6 @@ class FilledColumn(NamedTuple):
     def filled(self) -> np.ndarray:
         """The same in the type and format of the data."""
         return as_they_came(self.numbers(), self.column)
-
-
-def decimals_of(numbers: Float64[np.ndarray, " n"]) -> int | None:
-    """The least number of decimals that all numbers can be written with; None for no numbers, or for very many."""
-    places = range(MOST_DECIMALS + 1) if len(numbers) else ()
-    return next((d for d in places if np.array_equal(np.round(numbers, d), numbers)), None)
 
 
 def added_names(names: Collection[str], columns: Collection[str], has_draw: bool) -> tuple[list[str], str]:

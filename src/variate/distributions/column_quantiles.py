@@ -1,12 +1,13 @@
 """The normal scores of a table's columns as a module: its buffers are set from training rows and saved with a model."""
 
 from collections.abc import Sequence
-from decimal import Decimal
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from variate.config.schema import Column
+from variate.data.schema.grids import WRITTEN_DECIMALS, decimals_of
 from variate.distributions.quantile_map import MOST_KNOTS, QuantileMap, fit_knots
 
 LARGEST_START = 4.0
@@ -52,10 +53,5 @@ class ColumnQuantiles(nn.Module):
             self.knots[i].copy_(torch.from_numpy(found.knots))
             self.shares[i].copy_(torch.from_numpy(found.shares))
             self.low[i], self.high[i] = low, high
-            self.decimals[i] = 10.0 ** max(decimals(low), decimals(column.step))
-
-
-def decimals(number: float) -> int:
-    """Decimals of a number, at most 15: 2 for 0.25."""
-    exponent = Decimal(repr(float(number))).normalize().as_tuple().exponent
-    return min(max(-int(exponent), 0), 15)
+            decimals = decimals_of(np.array([low, column.step]))
+            self.decimals[i] = 10.0 ** (WRITTEN_DECIMALS if decimals is None else decimals)

@@ -243,7 +243,7 @@ def _with_pseudo_rows(points: Points, rows: int, start: float, end: float, beyon
 
 
 def _padded(knots: np.ndarray, shares: np.ndarray) -> Knots:
-    """With surplus knots."""
+    """The map with surplus knots, so that the maps of all columns have the same length."""
     surplus = (0, MOST_KNOTS - len(knots))
     return Knots(np.pad(knots, surplus, mode="edge"), np.pad(shares, surplus, mode="edge"))
 

@@ -76,7 +76,10 @@ class QuantileLogisticColumns(Likelihood):
         require_real("quantile-logistic", rows)
 
     def fit_scaling(self, rows: Tensor) -> None:
-        """Sets the scores from the training rows, (N, columns), and e by Laplace's rule of succession."""
+        """Sets the scores from the training rows, (N, columns), and the probability of numbers outside their range.
+
+        That is 1 / (N + 2), by Laplace's rule of succession.
+        """
         self.quantiles.fit(rows)
         self.log_outside.fill_(-math.log(len(rows) + 2))
 

@@ -13,6 +13,8 @@ from jaxtyping import Bool, Float64
 
 MOST_DECIMALS = 9
 """Numbers with more decimals are taken for measurements without a grid."""
+WRITTEN_DECIMALS = 15
+"""Decimals that a number in floating point can be written with; numbers with more are not rounded."""
 EXACT = 2**53
 """Whole numbers below this are exact in floating point."""
 TOLERANCE = 1e-3
@@ -63,6 +65,12 @@ def grid_of(values: Float64[np.ndarray, " N"]) -> Grid | None:
             whole = np.rint(values * factor).astype(np.int64)
             return Grid(decimals, int(whole[0]), int(np.gcd.reduce(whole - whole[0])))
     return None
+
+
+def decimals_of(numbers: Float64[np.ndarray, " n"]) -> int | None:
+    """The least number of decimals that all numbers can be written with; None for no numbers, or for very many."""
+    places = range(WRITTEN_DECIMALS + 1) if len(numbers) else ()
+    return next((d for d in places if np.array_equal(np.round(numbers, d), numbers)), None)
 
 
 def _is_on_grid(values: Float64[np.ndarray, " N"], factor: float) -> bool:

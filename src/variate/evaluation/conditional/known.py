@@ -169,9 +169,10 @@ def _sampled(likelihood: Likelihood, outputs: Tensor, streams: RowStreams, draws
     """
     require_finite_outputs(outputs)
     p_x = likelihood(outputs)
-    if p_x.num_factors == 1 and p_x.factor(0).takes_uniform:
+    elements = p_x.factor(0) if p_x.num_factors == 1 else None
+    if elements is not None and elements.takes_uniform:
         u = streams.uniform(draws * len(outputs), p_x.event_shape, outputs)
-        return p_x.factor(0).from_uniform(u.unflatten(0, (draws, len(outputs))))
+        return elements.from_uniform(u.unflatten(0, (draws, len(outputs))))
     own = zip(outputs.split(1, 1), streams.on(outputs.device), strict=True)
     return torch.cat([likelihood(part).sample((draws,), source) for part, source in own], 2)
 
