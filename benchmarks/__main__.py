@@ -52,6 +52,8 @@ SECTIONS = {
     "reading": Section("tables of text that are streamed, beside one parse by pyarrow", OWN),
     "table-likelihoods": Section("held-out nats of tables, by Gaussians and by the default", OWN),
     "imputation": Section("gaps of tables of numbers, filled by variate and by scikit-learn", OWN),
+    "synthetic": Section("synthetic tables, by variate and by ctgan's TVAE", OWN),
+    "first-contact": Section("what is decided about tables at first contact, and what a default run gives", OWN),
     "start-up": Section("start of a process, first step, memory, growth", ANY),
 }
 ALL = "all"
@@ -79,6 +81,7 @@ def parser() -> argparse.ArgumentParser:
         "--seconds", type=float, nargs="+", default=[60, 120, 240], help="of training, in quality (%(default)s)"
     )
     made.add_argument("--tables", nargs="+", default=["people"], metavar="FILE", help="in the sections on tables")
+    made.add_argument("--seeds", type=positive, default=3, help="in synthetic (%(default)s)")
     names = importlib.import_module("benchmarks.sections.quality").LIKELIHOODS
     made.add_argument("--likelihoods", nargs="+", choices=names, default=[], help="in quality (all but categorical)")
     return made
@@ -100,6 +103,7 @@ def settings_of(asked: argparse.Namespace, gpu: bool, synthetic: bool = False) -
         seconds=(2,) if asked.quick else tuple(asked.seconds),
         likelihoods=tuple(asked.likelihoods),
         tables=tuple(asked.tables),
+        seeds=asked.seeds,
         epochs=min(asked.epochs, 2) if asked.quick else asked.epochs,
         synthetic=synthetic,
     )

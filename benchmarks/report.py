@@ -14,7 +14,7 @@ from typing import Any
 from benchmarks.measure import Spread
 from benchmarks.settings import Settings, Table, cores
 
-PACKAGES = ("variate", "torch", "numpy", "pythae", "jax", "jaxlib", "optax")
+PACKAGES = ("variate", "torch", "numpy", "pythae", "jax", "jaxlib", "optax", "ctgan", "sdmetrics")
 ASK_TORCH = "import torch; print(torch.cuda.get_device_name() if torch.cuda.is_available() else '')"
 
 

@@ -31,6 +31,7 @@ class Settings:
         likelihoods: Of the section on quality.
         epochs: pythae's, in the section on time to quality.
         tables: Of the sections on tables: files, or names of built-in tables.
+        seeds: Of the section on synthetic tables.
         synthetic: Fashion-MNIST is not here, so sections that take times use random rows of its shape.
     """
 
@@ -43,6 +44,7 @@ class Settings:
     likelihoods: tuple[str, ...] = ()
     epochs: int = 20
     tables: tuple[str, ...] = ("people",)
+    seeds: int = 3
     synthetic: bool = False
 
     @property
