@@ -39,7 +39,7 @@ SPIKE = 0.05
 """The least share of a most frequent number that is called a spike."""
 ALL_ROWS = 10**6
 """Most rows to compare: all of them."""
-LIKENESS = ("quality", "AUC", "AUC, same gaps", "score, real", "score, synthetic", "lost")
+LIKENESS = ("quality", "of columns", "of pairs", "AUC", "AUC, same gaps", "score, real", "score, synthetic", "lost")
 DETAILS = ("out of range, %", "off grid, %", "spikes, points", "copies, %", "held-out copies, %", "fit, s", "draw, s")
 
 
@@ -136,7 +136,7 @@ def measures(splits: variate.Splits, rows: Values, target: str, absent: Table) -
     assert found.utility is not None
     return {
         "target": f"{found.utility.target} ({found.utility.score})",
-        "quality": quality(splits, rows, absent),
+        **quality(splits, rows, absent),
         "AUC": found.auc.value,
         "AUC, same gaps": (found.auc_same_gaps or found.auc).value,
         "score, real": found.utility.real.value,
@@ -167,22 +167,26 @@ def of_numbers(found: Comparison, rows: Values) -> dict[str, float | None]:
     }
 
 
-def quality(splits: variate.Splits, rows: Values, absent: Table) -> float | None:
-    """SDMetrics' quality score of rows beside the test part; None, and a note, where it is not installed."""
+def quality(splits: variate.Splits, rows: Values, absent: Table) -> dict[str, float | None]:
+    """SDMetrics' quality score of rows beside the test part, and its two parts.
+
+    Where SDMetrics is not installed, they are None, and there is a note.
+    """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
             import pandas as pd
             from sdmetrics.reports.single_table import QualityReport
         except ImportError as error:
-            absent.notes.append(f"quality is not here: {error}")
-            return None
+            absent.notes.append(f"SDMetrics is not here: {error}")
+            return {"quality": None, "of columns": None, "of pairs": None}
         columns = splits.train.schema.columns
         kinds = {own.name: {"sdtype": "numerical" if is_number(own) else "categorical"} for own in columns}
         real, synthetic = (pd.DataFrame(named_cells(part, columns)) for part in (values_of(splits.test), rows))
         report = QualityReport()
         report.generate(real, synthetic, {"columns": kinds}, verbose=False)
-        return float(report.get_score())
+        of_columns, of_pairs = report.get_properties()["Score"]
+    return {"quality": float(report.get_score()), "of columns": float(of_columns), "of pairs": float(of_pairs)}
 
 
 def targets(found: dict[str, dict[str, list[dict[str, Any]]]]) -> list[str]:
@@ -200,7 +204,9 @@ def notes_on_likeness() -> list[str]:
         "categories 'missing', which is a gap again in its samples",
         "clipped and rounded: to the range and the decimals of the rows seen, as SDV does to what TVAE draws",
         "half of the real rows: of the training part, in the place of synthetic rows, beside its other half",
-        "quality: beside all rows of the test part; SDMetrics leaves out pairs of columns that hardly hang together",
+        "quality: of SDMetrics, beside the whole test part, the mean of the next two. It counts only pairs that hang "
+        "together, and groups the numbers of each table between its own least and most: a single large number in one "
+        "of the tables makes the score of a pair small, of real rows too",
         "score: of trees that learned a column from the rows, on the test part; lost: real minus synthetic",
     ]
 
@@ -209,6 +215,6 @@ def notes_on_details() -> list[str]:
     """How to read the second table."""
     return [
         "out of range, off grid: of all cells that hold a number; a grid has decimals, or steps such as 25",
-        f"spikes: of the columns in which one number has a share of {SPIKE:.0%} or more, the largest difference",
+        f"spikes: of columns in which one number has a share of {100 * SPIKE:.0f} % or more, the largest difference",
         "copies: rows that equal a row of the training part; held-out copies: rows of the test part that do",
     ]
