@@ -45,17 +45,17 @@ DETAILS = ("out of range, %", "off grid, %", "spikes, points", "copies, %", "hel
 
 def measure(settings: Settings) -> Iterator[Table]:
     """Two tables: of whole rows, and of cells, copies and times."""
-    found: dict[str, dict[str, list[dict[str, Any]]]] = {}
+    found: list[tuple[str, dict[str, list[dict[str, Any]]]]] = []
     absent = Table("", ())  # which only collects the notes on who is not installed
     for path in settings.tables:
         say(f"  {called(path)}")
-        found[called(path)] = of_table(path, settings, absent)
+        found.append((called(path), of_table(path, settings, absent)))
     seeds = 1 if settings.quick else settings.seeds
     missing = list(dict.fromkeys(absent.notes))
     likeness = Table("Synthetic tables: as good as real rows?", ("table", "method", *LIKENESS))
     details = Table("Synthetic tables: cells, copies and times", ("table", "method", *DETAILS))
     for table, names in ((likeness, LIKENESS), (details, DETAILS)):
-        table.rows.extend(line(name, way, own, names) for name, ways in found.items() for way, own in ways.items())
+        table.rows.extend(line(name, way, own, names) for name, ways in found for way, own in ways.items())
         table.notes.extend([f"over {seeds} seeds, each of which decides what is held out: median, least and most"])
     likeness.notes.extend([*notes_on_likeness(), *targets(found), *missing])
     details.notes.extend([*notes_on_details(), *missing])
@@ -186,12 +186,13 @@ def quality(splits: variate.Splits, rows: Values, absent: Table) -> dict[str, fl
         report = QualityReport()
         report.generate(real, synthetic, {"columns": kinds}, verbose=False)
         of_columns, of_pairs = report.get_properties()["Score"]
-    return {"quality": float(report.get_score()), "of columns": float(of_columns), "of pairs": float(of_pairs)}
+    scores = {"quality": report.get_score(), "of columns": of_columns, "of pairs": of_pairs}
+    return {name: None if np.isnan(own) else float(own) for name, own in scores.items()}  # NaN: it counted no pair
 
 
-def targets(found: dict[str, dict[str, list[dict[str, Any]]]]) -> list[str]:
+def targets(found: Sequence[tuple[str, dict[str, list[dict[str, Any]]]]]) -> list[str]:
     """What was learned of each table, and by which score it was judged."""
-    told = (f"{name} {next(iter(ways.values()))[0]['target']}" for name, ways in found.items() if ways)
+    told = (f"{name} {next(iter(ways.values()))[0]['target']}" for name, ways in found if ways)
     return [f"learned and scored: {', '.join(told)}"]
 
 
@@ -199,7 +200,8 @@ def notes_on_likeness() -> list[str]:
     """How to read the first table."""
     return [
         f"each generator draws as many rows as it saw (four fifths of the table), but at most {MOST_ROWS:,}",
-        "variate has `gaps='model'` where there are gaps, else its defaults; an eighth of its rows chose the weights",
+        "variate has `gaps='model'` where there are gaps, else its defaults; an eighth of its rows chose the weights; "
+        "it knows the range of each column in the whole table",
         "TVAE has its defaults, 300 epochs, on the CPU; it takes no gaps: numbers there are the mean of their column, "
         "categories 'missing', which is a gap again in its samples",
         "clipped and rounded: to the range and the decimals of the rows seen, as SDV does to what TVAE draws",
