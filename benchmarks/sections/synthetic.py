@@ -52,11 +52,13 @@ def measure(settings: Settings) -> Iterator[Table]:
         found.append((called(path), of_table(path, settings, absent)))
     seeds = 1 if settings.quick else settings.seeds
     missing = list(dict.fromkeys(absent.notes))
+    told = "one seed" if seeds == 1 else f"{seeds} seeds, each of which decides what is held out: median, least and most"
+    told += "; one epoch on few rows, so these figures mean nothing" if settings.quick else ""
     likeness = Table("Synthetic tables: as good as real rows?", ("table", "method", *LIKENESS))
     details = Table("Synthetic tables: cells, copies and times", ("table", "method", *DETAILS))
     for table, names in ((likeness, LIKENESS), (details, DETAILS)):
         table.rows.extend(line(name, way, own, names) for name, ways in found for way, own in ways.items())
-        table.notes.extend([f"over {seeds} seeds, each of which decides what is held out: median, least and most"])
+        table.notes.extend([told])
     likeness.notes.extend([*notes_on_likeness(), *targets(found), *missing])
     details.notes.extend([*notes_on_details(), *missing])
     yield likeness
