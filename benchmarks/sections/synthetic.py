@@ -52,7 +52,7 @@ def measure(settings: Settings) -> Iterator[Table]:
         found.append((called(path), of_table(path, settings, absent)))
     seeds = 1 if settings.quick else settings.seeds
     missing = list(dict.fromkeys(absent.notes))
-    told = "one seed" if seeds == 1 else f"{seeds} seeds, each of which decides what is held out: median, least and most"
+    told = "one seed" if seeds == 1 else f"{seeds} seeds, each of which decides the rows held out: median, least, most"
     told += "; one epoch on few rows, so these figures mean nothing" if settings.quick else ""
     likeness = Table("Synthetic tables: as good as real rows?", ("table", "method", *LIKENESS))
     details = Table("Synthetic tables: cells, copies and times", ("table", "method", *DETAILS))
