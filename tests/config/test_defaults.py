@@ -19,7 +19,7 @@ from variate.config.defaults import (
     width,
 )
 from variate.config.parts import LIKELIHOODS
-from variate.config.schema import Kind
+from variate.config.schema import Column, Kind
 
 IMAGE = Schema("pixels", (1, 28, 28), 256)
 ROWS = (1, 7, 999, 1_000, 9_999, 10_000, 1_000_000)
@@ -77,7 +77,7 @@ def test_what_the_user_chose_stays():
         depth=0,
         activation="relu",
     )
-    training = TrainingOptions(epochs=2, batch_size=5, lr=0.1, schedule="constant", clip=0.0, seed=4)
+    training = TrainingOptions(epochs=2, batch_size=5, lr=0.1, schedule="constant", clip=0.0, kl_warmup=1.0, seed=4)
     data = DataOptions(kind="real")
     given = dataclasses.replace(model, mixtures=None)  # there is nothing to mix in a Student-t
     choice = choose(schema("real"), 50, "name", "hash", data, given, training)
@@ -139,6 +139,27 @@ def test_latents_grow_as_the_cube_root_and_are_at_most_half_the_numbers(shape, e
     assert latents(Schema("real", shape)) == expected
 
 
+def columns(number):
+    return Schema("table", (number,), columns=tuple(Column(f"column {i}", "real") for i in range(number)))
+
+
+@pytest.mark.parametrize(("number", "expected"), [(1, 1), (5, 5), (9, 9), (15, 10), (26, 12), (10_000, 87)])
+def test_a_table_has_no_more_latents_than_columns(number, expected):
+    assert latents(columns(number)) == expected
+
+
+@pytest.mark.parametrize(("num_rows", "expected"), [(3, 3), (300, 64), (6_000, 128), (12_000, 256), (10**7, 512)])
+def test_a_tables_batch_grows_with_its_rows(num_rows, expected):
+    assert choose_training(num_rows, TrainingOptions(), "table").batch_size == expected
+
+
+def test_the_weight_of_the_rate_rises_over_a_tenth_of_a_run_on_a_table_and_nowhere_else():
+    assert choose_training(100, TrainingOptions(epochs=30), "table").kl_warmup == pytest.approx(3)
+    assert choose_training(100, TrainingOptions(epochs=30), "real").kl_warmup == 0
+    assert choose_training(100, TrainingOptions(epochs=30, kl_warmup=0), "table").kl_warmup == 0
+    assert choose_training(100, TrainingOptions(), "table").kl_warmup is None  # the length of the run is open
+
+
 @pytest.mark.parametrize(
     ("levels", "num_rows", "expected"), [(256, 10_000, 3), (256, 9_999, 1), (16, 10_000, 1), (0, 10_000, 1)]
 )
@@ -157,7 +178,7 @@ def test_width_grows_with_rows_and_with_numbers(size):
 @pytest.mark.parametrize("num_rows", ROWS)
 @pytest.mark.parametrize("cost", [10, 10**5, 10**9])
 def test_epochs_are_what_the_work_affords_within_limits(num_rows, cost):
-    chosen = choose_training(num_rows, TrainingOptions(), cost)
+    chosen = choose_training(num_rows, TrainingOptions(), "real", cost)
     steps = chosen.epochs * num_rows / chosen.batch_size
     assert steps >= LEAST_STEPS
     assert chosen.epochs >= LEAST_EPOCHS
@@ -168,13 +189,14 @@ def test_epochs_are_what_the_work_affords_within_limits(num_rows, cost):
 
 
 def test_a_cheaper_model_trains_no_shorter():
-    epochs = [choose_training(60_000, TrainingOptions(), cost).epochs for cost in (10**9, 10**7, 10**6, 10**5, 10)]
+    costs = (10**9, 10**7, 10**6, 10**5, 10)
+    epochs = [choose_training(60_000, TrainingOptions(), "real", cost).epochs for cost in costs]
     assert epochs == sorted(epochs)
     assert len(set(epochs)) > 2
 
 
 def test_zero_is_not_taken_for_open():
-    assert choose_training(100, TrainingOptions(clip=0.0)).clip == 0
+    assert choose_training(100, TrainingOptions(clip=0.0), "real").clip == 0
 
 
 @pytest.mark.parametrize(

@@ -32,7 +32,7 @@ def content(of):
 def run(tmp_path):
     """A run with a checkpoint, and what its identity is."""
     one = state()
-    one.progress.step, one.progress.best_elbo, one.progress.best_step = 7, -3.5, 5
+    one.progress.step, one.progress.best_bound, one.progress.best_step = 7, -3.5, 5
     one.progress.records = [{"step": 5, "validation_elbo": -3.5, "collapsed": [1]}, {"step": 7, "collapsed": []}]
     one.totals += 2.5
     identity = one.model.recipe.to_json()
@@ -112,7 +112,7 @@ def test_what_is_not_finite_is_refused(run, part):
     "change",
     [
         {"step": -1}, {"step": 6}, {"step": "7"}, {"step": 7.0}, {"step": True}, {"best_step": 8}, {"best_step": -1},
-        {"checks_since_best": -1}, {"best_elbo": math.nan}, {"best_elbo": math.inf}, {"best_elbo": None},
+        {"checks_since_best": -1}, {"best_bound": math.nan}, {"best_bound": math.inf}, {"best_bound": None},
         {"records": 3}, {"records": [3]}, {"records": [{}]}, {"records": [{"step": 7}, {"step": 5}]},
         {"records": [{"step": 5}, {"step": 5}]}, {"records": [{"step": 0}]}, {"records": [{"step": None}]}, {"more": 1},
     ],

@@ -36,9 +36,16 @@ LEAST_STEPS, ENOUGH_STEPS = 1_000, 3_000
 MANY_ROWS = 10_000
 """Number of training rows from which the larger networks and richer likelihoods pay."""
 
-
 TABLE_MIXTURES = 5
-"""Components per column of numbers."""
+"""Components per column of numbers of a table."""
+TABLE_WIDTH, TABLE_DEPTH = 256, 3
+"""Size of a table's networks; a row costs so little that a step hardly takes longer."""
+TABLE_STEPS = 6_000
+"""Least number of steps of an automatic run on a table, as `ENOUGH_STEPS`."""
+TABLE_BATCHES = 50
+"""Batches that the rows of a table are divided into, within the limits of `batch_size`."""
+TABLE_WARMUP = 0.1
+"""Part of a run on a table in which the weight of the rate rises: without it, the latents of a small one collapse."""
 
 
 class Choice(NamedTuple):
@@ -75,7 +82,7 @@ def choose(
         InputError: If an option does not fit the data or the likelihood.
     """
     model, why = choose_model(schema, num_rows, model or ModelOptions())
-    training = choose_training(num_rows, training or TrainingOptions())
+    training = choose_training(num_rows, training or TrainingOptions(), schema.kind)
     return Choice(Recipe(schema, source, fingerprint, data or DataOptions(), model, training), why)
 
 
@@ -90,7 +97,7 @@ def choose_model(schema: Schema, num_rows: int, model: ModelOptions) -> tuple[Mo
         likelihood, reason = model.likelihood, "as asked"
     refuse_unused(likelihood, model)
     network, why = choose_network(schema, model.network)
-    many, small = num_rows >= MANY_ROWS, not NETWORKS[network].of_images
+    small = not NETWORKS[network].of_images
     chosen = dataclasses.replace(
         model,
         likelihood=likelihood,
@@ -99,7 +106,7 @@ def choose_model(schema: Schema, num_rows: int, model: ModelOptions) -> tuple[Mo
         scale=LIKELIHOODS[likelihood].scale or "auto" if model.scale == "auto" else model.scale,
         mixtures=model.mixtures if model.mixtures is not None else mixtures(schema, num_rows, likelihood),
         width=model.width if model.width is not None else width(schema, num_rows) if small else CONV_WIDTH,
-        depth=model.depth if model.depth is not None else (1 if not small else 3 if many else 2),
+        depth=model.depth if model.depth is not None else 1 if not small else depth(schema, num_rows),
     )
     return chosen, (f"likelihood {likelihood}: {reason}", f"network {network}: {why}")
 
@@ -121,7 +128,11 @@ def choose_network(schema: Schema, asked: str) -> tuple[str, str]:
 
 
 def latents(schema: Schema) -> int:
-    """Number of latent dimensions for rows of D numbers: about 4 D^(1/3), at most D / 2 (16 for 8x8, 32 for 28x28)."""
+    """Number of latent dimensions for rows of D numbers: about 4 D^(1/3), at most D / 2 (16 for 8x8, 32 for 28x28); for
+    tables at most D, since a column that follows from others exactly leaves no room to spare.
+    """
+    if schema.columns:
+        return min(128, schema.size, math.ceil(4 * schema.size ** (1 / 3)))
     return min(128, math.ceil(schema.size / 2), 2 ** round(math.log2(4 * schema.size ** (1 / 3))))
 
 
@@ -152,30 +163,47 @@ def mixtures(schema: Schema, num_rows: int, likelihood: str) -> int:
 
 def width(schema: Schema, num_rows: int) -> int:
     """Units per hidden layer: twice the length of a row, within limits that grow with the number of rows."""
+    if schema.columns:
+        return TABLE_WIDTH
     limit = 512 if num_rows >= MANY_ROWS else 256 if num_rows >= 1_000 else 128
     return min(limit, max(64, 2 ** math.ceil(math.log2(2 * schema.size))))
 
 
-def choose_training(num_rows: int, training: TrainingOptions, cost: int | None = None) -> TrainingOptions:
+def depth(schema: Schema, num_rows: int) -> int:
+    """Hidden layers."""
+    return TABLE_DEPTH if schema.columns else 3 if num_rows >= MANY_ROWS else 2
+
+
+def batch_size(num_rows: int, kind: Kind) -> int:
+    """Rows per step: 64, or 128 of many; of a table as many as make 50 steps an epoch, from 64 to 512."""
+    if kind == "table":
+        return min(num_rows, max(64, min(512, 2 ** round(math.log2(num_rows / TABLE_BATCHES)))))
+    return min(128 if num_rows >= MANY_ROWS else 64, num_rows)
+
+
+def choose_training(num_rows: int, training: TrainingOptions, kind: Kind, cost: int | None = None) -> TrainingOptions:
     """The training options without open ones.
 
     Args:
         num_rows: Number of training rows.
         training: Training options; those that are None are open.
-        cost: Multiplications per row of one forward pass; None leaves the number of epochs open.
+        kind: What the rows are.
+        cost: Multiplications per row of one forward pass; None leaves open what depends on the number of epochs.
     """
-    usual = min(128 if num_rows >= MANY_ROWS else 64, num_rows)
-    batch = training.batch_size if training.batch_size is not None else usual
-    epochs = training.epochs
+    batch = training.batch_size if training.batch_size is not None else batch_size(num_rows, kind)
+    epochs, warmup = training.epochs, training.kl_warmup
     if epochs is None and cost is not None:
         affordable = WORK / (cost * batch)
-        least = min(ENOUGH_STEPS, max(LEAST_STEPS, affordable))
+        least = min(TABLE_STEPS if kind == "table" else ENOUGH_STEPS, max(LEAST_STEPS, affordable))
         wanted = max(LEAST_EPOCHS, min(MOST_EPOCHS, affordable * batch / num_rows))
         epochs = math.ceil(max(wanted, least * batch / num_rows))
+    if warmup is None and epochs is not None:
+        warmup = TABLE_WARMUP * epochs if kind == "table" else 0.0
     return dataclasses.replace(
         training,
         batch_size=batch,
         epochs=epochs,
         lr=training.lr if training.lr is not None else 2e-3,
         clip=training.clip if training.clip is not None else 1.0,
+        kl_warmup=warmup,
     )

@@ -135,7 +135,7 @@ class TrainingOptions(Checked):
     ema: Decay = 0.999
     """Decay of the moving average of the weights, which is the model that is kept; 0 keeps the weights themselves."""
     patience: Annotated[int, Interval(ge=0, le=10**9)] = 20
-    """Stop after this many validations (an epoch or 100 steps apart) without a better ELBO; 0 never stops early."""
+    """Stop after this many validations (an epoch or 100 steps apart) without a better bound; 0 never stops early."""
     bound: BoundName = "elbo"
     """What is maximised: the ELBO, the importance-weighted bound, or that with doubly reparametrised gradients."""
     samples: Samples = 1
@@ -144,8 +144,8 @@ class TrainingOptions(Checked):
     """Weight of the rate; with other values than 1, the objective is not a bound on log p(x)."""
     free_bits: NotNegative = 0.0
     """Nats of rate per latent dimension that are not penalised."""
-    kl_warmup: NotNegative = 0.0
-    """Epochs in which the weight of the rate rises from 0 to beta."""
+    kl_warmup: NotNegative | None = None
+    """Epochs in which the weight of the rate rises from 0 to beta; by default none, for tables a tenth of the run."""
     precision: Precision = "auto"
     """Precision of the networks; log-densities are always float32 or better."""
     compile: Compile = "auto"

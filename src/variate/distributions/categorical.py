@@ -82,7 +82,7 @@ class CategoricalElements(Elementwise):
 
     def _at(self, code: Tensor, values: Tensor) -> Tensor:
         """The value of each code, broadcast(shape, code.shape), of values of the shape of the logits."""
-        shape = torch.broadcast_shapes(code.shape, self.shape)
+        shape = code.shape if code.shape == self.shape else torch.broadcast_shapes(code.shape, self.shape)
         code = code.expand(shape).unsqueeze(self.axis)
         place = code.dim() + self.axis
         values = values.expand((*shape[:place], self.levels, *shape[place:]))

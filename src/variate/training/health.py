@@ -37,7 +37,7 @@ def warnings(
             Option("free_bits"),
             " to make more of them carry something",
         )
-    warmup = options.kl_warmup * num_rows / (options.batch_size or num_rows)
+    warmup = (options.kl_warmup or 0.0) * num_rows / (options.batch_size or num_rows)
     if stopped != "interrupted" and steps < warmup:
         yield Sentence(
             f"the run ended after {steps} steps, within its KL warm-up of {warmup:.0f}: the weight of the rate never "

@@ -86,8 +86,9 @@ class Display:
         speed = (record["step"] - (self.first or 0)) * self.rows_per_step / elapsed
         part = "validation" if "validation_elbo" in record else "train"
         bits = f" ({-record[f'{part}_elbo'] / (self.dimensions * math.log(2)):.3f} bits/dim)" if self.dimensions else ""
+        weighted = f"{part} IWAE {record[f'{part}_iwae']:,.2f} nats, " if f"{part}_iwae" in record else f"{part} "
         numbers = (
-            f"{part} ELBO {record[f'{part}_elbo']:,.2f} nats{bits}  rate {record[f'{part}_rate']:.2f}  "
+            f"{weighted}ELBO {record[f'{part}_elbo']:,.2f} nats{bits}  rate {record[f'{part}_rate']:.2f}  "
             f"distortion {record[f'{part}_distortion']:,.2f}  {speed:,.0f} rows/s"
         )
         if self.live:

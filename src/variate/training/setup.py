@@ -65,7 +65,7 @@ def prepare(
     check(some, model, "train")
     held_out = validation_dataset(model, data, validation)
     cost = multiplications(model, drawn(some.select(np.arange(1)), 0))
-    options = complete(options, overrides, len(train), cost)
+    options = complete(options, overrides, train, cost)
     steps = max(1, round((options.epochs or 1) * len(train) / (options.batch_size or 1)))
     options = settle(options, model, steps, cost, processes.world)
     require_room(model, options, processes.world)
@@ -157,7 +157,7 @@ def start_equal(model: Model, job: Job, processes: Processes) -> None:
     processes.copy_from_main(model.state_dict().values())
 
 
-def complete(options: TrainingOptions, overrides: Mapping[str, Any], num_rows: int, cost: int) -> TrainingOptions:
+def complete(options: TrainingOptions, overrides: Mapping[str, Any], train: Dataset, cost: int) -> TrainingOptions:
     """The options with the overrides and without open fields, checked.
 
     Raises:
@@ -167,8 +167,8 @@ def complete(options: TrainingOptions, overrides: Mapping[str, Any], num_rows: i
     for name in overrides:
         if name not in known:
             raise InputError(name, "a field of TrainingOptions", "an unknown name", did_you_mean(name, known))
-    options = choose_training(num_rows, dataclasses.replace(options, **overrides), cost)
-    if not 1 <= (options.batch_size or 0) <= num_rows:
-        raise InputError("batch_size", f"1 to {num_rows}, the number of training rows", options.batch_size)
+    options = choose_training(len(train), dataclasses.replace(options, **overrides), train.schema.kind, cost)
+    if not 1 <= (options.batch_size or 0) <= len(train):
+        raise InputError("batch_size", f"1 to {len(train)}, the number of training rows", options.batch_size)
     objective_for(options)
     return options

@@ -38,14 +38,14 @@ class Progress:
 
     Attributes:
         step: Number of steps taken.
-        best_elbo: Highest mean validation ELBO so far, in nats.
+        best_bound: Highest mean validation bound so far, in nats.
         best_step: The step at which it was reached.
         checks_since_best: Number of validations since then.
         records: Lines of metrics written.
     """
 
     step: int = 0
-    best_elbo: float = -math.inf
+    best_bound: float = -math.inf
     best_step: int = 0
     checks_since_best: int = 0
     records: list[Record] = field(default_factory=list)
@@ -71,13 +71,13 @@ class State:
     def _average_weights(self) -> dict[str, Tensor]:
         return {name: tensor.clone() for name, tensor in self.average.state_dict().items()}
 
-    def keep_best(self, elbo: float) -> bool:
-        """Remembers the average weights if this validation ELBO, in nats, is the highest so far."""
+    def keep_best(self, bound: float) -> bool:
+        """Remembers the average weights if this validation bound, in nats, is the highest so far."""
         progress = self.progress
-        if not elbo > progress.best_elbo:
+        if not bound > progress.best_bound:
             progress.checks_since_best += 1
             return False
-        progress.best_elbo, progress.best_step, progress.checks_since_best = elbo, progress.step, 0
+        progress.best_bound, progress.best_step, progress.checks_since_best = bound, progress.step, 0
         self.best = self._average_weights()
         return True
 
@@ -185,8 +185,8 @@ def progress_in(path: Path, metadata: Mapping[str, str]) -> Progress:
     rising = all(type(step) is int for step in steps) and all(a < b for a, b in pairwise([0, *steps, found.step + 1]))
     if not (rising and 0 <= found.best_step <= found.step and found.checks_since_best >= 0):
         raise InputError(f"{path}, its progress", "steps that follow each other", "others", "start a new run")
-    if not found.best_elbo < math.inf:
-        raise InputError(f"{path}, its progress", "a finite ELBO", found.best_elbo, "start a new run")
+    if not found.best_bound < math.inf:
+        raise InputError(f"{path}, its progress", "a finite bound", found.best_bound, "start a new run")
     return found
 
 

@@ -66,7 +66,7 @@ class History(NamedTuple):
     Attributes:
         records: One dict per validation: step, epoch, the mean terms in nats per row, and which latents are collapsed.
         best_step: Step of the weights that were kept.
-        best_elbo: Their mean validation ELBO, in nats; without validation rows, -inf.
+        best_bound: Their mean bound on the validation rows, in nats; without validation rows, -inf.
         stopped: "finished", "early" (no better for `patience` validations) or "interrupted".
         options: The training options, complete.
         warnings: What needs attention, one sentence each.
@@ -74,7 +74,7 @@ class History(NamedTuple):
 
     records: list[Record]
     best_step: int
-    best_elbo: float
+    best_bound: float
     stopped: str
     options: TrainingOptions
     warnings: list[str]
@@ -95,9 +95,10 @@ def fit(
 ) -> History:
     """Trains the model in place; it ends with the best weights, in evaluation mode, on the device of the run.
 
-    The weights kept are a moving average, the one with the highest mean ELBO on the validation rows (the last one where
-    there are none). Weights with requires_grad False stay as they are. Global random generators keep their state;
-    networks that draw from torch's, as dropout does, get a seed per step.
+    The weights kept are a moving average, the one with the highest mean bound on the validation rows (the last one
+    where there are none): the ELBO, or the importance-weighted bound if that is what is maximised. Weights with
+    requires_grad False stay as they are. Global random generators keep their state; networks that draw from torch's, as
+    dropout does, get a seed per step.
 
     Args:
         model: The model, its scalings set (`build` does, or `fit_scaling`).
@@ -167,7 +168,7 @@ def run_training(
             output.write(lambda directory: model.save(directory / MODEL_FILE))
             found += output.notes
     progress = trainer.state.progress
-    return History(progress.records, progress.best_step, progress.best_elbo, stopped, job.options, found)
+    return History(progress.records, progress.best_step, progress.best_bound, stopped, job.options, found)
 
 
 def _claim(run: object, resume: bool) -> Claim | None:
@@ -242,7 +243,8 @@ class Trainer:
         model.train()
         self.model, self.job, self.options, self.processes = model, job, job.options, processes
         self.batches, self.state = batches_of(model, job, processes), State(model, job.options, processes)
-        self.warmup_steps = round(self.options.kl_warmup * len(job.train) / self.batches.batch_size)
+        self.warmup_steps = round((self.options.kl_warmup or 0.0) * len(job.train) / self.batches.batch_size)
+        self.is_weighted = self.options.bound != "elbo"
         self.source, self.dtype = generator(0, model.device), model.dtype
         self.beta = torch.zeros((), device=model.device)
         self.failed = torch.full((), -1, dtype=torch.int64, device=model.device)
@@ -393,11 +395,16 @@ class Trainer:
             state.keep_last()
         else:
             freeze_scale(state.average, self.judged)
-            means = validate(state.average, job.validation, mix(self.options.seed, "validation"), self.processes)
+            seed, draws = mix(self.options.seed, "validation"), self.options.samples if self.is_weighted else 1
+            means = validate(state.average, job.validation, seed, self.processes, draws)
+            bound = means.pop("iwae")
+            means |= {"iwae": bound} if self.is_weighted else {}
             record |= {f"validation_{name}": value for name, value in means.items()}
             collapsed = spread(state.average, job.validation, self.processes) <= ACTIVE
             record["collapsed"] = collapsed.nonzero().flatten().tolist()
-            state.keep_best(means["elbo"])
+            state.keep_best(bound if self.is_weighted else means["elbo"])
+            if progress.step < self.warmup_steps:
+                progress.checks_since_best = 0  # patience begins where the weight of the rate is what it will be
         progress.records.append(record)
         return record
 

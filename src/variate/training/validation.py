@@ -6,23 +6,39 @@ from torch import Tensor
 from variate.data.dataset import Dataset
 from variate.models.base import Model
 from variate.models.network import evaluating
-from variate.objectives import Terms, terms
+from variate.objectives import Terms, log_mean_exp, terms
 from variate.runtime.distributed import Processes
 from variate.runtime.random import Key, generator, mix
 
+NAMES = (*Terms._fields, "iwae")
+"""What `validate` gives."""
 
-def validate(model: Model, data: Dataset, seed: int, processes: Processes, batch_size: int = 1024) -> dict[str, float]:
-    """Mean terms over held-out rows, in nats, with one posterior draw per row and the same draws at every call."""
+
+def validate(
+    model: Model, data: Dataset, seed: int, processes: Processes, num_samples: int = 1, batch_size: int = 1024
+) -> dict[str, float]:
+    """Mean terms and importance-weighted bound over held-out rows, in nats, with the same draws at every call.
+
+    Args:
+        model: The model.
+        data: The rows.
+        seed: Seed of the draws.
+        processes: The processes of the run.
+        num_samples: Posterior draws per row.
+        batch_size: Rows at a time.
+    """
     source = generator(seed, model.device)
-    sums = torch.zeros(len(Terms._fields), dtype=torch.float64, device=model.device)
+    sums = torch.zeros(len(NAMES), dtype=torch.float64, device=model.device)
     with evaluating(model):
         for batch in data.batches(batch_size):
             key = Key(source, batch.num_rows, processes.rank, processes.world)
             own = batch.select(slice(processes.rank, None, processes.world)).to(model.device)
-            noise = model.posterior_noise(key, 1, own.num_rows)
+            noise = model.posterior_noise(key, num_samples, own.num_rows)
             if own.num_rows:
-                sums += torch.stack(terms(model.infer(own, noise))).double().sum(1)
-    return dict(zip(Terms._fields, (processes.total(sums) / len(data)).tolist(), strict=True))
+                draws = model.infer(own, noise)
+                bound = log_mean_exp(draws.log_px - draws.log_ratio)
+                sums += torch.stack([*terms(draws), bound]).double().sum(1)
+    return dict(zip(NAMES, (processes.total(sums) / len(data)).tolist(), strict=True))
 
 
 def posterior_means(model: Model, data: Dataset, batch_size: int = 1024) -> Tensor:
