@@ -24,16 +24,23 @@ class CategoricalElements(Elementwise):
         values: The quantities that the codes stand for, (K,), if they stand for quantities: `mean` is then their
             expectation. None: the codes stand for names, `mean` is the most probable code, and there is no variance.
         log_unseen: Log of e, a number; None reserves no code.
+        sizes: Number of codes of each element, broadcastable to the shape, where they differ: logits of codes from
+            there on are -inf. None: all have K.
     """
 
     is_discrete = True
     takes_uniform = True
 
     def __init__(
-        self, logits: Tensor, axis: int = -1, values: Tensor | None = None, log_unseen: Tensor | None = None
+        self,
+        logits: Tensor,
+        axis: int = -1,
+        values: Tensor | None = None,
+        log_unseen: Tensor | None = None,
+        sizes: Tensor | None = None,
     ) -> None:
         self.logits, self.axis, self.values, self.log_unseen = logits, axis, values, log_unseen
-        self.levels = logits.shape[axis]
+        self.levels: int | Tensor = logits.shape[axis] if sizes is None else sizes
         place = logits.dim() + axis
         super().__init__(logits.shape[:place] + logits.shape[place + 1 :], logits.dtype)
 
@@ -67,7 +74,7 @@ class CategoricalElements(Elementwise):
 
     def contains(self, x: Tensor) -> Tensor:
         """Whether each x is a code."""
-        return is_level(x, self.levels + (self.log_unseen is not None))
+        return is_level(x, self.levels + int(self.log_unseen is not None))
 
     def sample(self, sample_shape: Shape = (), generator: torch.Generator | None = None) -> Tensor:
         """Draws of codes in the dtype of the logits, (*sample_shape, *shape); of those that were seen."""
@@ -78,15 +85,14 @@ class CategoricalElements(Elementwise):
     def from_uniform(self, u: Tensor) -> Tensor:
         """Draws of codes that were seen in the dtype of the logits, broadcast(shape, u.shape)."""
         seen = 1.0 if self.log_unseen is None else 1 - self.log_unseen.double().exp()
-        return self._quantile(u * seen).clamp(max=self.levels - 1).to(self.dtype)
+        return _at_most(self._quantile(u * seen), self.levels - 1).to(self.dtype)
 
     def _at(self, code: Tensor, values: Tensor) -> Tensor:
         """The value of each code, broadcast(shape, code.shape), of values of the shape of the logits."""
-        shape = code.shape if code.shape == self.shape else torch.broadcast_shapes(code.shape, self.shape)
-        code = code.expand(shape).unsqueeze(self.axis)
-        place = code.dim() + self.axis
-        values = values.expand((*shape[:place], self.levels, *shape[place:]))
-        return values.gather(self.axis, code).squeeze(self.axis)
+        code, _ = torch.broadcast_tensors(code, values.select(self.axis, 0))
+        place = code.dim() + self.axis + 1
+        values = values.expand((*code.shape[:place], values.shape[self.axis], *code.shape[place:]))
+        return values.gather(self.axis, code.unsqueeze(self.axis)).squeeze(self.axis)
 
     def _cumulative(self) -> Tensor:
         """P(X <= k) of each code k, of the shape of the logits, in float64."""
@@ -94,13 +100,17 @@ class CategoricalElements(Elementwise):
         return seen * self.logits.double().softmax(self.axis).cumsum(self.axis)
 
     def _cdf(self, x: Tensor) -> Tensor:
-        p = self._at(x.clamp(0, self.levels - 1).long(), self._cumulative())
-        last = self.levels - (self.log_unseen is None)
+        p = self._at(_at_most(x.clamp(min=0), self.levels - 1).long(), self._cumulative())
+        last = self.levels - int(self.log_unseen is None)
         return torch.where(x < 0, 0, torch.where(x >= last, 1, p))
 
     def _quantile(self, u: Tensor) -> Tensor:
-        before_last = self._cumulative().narrow(self.axis, 0, self.levels - (self.log_unseen is None))
-        return (~reaches(before_last, insert_axis(u, self.axis))).sum(self.axis).double()
+        codes = (~reaches(self._cumulative(), insert_axis(u, self.axis))).sum(self.axis)
+        return _at_most(codes, self.levels - int(self.log_unseen is None)).double()
+
+
+def _at_most(x: Tensor, last: int | Tensor) -> Tensor:
+    return x.minimum(torch.as_tensor(last, device=x.device))
 
 
 @torch.no_grad()

@@ -16,9 +16,9 @@ def is_count(x: Tensor) -> Tensor:
     return (x >= 0) & (x == x.round()) & (x < torch.inf) if x.is_floating_point() else x >= 0
 
 
-def is_level(x: Tensor, levels: int) -> Tensor:
-    """Whether each element is one of the integers 0 .. levels - 1; of any dtype."""
-    if not x.is_floating_point():
+def is_level(x: Tensor, levels: int | Tensor) -> Tensor:
+    """Whether each element is one of the integers 0 .. levels - 1, of any dtype; levels may differ by element."""
+    if not (x.is_floating_point() or isinstance(levels, Tensor)):
         levels = min(levels, torch.iinfo(x.dtype).max + 1)  # a scalar outside the range of the dtype would wrap around
     return is_count(x) & (x <= levels - 1)
 

@@ -3,7 +3,6 @@
 log p(x|z) = sum_i (l_i[x_i] - log sum_k exp l_i[k]) with logits l.
 """
 
-import math
 from typing import Annotated
 
 import torch
@@ -21,9 +20,6 @@ from variate.likelihoods.checks import holds, require_fit
 from variate.limits import checked_arguments
 from variate.statistics import ROWS_AT_A_TIME
 
-LEAST_LOG_UNSEEN = -20.0
-"""Log-probability of all names that were never seen, before it is set from the training rows."""
-
 _REMEDY = Sentence(
     "use ",
     Option("likelihood", "negative-binomial"),
@@ -38,24 +34,17 @@ class Categorical(Likelihood):
 
     Args:
         event_shape: Shape of a row.
-        levels: Number of codes.
-        nominal: Whether codes stand for names, so that the distribution's `mean` is the most probable one, and one more
-            code is kept for names that were never seen; otherwise they are quantities, as grey levels are, and it is
-            their expectation.
+        levels: Number of codes, which are quantities, as grey levels are.
     """
 
     is_mass = True
     log_frequency: Tensor
-    log_unseen: Tensor | None
 
     @checked_arguments
-    def __init__(
-        self, event_shape: tuple[int, ...], levels: Annotated[int, Interval(ge=1, le=2**16)], *, nominal: bool = False
-    ) -> None:
+    def __init__(self, event_shape: tuple[int, ...], levels: Annotated[int, Interval(ge=1, le=2**16)]) -> None:
         super().__init__(event_shape, (levels, *event_shape))
-        self.levels, self.nominal = levels, nominal
+        self.levels = levels
         self.register_buffer("log_frequency", torch.zeros(self.out_shape))
-        self.register_buffer("log_unseen", torch.full((), LEAST_LOG_UNSEEN, dtype=torch.float64) if nominal else None)
 
     @classmethod
     def build(cls, schema: Schema, options: ModelOptions) -> "Categorical":
@@ -66,31 +55,21 @@ class Categorical(Likelihood):
         """Codes whose logits are the outputs plus the log-frequencies."""
         event_dims = len(self.event_shape)
         logits = outputs + self.log_frequency.to(outputs.dtype)
-        values = None if self.nominal else torch.arange(self.levels, dtype=logits.dtype, device=logits.device)
-        return Independent(CategoricalElements(logits, -event_dims - 1, values, self.log_unseen), event_dims)
-
-    def is_quantity(self) -> Tensor:
-        """Codes of names are not quantities."""
-        return torch.full(self.event_shape, not self.nominal)
+        values = torch.arange(self.levels, dtype=logits.dtype, device=logits.device)
+        return Independent(CategoricalElements(logits, -event_dims - 1, values), event_dims)
 
     @property
-    def value_range(self) -> float | None:
-        """Levels are 0 .. levels - 1; names have no range."""
-        return None if self.nominal else float(max(1, self.levels - 1))
+    def value_range(self) -> float:
+        """Levels are 0 .. levels - 1."""
+        return float(max(1, self.levels - 1))
 
     def check(self, rows: Tensor) -> None:
         """Rejects everything but integers 0 .. levels - 1."""
         expected = f"codes from 0 to {self.levels - 1} for likelihood 'categorical'"
-        known = self.levels + self.nominal
-        require_fit(holds(lambda x: is_level(x, known), rows), expected, rows, _REMEDY)
+        require_fit(holds(lambda x: is_level(x, self.levels), rows), expected, rows, _REMEDY)
 
     def fit_scaling(self, rows: Tensor) -> None:
-        """Sets the log-frequencies, with half a row of each code added so that they are finite.
-
-        What is reserved for names that were never seen is set by Laplace's rule of succession.
-        """
-        if self.log_unseen is not None:
-            self.log_unseen.fill_(-math.log(len(rows) + 2))
+        """Sets the log-frequencies, with half a row of each code added so that they are finite."""
         counts = torch.full(self.out_shape, 0.5, dtype=torch.float64, device=rows.device)
         for chunk in rows.split(ROWS_AT_A_TIME):
             for level in range(self.levels):

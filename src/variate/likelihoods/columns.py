@@ -1,7 +1,6 @@
 """The likelihood of a table's row: log p(x|z) = sum over columns, each with the likelihood of its kind.
 
-Columns of one kind share one likelihood; each categorical column has one of its own, since it has its own number of
-outputs.
+Columns of one kind share one likelihood; of categorical columns those share one that have about as many names.
 """
 
 import copy
@@ -19,13 +18,14 @@ from variate.distributions.joint import JointRows
 from variate.errors import InputError, Option, Sentence, unknown
 from variate.likelihoods.base import Likelihood
 from variate.likelihoods.bernoulli import Bernoulli
-from variate.likelihoods.categorical import Categorical
+from variate.likelihoods.categorical_columns import CategoricalColumns
 from variate.likelihoods.gaussian import GaussianOnGrids
 from variate.likelihoods.scale import LEARNED_SCALES
 
 _Family = Callable[[tuple[Column, ...]], Likelihood]
 
 REAL = [name for name, part in LIKELIHOODS.items() if "real" in part.columns]
+ON_A_GRID = "gaussian on a grid"
 COUNTS = [name for name, part in LIKELIHOODS.items() if "counts" in part.columns]
 
 
@@ -59,13 +59,16 @@ class Columns(Likelihood):
             if name not in known:
                 raise unknown(argument, name, known)
         families: dict[str, _Family] = {
-            "real": lambda own: _of_numbers(real, own, scale, mixtures),
-            "real on a grid": lambda own: GaussianOnGrids(own, scale),
+            real: lambda own: _of_numbers(real, own, scale, mixtures),
+            ON_A_GRID: lambda own: GaussianOnGrids(own, scale),
             "binary": lambda own: Bernoulli((len(own),)),
-            "counts": lambda own: _of_numbers(counts, own, scale, mixtures),
+            counts: lambda own: _of_numbers(counts, own, scale, mixtures),
         }
+        named = {"real": real, "counts": counts}
         kinds = [
-            "real on a grid" if real == "gaussian" and column.kind == "real" and column.step else column.kind
+            ON_A_GRID
+            if real == "gaussian" and column.kind == "real" and column.step
+            else named.get(column.kind, column.kind)
             for column in columns
         ]
         groups = _groups(columns, kinds, families)
@@ -104,9 +107,10 @@ class Columns(Likelihood):
     def check(self, rows: Tensor) -> None:
         """Rejects rows with a column that is not of its kind."""
         for part, columns in self.items():
-            for column in columns.tolist():
+            for i, column in enumerate(columns.tolist()):
+                own = part.of_column(i) if isinstance(part, CategoricalColumns) else part
                 try:
-                    part.check(rows[:, column : column + 1])
+                    own.check(rows[:, column : column + 1])
                 except InputError as error:
                     name, remedy = self.names[column], error.remedy
                     if part.is_mass:
@@ -158,11 +162,13 @@ def _of_numbers(name: str, columns: tuple[Column, ...], scale: str, mixtures: in
 def _groups(
     columns: tuple[Column, ...], kinds: Sequence[str], families: dict[str, _Family]
 ) -> list[tuple[Likelihood, list[int]]]:
-    """The likelihoods (one for the columns of each kind, one for each categorical column) and their columns."""
+    """The likelihoods and their columns: one for the columns of each kind, and for categorical ones one for those whose
+    numbers of names are within a factor of four.
+    """
     of_kind = {kind: [i for i, own in enumerate(kinds) if own == kind] for kind in families}
     grouped = [(families[kind](tuple(columns[i] for i in own)), own) for kind, own in of_kind.items() if own]
-    return grouped + [
-        (Categorical((1,), len(columns[i].categories), nominal=True), [i])
-        for i, kind in enumerate(kinds)
-        if kind not in families
-    ]
+    of_size: dict[int, list[int]] = {}
+    for i, kind in enumerate(kinds):
+        if kind not in families:
+            of_size.setdefault(len(columns[i].categories).bit_length() // 2, []).append(i)
+    return grouped + [(CategoricalColumns([len(columns[i].categories) for i in own]), own) for own in of_size.values()]

@@ -1,0 +1,77 @@
+"""The decoder for the categorical columns of a table: names of any number, with a logit for each name of each column.
+
+The names of a column are codes 0 .. K - 1, and one more, K, is kept for all names that were never seen. Columns have
+different K; so that they are computed together, their logits are laid out side by side with places up to the largest K,
+those that are too many at -inf.
+"""
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from variate.distributions.categorical import CategoricalElements
+from variate.distributions.rows import Independent
+from variate.distributions.support import is_level
+from variate.likelihoods.base import Likelihood
+from variate.likelihoods.checks import holds, require_fit
+
+LEAST_LOG_UNSEEN = -20.0
+"""Log-probability of all names that were never seen, before it is set from the training rows."""
+
+
+class CategoricalColumns(Likelihood):
+    """Independent names; the network gives logits relative to the log-frequencies of the names.
+
+    Args:
+        sizes: Number of names of each column.
+    """
+
+    is_mass = True
+    log_frequency: Tensor
+    log_unseen: Tensor
+    names: Tensor
+    places: Tensor
+
+    def __init__(self, sizes: Sequence[int]) -> None:
+        super().__init__((len(sizes),), (sum(sizes),))
+        self.sizes = list(sizes)
+        starts = torch.tensor([0, *sizes]).cumsum(0)[:-1]
+        codes = torch.arange(max(sizes))[:, None]
+        self.register_buffer("log_frequency", torch.zeros(sum(sizes)))
+        self.register_buffer("log_unseen", torch.full((), LEAST_LOG_UNSEEN, dtype=torch.float64))
+        self.register_buffer("names", torch.tensor(sizes), persistent=False)
+        places = torch.where(codes < self.names, starts + codes, sum(sizes))
+        self.register_buffer("places", places, persistent=False)
+
+    def distribution(self, outputs: Tensor) -> Independent:
+        """Names whose logits are the outputs plus the log-frequencies."""
+        logits = outputs + self.log_frequency.to(outputs.dtype)
+        side_by_side = torch.nn.functional.pad(logits, (0, 1), value=-torch.inf)[..., self.places]
+        return Independent(CategoricalElements(side_by_side, -2, log_unseen=self.log_unseen, sizes=self.names), 1)
+
+    def is_quantity(self) -> Tensor:
+        """Names are not quantities."""
+        return torch.zeros(self.event_shape, dtype=torch.bool)
+
+    def check(self, rows: Tensor) -> None:
+        """Rejects everything but the codes of names, and the one for names never seen."""
+        expected = f"codes from 0 to {max(self.sizes) - 1} for likelihood 'categorical'"
+        require_fit(holds(lambda x: is_level(x, self.names.to(x.device) + 1), rows), expected, rows, "correct them")
+
+    def of_column(self, i: int) -> "CategoricalColumns":
+        """The likelihood of one of the columns, without its scaling."""
+        return CategoricalColumns([self.sizes[i]])
+
+    def fit_scaling(self, rows: Tensor) -> None:
+        """Sets the log-frequencies, with half a row of each name added so that they are finite.
+
+        What is reserved for names that were never seen is set by Laplace's rule of succession.
+        """
+        self.log_unseen.fill_(-math.log(len(rows) + 2))
+        frequencies = []
+        for column, size in zip(rows.unbind(1), self.sizes, strict=True):
+            counts = column.long().clamp(0, size).bincount(minlength=size + 1)[:size].double() + 0.5
+            frequencies.append(counts.log() - counts.sum().log())
+        self.log_frequency.copy_(torch.cat(frequencies))
