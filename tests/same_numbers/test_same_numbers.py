@@ -1,5 +1,5 @@
-"""Small runs still give the numbers that were recorded before the code was rebuilt. Two kinds of runs were recorded anew:
-tables, since their networks have the present size, and importance-weighted bounds, since the bound chooses the weights.
+"""Small runs still give the numbers that were recorded before the code was rebuilt. Two kinds of runs were recorded
+anew: tables, since their networks have the present size, and importance-weighted bounds, which choose the weights.
 
 The record is of float32 runs on one processor; another one sums in another order, so numbers are compared to 1e-4 here.
 `runs.py compare` compares to the last bit, between two versions on one machine.
