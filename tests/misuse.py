@@ -160,7 +160,7 @@ REFUSED: dict[str, tuple[Callable[[], Any], tuple[str, ...]]] = {
     "a model": (lambda: model_of(X), ()),
     "a batch": (lambda: from_arrays(X).all(), ()),
     "a source": (lambda: Source(from_arrays(X)), ("build",)),
-    "a table": (lambda: pa.table({"a": X[:, 0], "b": X[:, 1]}), ()),
+    "a table": (lambda: pa.table({"a": X[:, 0], "b": X[:, 1]}), ("build",)),
     "a frame": (Frame, ()),
     "a sparse matrix": (lambda: sparse.csr_matrix(X), ()),
     "no axes": (lambda: np.array(3.0), ()),

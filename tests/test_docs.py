@@ -131,6 +131,20 @@ def test_the_python_of_the_readme_runs(workplace):
     assert (workplace / "model.safetensors").exists()
 
 
+@pytest.mark.ci
+@pytest.mark.filterwarnings("ignore::variate.VariateWarning")  # one epoch is too few
+def test_the_python_of_tables_runs(workplace):
+    pytest.importorskip("pandas")
+    torch.set_default_dtype(torch.float32)
+    block = next(block for block in blocks("python", TABLES) if "pandas" in block)
+    names = {}
+    exec(compile(block.replace("fit(vae, data)", "fit(vae, data, epochs=1)"), "tables.md", "exec"), names)
+    assert names["frame"].isna().sum().sum() == 2
+    assert names["filled"].isna().sum().sum() == 0
+    assert (names["filled"].dtypes == names["frame"].dtypes).all()
+    assert list(names["new"].columns) == list(names["frame"].columns)
+
+
 def test_options_named_in_the_docs_exist():
     groups = (DataOptions, ModelOptions, TrainingOptions, *COMMANDS.values())
     known = {f.name.replace("_", "-") for group in groups for f in dataclasses.fields(group)} | {"help"}

@@ -104,18 +104,14 @@ def _filled(
     run: Run, original: Original, places: tuple[int, ...], settings: "Settings", show_progress: bool
 ) -> Iterator[FilledPiece]:
     """The pieces of a table, filled one after the other."""
-    from variate.evaluation.conditional.impute import fill_gaps
+    from variate.evaluation.conditional.impute import fill_gaps, fillings
     from variate.runtime.progress import progress
 
     first = 0
     with progress("filling gaps", original.num_rows, show_progress) as advance:
         for piece in original.pieces():
             found = fill_gaps(run.model, run.model.dataset(piece.rows), settings, advance, first)
-            values = found.rows.unsqueeze(0) if found.draws is None else found.draws
-            std = None if found.std is None else found.std.numpy()
-            copies = tuple(range(1, settings.copies + 1))
-            fillings = Fillings(values.double().numpy(), found.missing.numpy(), places, std, copies)
-            yield FilledPiece(piece, fillings, found)
+            yield FilledPiece(piece, fillings(found, places, settings.copies), found)
             first += len(piece.rows)
 
 
