@@ -35,7 +35,7 @@ from variate.models.checked import as_dataset, check_weights, expected, filled
         (np.zeros(4), "(4,)"),
         (np.array(3.0), "()"),
         (np.zeros((2, 2, 4)), "(2, 2, 4)"),
-        (np.array([[0.0] * 4, [0, np.nan, 0, 0], [np.inf] * 4]), "2 of 3 rows, first in row 1"),
+        (np.array([[0.0] * 4, [0, -np.inf, 0, 0], [np.inf] * 4]), "2 of 3 rows, first in row 1"),
         (np.zeros((3, 4), dtype=np.int64), "int64"),
         (np.array([["a"] * 4]), "dtype"),
         (np.array([[None] * 4]), "dtype"),

@@ -1,6 +1,6 @@
 """What is passed as rows to a function, as a NumPy array of real numbers.
 
-arrays       of any type of real numbers, byte order and layout; the mask of a masked array is kept
+arrays       of any type of real numbers, byte order and layout; what a masked array masks is not observed, nor is NaN
 tensors      on any device: without their graph, dense, types that NumPy lacks as float32
 lists        of numbers, of lists, of arrays or tensors of one shape
 the rest     refused, with what to do: tables where none is taken, text, dates, complex numbers, records, loaders,
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeGuard, runtime_
 
 import numpy as np
 
+from variate.data.gaps import has_nan
 from variate.data.schema.kinds import require_numbers
 from variate.data.storage.stacked import native
 from variate.data.wording import first_line, told
@@ -60,7 +61,7 @@ class Passed(NamedTuple):
     """What was passed.
 
     Attributes:
-        values: The numbers, in a type and byte order of this machine.
+        values: The numbers, in a type and byte order of this machine; anything where they are not observed.
         mask: True where an element is observed; None: all are.
     """
 
@@ -98,6 +99,8 @@ def as_array(values: object, name: str) -> Passed:
     plain = np.asarray(array)  # neither a matrix nor a memory map, which index and compute in ways of their own
     with np.errstate(over="ignore"):  # of a type wider than float64; infinity is refused later
         plain = plain.astype(native(plain.dtype), copy=False)
+    if has_nan(plain):
+        mask = ~np.isnan(plain) if mask is None else mask & ~np.isnan(plain)
     return Passed(plain, None if mask is None or mask.all() else mask)
 
 

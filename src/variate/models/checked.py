@@ -12,6 +12,7 @@ from variate.config.recipe import DataOptions, Recipe
 from variate.config.schema import Schema
 from variate.data.conversion import Frame, as_array, computable, is_frame
 from variate.data.dataset import Dataset, Splits
+from variate.data.gaps import gap_notes, gaps_of
 from variate.data.readers.sources import read
 from variate.data.source import Source
 from variate.data.storage.in_memory import InMemory
@@ -72,7 +73,7 @@ def as_dataset(data: Data, model: TakesRows, name: str = "x", seed: int = 0) -> 
 
 
 def from_rows(x: Array | Frame, model: TakesRows, name: str) -> Dataset:
-    """Rows in memory as a dataset; what is masked in a masked array is not observed.
+    """Rows in memory as a dataset; NaN, and what is masked in a masked array, is not observed.
 
     Args:
         x: Rows, (N, *event), or a table.
@@ -96,9 +97,9 @@ def from_rows(x: Array | Frame, model: TakesRows, name: str) -> Dataset:
     values = computable(values, name)
     if mask is None:
         return Dataset(InMemory(values), Schema("real", shape), name=name)
-    return Dataset(
-        InMemory(np.where(mask, values, values.dtype.type(0))), Schema("real", shape), InMemory(mask), name=name
-    )
+    rows = InMemory(np.where(mask, values, values.dtype.type(0)))
+    notes = tuple(gap_notes(gaps_of(values, mask)))
+    return Dataset(rows, Schema("real", shape), InMemory(mask), name=name, notes=notes)
 
 
 def table_reading(model: TakesRows, name: str) -> tuple[DataOptions, Schema]:
@@ -138,7 +139,7 @@ def as_context(context: Array | None, model: TakesRows, num_rows: int) -> Tensor
         return None
     values, mask = as_array(context, "context")
     if mask is not None:
-        raise InputError("context", "a value everywhere", "a masked array", "fill it")
+        raise InputError("context", "a value everywhere", "gaps (NaN, or what is masked)", "fill them")
     if values.shape[:1] != (num_rows,):
         raise InputError("context", expected, f"shape {values.shape}")
     found = torch.from_numpy(np.require(computable(values, "context"), None, ["C", "W"]))

@@ -15,6 +15,7 @@ import pyarrow as pa
 from variate.config.recipe import DataOptions
 from variate.config.schema import Aside, Column, Schema
 from variate.data.dataset import Dataset
+from variate.data.gaps import empty_note
 from variate.data.readers.split_keys import SplitKey
 from variate.data.schema.arrow_columns import each_column, refuse_one_text
 from variate.data.schema.column_notes import column_notes, gaps_note, unseen_notes
@@ -123,6 +124,7 @@ def source_of(
     if gaps.any():
         values[gaps], mask = 0, InMemory(~gaps)
         own_notes += [] if is_told else [gaps_note(dict(zip(names, gaps.sum(0).tolist(), strict=True)), len(gaps))]
+        own_notes += empty_note(int(np.count_nonzero(gaps.all(1))), len(gaps))
     own_notes += unseen_notes(unseen)
     return Source(Dataset(InMemory(values), schema, mask=mask, name=name, notes=(*notes, *own_notes)))
 

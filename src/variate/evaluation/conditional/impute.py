@@ -19,11 +19,10 @@ import torch
 from torch import Tensor
 
 from variate.data.batch import Batch
-from variate.data.conversion import Frame, as_array, is_frame
+from variate.data.conversion import Frame, is_frame
 from variate.data.dataset import Dataset, Splits
 from variate.data.fillings import Fillings
 from variate.data.readers.sources import read_original
-from variate.data.source import Source
 from variate.errors import InputError, Option, Sentence
 from variate.evaluation.conditional.chain import NUM_STEPS
 from variate.evaluation.conditional.known import Known, draw_unknown, elements_of
@@ -31,7 +30,7 @@ from variate.evaluation.conditional.latents import Effort, draw_latents
 from variate.evaluation.conditional.summaries import SPREAD, Unknown
 from variate.limits import ChainSteps, Copies, Fill, Rows, Samples, Seed, checked_arguments
 from variate.models.base import Model
-from variate.models.checked import Array, Data, table_reading
+from variate.models.checked import Data, table_reading
 from variate.models.entry import of_a_model
 from variate.models.network import evaluating
 from variate.runtime import memory
@@ -260,21 +259,11 @@ def _with_gaps(model: Model, data: Data) -> Dataset:
     """
     data = data.test if isinstance(data, Splits) else data
     if not isinstance(data, Dataset):
-        return model.dataset(_masked(data))
+        return model.dataset(data)
     if not data.in_memory:  # of which the model would take a sample
         memory.require(len(data) * math.prod(data.shape) * data.x.dtype.itemsize, data.name or "data")
         data = data.select(np.arange(len(data)))
     return model.dataset(data)
-
-
-def _masked(x: Array | Frame) -> Array | Frame:
-    """An array whose NaN are masked."""
-    if isinstance(x, Source):
-        return x
-    values, mask = as_array(x, "x")
-    if not np.issubdtype(values.dtype, np.floating) or not np.isnan(values).any():
-        return x
-    return np.ma.array(values, mask=np.isnan(values) if mask is None else np.isnan(values) | ~mask)
 
 
 def _start(x: Tensor, mask: Tensor, settings: Settings) -> Imputed:
