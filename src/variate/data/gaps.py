@@ -87,11 +87,16 @@ def require_observed(gaps: Gaps, name: str) -> None:
         raise InputError(name, "at least one observed value", "none", "give some values that are not missing")
 
 
-def gap_notes(gaps: Gaps) -> Iterator[str]:
-    """How much is not observed, what of it never is, and rows of which nothing is."""
+def gap_notes(gaps: Gaps, how: str = "NaN, or masked") -> Iterator[str]:
+    """How much is not observed, what of it never is, and rows of which nothing is.
+
+    Args:
+        gaps: The gaps.
+        how: How they are marked in the data.
+    """
     if not gaps.missing:
         return
-    yield f"{gaps.missing:,} of {plural(gaps.rows * gaps.known.size, 'value')} are missing (NaN, or masked)."
+    yield f"{gaps.missing:,} of {plural(gaps.rows * gaps.known.size, 'value')} are missing ({how})."
     never = np.flatnonzero(~gaps.known)
     if len(never):
         yield (

@@ -40,12 +40,14 @@ class Source:
         test: The official test set, in memory, if the source has one.
         sizes: Bytes of each file of rows on disk, which count towards their fingerprint.
         key: The column by which the rows are split, if they were read with `split_by` or `split_time`.
+        names: Of image files, the path of each row's file.
     """
 
     dataset: Dataset
     test: Dataset | None = None
     sizes: tuple[int, ...] = ()
     key: SplitColumn | None = None
+    names: tuple[str, ...] = ()
 
     @property
     def x(self) -> Storage:

@@ -48,6 +48,8 @@ OriginalFunction = Callable[[Path, DataOptions, Schema], "Original"]
 SPECIAL_OPTIONS = {
     "size": "a folder or .zip of images",
     "mode": "a folder or .zip of images",
+    "mask_folder": "a folder or .zip of images",
+    "transparency": "a folder or .zip of images",
     "columns": "a table",
     "drop": "a table",
     "missing": "a table",
@@ -60,7 +62,8 @@ SPECIAL_OPTIONS = {
 }
 """Options that only some readers use, and what they are for."""
 IN_MEMORY = "a table in memory"
-IMAGE_OPTIONS, TABLE_OPTIONS = ("size", "mode"), ("columns", "drop", "missing", "split_by", "split_time")
+IMAGE_OPTIONS = ("size", "mode", "mask_folder", "transparency")
+TABLE_OPTIONS = ("columns", "drop", "missing", "split_by", "split_time")
 TEXT_OPTIONS = (*TABLE_OPTIONS, "delimiter", "header", "encoding", "stream")
 
 
