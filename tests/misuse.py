@@ -91,6 +91,12 @@ def inference():
         return torch.from_numpy(X) * 1
 
 
+def with_value(value):
+    array = X.copy()
+    array[3, 1] = value
+    return array
+
+
 TENSOR = torch.from_numpy(X)
 WORKING: dict[str, tuple[Callable[[str], Any], np.ndarray]] = {
     "an array": (lambda _: X, X),
@@ -119,6 +125,8 @@ WORKING: dict[str, tuple[Callable[[str], Any], np.ndarray]] = {
     "foreign byte order": (lambda _: X.astype(X.dtype.newbyteorder()), X),
     "masked nowhere": (lambda _: np.ma.array(X, mask=np.zeros(X.shape, bool)), X),
     "two rows": (lambda _: X[:2], X[:2]),
+    "NaN": (lambda _: with_value(np.nan), np.ma.masked_invalid(with_value(np.nan))),
+    "a tensor with NaN": (lambda _: torch.from_numpy(with_value(np.nan)), np.ma.masked_invalid(with_value(np.nan))),
 }
 """What is taken as rows, made in a folder, and the rows that it means."""
 
@@ -130,12 +138,6 @@ class Frame:
 
     def __array__(self, dtype=None, copy=None):
         return X
-
-
-def with_value(value):
-    array = X.copy()
-    array[3, 1] = value
-    return array
 
 
 def structured():
@@ -160,7 +162,7 @@ REFUSED: dict[str, tuple[Callable[[], Any], tuple[str, ...]]] = {
     "a model": (lambda: model_of(X), ()),
     "a batch": (lambda: from_arrays(X).all(), ()),
     "a source": (lambda: Source(from_arrays(X)), ("build",)),
-    "a table": (lambda: pa.table({"a": X[:, 0], "b": X[:, 1]}), ()),
+    "a table": (lambda: pa.table({"a": X[:, 0], "b": X[:, 1]}), ("build",)),
     "a frame": (Frame, ()),
     "a sparse matrix": (lambda: sparse.csr_matrix(X), ()),
     "no axes": (lambda: np.array(3.0), ()),
@@ -185,7 +187,6 @@ REFUSED: dict[str, tuple[Callable[[], Any], tuple[str, ...]]] = {
     "an empty list": (list, ()),
     "a list of frames": (lambda: [Frame(), Frame()], ()),
     "a list of dicts": (lambda: [{"a": 1.0}, {"a": 2.0}], ()),
-    "NaN": (lambda: with_value(np.nan), ("impute",)),
     "infinity": (lambda: with_value(-np.inf), ()),
     "an infinite tensor": (lambda: torch.from_numpy(with_value(np.inf)), ()),
     "a number beyond float32": (lambda: with_value(1e200), ("from_arrays",)),

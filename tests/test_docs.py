@@ -5,8 +5,10 @@ import csv
 import dataclasses
 import re
 import shlex
+import shutil
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -129,6 +131,50 @@ def test_the_python_of_the_readme_runs(workplace):
     assert names["rows"].shape == (16, 1, 8, 8)
     assert names["terms"].elbo.shape == (len(names["data"].test),)
     assert (workplace / "model.safetensors").exists()
+
+
+@pytest.mark.ci
+@pytest.mark.filterwarnings("ignore::variate.VariateWarning")  # one epoch is too few
+def test_the_commands_of_concepts_run(workplace, monkeypatch):
+    torch.set_default_dtype(torch.float32)
+    rng = np.random.default_rng(0)
+    seen = (rng.random((30, 33, 20)) < 0.9).astype(np.uint8) * 255
+    for masks, images, number in (("masks", "photos", 30), ("new-masks", "new", 2)):
+        (workplace / masks).mkdir()
+        (workplace / images).mkdir(exist_ok=True)
+        for place in range(number):
+            Image.fromarray(seen[place]).save(workplace / masks / f"{place}.png")
+            if images != "photos":
+                shutil.copy(workplace / "photos" / f"{place}.png", workplace / images / f"{place}.png")
+    with zipfile.ZipFile(workplace / "stickers.zip", "w") as archive:
+        for place in range(30):
+            Image.fromarray(rng.integers(256, size=(8, 8, 4), dtype=np.uint8)).save(workplace / "sticker.png")
+            archive.write(workplace / "sticker.png", f"{place}.png")
+    monkeypatch.setattr("variate.evaluation.conditional.chain.NUM_STEPS", 2)
+    for command in commands(CONCEPTS):
+        _, *arguments = shlex.split(command)
+        if arguments[0] == "train":
+            arguments += ["--epochs", "1", "--width", "8", "--batch-size", "20", "--compile", "off"]
+        if arguments[0] == "impute":
+            arguments += ["--samples", "10"]
+        monkeypatch.setattr(sys, "argv", ["variate", *arguments])
+        main()
+    assert sorted(path.name for path in (workplace / "new-whole").iterdir()) == ["0.png", "1.png"]
+    assert len(list((workplace / "whole").iterdir())) == 30
+
+
+@pytest.mark.ci
+@pytest.mark.filterwarnings("ignore::variate.VariateWarning")  # one epoch is too few
+def test_the_python_of_tables_runs(workplace):
+    pytest.importorskip("pandas")
+    torch.set_default_dtype(torch.float32)
+    block = next(block for block in blocks("python", TABLES) if "pandas" in block)
+    names = {}
+    exec(compile(block.replace("fit(vae, data)", "fit(vae, data, epochs=1)"), "tables.md", "exec"), names)
+    assert names["frame"].isna().sum().sum() == 2
+    assert names["filled"].isna().sum().sum() == 0
+    assert (names["filled"].dtypes == names["frame"].dtypes).all()
+    assert list(names["new"].columns) == list(names["frame"].columns)
 
 
 def test_options_named_in_the_docs_exist():

@@ -9,6 +9,7 @@
     variate.log_evidence(vae, data.test)            a tighter bound on log p(x)
     variate.diagnose(vae, data)                     why it is not better
     variate.impute(vae, rows)                       rows with their missing elements filled
+    variate.to_arrow(vae.sample(16), data.schema)   new rows of a table, for every library of data frames
     vae.embed(data.test), vae.sample(16), vae.reconstruct(data.test)
     vae.save("model.safetensors");  vae = variate.load("model.safetensors")
 
@@ -25,6 +26,7 @@ from variate.errors import InputError, NonFiniteError, VariateWarning
 if TYPE_CHECKING:
     from variate.comparison.compare import Comparison, compare
     from variate.data.arrays import from_arrays
+    from variate.data.arrow_rows import to_arrow
     from variate.data.batch import Batch
     from variate.data.dataset import Dataset, Splits
     from variate.data.readers.sources import read
@@ -52,6 +54,7 @@ _HOMES = {
     "Comparison": "variate.comparison.compare",
     "compare": "variate.comparison.compare",
     "from_arrays": "variate.data.arrays",
+    "to_arrow": "variate.data.arrow_rows",
     "Batch": "variate.data.batch",
     "Dataset": "variate.data.dataset",
     "Splits": "variate.data.dataset",
@@ -131,6 +134,7 @@ __all__ = [
     "log_evidence",
     "read",
     "split",
+    "to_arrow",
 ]
 
 

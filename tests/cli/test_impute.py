@@ -74,7 +74,9 @@ def test_options_that_cannot_be_used_are_named_as_flags(table_run, variate_comma
 
 
 def test_models_and_files_without_a_table_are_refused(digits_run, table_run, variate_command, gaps, tmp_path):
-    assert variate_command("impute", digits_run.path, gaps)[2].startswith("variate: error: MODEL: ")
+    assert "got a table" in variate_command("impute", digits_run.path, gaps)[2]
+    assert variate_command("impute", digits_run.path, "--std")[2].startswith("variate: error: --std: ")
+    assert variate_command("impute", digits_run.path, "--draws", "2")[2].startswith("variate: error: --draws: ")
     assert variate_command("impute", table_run.path, "digits")[2].startswith("variate: error: DATA: ")
     (tmp_path / "filled.csv").write_text("mine")
     code, _, err = variate_command("impute", table_run.path, gaps)

@@ -15,6 +15,7 @@ def bad_inputs(tmp_path):
     (tmp_path / "empty").mkdir()
     np.save(tmp_path / "object.npy", np.array([{"a": 1}, None], dtype=object), allow_pickle=True)
     np.save(tmp_path / "nan.npy", np.where(np.arange(200).reshape(50, 4) == 17, np.nan, good))
+    np.save(tmp_path / "void.npy", np.full((50, 4), np.nan))
     np.save(tmp_path / "inf.npy", np.where(np.arange(200).reshape(50, 4) == 17, np.inf, good))
     np.save(tmp_path / "labels.npy", rng.integers(10, size=100))
     np.save(tmp_path / "none.npy", np.zeros((0, 4)))
@@ -36,7 +37,7 @@ REFUSED = {
     "empty folder": (["empty"], "empty"),
     "no such file": (["digit"], "did you mean 'digits'"),
     "object array": (["object.npy"], "object"),
-    "NaN": (["nan.npy"], "1 of 50 rows"),
+    "NaN alone": (["void.npy"], "at least one observed value"),
     "Inf": (["inf.npy"], "1 of 50 rows"),
     "labels": (["labels.npy"], "labels"),
     "no rows": (["none.npy"], "none.npy"),
@@ -46,7 +47,7 @@ REFUSED = {
     "no value at all": (["missing.csv"], "no value in any row"),
     "sizes differ": (["sizes"], "--size"),
     "only truncated images": (["broken"], "a.png"),
-    "conv on rows": (["nan.npy", "--network", "conv"], "nan.npy"),
+    "conv on rows": (["nan.npy", "--network", "conv"], "--network"),
     "bits on grey": (["digits", "--likelihood", "bernoulli"], "--binarize"),
     "beta negative": (["digits", "--beta", "-1"], "--beta"),
     "epochs zero": (["digits", "--epochs", "0"], "--epochs"),

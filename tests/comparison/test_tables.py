@@ -3,6 +3,7 @@ import csv
 import numpy as np
 import pytest
 import torch
+from pyarrow.csv import read_csv
 
 import variate
 from refusals import refused
@@ -100,3 +101,22 @@ def test_tables_that_cannot_be_compared_are_refused(real, tmp_path):
     other = variate.read(write(tmp_path / "other.csv", [[*row[:3], "Rome", row[4]] for row in rows(20)]))
     assert error(real, other).argument == "synthetic"
     assert "no rows" in error(real, np.zeros((0, 4))).got or "row" in error(real, np.zeros((0, 4))).expected
+
+
+def test_tables_in_memory_are_read_as_files_are(real, tmp_path):
+    synthetic = write(tmp_path / "s.csv", [["", "-3", "0.5", "Rome", "1"], *rows(30, 1)])
+    expected = given_tables(real, synthetic, OPTIONS, None)
+    found = given_tables(read_csv(real), read_csv(synthetic), OPTIONS, None)
+    assert found.schema == expected.schema
+    assert np.array_equal(found.real.values, expected.real.values)
+    assert np.array_equal(found.synthetic.values, expected.synthetic.values, equal_nan=True)
+    assert found.names == ("the real table", "the synthetic table")
+    assert all(note.startswith(("the real table: ", "the synthetic table: ")) for note in found.notes)
+
+
+def test_a_table_in_memory_beside_a_run_has_held_out_rows(table_run, table_file):
+    run = table_run
+    found = given_tables(read_csv(table_file), read_csv(table_file), OPTIONS, run)
+    assert found.schema == run.recipe.schema
+    assert len(found.held_out) == len(found.real)
+    assert len(found.train) == len(run.splits().train)

@@ -26,6 +26,8 @@ FULL = Recipe(
         encoding="cp1252",
         size=(3, 4),
         mode="RGB",
+        mask_folder="masks",
+        transparency="missing",
         binarize="fixed",
         validation=0.2,
         test=0.3,
@@ -134,7 +136,8 @@ def test_a_recipe_of_before_the_new_options_takes_what_was_built_then():
     again = json.loads(found.to_json())
     assert again["data"].pop("stream") == "auto"
     assert (again["data"].pop("missing"), again["schema"].pop("aside")) == ([], [])
-    new = ("delimiter", "header", "encoding", "split_by", "split_time")
+    assert again["data"].pop("transparency") == "kept"
+    new = ("delimiter", "header", "encoding", "split_by", "split_time", "mask_folder")
     assert [again["data"].pop(name) for name in new] == [None] * len(new)
     assert again["model"].pop("gaps") == "given"
     del again["model"]["activation"], again["training"]["schedule"]

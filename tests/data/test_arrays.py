@@ -68,6 +68,33 @@ def test_what_is_masked_is_not_observed():
     assert refused(from_arrays, X, mask=np.ma.array(other, mask=gaps)).argument == "mask"
 
 
+def test_nan_is_not_observed():
+    gaps = RNG.random((6, 3)) < 0.3
+    gaps[2] = True
+    hidden = np.where(gaps, np.nan, X)
+    meant = from_arrays(np.ma.array(X, mask=gaps))
+    other = np.arange(18).reshape(6, 3) % 4 > 0
+    for values in (hidden, torch.from_numpy(hidden), hidden.tolist(), list(hidden), hidden.astype(">f8")):
+        found = from_arrays(values)
+        np.testing.assert_array_equal(found.x.all(), meant.x.all())
+        np.testing.assert_array_equal(found.mask.all(), ~gaps)
+        assert found.notes == meant.notes
+    assert found.notes == (
+        f"{gaps.sum()} of 18 values are missing (NaN, or masked).",
+        "1 of 6 rows has no observed value.",
+    )
+    np.testing.assert_array_equal(from_arrays(hidden, mask=other).mask.all(), ~gaps & other)
+
+
+def test_the_kind_is_told_from_what_is_not_nan():
+    pixels = RNG.integers(0, 256, (5, 4, 4)).astype(np.uint8)
+    gaps = RNG.random(pixels.shape) < 0.3
+    found = from_arrays(np.where(gaps, np.nan, pixels / 255))
+    assert found.schema == Schema("pixels", (1, 4, 4), levels=256)
+    np.testing.assert_array_equal(found.x.all()[:, 0], np.where(gaps, 0, pixels))
+    assert from_arrays(np.where(gaps, np.nan, pixels > 100)).schema.kind == "binary"
+
+
 def test_what_is_masked_in_a_context_is_a_gap():
     context = np.ma.array([1.5, np.nan, 2, 3, 4, 5], mask=[False, True, False, False, False, False])
     data = from_arrays(X, context=context)
@@ -105,9 +132,10 @@ def test_what_is_constant_where_it_is_observed_is_noted():
 def test_context_with_gaps():
     context = np.array([1.5, np.nan, 2, 3, 4, 5])
     gaps = ~np.isnan(context)
-    data = from_arrays(X, context=context, context_mask=gaps)
-    assert data.context.all().tolist() == [1.5, 0, 2, 3, 4, 5]
-    assert data.context_mask.all().tolist() == gaps.tolist()
+    for named in ({"context_mask": gaps}, {}):
+        data = from_arrays(X, context=context, **named)
+        assert data.context.all().tolist() == [1.5, 0, 2, 3, 4, 5]
+        assert data.context_mask.all().tolist() == gaps.tolist()
     assert from_arrays(X, context=np.arange(6)).context.dtype == np.int64
 
 
@@ -139,7 +167,8 @@ def test_a_table_is_codes_and_numbers():
     [
         ({"mask": np.ones((6, 2), bool)}, "mask"),
         ({"mask": np.ones((6, 3))}, "mask"),
-        ({"mask": np.zeros((6, 3), bool) | (np.arange(6) > 1)[:, None], "x": np.where(X > 0, np.nan, X)}, "data"),
+        ({"mask": np.zeros((6, 3), bool) | (np.arange(6) > 1)[:, None], "x": np.where(X > 0, np.inf, X)}, "data"),
+        ({"mask": X > 0, "x": np.where(X > 0, np.nan, X)}, "data"),
         ({"context": np.ones((5, 2))}, "context"),
         ({"context": np.ones((6, 0))}, "context"),
         ({"context": np.array(["a"] * 6)}, "context"),

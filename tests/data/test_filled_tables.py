@@ -16,6 +16,7 @@ from variate.data.readers.tables import table_source
 
 DAY = datetime.date(2020, 1, 1)
 SECOND = datetime.datetime(2020, 1, 1, 10)
+ORDERED = pa.DictionaryArray.from_arrays(pa.array([0, None, 2], pa.int8()), pa.array(["y", "x", "z"]), ordered=True)
 CASES = {
     "int8": (pa.array([1, None, 3], pa.int8()), Column("a", "counts"), 2.4, 2),
     "int64": (pa.array([-1, None, 3]), Column("a", "real"), 2.4, 2),
@@ -27,6 +28,12 @@ CASES = {
     "text with a mark": (pa.array(["x", "?", "y"]), Column("a", "categorical", ("x", "y")), 1.0, "y"),
     "large text": (pa.array(["x", None, "y"], pa.large_string()), Column("a", "categorical", ("x", "y")), 1.0, "y"),
     "dictionary": (pa.array(["x", None, "y"]).dictionary_encode(), Column("a", "categorical", ("x", "y")), 1.0, "y"),
+    "ordered dictionary": (ORDERED, Column("a", "categorical", ("y", "x", "z"), ordered=True), 1.0, "x"),
+    "dictionary without the value": (ORDERED, Column("a", "categorical", ("y", "w", "z")), 1.0, "w"),
+    "dictionary of numbers": (pa.array([3, None, 1]).dictionary_encode(), Column("a", "categorical", ("3", "1")),
+                              1.0, 1),
+    "duration": (pa.array([10**9, None, 0], pa.duration("ns")), Column("a", "real", format="duration"), 90.2,
+                 datetime.timedelta(seconds=90)),
     "numbers in text": (pa.array(["1.5", "n/a", "2"]), Column("a", "real", format="number"), 1.71, "1.7"),
     "whole numbers in text": (pa.array(["15", "-", "20"]), Column("a", "real", format="number"), 17.1, "17"),
     "named numbers": (pa.array([1, None, 3]), Column("a", "categorical", ("1", "3")), 1.0, 3),
@@ -60,14 +67,15 @@ def test_gaps_of_every_type_are_filled_in_the_type_of_the_column(name):
     assert missing[1]
     values[missing] = value
     found = arrow_column(FilledColumn(column, values, missing), pa.chunked_array([cells]))
-    plain = cells.dictionary_decode() if pa.types.is_dictionary(cells.type) else cells
     kept = [0, 2] if not pa.types.is_null(cells.type) else []
     assert found[1].as_py() == expected
     if name == "names where numbers are":
         assert found.to_pylist() == ["1", "x", "3"]
     else:
-        assert [found[n] for n in kept] == [plain[n] for n in kept]
-        assert pa.types.is_null(cells.type) or found.type == plain.type
+        assert [found[n].as_py() for n in kept] == [cells[n].as_py() for n in kept]
+        assert pa.types.is_null(cells.type) or found.type == cells.type
+    if pa.types.is_dictionary(cells.type):
+        assert found.dictionary[: len(cells.dictionary)].equals(cells.dictionary)
 
 
 def table_with_gaps():

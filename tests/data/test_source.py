@@ -20,6 +20,15 @@ def test_all_rows_are_those_of_the_rows_and_then_of_the_test_set():
     assert Source(rows).all_rows() is rows
 
 
+def test_where_one_part_has_no_mask_all_of_it_is_observed():
+    whole = from_arrays(X, context=np.arange(5.0))
+    gaps = from_arrays(np.where(X > 0, X, np.nan), context=np.array([0, np.nan, 2, 3, 4]))
+    mask, known = np.concatenate([np.ones((5, 2), bool), X > 0]), np.array([True] * 6 + [False] + [True] * 3)
+    found = Source(whole, gaps).all_rows()
+    np.testing.assert_array_equal(found.mask.all(), mask)
+    np.testing.assert_array_equal(found.context_mask.all(), known)
+
+
 def test_a_change_is_made_to_both():
     source = Source(from_arrays(X, name="x"), from_arrays(X)).replace(notes=("a note",))
     assert (source.notes, source.test.notes, source.name, source.in_memory) == (("a note",), ("a note",), "x", True)

@@ -8,7 +8,8 @@ from pyarrow import csv, parquet
 
 from refusals import refused
 from variate.config.schema import Column, Schema
-from variate.data.writers import TABLE_ENDINGS, named_columns, new_path, write_array, write_pieces, write_table
+from variate.data.schema.origin import named_columns
+from variate.data.writers import TABLE_ENDINGS, new_path, write_array, write_pieces, write_table
 from variate.errors import Option
 
 TABLE = Schema(

@@ -350,7 +350,7 @@ def test_a_recipe_with_open_options_is_refused(model, argument, got):
     ("data", "words"),
     [
         (np.zeros((0, 3)), "0"),
-        (np.array([[1.0, np.nan]] * 5), "NaN"),
+        (np.array([[1.0, np.inf]] * 5), "infinity"),
         (np.zeros((5, 8, 6, 3), dtype=np.uint8), "(5, 8, 6, 3)"),
         (np.array([["a", "b"]] * 5), ""),
     ],

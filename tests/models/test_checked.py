@@ -5,7 +5,9 @@ import pytest
 import torch
 
 from examples import rng, table
+from frames import arrow
 from oracles import LinearGaussian, LinearLadder
+from refusals import refused
 from small_models import make
 from variate import (
     Batch,
@@ -22,6 +24,7 @@ from variate import (
 )
 from variate.data.dataset import Dataset
 from variate.data.storage.in_memory import InMemory
+from variate.models.build import default_networks
 from variate.models.checked import as_dataset, check_weights, expected, filled
 
 
@@ -32,7 +35,7 @@ from variate.models.checked import as_dataset, check_weights, expected, filled
         (np.zeros(4), "(4,)"),
         (np.array(3.0), "()"),
         (np.zeros((2, 2, 4)), "(2, 2, 4)"),
-        (np.array([[0.0] * 4, [0, np.nan, 0, 0], [np.inf] * 4]), "2 of 3 rows, first in row 1"),
+        (np.array([[0.0] * 4, [0, -np.inf, 0, 0], [np.inf] * 4]), "2 of 3 rows, first in row 1"),
         (np.zeros((3, 4), dtype=np.int64), "int64"),
         (np.array([["a"] * 4]), "dtype"),
         (np.array([[None] * 4]), "dtype"),
@@ -263,3 +266,26 @@ def test_a_table_of_another_schema_is_refused():
     with pytest.raises(InputError):
         vae.dataset(bad)
     assert len(vae.dataset(table())) == 30
+
+
+@pytest.mark.filterwarnings("ignore::variate.VariateWarning")  # one epoch is too few
+def test_a_table_in_memory_is_read_as_the_model_takes_it():
+    source = read(arrow())
+    vae = build(source, ModelOptions(latent=2, width=8, depth=1))
+    rows = arrow().select(arrow().column_names[::-1])
+    assert torch.equal(elbo(vae, rows).elbo, elbo(vae, source.dataset).elbo)
+    again = build(arrow(), ModelOptions(latent=2, width=8, depth=1))
+    assert torch.equal(elbo(again, rows).elbo, elbo(vae, rows).elbo)
+    fit(vae, arrow(), arrow(), epochs=1, compile="off", precision="float32")
+
+
+def test_a_table_is_refused_by_a_model_of_none_and_by_one_that_does_not_know_its_columns():
+    vae, _ = make("gaussian")
+    error = refused(vae.embed, arrow())
+    assert (error.argument, error.remedy) == ("x", "give its numbers alone as an array")
+    own = build(
+        read(arrow()),
+        ModelOptions(latent=2),
+        networks=lambda ends: default_networks(ModelOptions(width=8, depth=1, network="mlp"))(ends),
+    )
+    assert "schema=" in refused(own.embed, arrow()).remedy

@@ -67,6 +67,24 @@ def test_batches_are_the_rows_of_the_order(parts):
     found.close()
 
 
+def test_rows_with_nan_have_gaps_in_every_batch(rows, tmp_path):
+    rows[::3, 1], rows[5] = np.nan, np.nan
+    np.save(tmp_path / "gaps.npy", rows)
+    parts = variate.split(variate.read(str(tmp_path / "gaps.npy"), ON), ON)
+    known = {np.where(np.isnan(row), np.float32(0), row).tobytes(): ~np.isnan(row) for row in rows}
+    found = streamed(parts.train)
+    for step in (0, 1, 300):
+        batch = found.batch(step)
+        assert batch.mask.tolist() == [known[row.tobytes()].tolist() for row in batch.x.numpy()]
+    found.close()
+    vae = variate.build(parts, SMALL)
+    history = variate.fit(vae, parts, **SHORT)
+    assert history.records[-1]["validation_elbo"] > history.records[0]["validation_elbo"]
+    test = parts.test.all()
+    given = torch.where(test.mask, test.x, torch.nan)
+    assert torch.equal(variate.elbo(vae, given).elbo, variate.elbo(vae, parts.test).elbo)
+
+
 def test_batches_are_gathered_ahead_by_a_thread_that_ends(parts):
     threads = []
 

@@ -20,6 +20,8 @@ class Doctor(Checked):
     """A run directory or a model.safetensors."""
     data: Data = None
     """Data to judge by, all rows; by default the test part of the data that the model was trained on."""
+    mask_folder: str | None = None
+    """Folder of a mask picture for each image of DATA, of the same name: black where a pixel is missing."""
     seed: Seed = 0
     """Seed of every choice of rows and every draw."""
 
@@ -27,7 +29,7 @@ class Doctor(Checked):
         """Examines the model and prints what to change."""
         from variate.runs import Run
 
-        run = Run(self.model)
+        run = Run(self.model, mask_folder=self.mask_folder)
         held_out, data = run.examined(self.data)
         # Torch is loaded from here on: what cannot be used was refused before.
         from variate.doctor import diagnose

@@ -23,6 +23,8 @@ class Evaluate(Checked):
     """A run directory or a model.safetensors."""
     data: Data = None
     """Data to evaluate on, all rows; by default the test part of the data that it was trained on."""
+    mask_folder: str | None = None
+    """Folder of a mask picture for each image of DATA, of the same name: black where a pixel is missing."""
     samples: Samples = 100
     """Number of posterior samples per row for the importance-weighted bound; more make it tighter. 1 leaves it out."""
     ais: Annotated[int, Interval(ge=0, le=MOST_ROWS)] = 0
@@ -42,7 +44,7 @@ class Evaluate(Checked):
         from variate.runs.directory import record_path
         from variate.runs.run import Run
 
-        run = Run(self.model)
+        run = Run(self.model, mask_folder=self.mask_folder)
         path = record_path(run.path / EVALUATION_FILE, self.out)
         held_out = run.held_out(self.data)
         # Torch is loaded from here on: what cannot be used was refused before.

@@ -17,6 +17,7 @@ from variate.comparison.utility import Utility, column_number, utility
 from variate.config.recipe import DataOptions
 from variate.config.schema import Schema
 from variate.data import Dataset, Source, Splits
+from variate.data.conversion import Frame
 from variate.data.wording import told
 from variate.errors import InputError
 from variate.limits import Rows, Seed, checked_arguments
@@ -71,7 +72,7 @@ class Comparison(NamedTuple):
 @checked_arguments
 def compare(
     real: Real,
-    synthetic: Path | Source | Dataset | ArrayLike,
+    synthetic: Path | Frame | Source | Dataset | ArrayLike,
     options: DataOptions = DataOptions(),  # noqa: B008  frozen
     *,
     model: Path | Run | Model | None = None,
@@ -85,9 +86,10 @@ def compare(
     The schema of the real table decides what the columns are. The result does not depend on the order of the rows.
 
     Args:
-        real: The real table: a path, or what `read` or `split` gave. Of splits, the training part is what the generator
-            may have copied, and the test part is what it has not seen.
-        synthetic: The synthetic table: a path, or rows in the schema of the real table, as drawn by `model.sample`.
+        real: The real table: a path, a table in memory such as a data frame, or what `read` or `split` gave. Of splits,
+            the training part is what the generator may have copied, and the test part is what it has not seen.
+        synthetic: The synthetic table: a path, a table in memory, or rows in the schema of the real table, as drawn by
+            `model.sample`.
         options: How files are read; not beside a run, which has its own.
         model: The model that drew the rows: a run or its path, which knows its training rows, or, with splits, the
             model itself. It says how probable the rows are, and whether it remembers its training rows.

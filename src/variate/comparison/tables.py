@@ -16,6 +16,7 @@ from variate.comparison.rows import TableRows, Values, table_rows, values_of
 from variate.config.recipe import DataOptions
 from variate.config.schema import Column, Schema
 from variate.data import Dataset, Source, Splits, from_arrays, held_out_rows, read
+from variate.data.conversion import Frame, is_frame
 from variate.data.wording import plural, told
 from variate.errors import InputError, Sentence
 from variate.runs.run import Run
@@ -27,7 +28,7 @@ ROW_COPIES = 4
 """A table is held as it was read, and three times more while its rows are put in order."""
 
 Path = str | os.PathLike[str]
-Real = Path | Source | Dataset | Splits
+Real = Path | Frame | Source | Dataset | Splits
 """What a real table may be given as."""
 
 
@@ -54,13 +55,14 @@ class TwoTables(NamedTuple):
 
 
 def given_tables(
-    real: Real, synthetic: Path | Source | Dataset | ArrayLike, options: DataOptions, run: Run | None
+    real: Real, synthetic: Path | Frame | Source | Dataset | ArrayLike, options: DataOptions, run: Run | None
 ) -> TwoTables:
     """Reads both tables.
 
     Args:
-        real: The real table: a path, or what `read` or `split` gave.
-        synthetic: The synthetic table: a path, what `read` gave, or rows in the schema of the real table.
+        real: The real table: a path, a table in memory, or what `read` or `split` gave.
+        synthetic: The synthetic table: a path, a table in memory, what `read` gave, or rows in the schema of the real
+            table.
         options: How files are read.
         run: The run of the model, which knows how its own data are read and which rows it was trained on.
 
@@ -104,11 +106,18 @@ def _real_rows(real: Real, options: DataOptions, run: Run | None) -> _RealRows:
         if run is not None and not run.is_other(path):
             return _of_splits(run.splits())
         rows = _in_memory(read(real, options)) if run is None else run.held_out(path).data
+    elif is_frame(real):
+        rows = (read(real, options).dataset if run is None else _read_for(run, real)).replace(name="the real table")
     elif isinstance(real, Source | Dataset):
         rows = _in_memory(real) if isinstance(real, Source) else real.sample()
     else:
-        raise InputError("real", "a path, or what `read` or `split` gave", told(real))
+        raise InputError("real", "a path, a table in memory, or what `read` or `split` gave", told(real))
     return _RealRows([rows]) if run is None else _RealRows([rows], run.splits().train.sample(), rows)
+
+
+def _read_for(run: Run, table: Frame) -> Dataset:
+    """A table in memory, read for the model of a run."""
+    return read(table, DataOptions(missing=run.recipe.data.missing), run.recipe.schema).dataset
 
 
 def _of_splits(splits: Splits) -> _RealRows:
@@ -129,18 +138,23 @@ def _in_memory(source: Source) -> Dataset:
     return held_out_rows(source, 0)
 
 
-def _synthetic_rows(synthetic: Path | Source | Dataset | ArrayLike, schema: Schema, options: DataOptions) -> Dataset:
+def _synthetic_rows(
+    synthetic: Path | Frame | Source | Dataset | ArrayLike, schema: Schema, options: DataOptions
+) -> Dataset:
     """The rows of the synthetic table."""
     if isinstance(synthetic, str | os.PathLike):
         as_real = replace(options, columns=(), kind=None, stream="auto")
         return _in_memory(read(synthetic, as_real, schema=open_schema(schema)))
+    if is_frame(synthetic):
+        rows = read(synthetic, DataOptions(missing=options.missing), schema=open_schema(schema)).dataset
+        return rows.replace(name="the synthetic table")
     if isinstance(synthetic, Source | Dataset):
         found = _in_memory(synthetic) if isinstance(synthetic, Source) else synthetic.sample()
         if found.schema.columns != schema.columns:
             remedy = "read it with schema=real.schema, or give its path"
             raise InputError("synthetic", "rows in the schema of the real table", "rows in another schema", remedy)
         return found
-    return from_arrays(synthetic, schema=schema, name="synthetic")
+    return from_arrays(synthetic, schema=schema, name="synthetic")  # type: ignore[arg-type]  # no table is left
 
 
 def open_schema(schema: Schema) -> Schema:

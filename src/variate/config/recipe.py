@@ -34,6 +34,7 @@ Precision = Literal["auto", "float32", "bfloat16"]
 Switch = Literal["auto", "on", "off"]
 Compile = Literal["auto", "on", "off", "likelihood"]
 Mode = Literal["auto", "L", "RGB", "RGBA"]
+Transparency = Literal["kept", "missing"]
 Binarize = Literal["off", "fixed", "dynamic"]
 Device = Annotated[str, Matching(r"auto|cpu|cuda(:\d{1,3})?", "'auto', 'cpu', 'cuda' or 'cuda:N'")]
 
@@ -68,6 +69,11 @@ class DataOptions(Checked):
     """Resize all image files to this HEIGHT WIDTH."""
     mode: Mode = "auto"
     """Colour channels of image files; auto keeps those that the images have."""
+    mask_folder: str | None = None
+    """Folder of a mask picture for each image file, of the same name: black where a pixel is missing."""
+    transparency: Transparency = "kept"
+    """What fully transparent pixels of image files are: part of the picture (kept), or missing; images are then grey or
+    RGB."""
     binarize: Binarize = "off"
     """Turn grey levels into bits, drawn once (fixed) or anew in each batch (dynamic)."""
     validation: Fraction = 0.1

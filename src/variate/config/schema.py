@@ -36,6 +36,8 @@ class Column(Checked):
         low: Its smallest number; None where that is not known.
         high: Its largest number.
         atoms: Without a grid, numbers at which many cells lie, such as 0 for an amount that is mostly none.
+        ordered: Of categories that the data list themselves, as a data frame's categorical column does, whether they
+            have an order; None for all other columns.
     """
 
     name: str
@@ -48,6 +50,7 @@ class Column(Checked):
     low: Annotated[float, Interval(ge=-LARGEST, le=LARGEST)] | None = None
     high: Annotated[float, Interval(ge=-LARGEST, le=LARGEST)] | None = None
     atoms: tuple[float, ...] = ()
+    ordered: bool | None = None
 
     def __post_init__(self) -> None:
         """Checks the fields, and that the range is one.

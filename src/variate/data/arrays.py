@@ -6,11 +6,12 @@ from numpy.typing import ArrayLike
 from variate.config.schema import Schema
 from variate.data.conversion import Passed, as_array
 from variate.data.dataset import Dataset
+from variate.data.gaps import gap_notes, gaps_of, require_observed
 from variate.data.schema import kinds
 from variate.data.schema.fits import misfits
 from variate.data.schema.layouts import laid_out, require_values
 from variate.data.storage.in_memory import InMemory
-from variate.data.wording import plural, sides
+from variate.data.wording import sides
 from variate.errors import InputError
 from variate.limits import checked_arguments
 
@@ -32,10 +33,10 @@ def from_arrays(
     Args:
         x: Rows, in one of the layouts of `variate.data.schema.layouts`; images become (N, channels, height, width).
         mask: True where an element of x is observed, in the shape of x; None: all are. What x holds elsewhere is
-            ignored (it may be NaN) and replaced by 0. What is masked in a masked array x is not observed either.
+            ignored and replaced by 0. What is NaN, or masked in a masked array x, is not observed either.
         context: What a model is conditioned on, (N, *c).
-        context_mask: True where an element of the context is observed, in its shape; a masked array as context has
-            gaps where it is masked.
+        context_mask: True where an element of the context is observed, in its shape; what is NaN in the context, or
+            masked in a masked array, is not observed either.
         schema: What a row is; None tells it from the observed values.
         name: What to call the data.
 
@@ -45,7 +46,6 @@ def from_arrays(
     rows = _with_mask(as_array(x, name), mask, "mask")
     observed = None if rows.mask is None else laid_out(rows.mask, "mask")
     values, found, notes = _typed(laid_out(rows.values, name), observed, schema, name)
-    notes = (*notes, *_gap_notes(observed))
     data = Dataset(InMemory(np.ascontiguousarray(values)), found, _stored(observed), name=name, notes=notes)
     if context is None:
         if context_mask is not None:
@@ -73,20 +73,6 @@ def _with_mask(given: Passed, mask: ArrayLike | None, argument: str) -> Passed:
     return given._replace(mask=found if given.mask is None else found & given.mask)
 
 
-def _gap_notes(mask: np.ndarray | None) -> tuple[str, ...]:
-    """How much is not observed, and what of it never is."""
-    if mask is None or mask.all():
-        return ()
-    never = np.flatnonzero(~mask.any(axis=0))
-    notes = [f"{mask.size - np.count_nonzero(mask):,} of {plural(mask.size, 'value')} are not observed."]
-    if len(never):
-        notes.append(
-            f"{len(never):,} of {plural(mask[0].size, 'value')} per row are observed in no row (the first is number "
-            f"{never[0]}, counting from 0), so nothing can be learned about them."
-        )
-    return tuple(notes)
-
-
 def _stored(array: np.ndarray | None) -> InMemory | None:
     return None if array is None else InMemory(np.ascontiguousarray(array))
 
@@ -99,9 +85,10 @@ def _typed(
     Raises:
         InputError: If the observed values are not what the schema says.
     """
-    if mask is not None and not mask.any():
-        raise InputError(name, "at least one observed value", "none", "give True where a value is observed")
-    full = kinds.as_numbers(values if mask is None else _filled(values, mask), name)
+    gaps = None if mask is None else gaps_of(values, mask)
+    if gaps is not None:
+        require_observed(gaps, name)
+    full = kinds.as_numbers(values if gaps is None or mask is None else np.where(mask, values, gaps.values), name)
     if schema is not None and values.shape[1:] != schema.shape:
         raise InputError(name, f"rows of {sides(schema.shape)}", f"rows of {sides(values.shape[1:])}")
     if schema is not None and schema.kind == "table":
@@ -109,30 +96,26 @@ def _typed(
         notes: tuple[str, ...] = ()
     else:
         kind = kinds.tell_kind(full, image=full.ndim == 4) if schema is None else schema.kind
-        known = None if mask is None else np.asarray(mask.any(axis=0))
-        notes = kinds.kind_notes(full, kind, asked=schema is not None, known=known)
+        notes = kinds.kind_notes(full, kind, asked=schema is not None, known=None if gaps is None else gaps.known)
         cast = kinds.cast_to(full, kind, name)
         found = schema or Schema(kind, full.shape[1:], levels=PIXEL_LEVELS if kind == "pixels" else 0)
         if found.kind == "pixels" and cast.max() >= found.levels:
             raise InputError(name, f"levels 0 to {found.levels - 1}", f"a pixel of {cast.max()}", "scale the pixels")
-    return cast if mask is None else np.where(mask, cast, cast.dtype.type(0)), found, notes
-
-
-def _filled(values: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """The values, with an observed value of the same element, or else 0, in place of those that are not observed."""
-    first = np.take_along_axis(values, mask.argmax(axis=0)[None], axis=0)[0]
-    return np.where(mask, values, np.where(mask.any(axis=0), first, values.dtype.type(0)))
+    if gaps is None or mask is None:
+        return cast, found, notes
+    return np.where(mask, cast, cast.dtype.type(0)), found, (*notes, *gap_notes(gaps))
 
 
 def _checked_context(context: Passed) -> np.ndarray:
     """A context of finite numbers, 0 where it is not observed.
 
     Raises:
-        InputError: If it holds anything but finite numbers.
+        InputError: If it holds anything but finite numbers, or nothing is observed.
     """
     values = context.values
     require_values(values, "context")
     if context.mask is not None:
+        require_observed(gaps_of(values, context.mask), "context")
         values = np.where(context.mask, values, values.dtype.type(0))
     return kinds.as_numbers(values, "context")
 

@@ -15,10 +15,9 @@ import numpy as np
 
 from variate.config.schema import Column, Schema
 from variate.data.schema.columns import ASIDE_WORDS
-from variate.data.schema.formats import BOOL, DAY, EPOCH, FORMATS, NUMBER, numbers_in
+from variate.data.schema.formats import BOOL, DAY, EPOCH, FORMATS, NUMBER, is_number_name, numbers_in
 from variate.data.schema.naming import cell_called, column_called, name_called
 from variate.data.schema.origin import as_they_came
-from variate.data.schema.values import is_number_name
 from variate.data.wording import list_names
 from variate.errors import InputError, did_you_mean
 

@@ -1,9 +1,10 @@
 """What is passed as rows to a function, as a NumPy array of real numbers.
 
-arrays       of any type of real numbers, byte order and layout; the mask of a masked array is kept
+arrays       of any type of real numbers, byte order and layout; what a masked array masks is not observed, nor is NaN
 tensors      on any device: without their graph, dense, types that NumPy lacks as float32
 lists        of numbers, of lists, of arrays or tensors of one shape
-the rest     refused, with what to do: tables, text, dates, complex numbers, records, loaders, pairs of arrays
+the rest     refused, with what to do: tables where none is taken, text, dates, complex numbers, records, loaders,
+             pairs of arrays
 
 torch is imported only if it has been already, for without it nothing is a tensor.
 """
@@ -11,10 +12,11 @@ torch is imported only if it has been already, for without it nothing is a tenso
 import sys
 from collections.abc import Sequence
 from os import PathLike
-from typing import TYPE_CHECKING, NamedTuple, TypeGuard
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeGuard, runtime_checkable
 
 import numpy as np
 
+from variate.data.gaps import has_nan
 from variate.data.schema.kinds import require_numbers
 from variate.data.storage.stacked import native
 from variate.data.wording import first_line, told
@@ -35,16 +37,43 @@ WIDER: dict[np.dtype, np.dtype] = {
 """Types that torch stores and hardly computes with, and those that hold the same numbers."""
 
 
+@runtime_checkable
+class ArrowStream(Protocol):
+    """A table that speaks Arrow's PyCapsule interface: of polars, pandas, pyarrow, DuckDB and others."""
+
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
+        """A capsule that holds the table, batch by batch."""
+
+
+@runtime_checkable
+class Exchanged(Protocol):
+    """A table that speaks the older dataframe protocol."""
+
+    def __dataframe__(self, nan_as_null: bool = False, allow_copy: bool = True) -> Any:  # noqa: ANN401
+        """An object that gives its columns."""
+
+
+Frame = ArrowStream | Exchanged
+"""A table in memory."""
+
+
 class Passed(NamedTuple):
     """What was passed.
 
     Attributes:
-        values: The numbers, in a type and byte order of this machine.
+        values: The numbers, in a type and byte order of this machine; anything where they are not observed.
         mask: True where an element is observed; None: all are.
     """
 
     values: np.ndarray
     mask: np.ndarray | None = None
+
+
+def is_frame(values: object) -> TypeGuard[Frame]:
+    """Whether something is a table in memory; a single column of one, which has no columns, is an array."""
+    if isinstance(values, type) or not isinstance(values, ArrowStream | Exchanged):
+        return False
+    return not hasattr(values, "__array__") or hasattr(values, "columns")
 
 
 def as_array(values: object, name: str) -> Passed:
@@ -70,6 +99,8 @@ def as_array(values: object, name: str) -> Passed:
     plain = np.asarray(array)  # neither a matrix nor a memory map, which index and compute in ways of their own
     with np.errstate(over="ignore"):  # of a type wider than float64; infinity is refused later
         plain = plain.astype(native(plain.dtype), copy=False)
+    if has_nan(plain):
+        mask = ~np.isnan(plain) if mask is None else mask & ~np.isnan(plain)
     return Passed(plain, None if mask is None or mask.all() else mask)
 
 
@@ -140,8 +171,10 @@ def _stacked(values: Sequence[object], name: str) -> Passed:
 
 def _remedy(values: object) -> str:
     """What to do about something that is no array."""
-    if hasattr(values, "columns"):
-        return "save the table as Parquet and `read` it, or give its numbers alone as an array"
+    if hasattr(values, "collect"):
+        return "`read` its .collect()"
+    if is_frame(values) or hasattr(values, "columns"):
+        return "`read` it first, or give its numbers alone as an array"
     if isinstance(values, str | PathLike):
         return "`read` it first"
     if hasattr(values, "toarray"):

@@ -24,7 +24,8 @@ def filled_tables(piece: Piece, fillings: Fillings) -> Iterator[pa.Table]:
         for place, name in zip(fillings.places, names, strict=True):
             own = FilledColumn(columns[place], values[:, place], missing[:, place])
             at = table.column_names.index(name)
-            table = table.set_column(at, name, arrow_column(own, table.column(at)))
+            filled = arrow_column(own, table.column(at))
+            table = table.set_column(at, table.field(at).with_type(filled.type), filled)
         if fillings.std is not None:
             for place, name in zip(fillings.places, std_names, strict=True):
                 std = pa.array(fillings.std[:, place], mask=~missing[:, place])
@@ -41,14 +42,33 @@ def arrow_column(own: FilledColumn, cells: pa.ChunkedArray) -> pa.Array:
         own: The column, and what it is filled with.
         cells: Its cells as they came.
     """
-    cells, found = _plain(cells), own.filled()
+    came, cells, found = cells, _plain(cells), own.filled()
     if pa.types.is_null(cells.type):  # there is no cell with a value
         cells = pa.chunked_array([pa.nulls(len(cells), pa.array(found[:1]).type)])
     try:
         new = _of_type(found, own, cells.type)
     except (pa.ArrowInvalid, ValueError):  # the model knows texts where this file has numbers
         cells, new = cells.cast(pa.string()), pa.array(list(map(plain_text, found.tolist())), pa.string())
-    return compute.replace_with_mask(cells.combine_chunks(), pa.array(own.missing), new)
+    filled = _replaced(cells.combine_chunks(), own.missing, new)
+    return _with_dictionary(filled, came) if pa.types.is_dictionary(came.type) else filled
+
+
+def _replaced(cells: pa.Array, missing: np.ndarray, new: pa.Array) -> pa.Array:
+    """The cells with others, in order, where they are missing; Arrow has no such function for durations."""
+    if pa.types.is_duration(cells.type):
+        return _replaced(cells.view(pa.int64()), missing, new.view(pa.int64())).view(cells.type)
+    return compute.replace_with_mask(cells, pa.array(missing), new)
+
+
+def _with_dictionary(filled: pa.Array, came: pa.ChunkedArray) -> pa.DictionaryArray:
+    """Filled cells with the dictionary of the cells as they came, and what it lacks after that."""
+    chunks = came.unify_dictionaries().chunks
+    values = (chunks[0].dictionary if chunks else pa.array([], came.type.value_type)).cast(filled.type)
+    more = compute.unique(filled.filter(compute.invert(compute.is_in(filled, values))))
+    values = pa.concat_arrays([values, more])
+    places = compute.index_in(filled, values)
+    kind = came.type.index_type if len(values) < 2 ** (came.type.index_type.bit_width - 1) else pa.int32()
+    return pa.DictionaryArray.from_arrays(places.cast(kind), values, ordered=came.type.ordered)
 
 
 def plain_text(value: object) -> str:

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float64
 
 from variate.config.schema import Schema
-from variate.data.dataset import Dataset
+from variate.data.dataset import MASKS, Dataset
 from variate.data.storage.base import Storage
 from variate.data.storage.in_memory import InMemory
 from variate.errors import InputError
@@ -40,12 +40,14 @@ class Source:
         test: The official test set, in memory, if the source has one.
         sizes: Bytes of each file of rows on disk, which count towards their fingerprint.
         key: The column by which the rows are split, if they were read with `split_by` or `split_time`.
+        names: Of image files, the path of each row's file.
     """
 
     dataset: Dataset
     test: Dataset | None = None
     sizes: tuple[int, ...] = ()
     key: SplitColumn | None = None
+    names: tuple[str, ...] = ()
 
     @property
     def x(self) -> Storage:
@@ -98,7 +100,17 @@ class Source:
 
 
 def concatenated(one: Dataset, other: Dataset) -> Dataset:
-    """The rows of two datasets in memory with the same parts, one after the other."""
-    others = other.storages()
-    parts = {part: np.concatenate([own.all(), others[part].all()]) for part, own in one.storages().items()}
-    return one.replace(**{part: InMemory(array) for part, array in parts.items()})
+    """The rows of two datasets in memory, one after the other; where one has no mask, everything is observed."""
+    found = {}
+    for part in {**one.storages(), **other.storages()}:
+        found[part] = InMemory(np.concatenate([_part(data, part) for data in (one, other)]))
+    return one.replace(**found)
+
+
+def _part(data: Dataset, part: str) -> np.ndarray:
+    """One of the storages of a dataset in memory; the mask of what has none."""
+    own = data.storages().get(part)
+    if own is None and part in MASKS:
+        masked = data.storages()[part.removesuffix("mask").removesuffix("_") or "x"]
+        return np.ones((len(masked), *masked.shape), bool)
+    return data.storages()[part].all()

@@ -11,6 +11,7 @@ from dataclasses import replace
 import numpy as np
 
 from variate.config.recipe import DataOptions
+from variate.data.conversion import is_frame
 from variate.data.dataset import MASKS, Dataset, Splits
 from variate.data.equal_rows import equal_rows_notes
 from variate.data.source import Source
@@ -44,7 +45,8 @@ def split(data: Source | Dataset, options: DataOptions = DataOptions()) -> Split
             `split_by` or `split_time`.
     """
     if not isinstance(data, Source | Dataset):
-        raise InputError("data", "what `read` or `from_arrays` gave", told(data), "use `from_arrays` for arrays")
+        remedy = "`read` it first" if is_frame(data) else "use `from_arrays` for arrays"
+        raise InputError("data", "what `read` or `from_arrays` gave", told(data), remedy)
     source = data if isinstance(data, Source) else Source(data)
     _require_key(source, options)
     transforms = tuple(step for step in source.dataset.transforms if not isinstance(step, DrawBits))

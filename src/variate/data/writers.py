@@ -11,9 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from variate.config.schema import Schema
 from variate.data.readers.unpacking import TEXT_SUFFIXES
-from variate.data.schema.origin import as_they_came, filler
 from variate.errors import InputError, Option, Sentence
 from variate.runtime import files
 
@@ -56,19 +54,6 @@ def new_path(out: str, endings: tuple[str, ...], overwrite: bool, argument: str 
             reason = errno.EACCES if place.is_dir() else errno.ENOTDIR
             raise OSError(reason, os.strerror(reason), str(place))
     return path
-
-
-def named_columns(rows: np.ndarray, schema: Schema) -> dict[str, np.ndarray]:
-    """Rows as named columns, as they came: those of a table with its categories and dates, and with the columns that
-    were set aside in their places; x0, x1, ... for other data.
-    """
-    flat = rows.reshape(len(rows), -1)
-    if not schema.columns:
-        return {f"x{i}": flat[:, i] for i in range(flat.shape[1])}
-    named = [(own.name, as_they_came(values, own)) for own, values in zip(schema.columns, flat.T, strict=True)]
-    for own in schema.aside:
-        named.insert(own.place, (own.name, filler(own, len(rows))))
-    return dict(named)
 
 
 def write_table(path: Path, table: Mapping[str, np.ndarray]) -> None:
@@ -154,13 +139,11 @@ def _write_arrow_pieces(part: Path, as_parquet: bool, tables: "Iterator[pyarrow.
 
 
 def _arrow_table(piece: Mapping[str, np.ndarray]) -> "pyarrow.Table":
-    import pyarrow as pa
+    import pyarrow
 
-    def column(values: np.ndarray) -> pa.Array:
-        mask = values.mask if isinstance(values, np.ma.MaskedArray) else None
-        return pa.array(np.asarray(values), pa.string() if values.dtype == object else None, mask=mask)
+    from variate.data.arrow_rows import arrow_cells
 
-    return pa.table({name: column(values) for name, values in piece.items()})
+    return pyarrow.table({name: arrow_cells(values) for name, values in piece.items()})
 
 
 def _with_nan(values: np.ndarray) -> np.ndarray:

@@ -240,8 +240,9 @@ class Model(nn.Module, ABC):
         """Data as a dataset in memory that is checked against the model.
 
         Args:
-            data: An array of rows as they are, (N, *event); a dataset, of which a sample is taken if it is on disk, and
-                whose bits are drawn once if training draws them anew in each batch; or splits: their test part.
+            data: An array of rows as they are, (N, *event); a table in memory, as the model was trained on; a dataset,
+                of which a sample is taken if it is on disk, and whose bits are drawn once if training draws them anew
+                in each batch; or splits: their test part.
             name: What errors call the data.
 
         Raises:

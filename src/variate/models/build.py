@@ -11,8 +11,9 @@ from variate.config.parts import LIKELIHOODS, NETWORKS, POSTERIORS, PRIORS, load
 from variate.config.recipe import ModelOptions, Recipe
 from variate.config.schema import Schema
 from variate.data.arrays import from_arrays
-from variate.data.conversion import as_array
+from variate.data.conversion import Frame, as_array, is_frame
 from variate.data.dataset import Dataset, Splits
+from variate.data.readers.sources import read
 from variate.data.source import Source
 from variate.data.wording import first_line, type_name
 from variate.errors import InputError, Option, Sentence
@@ -166,7 +167,7 @@ def check_options(schema: Schema, model: ModelOptions) -> None:
 @checked_arguments
 @own_modes()
 def build(
-    data: Schema | Source | Splits | Dataset | Array,
+    data: Schema | Source | Splits | Dataset | Array | Frame,
     model: ModelOptions | None = None,
     *,
     networks: Networks | None = None,
@@ -176,8 +177,8 @@ def build(
 
     Args:
         data: Training rows, which also set the model's scalings: an array (N, *event), with images as (N, channels,
-            height, width), or what `read` or `split` returned (of rows on disk, a sample sets the scalings); or only a
-            schema, which leaves the scalings at the identity.
+            height, width), a table in memory, or what `read` or `split` returned (of rows on disk, a sample sets the
+            scalings); or only a schema, which leaves the scalings at the identity.
         model: Options; see `variate.ModelOptions`.
         networks: A function of `Ends` that makes two custom networks: from features (rows, *inputs) to
             (rows, posterior), and from latents (rows, latent) to (rows, *likelihood).
@@ -224,11 +225,11 @@ def fit_scaling(model: Model, train: Dataset) -> None:
         raise InputError("data", f"numbers whose mean and spread {kind} holds", "larger ones", "scale the data")
 
 
-def training_rows(data: Source | Splits | Dataset | Array) -> Dataset:
+def training_rows(data: Source | Splits | Dataset | Array | Frame) -> Dataset:
     """The training rows of what was passed as data.
 
     Raises:
-        InputError: If an array cannot be used as it is.
+        InputError: If an array or a table cannot be used as it is.
     """
     if isinstance(data, Splits):
         return data.train
@@ -236,6 +237,8 @@ def training_rows(data: Source | Splits | Dataset | Array) -> Dataset:
         return data
     if isinstance(data, Source):
         return data.dataset
+    if is_frame(data):
+        return read(data).dataset
     values, mask = as_array(data, "data")
     rows = from_arrays(values, mask=mask, name="data")
     if rows.x.shape != values.shape[1:]:

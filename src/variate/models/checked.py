@@ -8,13 +8,15 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from variate.config.recipe import Recipe
+from variate.config.recipe import DataOptions, Recipe
 from variate.config.schema import Schema
-from variate.data.conversion import as_array, computable
+from variate.data.conversion import Frame, as_array, computable, is_frame
 from variate.data.dataset import Dataset, Splits
+from variate.data.gaps import gap_notes, gaps_of
+from variate.data.readers.sources import read
 from variate.data.source import Source
 from variate.data.storage.in_memory import InMemory
-from variate.data.wording import list_names, type_name
+from variate.data.wording import MEANINGS, list_names, type_name
 from variate.errors import InputError
 from variate.likelihoods.base import Likelihood
 from variate.models.finite import require_finite_weights
@@ -22,8 +24,8 @@ from variate.runtime.finite import rows_said
 from variate.runtime.random import Key, generator
 
 Array = Tensor | np.ndarray
-Data = Array | Dataset | Splits
-"""What public functions take: an array of rows as they are, a dataset, or splits."""
+Data = Array | Frame | Dataset | Splits
+"""What public functions take: an array of rows as they are, a table in memory, a dataset, or splits."""
 
 WEIGHT_TYPES = (torch.float32, torch.float64)
 """Types that weights may have; networks run in bfloat16 by autocast, with weights in one of these."""
@@ -54,8 +56,8 @@ def as_dataset(data: Data, model: TakesRows, name: str = "x", seed: int = 0) -> 
     """Data as a checked dataset in memory.
 
     Args:
-        data: An array of rows as they are, (N, *event); a dataset, of which a sample is taken if it is on disk; or
-            splits, whose test part is taken.
+        data: An array of rows as they are, (N, *event); a table in memory; a dataset, of which a sample is taken if it
+            is on disk; or splits, whose test part is taken.
         model: The model.
         name: What errors call the data.
         seed: Seed of the bits, where they are drawn from grey levels.
@@ -65,35 +67,58 @@ def as_dataset(data: Data, model: TakesRows, name: str = "x", seed: int = 0) -> 
     """
     if isinstance(data, Splits):
         data = data.test
-    found = drawn(data.sample(), seed) if isinstance(data, Dataset) else from_rows(data, model.likelihood, name)
+    found = drawn(data.sample(), seed) if isinstance(data, Dataset) else from_rows(data, model, name)
     check(found, model, name)
     return found
 
 
-def from_rows(x: Array, likelihood: Likelihood, name: str) -> Dataset:
-    """An array of rows as a dataset; what is masked in a masked array is not observed.
+def from_rows(x: Array | Frame, model: TakesRows, name: str) -> Dataset:
+    """Rows in memory as a dataset; NaN, and what is masked in a masked array, is not observed.
 
     Args:
-        x: Rows, (N, *event).
-        likelihood: The model's likelihood.
+        x: Rows, (N, *event), or a table.
+        model: The model.
         name: What errors call the rows.
 
     Raises:
-        InputError: If the array does not hold numbers, or is of another shape.
+        InputError: If an array does not hold numbers, or is of another shape; or if a table is not what the model
+            takes.
     """
+    if is_frame(x):
+        options, schema = table_reading(model, name)
+        return read(x, options, schema).dataset
     if isinstance(x, Source):
         raise InputError(name, "rows to use as they are", "what `read` gave", "`split` it first, or give its .dataset")
     values, mask = as_array(x, name)
-    shape = tuple(likelihood.event_shape)
+    shape = tuple(model.likelihood.event_shape)
     if values.shape[1:] != shape or values.ndim == 0:
         remedy = "give the rows themselves: labels are not used" if values.ndim == 1 else ""
         raise InputError(name, f"shape (N, {', '.join(map(str, shape))})", values.shape, remedy)
     values = computable(values, name)
     if mask is None:
         return Dataset(InMemory(values), Schema("real", shape), name=name)
-    return Dataset(
-        InMemory(np.where(mask, values, values.dtype.type(0))), Schema("real", shape), InMemory(mask), name=name
-    )
+    rows = InMemory(np.where(mask, values, values.dtype.type(0)))
+    notes = tuple(gap_notes(gaps_of(values, mask)))
+    return Dataset(rows, Schema("real", shape), InMemory(mask), name=name, notes=notes)
+
+
+def table_reading(model: TakesRows, name: str) -> tuple[DataOptions, Schema]:
+    """How tables in memory are read for a model.
+
+    Args:
+        model: The model.
+        name: What errors call the table.
+
+    Raises:
+        InputError: If the model is none of tables, or does not say what its columns are.
+    """
+    if model.recipe is None:
+        expected = "rows in the form that the model takes, since it has no recipe that says what its columns are"
+        raise InputError(name, expected, "a table", "`read` it with schema= that of the training data")
+    if model.recipe.schema.kind != "table":
+        expected = f"{MEANINGS[model.recipe.schema.kind]}, as the model takes"
+        raise InputError(name, expected, "a table", "give its numbers alone as an array")
+    return DataOptions(missing=model.recipe.data.missing), model.recipe.schema
 
 
 def as_context(context: Array | None, model: TakesRows, num_rows: int) -> Tensor | None:
@@ -114,7 +139,7 @@ def as_context(context: Array | None, model: TakesRows, num_rows: int) -> Tensor
         return None
     values, mask = as_array(context, "context")
     if mask is not None:
-        raise InputError("context", "a value everywhere", "a masked array", "fill it")
+        raise InputError("context", "a value everywhere", "gaps (NaN, or what is masked)", "fill them")
     if values.shape[:1] != (num_rows,):
         raise InputError("context", expected, f"shape {values.shape}")
     found = torch.from_numpy(np.require(computable(values, "context"), None, ["C", "W"]))

@@ -6,6 +6,7 @@ import numpy as np
 
 from variate.config.schema import Schema
 from variate.data import writers
+from variate.data.schema.origin import named_columns
 from variate.reports import pictures
 
 
@@ -37,7 +38,7 @@ def write_rows(path: Path, rows: np.ndarray, schema: Schema) -> None:
     elif path.suffix.lower() == ".npy" and not schema.columns:
         writers.write_array(path, rows)
     else:
-        writers.write_table(path, writers.named_columns(rows, schema))
+        writers.write_table(path, named_columns(rows, schema))
 
 
 def write_reconstructions(path: Path, originals: np.ndarray, decoded: np.ndarray, schema: Schema) -> None:

@@ -64,6 +64,7 @@ class Run:
         path: A run directory, or a model file; the run is then the directory that the file is in.
         model: The model, if it is in memory.
         splits: The data as they were split for its training, if they are in memory.
+        mask_folder: Folder of the mask pictures of other images than the model's own.
 
     Attributes:
         name: The path as it was given.
@@ -74,13 +75,20 @@ class Run:
         InputError: If there is no model file.
     """
 
-    def __init__(self, path: str | Path, *, model: "Model | None" = None, splits: Splits | None = None) -> None:
+    def __init__(
+        self,
+        path: str | Path,
+        *,
+        model: "Model | None" = None,
+        splits: Splits | None = None,
+        mask_folder: str | None = None,
+    ) -> None:
         given = files.as_path(path, "path", "the path of a run directory or a model file")
         self.name = str(path)
         is_directory = model is not None or os.path.isdir(given)  # noqa: PTH112  which raises nothing
         self.path = given if is_directory else given.parent
         self.model_file = self.path / MODEL_FILE if is_directory else given
-        self._splits = splits
+        self._splits, self.mask_folder = splits, mask_folder
         if model is not None:
             self.model = model
         elif not os.path.isfile(self.model_file):  # noqa: PTH113
@@ -176,6 +184,11 @@ class Run:
         """
         return self._read(self.recipe.source if data is None else data).all_rows()
 
+    def named_rows(self, data: str | None = None) -> tuple[Dataset, tuple[str, ...]]:
+        """As `all_rows`, with the path of each row's file, where rows are files."""
+        source = self._read(self.recipe.source if data is None else data)
+        return source.all_rows(), source.names
+
     def is_other(self, data: str | None) -> TypeGuard[str]:
         """Whether this names data other than those that the model was trained on."""
         return data is not None and absolute(data) != absolute(self.recipe.source)
@@ -199,7 +212,11 @@ class Run:
         """What is read for the model; whether other data than its own stay on disk depends on their own size."""
         own = self.recipe.data
         if self.is_other(data):
-            return reading(data, replace(own, stream="auto", split_by=None, split_time=None), self.recipe.schema)
+            other = replace(own, stream="auto", split_by=None, split_time=None, mask_folder=self.mask_folder)
+            return reading(data, other, self.recipe.schema)
+        if self.mask_folder is not None:
+            remedy = "leave it out: the model's own images have the mask pictures that it was trained with"
+            raise InputError("mask_folder", "other images to use it on", "none", remedy)
         try:
             return reading(data, own, self.recipe.schema)
         except InputError as error:

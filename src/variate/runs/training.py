@@ -1,6 +1,7 @@
 """A run from its data to its trained model: planned without torch, so that what cannot work is refused at once."""
 
 import dataclasses
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -70,6 +71,8 @@ def plan(
     """
     data, model, training = data or DataOptions(), model or ModelOptions(), training or TrainingOptions()
     processes = distributed.join()
+    if data.mask_folder is not None:
+        data = dataclasses.replace(data, mask_folder=processes.on_main(partial(absolute, data.mask_folder)))
     claim = processes.on_main(lambda: resumed_directory(source, out) if resume else new_directory(source, out))
     path = claim.path
     old = processes.on_main(lambda: resumed_recipe(path, source, data, model, training)) if resume else None

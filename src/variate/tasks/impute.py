@@ -1,4 +1,4 @@
-"""Tables with their gaps filled."""
+"""Tables, images and arrays with their gaps filled."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -79,8 +79,7 @@ def fill_table(
     """
     kind = run.recipe.schema.kind
     if kind != "table":
-        remedy = "fill the gaps of arrays by `impute` in Python"
-        raise InputError("model", "a model of a table, whose cells may be missing", f"one of {MEANINGS[kind]}", remedy)
+        raise InputError("model", "a model of a table, whose cells may be missing", f"one of {MEANINGS[kind]}")
     original = run.original(data)
     counts = np.sum([_missing(piece).sum(0) for piece in original.pieces()], axis=0)
     gaps = {own.name: int(count) for own, count in zip(original.schema.columns, counts, strict=True) if count}
@@ -94,6 +93,64 @@ def fill_table(
     return TableFilling(original, gaps, settings.fill, _filled(run, original, places, settings, show_progress))
 
 
+class FilledRows(NamedTuple):
+    """Images or arrays with their gaps filled.
+
+    Attributes:
+        rows: The rows, (N, *event).
+        names: The path of each image's file; empty where rows are not files.
+        gaps: Number of elements that were missing.
+        fill: What stands for a missing element.
+        tally: How well the rows could be filled.
+    """
+
+    rows: np.ndarray
+    names: tuple[str, ...]
+    gaps: int
+    fill: Fill
+    tally: "Tally"
+
+
+@checked_arguments
+def fill_rows(
+    run: Run,
+    data: str | None = None,
+    *,
+    fill: Fill | None = None,
+    num_samples: Samples = 1000,
+    num_steps: ChainSteps | None = None,
+    seed: Seed = 0,
+    show_progress: bool = False,
+) -> FilledRows:
+    """Fills what is missing in images or arrays: `variate.impute` on the rows of a source.
+
+    Args:
+        run: The run of a model of anything but tables.
+        data: Name or path of the data; by default the run's own.
+        fill: As for `impute`.
+        num_samples: Importance draws per row.
+        num_steps: As for `fill_table`.
+        seed: Seed of all draws.
+        show_progress: Show a progress bar on standard error, on a terminal.
+
+    Raises:
+        InputError: If the data or an option cannot be used, or the model gives values that are not finite.
+    """
+    rows, names = run.named_rows(data)
+
+    from variate.evaluation.conditional.chain import NUM_STEPS
+    from variate.evaluation.conditional.impute import impute
+
+    chosen: Fill = fill or "median"
+    steps = NUM_STEPS if num_steps is None else num_steps
+    found = impute(
+        run.model, rows, fill=chosen, num_samples=num_samples, num_steps=steps, seed=seed, show_progress=show_progress
+    )
+    tally = Tally()
+    tally.add(found)
+    return FilledRows(found.rows.numpy(), names, int(found.missing.sum()), chosen, tally)
+
+
 def _missing(piece: Piece) -> np.ndarray:
     """Which cells of a piece are missing, (N, columns)."""
     mask = piece.rows.mask
@@ -104,18 +161,14 @@ def _filled(
     run: Run, original: Original, places: tuple[int, ...], settings: "Settings", show_progress: bool
 ) -> Iterator[FilledPiece]:
     """The pieces of a table, filled one after the other."""
-    from variate.evaluation.conditional.impute import fill_gaps
+    from variate.evaluation.conditional.impute import fill_gaps, fillings
     from variate.runtime.progress import progress
 
     first = 0
     with progress("filling gaps", original.num_rows, show_progress) as advance:
         for piece in original.pieces():
             found = fill_gaps(run.model, run.model.dataset(piece.rows), settings, advance, first)
-            values = found.rows.unsqueeze(0) if found.draws is None else found.draws
-            std = None if found.std is None else found.std.numpy()
-            copies = tuple(range(1, settings.copies + 1))
-            fillings = Fillings(values.double().numpy(), found.missing.numpy(), places, std, copies)
-            yield FilledPiece(piece, fillings, found)
+            yield FilledPiece(piece, fillings(found, places, settings.copies), found)
             first += len(piece.rows)
 
 
@@ -138,8 +191,12 @@ class Tally:
     def passing(self, pieces: Iterable[FilledPiece]) -> Iterator[tuple[Piece, Fillings]]:
         """The pieces, as they are written."""
         for piece, fillings, found in pieces:
-            self.rows += len(found.rows)
-            self.empty += int(found.is_empty.sum())
-            self.chained += int(found.is_chained.sum())
-            self.ess += found.ess[~found.is_empty & ~found.ess.isnan()].tolist()
+            self.add(found)
             yield piece, fillings
+
+    def add(self, found: "Imputed") -> None:
+        """Counts some rows."""
+        self.rows += len(found.rows)
+        self.empty += int(found.is_empty.sum())
+        self.chained += int(found.is_chained.sum())
+        self.ess += found.ess[~found.is_empty & ~found.ess.isnan()].tolist()

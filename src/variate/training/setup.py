@@ -118,7 +118,7 @@ def train_dataset(model: Model, data: Data) -> Dataset:
     """The training rows of what was passed as data; they may stay on disk."""
     if isinstance(data, Splits):
         data = data.train
-    return data if isinstance(data, Dataset) else from_rows(data, model.likelihood, "train")
+    return data if isinstance(data, Dataset) else from_rows(data, model, "train")
 
 
 def validation_dataset(model: Model, data: Data, validation: Data | None) -> Dataset | None:

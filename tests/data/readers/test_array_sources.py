@@ -5,6 +5,7 @@ from refusals import refused
 from variate.config.recipe import DataOptions
 from variate.config.schema import Schema
 from variate.data.readers.array_sources import array_source, mapped_source
+from variate.data.storage.stacked import Stacked
 from variate.data.transforms import DrawBits
 from variate.errors import Option
 
@@ -29,6 +30,17 @@ ARRAYS = {
 }
 
 
+def with_nan(values):
+    """The values as floats, with NaN in some places, in a whole element and in a whole row."""
+    gaps = RNG.random(values.shape) < 0.2
+    gaps[9], gaps.reshape(len(values), -1)[:, 3] = True, True
+    return np.where(gaps, np.nan, values).astype(values.dtype if values.dtype.kind == "f" else "f4")
+
+
+ARRAYS |= {f"{name} with NaN": with_nan(ARRAYS[name]) for name in ("bits", "pixels", "scaled", "real", "foreign")}
+ARRAYS |= {"constant with NaN": with_nan(ARRAYS["constant"])}
+
+
 def on_disk(values, options=DataOptions(), schema=None):  # noqa: B008
     return mapped_source(np.split(values, [7, 20]), options, schema, "x", (1, 2, 3))
 
@@ -49,6 +61,12 @@ def test_arrays_on_disk_are_those_in_memory(name, monkeypatch):
     assert (found.schema, found.notes, found.name) == (expected.schema, expected.notes, expected.name)
     assert (len(found), found.x.shape, found.x.dtype) == (50, expected.schema.shape, expected.x.dtype)
     index = RNG.integers(0, 50, 70)
+    if "NaN" in name:
+        assert not found.dataset.mask.in_memory
+        np.testing.assert_array_equal(found.dataset.mask.take(index), expected.dataset.mask.take(index))
+        assert any("1 of 50 rows has no observed value" in note for note in found.notes)
+    else:
+        assert found.dataset.mask is expected.dataset.mask is None
     taken = found.x.take(index)
     np.testing.assert_array_equal(taken, expected.x.take(index))
     assert taken.dtype == expected.x.dtype
@@ -143,3 +161,39 @@ def test_a_model_of_drawn_bits_takes_bits(make):
     source = make(bits, DataOptions(), Schema("binary", (1, 5, 6), levels=256))
     np.testing.assert_array_equal(source.x.all()[:, 0], bits)
     assert (source.notes, source.dataset.transforms) == ((), ())
+
+
+@pytest.mark.parametrize("name", ["bits", "pixels", "scaled", "real", "foreign"])
+def test_the_kind_of_an_array_with_nan_is_that_of_its_values(name):
+    values = ARRAYS[f"{name} with NaN"]
+    source = array_source(values, name="x")
+    assert source.schema.kind == {"foreign": "real", "bits": "binary", "real": "real"}.get(name, "pixels")
+    assert not source.x.all()[~source.dataset.mask.all()].any()
+    again = array_source(values, schema=source.schema, name="x")
+    np.testing.assert_array_equal(again.x.all(), source.x.all())
+
+
+def test_gaps_on_disk_are_found_a_chunk_at_a_time(monkeypatch):
+    monkeypatch.setattr("variate.data.storage.stacked.CHUNK", 40)
+    read = []
+    reading = Stacked.__getitem__
+
+    def counted(self, rows):
+        found = reading(self, rows)
+        read.append(found.size)
+        return found
+
+    monkeypatch.setattr(Stacked, "__getitem__", counted)
+    monkeypatch.setattr(Stacked, "take", None)
+    on_disk(ARRAYS["real with NaN"])
+    assert max(read) <= 40
+
+
+def test_a_test_set_may_have_gaps_where_the_rows_have_none_and_the_other_way_round():
+    values, gaps = ARRAYS["real"], with_nan(ARRAYS["real"])
+    for rows, test in ((values, gaps), (gaps, values), (gaps, gaps)):
+        source = array_source(rows, name="x", test=test)
+        mask = ~np.isnan(np.concatenate([rows, test]))
+        everything = source.all_rows()
+        np.testing.assert_array_equal(everything.mask.all(), mask)
+        np.testing.assert_array_equal(everything.x.all(), np.where(mask, np.concatenate([rows, test]), 0))

@@ -39,6 +39,23 @@ def claiming(shape, dtype="<f8"):
     return stream.getvalue()
 
 
+@pytest.mark.parametrize("switch", ["on", "off"])
+def test_nan_is_a_gap(tmp_path, switch):
+    values = np.where(X > 0, X, np.nan)
+    np.save(tmp_path / "x.npy", values)
+    source = read_npy(tmp_path / "x.npy", DataOptions(stream=switch), None)
+    np.testing.assert_array_equal(source.dataset.mask.all(), X > 0)
+    np.testing.assert_array_equal(source.x.all(), np.where(X > 0, X, 0))
+    assert f"{(X <= 0).sum()} of 60 values are missing (NaN, or masked)." in source.notes
+
+
+def test_nan_is_a_gap_in_archives(tmp_path):
+    np.savez(tmp_path / "x.npz", train=np.where(X > 0, X, np.nan), test=X)
+    source = read_npz(tmp_path / "x.npz", OPTIONS, None)
+    np.testing.assert_array_equal(source.dataset.mask.all(), X > 0)
+    assert source.test.mask is None
+
+
 @pytest.mark.parametrize("values", [X, np.asfortranarray(X), X.astype(">f4")])
 def test_npy_comes_back(tmp_path, values):
     np.save(tmp_path / "x.npy", values)
@@ -223,7 +240,8 @@ def test_objects_are_never_unpickled(tmp_path):
 @pytest.mark.parametrize(
     ("values", "argument", "got"),
     [
-        (np.array([[1.0, np.nan], [2, 3], [np.inf, 0]]), "x.npy", "NaN or infinity in 2 of 3 rows, first in row 0"),
+        (np.array([[np.nan, 1.0], [-np.inf, np.nan], [np.inf, 0]]), "x.npy", "infinity in 2 of 3 rows, first in row 1"),
+        (np.full((3, 2), np.nan), "x.npy", "none"),
         (np.zeros((2, 3, 2, 3, 3)), "x.npy", "5 axes"),
         (np.zeros((0, 3)), "x.npy", "empty"),
         (np.array([["a", "b"]]), "x.npy", "type <U1"),

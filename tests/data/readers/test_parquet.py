@@ -9,7 +9,7 @@ from pyarrow import parquet
 from refusals import refused
 from variate.config.recipe import DataOptions
 from variate.data import describe, fingerprint
-from variate.data.readers.parquet import read_parquet
+from variate.data.readers.parquet import original_parquet, read_parquet
 from variate.errors import InputError
 from variate.runtime import memory
 
@@ -114,7 +114,6 @@ EXOTIC = {
     "list": ([[1], [2]], None),
     "struct": ([{"a": 1}, {"a": 2}], None),
     "map": ([[("k", 1)], [("l", 2)]], pa.map_(pa.string(), pa.int32())),
-    "duration": ([1, 2], pa.duration("ms")),
     "binary": ([b"\xff", b"\xfe"], None),
     "fixed": ([b"ab", b"cd"], pa.binary(2)),
     "deep": ([[[[[[[[1]]]]]]], [[[[[[[2]]]]]]]], None),
@@ -249,3 +248,10 @@ def test_odd_texts_that_are_close_together_are_missing_as_they_are_in_memory(tmp
     expected, found = both(tmp_path / "t.parquet")
     np.testing.assert_array_equal(found.x.all(), expected.x.all())
     np.testing.assert_array_equal(found.dataset.mask.all(), expected.dataset.mask.all())
+
+
+def test_a_table_as_it_came_has_the_types_of_its_file(file):
+    schema = read_parquet(file, DataOptions(), None).schema
+    pieces = list(original_parquet(file, DataOptions(), schema).pieces())
+    assert pa.concat_tables([piece.table for piece in pieces]).equals(TABLE)
+    assert sum(len(piece.rows) for piece in pieces) == N

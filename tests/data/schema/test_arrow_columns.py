@@ -5,7 +5,8 @@ import pyarrow as pa
 import pytest
 
 from refusals import refused
-from variate.data.schema.arrow_columns import each_column, raw_column, raw_columns, refuse_one_text
+from variate.data.schema.arrow_columns import each_column, listed_categories, raw_column, raw_columns, refuse_one_text
+from variate.data.schema.columns import Listed
 from variate.errors import Option
 
 
@@ -17,6 +18,7 @@ from variate.errors import Option
         (pa.array([True, False]), [1, 0]),
         (pa.array([3, 200], pa.uint8()), [3, 200]),
         (pa.array(["1.25", "-1.00"]).cast(pa.decimal128(5, 2)), [1.25, -1]),
+        (pa.array(["8.71", "-0.14"]).cast(pa.decimal128(5, 2)), [8.71, -0.14]),  # to the last bit
         (pa.array([7, 7, 9]).dictionary_encode(), [7, 7, 9]),
         (pa.array([1.5, -2], pa.float16()), [1.5, -2]),
         (pa.ExtensionArray.from_storage(pa.bool8(), pa.array([1, 0], pa.int8())), [1, 0]),
@@ -44,7 +46,7 @@ def test_text_is_positions_among_its_words(kind):
         (pa.array([b"a", b"b"], pa.binary(1)), "fixed_size_binary", "drop=['b']"),
         (pa.array([{"c": 1}, {"c": 2}]), "values of type struct", "drop=['b']"),
         (pa.array([[("k", 1)]] * 2, pa.map_(pa.string(), pa.int8())), "values of type map", "drop=['b']"),
-        (pa.array([1, 2], pa.duration("s")), "values of type duration", "drop=['b']"),
+        (pa.array([None, pa.MonthDayNano([1, 2, 3])]), "values of type month_day_nano_interval", "drop=['b']"),
         (
             pa.ExtensionArray.from_storage(pa.uuid(), pa.array([bytes(16)] * 2, pa.binary(16))),
             "values of",
@@ -141,9 +143,46 @@ def test_columns_are_used_one_after_the_other():
 
 
 def test_what_is_wrong_with_several_columns_is_one_error():
-    table = pa.table({"a": [[1], [2]], "b": [1, 2], "": pa.array([0, 1], pa.duration("s"))})
+    table = pa.table({"a": [[1], [2]], "b": [1, 2], "": pa.array([pa.MonthDayNano([0, 0, 1])] * 2)})
     error = refused(each_column, table, "x.csv", lambda *_: None)
     assert error.argument == "x.csv"
     assert "'a' (values of type list" in error.got
-    assert "(no name) (values of type duration" in error.got
+    assert "(no name) (values of type month_day_nano_interval" in error.got
     assert Option("drop", ["a", ""]) in error.remedy.parts
+
+
+@pytest.mark.parametrize("unit", ["s", "ms", "us", "ns"])
+def test_durations_are_seconds(unit):
+    cells = pa.array([datetime.timedelta(minutes=90), None, datetime.timedelta(0)], pa.duration(unit))
+    raw = raw_column("b", pa.chunked_array([cells]), "x")
+    assert raw.native == "duration"
+    np.testing.assert_array_equal(raw.numbers, [5400, np.nan, 0])
+
+
+def test_ordered_dictionaries_list_categories_and_others_where_it_is_said():
+    def dictionary(values, ordered=False):
+        return pa.DictionaryArray.from_arrays(pa.array([0, 1, None]), pa.array(values), ordered=ordered)
+
+    table = pa.table(
+        {
+            "text": ["a", "b", "c"],
+            "ordered": dictionary(["y", "?", "x", "-"], ordered=True),
+            "numbers": dictionary([2, 1, 7], ordered=True),
+            "plain": dictionary(["y", "x"]),
+            "floats": dictionary([0.5, 2.0]),
+            "many": dictionary([str(number) for number in range(257)], ordered=True),
+            "dates": dictionary([datetime.date(2020, 1, 1), datetime.date(2021, 1, 1)], ordered=True),
+        }
+    )
+    found = listed_categories(table, ("-",))
+    assert found == {"ordered": Listed(("y", "x"), True, True), "numbers": Listed(("2", "1", "7"), True, False)}
+    more = {"plain": Listed(("y", "x"), False, True), "floats": Listed(("0.5", "2"), False, False)}
+    assert listed_categories(table, ("-",), every_dictionary=True) == found | more
+
+
+def test_dictionaries_of_several_chunks_are_joined():
+    one, two = (
+        pa.DictionaryArray.from_arrays([0, 1], pa.array(words), ordered=True) for words in (["b", "a"], ["c", "a"])
+    )
+    (listed,) = listed_categories(pa.table({"a": pa.chunked_array([one, two])})).values()
+    assert listed.names == ("b", "a", "c")

@@ -10,8 +10,8 @@ from pyarrow import csv, parquet
 from variate.config.recipe import DataOptions
 from variate.config.schema import Aside, Column
 from variate.data.readers.sources import read
-from variate.data.schema.origin import as_they_came, filler
-from variate.data.writers import named_columns, write_table
+from variate.data.schema.origin import as_they_came, filler, named_columns
+from variate.data.writers import write_table
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@ import pytest
 
 from variate.data.schema.kinds import Cast
 from variate.data.storage import mapped
-from variate.data.storage.mapped import MappedArrays
+from variate.data.storage.mapped import MappedArrays, MappedGaps
 from variate.data.storage.stacked import Stacked
 
 RNG = np.random.default_rng(0)
@@ -30,3 +30,12 @@ def test_blocks_are_longer_where_there_would_be_too_many(rows, blocks, monkeypat
     bounds = MappedArrays(Stacked([np.zeros((rows, 2))])).bounds
     assert (bounds[0], bounds[-1], len(bounds) - 1) == (0, rows, blocks)
     assert (np.diff(bounds) > 0).all()
+
+
+def test_gaps_of_files_are_nan():
+    parts = [np.where(RNG.random((n, 2)) < 0.4, np.nan, 1.0) for n in (5, 9)]
+    storage, rows = MappedGaps(Stacked(parts)), MappedArrays(Stacked(parts))
+    index = RNG.integers(0, 14, 40)
+    assert (len(storage), storage.shape, storage.dtype, storage.in_memory) == (14, (2,), np.dtype(bool), False)
+    np.testing.assert_array_equal(storage.take(index), ~np.isnan(np.concatenate(parts)[index]))
+    np.testing.assert_array_equal(storage.bounds, rows.bounds)

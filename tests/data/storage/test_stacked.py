@@ -25,6 +25,15 @@ def test_stacked_is_the_arrays_below_one_another(dtype):
     assert stacked.take(index).dtype == stacked[:2].dtype == stacked.dtype
 
 
+def test_what_stands_for_nan_is_there_however_rows_are_read():
+    parts = [np.where(RNG.random((n, 3)) < 0.4, np.nan, RNG.normal(size=(n, 3))) for n in (4, 1, 7)]
+    filling, whole = np.array([1.0, -50.0, 50.0]), np.concatenate(parts)
+    expected, found = np.where(np.isnan(whole), filling, whole), Stacked(parts).filled(filling)
+    np.testing.assert_array_equal(found[2:9], expected[2:9])
+    np.testing.assert_array_equal(found.take(np.array([11, 0, 4])), expected[[11, 0, 4]])
+    assert (found.min(), found.max()) == (expected.min(), expected.max())
+
+
 def test_ranges_show_what_is_not_finite():
     for bad in (np.nan, np.inf, -np.inf):
         stacked = Stacked([np.zeros((3, 2)), np.array([[0.0, bad]]), np.zeros((3, 2))])

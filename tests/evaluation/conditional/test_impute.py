@@ -1,16 +1,18 @@
 """Filled values and draws against what is exactly known of the gaps."""
 
 import numpy as np
+import pyarrow as pa
 import pytest
 import torch
 
 import variate
 from conditional_linear import ConditionalLinear
+from frames import N, arrow
 from gaussian_gaps import Hopeless, Misled, conditional, linear, rows_with_gaps
 from ladder import Ladder
 from refusals import refused
 from small_models import make
-from variate import Column, ModelOptions, Schema, from_arrays, impute
+from variate import Column, ModelOptions, Schema, from_arrays, impute, read
 from variate.data.storage.in_memory import InMemory
 
 MANY = 1000
@@ -246,3 +248,70 @@ def test_a_table_from_a_schema_keeps_its_codes():
     model = variate.build(data, ModelOptions(latent=1, width=8, depth=1))
     for fill in ("mean", "median", "mode", "draw"):
         assert set(impute(model, data, fill=fill).rows[:, 0].tolist()) <= {0.0, 1.0}
+
+
+def test_a_table_in_memory_comes_back_filled_and_otherwise_as_it_was():
+    source = read(arrow())
+    model = variate.build(source, ModelOptions(latent=1, width=8, depth=1))
+    table = arrow().append_column("note", pa.array([[place] for place in range(N)]))
+    found = impute(model, table, std=True, num_samples=10, num_steps=0)
+    expected = impute(model, source.dataset, std=True, num_samples=10, num_steps=0)
+    assert torch.equal(found.rows, expected.rows)
+    assert expected.table is None
+    columns = source.schema.columns
+    assert found.table.column_names == [*table.column_names, *(f"{column.name}_std" for column in columns)]
+    assert found.table.schema.types[: table.num_columns] == table.schema.types
+    again = read(found.table.select([column.name for column in columns]), schema=source.schema)
+    assert again.dataset.mask is None
+    gaps = found.missing.numpy()
+    for name, missing in zip([column.name for column in columns], gaps.T, strict=True):
+        kept = pa.array(~missing)
+        assert found.table.column(name).filter(kept).equals(table.column(name).filter(kept)), name
+    codes = [place for place, column in enumerate(columns) if column.kind != "real"]
+    assert np.array_equal(again.x.all()[:, codes], found.rows[:, codes].numpy())
+
+
+def test_copies_of_a_table_in_memory_are_below_one_another():
+    source = read(arrow())
+    model = variate.build(source, ModelOptions(latent=1, width=8, depth=1))
+    found = impute(model, arrow(), draws=2, num_samples=10, num_steps=0)
+    assert found.table.column("draw").to_pylist() == [1] * N + [2] * N
+    cities = read(found.table, schema=source.schema).x.all()[:, 3]
+    assert np.array_equal(cities, found.draws[:, :, 3].flatten().numpy())
+
+
+def test_a_data_frame_comes_back_with_its_types_and_its_index():
+    pd = pytest.importorskip("pandas")
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(
+        {
+            "age": pd.array(rng.integers(0, 90, 40), "Int64"),
+            "size": pd.Categorical(rng.choice(["S", "M"], 40), ["S", "M", "L"], ordered=True),
+            "member": pd.array(rng.integers(0, 2, 40) == 1, "boolean"),
+            "weight": rng.normal(size=40),
+        },
+        index=pd.Index(rng.permutation(40), name="row"),
+    )
+    gaps = rng.random(frame.shape) < 0.2
+    given = frame.mask(gaps)
+    model = variate.build(given, ModelOptions(latent=1, width=8, depth=1))
+    found = impute(model, given, num_samples=10, num_steps=0).table.to_pandas()
+    assert found.isna().sum().sum() == 0
+    assert (found.dtypes == given.dtypes).all()
+    pd.testing.assert_frame_equal(found.mask(gaps), given)
+
+
+def test_data_frames_of_polars_come_back_with_their_types():
+    pl = pytest.importorskip("polars")
+    words = [None, "L", "S", "L"] * 10
+    frame = pl.DataFrame({"size": pl.Series(words, dtype=pl.Enum(["S", "M", "L"])), "x": [1.5, None, 2.5, 3.75] * 10})
+    model = variate.build(frame, ModelOptions(latent=1, width=8, depth=1))
+    found = pl.from_arrow(impute(model, frame, num_samples=10, num_steps=0).table)
+    assert found.schema == frame.schema
+    assert found.null_count().sum_horizontal().item() == 0
+
+
+def test_other_tables_are_refused():
+    model = variate.build(read(arrow()), ModelOptions(latent=1, width=8, depth=1))
+    assert "1 column missing: age" in refused(impute, model, arrow().drop_columns("age")).expected
+    assert refused(impute, linear(), arrow()).argument == "x"

@@ -15,6 +15,7 @@ from variate.config.schema import Schema
 from variate.data.readers.decoding import decoding
 from variate.data.readers.originals import Original, original_of
 from variate.data.readers.tables import require_table, table_source
+from variate.data.schema.arrow_columns import listed_categories
 from variate.data.source import Source
 from variate.errors import InputError
 from variate.limits import MOST_ROWS
@@ -27,7 +28,8 @@ FIRST_VERSION, FILE = b"FEA1", b"ARROW1"
 def read_arrow(path: Path, options: DataOptions, schema: Schema | None) -> Source:
     """Reads a table from one of Arrow's own files."""
     require_table(path.name, options, schema)
-    return table_source(_decoded(path), path.name, options, schema)
+    table = _decoded(path)
+    return table_source(table, path.name, options, schema, listed=listed_categories(table, options.missing))
 
 
 def original_arrow(path: Path, options: DataOptions, schema: Schema) -> Original:

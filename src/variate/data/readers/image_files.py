@@ -21,11 +21,13 @@ from pathlib import PurePosixPath
 from typing import Literal, NamedTuple, TypeVar
 
 import numpy as np
+from jaxtyping import Bool, UInt8
 from PIL import Image, ImageFile, UnidentifiedImageError
 
 from variate.data.readers.decoding import reason
 from variate.data.readers.image_costs import memory_needed, require_affordable, require_file_size
 from variate.data.readers.image_listing import ImageEntry, ImageStream
+from variate.data.readers.image_resizing import OPAQUE, Size, channels_first, resized, resized_where_seen
 from variate.data.readers.zips import Unpacked
 
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "AVIF", "JPEG2000")
@@ -36,8 +38,6 @@ LARGE_IMAGE = 128 * 128
 """Pixels per image from which threads are faster: decoding releases the interpreter's lock, the Python around it does
 not."""
 Colors = Literal["L", "RGB", "RGBA"]
-Size = tuple[int, int]
-"""Height and width."""
 
 MODE_CHANNELS: dict[Colors, int] = {"L": 1, "RGB": 3, "RGBA": 4}
 GREY_MODES = ("1", "L", "LA", "La", "I;16", "I;16L", "I;16B", "I;16N")
@@ -82,13 +82,27 @@ class PixelFacts(NamedTuple):
 
     Attributes:
         color: Whether some pixel has a colour.
-        alpha: Whether some pixel is not opaque.
+        alpha: Whether some pixel of a row with alpha is not opaque.
         hidden: Whether there were colours where alpha is 0.
+        partly: Whether some pixel is partly transparent, where it was asked which ones are fully so.
     """
 
     color: bool
     alpha: bool
     hidden: bool
+    partly: bool = False
+
+
+class Decoded(NamedTuple):
+    """The pixels of a file, turned upright.
+
+    Attributes:
+        pixels: The image in the mode that was asked for.
+        opacity: Alpha of each pixel, (h, w), 0 to 255; None if all are opaque, or if it was not asked for.
+    """
+
+    pixels: Image.Image
+    opacity: UInt8[np.ndarray, "h w"] | None = None
 
 
 class BrokenImage(NamedTuple):
@@ -183,24 +197,63 @@ def _reason(error: Exception) -> str:
     return "truncated" if "truncated" in words.lower() else words
 
 
-def decode_into(row: np.ndarray, file: ReadableImage, mode: Colors) -> PixelFacts | BrokenImage:
-    """Decodes one file into its row, (C, H, W), resized to it."""
+class PixelGaps(NamedTuple):
+    """How pixels can be missing, and where it is said which ones are.
+
+    Attributes:
+        observed: Which pixels of the row are observed, (H, W); it is filled in.
+        mask: Which pixels of the file are, by its mask picture, (h, w); None without one.
+        hides: Whether fully transparent pixels are missing.
+    """
+
+    observed: Bool[np.ndarray, "height width"]
+    mask: Bool[np.ndarray, "h w"] | None
+    hides: bool
+
+
+def decode_into(
+    row: np.ndarray, file: ReadableImage, mode: Colors, gaps: PixelGaps | None = None
+) -> PixelFacts | BrokenImage:
+    """Decodes one file into its row, (C, H, W), resized to it.
+
+    Args:
+        row: The row.
+        file: The file.
+        mode: The mode of the row.
+        gaps: How pixels can be missing; None if none can.
+    """
+    found = decoded(file, mode, with_opacity=gaps is not None and gaps.hides)
+    if isinstance(found, BrokenImage):
+        return found
+    size, opacity = (row.shape[1], row.shape[2]), found.opacity
+    if gaps is None:
+        row[...] = channels_first(resized(found.pixels, size))
+        return _clean(row, file.header)
+    seen = np.ones(file.header.size, bool) if gaps.mask is None else gaps.mask
+    seen = seen if opacity is None else seen & (opacity > 0)
+    row[...], gaps.observed[...] = resized_where_seen(channels_first(found.pixels), seen, size)
+    partly = opacity is not None and bool(((opacity > 0) & (opacity < OPAQUE)).any())
+    return _clean(row, file.header)._replace(partly=partly)
+
+
+def decoded(file: ReadableImage, mode: Colors, with_opacity: bool = False) -> Decoded | BrokenImage:
+    """The image of a file in a mode, turned upright.
+
+    Args:
+        file: The file.
+        mode: The mode.
+        with_opacity: Whether alpha is given, too.
+    """
     try:
-        pixels = _decoded(file, mode)
-        height, width = row.shape[1:]
-        if pixels.size != (width, height):
-            pixels = pixels.resize((width, height), Image.Resampling.LANCZOS)
-        array = np.atleast_3d(np.asarray(pixels))
+        return _decoded(file, mode, with_opacity)
     except MemoryError:
         raise
     except Exception as error:  # decoders raise nearly anything on a broken file
         return BrokenImage(file.entry.name, _reason(error))
-    row[...] = array.transpose(2, 0, 1)
-    return _clean(row, file.header)
 
 
-def _decoded(file: ReadableImage, mode: Colors) -> Image.Image:
-    """The image of a file in a mode, turned upright; the decoder and what it holds end with this function.
+def _decoded(file: ReadableImage, mode: Colors, with_opacity: bool) -> Decoded:
+    """As `decoded`; the decoder and what it holds end with this function.
 
     Raises:
         Exception: Anything, if the file is broken.
@@ -209,16 +262,17 @@ def _decoded(file: ReadableImage, mode: Colors) -> Image.Image:
         image.load()
         if isinstance(stream, Unpacked):
             stream.check()
-        pixels = _upright(image, file.header, mode)
+        pixels, opacity = _upright(_in_mode(_eight_bit(image), file.header, mode), file.header), None
+        if with_opacity and file.header.colors == "RGBA":
+            opacity = np.asarray(_upright(_eight_bit(image).convert("RGBA").getchannel("A"), file.header))
     if pixels.size != file.header.size[::-1]:
         raise ValueError("not of the size that its header says")
-    return pixels
+    return Decoded(pixels, opacity)
 
 
-def _upright(image: Image.Image, header: ImageHeader, mode: Colors) -> Image.Image:
-    """The image in a mode, turned upright."""
-    pixels = _in_mode(_eight_bit(image), header, mode)
-    return pixels.transpose(TURNS[header.orientation]) if header.orientation in TURNS else pixels
+def _upright(image: Image.Image, header: ImageHeader) -> Image.Image:
+    """The image turned upright."""
+    return image.transpose(TURNS[header.orientation]) if header.orientation in TURNS else image
 
 
 def _eight_bit(image: Image.Image) -> Image.Image:

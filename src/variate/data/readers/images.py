@@ -9,11 +9,13 @@ narrowest that loses nothing:
 The headers bound it from above; decoding shows whether any pixel has a colour or is not opaque.
 """
 
+import dataclasses
 import math
 import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -28,8 +30,8 @@ from variate.data.readers.image_files import (
     BrokenImage,
     Colors,
     PixelFacts,
+    PixelGaps,
     ReadableImage,
-    Size,
     decode_into,
     map_images,
     read_image_header,
@@ -42,6 +44,8 @@ from variate.data.readers.image_listing import (
     images_in_zip,
     require_images,
 )
+from variate.data.readers.image_masks import Masks, mask_of, masks_of, with_gaps, without_masks
+from variate.data.readers.image_resizing import Size
 from variate.data.readers.quiet import quiet_decoders
 from variate.data.schema.kinds import WHITE, every
 from variate.data.source import Source
@@ -53,7 +57,8 @@ from variate.runtime import memory
 
 def read_image_folder(path: Path, options: DataOptions, schema: Schema | None) -> Source:
     """Reads a folder of images, with its sub-folders."""
-    return read_images(images_in_folder(path), path.resolve().name, options, schema)
+    found = without_masks(options.mask_folder, path, images_in_folder(path))
+    return read_images(found, path.resolve().name, options, schema)
 
 
 def read_image_zip(path: Path, options: DataOptions, schema: Schema | None) -> Source:
@@ -68,25 +73,31 @@ def read_images(found: ImageListing, name: str, options: DataOptions, schema: Sc
     Args:
         found: The files.
         name: What to call the source.
-        options: `size`, `mode` and `kind` are used.
+        options: `size`, `mode`, `mask_folder`, `transparency` and `kind` are used.
         schema: Of a model: images must be of its size, and have its colours or fewer.
 
     Raises:
         InputError: If there is no readable image, sizes differ, or a model cannot take them.
     """
     require_images(found, name)
+    masks = None if options.mask_folder is None else masks_of(options.mask_folder, found)
     with quiet_decoders():
         readable, broken = _read_headers(found.entries, name)
         mode = _mode_to_decode(readable, name, options, schema)
         size = _target_size(readable, name, options, schema)
-        memory.require(_memory_needed(readable, mode, size), name)
-        values, facts, readable, late = _decode(readable, mode, size, name)
+        hides = options.transparency == "missing"
+        memory.require(_memory_needed(readable, mode, size, masks is not None or hides), name)
+        values, observed, facts, files, late = _decode(readable, mode, size, name, masks, hides)
     kept = _mode_to_keep(facts, mode, name, options, schema)
     if kept != mode:
         values = np.ascontiguousarray(values[:, : MODE_CHANNELS[kept]])
-    notes = (*_omissions(found, broken + late), *_conversions(readable, size, options, facts))
+    notes = (*_omissions(found, broken + late), *_conversions(files, size, options, facts))
     pixels = Schema("pixels", (MODE_CHANNELS[kept], *size), levels=256)
-    return _as_kind(Source(Dataset(InMemory(values), pixels, name=name, notes=notes)), options, schema)
+    data = Dataset(InMemory(values), pixels, name=name, notes=notes)
+    if observed is not None:
+        data = with_gaps(data, observed, () if masks is None else masks.notes)
+    source = _as_kind(Source(data), options, schema)
+    return dataclasses.replace(source, names=tuple(file.entry.name for file in files))
 
 
 def _as_kind(source: Source, options: DataOptions, schema: Schema | None) -> Source:
@@ -173,12 +184,17 @@ def _mode_to_decode(
 ) -> Colors:
     """The mode to decode to: the one that was asked for, else the widest of the headers and the model."""
     wanted = _model_mode(schema, name)
+    if options.transparency == "missing" and "RGBA" in (options.mode, wanted):
+        remedy = Sentence("choose ", Option("mode", "RGB"), " or ", Option("mode", "L"))
+        raise InputError("transparency", "'kept' for RGBA images", "'missing'", remedy)
     if options.mode != "auto":
         if wanted not in (None, options.mode):
             remedy = Sentence("leave out ", Option("mode"))
             raise InputError("mode", f"{wanted}, which the model takes", options.mode, remedy)
         return options.mode
     modes: set[Colors] = {file.header.colors for file in readable} | ({wanted} if wanted else set())
+    if options.transparency == "missing":
+        modes = {"RGB" if mode == "RGBA" else mode for mode in modes}
     return max(modes, key=MODE_CHANNELS.__getitem__)
 
 
@@ -193,10 +209,11 @@ def _model_mode(schema: Schema | None, name: str) -> Colors | None:
     return modes[0]
 
 
-def _memory_needed(readable: Sequence[ReadableImage], mode: Colors, size: Size) -> int:
-    """Bytes of the rows and of the images that are decoded, and resized, at the same time."""
+def _memory_needed(readable: Sequence[ReadableImage], mode: Colors, size: Size, has_gaps: bool = False) -> int:
+    """Bytes of the rows and their masks, and of the images that are decoded, and resized, at the same time."""
     row = MODE_CHANNELS[mode] * size[0] * size[1]
-    return len(readable) * row + _threads(readable) * max(file.header.memory + 2 * row for file in readable)
+    decoding = _threads(readable) * max(file.header.memory + 2 * row for file in readable)
+    return (1 + has_gaps) * len(readable) * row + decoding
 
 
 def _threads(readable: Sequence[ReadableImage]) -> int:
@@ -208,20 +225,45 @@ def _threads(readable: Sequence[ReadableImage]) -> int:
     return max(1, min(os.cpu_count() or 1, budget // largest))
 
 
+class Pictures(NamedTuple):
+    """Decoded files.
+
+    Attributes:
+        values: Their pixels, (N, C, H, W).
+        observed: Which pixels are observed, (N, H, W); None if all are.
+        facts: What the pixels of each show.
+        files: The files.
+        broken: Files that turned out to be broken, and are left out.
+    """
+
+    values: np.ndarray
+    observed: np.ndarray | None
+    facts: list[PixelFacts]
+    files: list[ReadableImage]
+    broken: list[BrokenImage]
+
+
 def _decode(
-    readable: Sequence[ReadableImage], mode: Colors, size: Size, name: str
-) -> tuple[np.ndarray, list[PixelFacts], list[ReadableImage], list[BrokenImage]]:
-    """Decodes every file into its row; files that turn out to be broken are left out."""
+    readable: Sequence[ReadableImage], mode: Colors, size: Size, name: str, masks: Masks | None, hides: bool
+) -> Pictures:
+    """Decodes every file into its row; with `hides`, fully transparent pixels are missing."""
     values = np.empty((len(readable), MODE_CHANNELS[mode], *size), np.uint8)
-    tasks = list(enumerate(readable))
-    results = map_images(lambda task: decode_into(values[task[0]], task[1], mode), tasks, _threads(readable))
+    observed = np.empty((len(readable), *size), bool) if hides or masks is not None else None
+
+    def decode(number: int) -> PixelFacts | BrokenImage:
+        file, gaps = readable[number], None
+        if observed is not None:
+            gaps = PixelGaps(observed[number], None if masks is None else mask_of(file, masks), hides)
+        return decode_into(values[number], file, mode, gaps)
+
+    results = map_images(decode, range(len(readable)), _threads(readable))
     broken = [result for result in results if isinstance(result, BrokenImage)]
+    kept = [number for number, result in enumerate(results) if isinstance(result, PixelFacts)]
+    files = [readable[number] for number in kept]
     if broken:
-        kept = [index for index, result in enumerate(results) if isinstance(result, PixelFacts)]
-        readable = [readable[index] for index in kept]
-        _refuse_all_broken(readable, broken, name)
-        values = values[kept]
-    return values, [result for result in results if isinstance(result, PixelFacts)], list(readable), broken
+        _refuse_all_broken(files, broken, name)
+        values, observed = values[kept], None if observed is None else observed[kept]
+    return Pictures(values, observed, [r for r in results if isinstance(r, PixelFacts)], files, broken)
 
 
 def _mode_to_keep(
@@ -259,11 +301,12 @@ def _conversions(
     headers = [file.header for file in readable]
     resized = [header.size for header in headers if header.size != size]
     distorted = sum(height * size[1] != width * size[0] for height, width in resized)
-    flat = options.mode in ("L", "RGB")
+    flat = options.mode in ("L", "RGB") and options.transparency == "kept"
     counts = {
         f"Resized to {sides(size)}{f' ({distorted:,} changed their proportions)' if distorted else ''}": len(resized),
         "Colours of fully transparent pixels, which nobody sees, set to 0": sum(f.hidden for f in facts),
         "Laid over black, to remove the alpha channel": sum(flat and h.colors == "RGBA" for h in headers),
+        "Laid over black where partly transparent": sum(f.partly for f in facts),
         "Rounded to 8 bits from 16-bit grey levels": sum(header.deep for header in headers),
         "Only the first frame of an animation read": sum(header.animated for header in headers),
     }

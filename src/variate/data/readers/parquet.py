@@ -54,7 +54,8 @@ def original_parquet(path: Path, options: DataOptions, schema: Schema) -> Origin
     def pieces() -> Iterator[Piece]:
         for number in range(len(groups)):
             table = groups.read(number, groups.names)
-            yield Piece(table, source_of(table.select(names), groups.label(number), options, schema).dataset)
+            rows = source_of(table.select(names), groups.label(number), options, schema).dataset
+            yield Piece(table.cast(groups.columns), rows)
 
     return Original(path.name, schema, rows, tuple(notes), pieces)
 

@@ -1,6 +1,7 @@
 """Which reader a source is read by.
 
-A source is the name of a built-in data set or a path. The first entry of `READERS` that takes the path reads it.
+A source is the name of a built-in data set, a path, or a table in memory. The first entry of `READERS` that takes the
+path reads it; tables in memory have a reader of their own.
 
 To add a reader for a format, write one module and add one line here:
 
@@ -22,10 +23,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from variate.config.recipe import DataOptions
 from variate.config.schema import Schema
+from variate.data.conversion import Frame, is_frame
 from variate.data.readers import idx, npy, unpacking
 from variate.data.readers.builtin import BUILTIN, BUILTIN_TABLES
 from variate.data.readers.folders import odd_kind
@@ -45,6 +48,8 @@ OriginalFunction = Callable[[Path, DataOptions, Schema], "Original"]
 SPECIAL_OPTIONS = {
     "size": "a folder or .zip of images",
     "mode": "a folder or .zip of images",
+    "mask_folder": "a folder or .zip of images",
+    "transparency": "a folder or .zip of images",
     "columns": "a table",
     "drop": "a table",
     "missing": "a table",
@@ -56,7 +61,9 @@ SPECIAL_OPTIONS = {
     "stream": "a table of text, or .npy or .parquet files",
 }
 """Options that only some readers use, and what they are for."""
-IMAGE_OPTIONS, TABLE_OPTIONS = ("size", "mode"), ("columns", "drop", "missing", "split_by", "split_time")
+IN_MEMORY = "a table in memory"
+IMAGE_OPTIONS = ("size", "mode", "mask_folder", "transparency")
+TABLE_OPTIONS = ("columns", "drop", "missing", "split_by", "split_time")
 TEXT_OPTIONS = (*TABLE_OPTIONS, "delimiter", "header", "encoding", "stream")
 
 
@@ -145,7 +152,7 @@ def understood() -> str:
 
 @checked_arguments
 def read(
-    source: str | os.PathLike[str],
+    source: str | os.PathLike[str] | Frame,
     options: DataOptions = DataOptions(),  # noqa: B008  frozen
     schema: Schema | None = None,
 ) -> Source:
@@ -153,7 +160,8 @@ def read(
 
     Args:
         source: A built-in data set's name, or a path; a `Path` is never taken for a name. `FILE.npz:NAME` is one array
-            of an archive.
+            of an archive. Or a table in memory: of pandas, of polars, or of any library that speaks Arrow or the
+            dataframe protocol.
         options: How they are read.
         schema: Of a model. The data are then read as what it takes: columns by name, categories by its codes, bits
             drawn where it is a model of bits. Kinds are the model's, whatever `options` say.
@@ -161,9 +169,13 @@ def read(
     Raises:
         InputError: If the source is not understood, or its content cannot be read in the way asked for.
     """
+    if is_frame(source):
+        _require_used(IN_MEMORY, options, schema, TABLE_OPTIONS)
+        return _frames().read_frame(source, options, schema)
     if not isinstance(source, str | os.PathLike):
         remedy = "give arrays to variate.from_arrays, or as they are to build and fit"
-        raise InputError("source", "the name of a data set, or a path", told(source), remedy)
+        remedy = "`read` its .collect()" if hasattr(source, "collect") else remedy
+        raise InputError("source", "the name of a data set, a path, or a table", told(source), remedy)
     name = os.fsdecode(source)
     with _refusing_unreadable(name):
         if isinstance(source, str) and name in BUILTIN:
@@ -176,17 +188,19 @@ def read(
             return reader.load()(path, options, schema)
 
 
-def read_original(source: str, options: DataOptions, schema: Schema) -> "Original":
+def read_original(source: str | Frame, options: DataOptions, schema: Schema) -> "Original":
     """Reads a table for a model and keeps it as it came.
 
     Args:
-        source: Its path.
+        source: Its path, or the table itself.
         options: How it is read.
         schema: Of the model.
 
     Raises:
         InputError: If it is no table, or cannot be read as what the model takes.
     """
+    if not isinstance(source, str):
+        return _frames().original_frame(source, options, schema)
     expected = "a file with a table, whose cells may be missing"
     if source in BUILTIN_TABLES:
         from variate.data.readers.originals import original_of
@@ -201,6 +215,11 @@ def read_original(source: str, options: DataOptions, schema: Schema) -> "Origina
             raise InputError(source, expected, "a file of another kind", "impute rows in memory by `impute` in Python")
         with memory.refusing_shortage(source):
             return reader.load_original()(path, options, schema)
+
+
+def _frames() -> ModuleType:
+    """The reader of tables in memory."""
+    return importlib.import_module("variate.data.readers.frames")
 
 
 @contextmanager

@@ -5,8 +5,9 @@ in its order and with its kinds and categories, and other columns are left out.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 
 import numpy as np
 import pyarrow as pa
@@ -14,10 +15,11 @@ import pyarrow as pa
 from variate.config.recipe import DataOptions
 from variate.config.schema import Aside, Column, Schema
 from variate.data.dataset import Dataset
+from variate.data.gaps import empty_note
 from variate.data.readers.split_keys import SplitKey
 from variate.data.schema.arrow_columns import each_column, refuse_one_text
 from variate.data.schema.column_notes import column_notes, gaps_note, unseen_notes
-from variate.data.schema.columns import Decided, decide_all
+from variate.data.schema.columns import Decided, Listed, decide_all
 from variate.data.schema.dependences import dependence_notes
 from variate.data.schema.naming import NAMELESS, name_called
 from variate.data.schema.profiles import Profile, RawColumn, profile
@@ -36,7 +38,12 @@ ROW_COPIES = 2
 
 
 def table_source(
-    table: pa.Table, name: str, options: DataOptions, schema: Schema | None, notes: Iterable[str] = ()
+    table: pa.Table,
+    name: str,
+    options: DataOptions,
+    schema: Schema | None,
+    notes: Iterable[str] = (),
+    listed: Mapping[str, Listed] = MappingProxyType({}),
 ) -> Source:
     """A source of a table in memory.
 
@@ -46,6 +53,7 @@ def table_source(
         options: `columns`, `drop`, `missing`, `split_by` and `split_time` are used.
         schema: Of a model, if the rows are read for one.
         notes: What was assumed when it was read.
+        listed: Categories that columns list themselves, by the names of the columns.
 
     Raises:
         InputError: If the table cannot be used as it is, or lacks what a model needs.
@@ -53,7 +61,7 @@ def table_source(
     wanted, own_notes = wanted_columns(table.column_names, table.num_rows, options, schema, name)
     key = SplitKey.of(options, table.column_names, name)
     key.add(table, name)
-    source = source_of(table.select(wanted), name, options, schema, (*notes, *own_notes))
+    source = source_of(table.select(wanted), name, options, schema, (*notes, *own_notes), listed)
     return replace(source, key=key.column())
 
 
@@ -74,7 +82,7 @@ def wanted_columns(
             options, or the model, do not fit its columns.
     """
     require_columns(len(names), source)
-    _refuse_names(names, source)
+    require_names(names, source)
     if not num_rows:
         got = f"{plural(len(names), 'column')} and no rows"
         raise InputError(source, "at least one row", got, "give a table with rows")
@@ -84,7 +92,12 @@ def wanted_columns(
 
 
 def source_of(
-    table: pa.Table, name: str, options: DataOptions, schema: Schema | None, notes: Iterable[str] = ()
+    table: pa.Table,
+    name: str,
+    options: DataOptions,
+    schema: Schema | None,
+    notes: Iterable[str] = (),
+    listed: Mapping[str, Listed] = MappingProxyType({}),
 ) -> Source:
     """A source of the columns that `wanted_columns` chose, in that order."""
     memory.require(ROW_COPIES * 8 * table.num_rows * table.num_columns, name)
@@ -92,7 +105,7 @@ def source_of(
     is_told = schema is None
     if schema is None:
         refuse_one_text(table, name)
-        schema, own_notes = _told_schema(table, name, options)
+        schema, own_notes = _told_schema(table, name, options, listed)
         table = table.select([column.name for column in schema.columns])
     values, columns = np.empty((table.num_rows, table.num_columns)), schema.columns
     names = [column.name for column in columns]
@@ -111,18 +124,23 @@ def source_of(
     if gaps.any():
         values[gaps], mask = 0, InMemory(~gaps)
         own_notes += [] if is_told else [gaps_note(dict(zip(names, gaps.sum(0).tolist(), strict=True)), len(gaps))]
+        own_notes += empty_note(int(np.count_nonzero(gaps.all(1))), len(gaps))
     own_notes += unseen_notes(unseen)
     return Source(Dataset(InMemory(values), schema, mask=mask, name=name, notes=(*notes, *own_notes)))
 
 
-def _told_schema(table: pa.Table, name: str, options: DataOptions) -> tuple[Schema, list[str]]:
+def _told_schema(
+    table: pa.Table, name: str, options: DataOptions, listed: Mapping[str, Listed]
+) -> tuple[Schema, list[str]]:
     """What the columns of a table are, and notes on it."""
     asked, found = dict(options.columns), list[Profile]()
-    each_column(
-        table, name, lambda _, raw: found.append(profile(raw, asked.get(raw.name) == "categorical")), options.missing
-    )
+
+    def profiled(_: int, raw: RawColumn) -> None:
+        found.append(profile(raw, raw.name in listed or asked.get(raw.name) == "categorical"))
+
+    each_column(table, name, profiled, options.missing)
     places = {column: place for place, column in enumerate(table.column_names)}
-    decided = decide_all(found, asked, places, name)
+    decided = decide_all(found, asked, places, name, listed)
     return schema_of(decided), column_notes(found, decided, asked)
 
 
@@ -152,7 +170,7 @@ def require_columns(number: int, source: str) -> None:
         raise InputError(source, f"at most {MOST_COLUMNS:,} columns", f"{number:,}", remedy)
 
 
-def _refuse_names(names: Sequence[str], source: str) -> None:
+def require_names(names: Sequence[str], source: str) -> None:
     """Refuses names that are too long, and two columns with the same name."""
     longest = max(map(len, names))
     if longest > LONGEST_COLUMN_NAME:

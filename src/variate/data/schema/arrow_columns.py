@@ -7,18 +7,20 @@ booleans, numbers          float64
 dates                      days since 1970
 dates with a time          seconds since 1970
 times of the day           seconds since midnight
-durations, lists, ...      refused
+durations                  seconds
+lists, ...                 refused
 infinity                   refused
 """
 
+import math
 from collections.abc import Callable, Collection
 
 import numpy as np
 import pyarrow as pa
 from pyarrow import compute
 
-from variate.data.schema.columns import refuse_together
-from variate.data.schema.formats import BOOL, INEXACT
+from variate.data.schema.columns import MOST_CATEGORIES, Listed, refuse_together
+from variate.data.schema.formats import BOOL, INEXACT, number_text
 from variate.data.schema.naming import SHOWN, column_called, drop, name_called
 from variate.data.schema.profiles import RawColumn
 from variate.data.wording import plural
@@ -116,6 +118,8 @@ def raw_column(
         native, numbers = "timestamp", _floats(column.cast(pa.timestamp("us"), safe=False).cast(pa.int64())) / 1e6
     elif pa.types.is_time(kind):
         native, numbers = "time", _floats(column.cast(pa.time64("us"), safe=False).cast(pa.int64())) / 1e6
+    elif pa.types.is_duration(kind):
+        native, numbers = "duration", _floats(column.cast(pa.duration("us"), safe=False).cast(pa.int64())) / 1e6
     if numbers is not None:
         return RawColumn(name, _without(numbers, missing), native=native)
     got = f"values of type {printable(str(kind), SHOWN)}"
@@ -127,6 +131,44 @@ def raw_column(
         f"{got}, for which there is no likelihood",
         Sentence("convert them to numbers, or leave the column out with ", drop(name)),
     )
+
+
+def listed_categories(
+    table: pa.Table, missing: Collection[str] = (), every_dictionary: bool = False
+) -> dict[str, Listed]:
+    """The categories that columns list themselves, by the names of the columns; those that list too many are left out.
+
+    An ordered dictionary lists categories. Another one may be no more than a way to store text.
+
+    Args:
+        table: The table.
+        missing: As for `raw_columns`.
+        every_dictionary: Whether dictionaries without an order list categories, too.
+    """
+    found = {}
+    for name, column in zip(table.column_names, table.columns, strict=True):
+        if pa.types.is_dictionary(column.type) and (every_dictionary or column.type.ordered):
+            own = _listed(column, {*ALWAYS_MISSING, *missing})
+            if own is not None:
+                found[name] = own
+    return found
+
+
+def _listed(column: pa.ChunkedArray, missing: Collection[str]) -> Listed | None:
+    """The categories of a column with a dictionary of text or numbers; None if there are none, or too many."""
+    chunks = column.unify_dictionaries().chunks
+    held = chunks[0].dictionary if chunks else pa.array([])
+    of_text = _is_text(held.type)
+    if len(held) > MOST_CATEGORIES or not (
+        of_text or pa.types.is_integer(held.type) or pa.types.is_floating(held.type)
+    ):
+        return None
+    if of_text:
+        names = [text for text in held.to_pylist() if text is not None and text.strip() not in missing]
+    else:
+        numbers = _without(_floats(pa.chunked_array([held])), missing)
+        names = [number_text(number) for number in numbers.tolist() if math.isfinite(number)]
+    return Listed(tuple(names), column.type.ordered, of_text) if names else None
 
 
 def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
@@ -193,6 +235,8 @@ def _as_float64(name: str, column: pa.ChunkedArray, source: str, first_row: int)
 
 def _floats(column: pa.ChunkedArray) -> np.ndarray:
     """Numbers as float64, NaN for null."""
+    if pa.types.is_decimal(column.type):
+        column = column.cast(pa.string())  # from which a number comes out as from a text file, to the last digit
     found = column.cast(pa.float64(), safe=False).to_numpy()
     return np.asarray(found, dtype=np.float64)
 

@@ -36,6 +36,7 @@ def column_notes(found: Iterable[Profile], decided: Iterable[Decided], asked: Co
         *_on_gaps(profiles, columns),
         *_on_sentinels(profiles, chosen),
         *_on_pooled(profiles, columns),
+        *_on_unused(profiles, columns),
         *_on_codes(profiles, chosen),
     ]
 
@@ -180,6 +181,25 @@ def _on_pooled(profiles: Mapping[str, Profile], columns: Mapping[str, Column]) -
             )
 
 
+def _on_unused(profiles: Mapping[str, Profile], columns: Mapping[str, Column]) -> Iterator[str]:
+    """One sentence on the categories that columns list and no cell has."""
+    told = []
+    for name, column in columns.items():
+        if column.ordered is not None:
+            unused = sorted(set(column.categories) - _used(profiles[name]), key=column.categories.index)
+            told += [f"{list_names([cell_called(word) for word in unused])} of {name_called(name)}"] if unused else []
+    if told:
+        yield f"No row has these categories, which stay possible: {'; '.join(told)}."
+
+
+def _used(found: Profile) -> set[str]:
+    """The different values of a column, as the names of categories."""
+    if found.texts is not None:
+        return set(found.texts.words or ())
+    assert found.numbers is not None
+    return set(map(number_text, found.numbers.different or ()))
+
+
 def _on_codes(profiles: Mapping[str, Profile], columns: Mapping[str, Column]) -> Iterator[str]:
     """One sentence on whole numbers that could be counts or codes."""
     codes = [name_called(name) for name, column in columns.items() if _is_ambiguous(profiles[name], column)]
@@ -191,4 +211,5 @@ def _on_codes(profiles: Mapping[str, Profile], columns: Mapping[str, Column]) ->
 
 def _is_ambiguous(found: Profile, column: Column) -> bool:
     """Whether few different whole numbers were taken as counts, or as categories."""
-    return column.kind in ("counts", "categorical") and found.numbers is not None and bool(found.numbers.different)
+    told = column.kind in ("counts", "categorical") and column.ordered is None
+    return told and found.numbers is not None and bool(found.numbers.different)

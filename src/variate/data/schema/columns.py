@@ -20,10 +20,11 @@ that hardly repeats. A kind that the user gives comes before all of this.
 
 import re
 from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 from variate.config.schema import LARGEST, Aside, AsideKind, Column, ColumnKind
-from variate.data.schema.formats import FORMATS, INEXACT, NATIVE_DATES, number_text
+from variate.data.schema.formats import FORMATS, INEXACT, NATIVE_DATES, NUMBER, is_number_name, number_text
 from variate.data.schema.naming import column_called, drop, name_called
 from variate.data.schema.profiles import NumberProfile, Profile
 from variate.data.wording import list_names, plural
@@ -49,7 +50,21 @@ ZEROS_FIRST = re.compile(r"\s*[+-]?0\d+\s*")
 Decided = Column | Aside
 
 
-def decide(found: Profile, kind: ColumnKind | None, place: int, source: str) -> Decided:
+class Listed(NamedTuple):
+    """Categories that the data list themselves, whether or not a cell has them.
+
+    Attributes:
+        names: The categories in their order; numbers as `number_text` writes them.
+        ordered: Whether the order means something.
+        of_text: Whether they are text.
+    """
+
+    names: tuple[str, ...]
+    ordered: bool
+    of_text: bool
+
+
+def decide(found: Profile, kind: ColumnKind | None, place: int, source: str, listed: Listed | None = None) -> Decided:
     """What a column is.
 
     Args:
@@ -57,16 +72,19 @@ def decide(found: Profile, kind: ColumnKind | None, place: int, source: str) -> 
         kind: The kind that the user gave; None tells it from the values.
         place: Its place among all columns.
         source: The file.
+        listed: The categories that the data list for it.
 
     Raises:
         InputError: If its numbers are too large, or cannot be of the kind that the user gave.
     """
     numbers = numbers_told(found)
     if kind is not None:
-        return _as_asked(found, numbers, kind, source)
+        return _as_asked(found, numbers, kind, source, listed)
     aside = _aside(found, numbers)
     if aside is not None:
         return _set_aside(found, numbers, aside, place)
+    if listed is not None:
+        return _as_listed(found, listed)
     if numbers is None:
         return _categorical(found)
     _refuse_beyond_float32(found.name, numbers.profile, source)
@@ -75,7 +93,11 @@ def decide(found: Profile, kind: ColumnKind | None, place: int, source: str) -> 
 
 
 def decide_all(
-    found: Iterable[Profile], asked: Mapping[str, ColumnKind], places: Mapping[str, int], source: str
+    found: Iterable[Profile],
+    asked: Mapping[str, ColumnKind],
+    places: Mapping[str, int],
+    source: str,
+    listed: Mapping[str, Listed] = MappingProxyType({}),
 ) -> tuple[Decided, ...]:
     """What each column is.
 
@@ -84,6 +106,7 @@ def decide_all(
         asked: The kinds that the user gave, by name.
         places: The places of the columns among all, by name.
         source: The file.
+        listed: The categories that the data list themselves, by name.
 
     Raises:
         InputError: About all of them that cannot be used; or if none is left to model.
@@ -92,7 +115,8 @@ def decide_all(
     errors: dict[str, InputError] = {}
     for profile in found:
         try:
-            decided.append(decide(profile, asked.get(profile.name), places[profile.name], source))
+            name = profile.name
+            decided.append(decide(profile, asked.get(name), places[name], source, listed.get(name)))
         except InputError as error:
             errors[profile.name] = error
     refuse_together(errors, source)
@@ -213,7 +237,15 @@ def _categorical(found: Profile) -> Column:
     return Column(found.name, "categorical", (*sorted(frequent), other), gaps=gaps, pooled=True)
 
 
-def _as_asked(found: Profile, numbers: Numbers | None, kind: ColumnKind, source: str) -> Column:
+def _as_listed(found: Profile, listed: Listed) -> Column:
+    """A column with the categories that the data list, also those that no cell has."""
+    said_numbers = listed.of_text and all(map(is_number_name, listed.names))
+    form = NUMBER.name if said_numbers else ""  # so that they are text again in what is written
+    gaps = found.missing > 0
+    return Column(found.name, "categorical", listed.names, form, gaps, ordered=listed.ordered)
+
+
+def _as_asked(found: Profile, numbers: Numbers | None, kind: ColumnKind, source: str, listed: Listed | None) -> Column:
     """A column of the kind that the user gave."""
     gaps = found.missing > 0
     if numbers is not None and numbers.format == INEXACT:
@@ -221,6 +253,8 @@ def _as_asked(found: Profile, numbers: Numbers | None, kind: ColumnKind, source:
         remedy = Sentence("leave it out with ", drop(found.name))
         raise InputError(f"{column_called(found.name)} of {source}", "whole numbers up to 2^53", got, remedy)
     if kind == "categorical":
+        if listed is not None:
+            return _as_listed(found, listed)
         if found.texts is not None:
             assert found.texts.words is not None
             return Column(found.name, kind, tuple(sorted(found.texts.words)), gaps=gaps)

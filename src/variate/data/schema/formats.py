@@ -122,6 +122,14 @@ def number_text(number: float) -> str:
     return str(int(number)) if number == int(number) else repr(float(number))
 
 
+def is_number_name(category: str) -> bool:
+    """Whether a category is what `number_text` gives for some number."""
+    try:
+        return number_text(float(category)) == category
+    except (ValueError, OverflowError):
+        return False
+
+
 def _pattern_of(form: str) -> str:
     """A regular expression for what `strftime` writes."""
     parts = {"%d": "(?P<day>[0-3]?[0-9])", "%m": "[01]?[0-9]", "%Y": "[12][0-9]{3}", "%H": "[0-2]?[0-9]",
@@ -202,8 +210,9 @@ FORMATS = {
 }
 """All formats by name; of two that read a column equally well, the first is taken."""
 
-NATIVE_DATES = ("date", "timestamp", "time")
-"""Formats of columns that are no text but dates (in days), dates with a time, and times of the day (in seconds)."""
+NATIVE_DATES = ("date", "timestamp", "time", "duration")
+"""Formats of columns that are no text but dates (in days), dates with a time, times of the day, and durations (in
+seconds)."""
 INEXACT = "inexact"
 """The format of whole numbers that float64 does not hold exactly."""
 BOOL = "bool"

@@ -55,16 +55,17 @@ def require_numbers(dtype: np.dtype, source: str) -> None:
 
 
 def require_finite(values: Numbers, source: str) -> None:
-    """Refuses NaN and infinity, and says in which rows they are."""
+    """Refuses infinity, and NaN where nothing may be missing, and says in which rows they are."""
     with np.errstate(invalid="ignore"):
         if np.isfinite(values.min()) and np.isfinite(values.max()):
             return
-    number, first, start = 0, -1, 0
+    number, first, start, has_nan = 0, -1, 0, False
     for chunk in chunks(values):
+        has_nan = has_nan or bool(np.isnan(chunk).any())
         bad = np.flatnonzero(~np.isfinite(chunk).all(axis=tuple(range(1, chunk.ndim))))
         first = start + int(bad[0]) if len(bad) and first < 0 else first
         number, start = number + len(bad), start + len(chunk)
-    got = f"NaN or infinity in {rows_said(number, len(values), first)}"
+    got = f"{'NaN or infinity' if has_nan else 'infinity'} in {rows_said(number, len(values), first)}"
     raise InputError(source, "finite numbers", got, "fill or remove them")
 
 

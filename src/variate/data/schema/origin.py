@@ -2,11 +2,15 @@
 
 import numpy as np
 
-from variate.config.schema import Aside, Column
+from variate.config.schema import Aside, Column, Schema
 from variate.data.schema.formats import BOOL, FORMATS, NUMBER
 
-DATES = {"date": ("datetime64[D]", 1), "timestamp": ("datetime64[us]", 10**6)}
-"""NumPy's types of dates, and how many of their units are one of ours."""
+DATES = {
+    "date": ("datetime64[D]", 1),
+    "timestamp": ("datetime64[us]", 10**6),
+    "duration": ("timedelta64[us]", 10**6),
+}
+"""NumPy's types of dates and durations, and how many of their units are one of ours."""
 
 
 def as_they_came(values: np.ndarray, column: Column) -> np.ndarray:
@@ -28,6 +32,19 @@ def as_they_came(values: np.ndarray, column: Column) -> np.ndarray:
     if column.format in FORMATS and column.format != NUMBER.name:
         return _written(values, column.format)
     return values.astype(np.int64) if column.kind in ("binary", "counts") else values
+
+
+def named_columns(rows: np.ndarray, schema: Schema) -> dict[str, np.ndarray]:
+    """Rows as named columns, as they came: those of a table with its categories and dates, and with the columns that
+    were set aside in their places; x0, x1, ... for other data.
+    """
+    flat = rows.reshape(len(rows), -1)
+    if not schema.columns:
+        return {f"x{i}": flat[:, i] for i in range(flat.shape[1])}
+    named = [(own.name, as_they_came(values, own)) for own, values in zip(schema.columns, flat.T, strict=True)]
+    for own in schema.aside:
+        named.insert(own.place, (own.name, filler(own, len(rows))))
+    return dict(named)
 
 
 def _written(values: np.ndarray, form: str) -> np.ndarray:

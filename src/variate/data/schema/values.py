@@ -8,7 +8,7 @@ from jaxtyping import Float64
 from variate.config.schema import LARGEST, Column
 from variate.data.schema.columns import MOST_ODD_CELLS
 from variate.data.schema.fits import fits
-from variate.data.schema.formats import FORMATS, NUMBER, is_marker, number_text, numbers_in
+from variate.data.schema.formats import FORMATS, NUMBER, is_marker, is_number_name, number_text, numbers_in
 from variate.data.schema.naming import cell_called, column_called, drop
 from variate.data.schema.profiles import RawColumn
 from variate.data.wording import plural
@@ -133,11 +133,3 @@ def is_textual(column: Column) -> bool:
     if column.format:
         return column.format in FORMATS
     return column.kind == "categorical" and not all(is_number_name(category) for category in column.categories)
-
-
-def is_number_name(category: str) -> bool:
-    """Whether a category is what `number_text` gives for some number."""
-    try:
-        return number_text(float(category)) == category
-    except (ValueError, OverflowError):
-        return False

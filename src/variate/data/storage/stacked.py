@@ -26,10 +26,11 @@ class Stacked:
 
     Args:
         parts: Arrays (n, *event), usually memory-mapped, all of one type and one shape of rows.
+        filling: What stands for NaN in each element of a row, (*event); None leaves NaN as it is.
     """
 
-    def __init__(self, parts: Sequence[np.ndarray]) -> None:
-        self.parts = tuple(parts)
+    def __init__(self, parts: Sequence[np.ndarray], filling: np.ndarray | None = None) -> None:
+        self.parts, self.filling = tuple(parts), filling
         self._files = tuple(_MappedFile.of(part) for part in parts)
         self.starts = np.cumsum([0, *(len(part) for part in parts)])
         self.shape = (int(self.starts[-1]), *parts[0].shape[1:])
@@ -38,6 +39,13 @@ class Stacked:
 
     def __len__(self) -> int:
         return self.shape[0]
+
+    def filled(self, filling: np.ndarray) -> "Stacked":
+        """The same with these values in place of NaN, (*event)."""
+        return Stacked(self.parts, filling)
+
+    def _without_nan(self, rows: np.ndarray) -> np.ndarray:
+        return rows if self.filling is None else np.where(np.isnan(rows), self.filling, rows)
 
     def __getitem__(self, rows: slice) -> np.ndarray:
         """Consecutive rows, in memory, in a native type.
@@ -52,7 +60,7 @@ class Stacked:
         owners = zip(self.parts[first : last + 1], self.starts[first : last + 1], strict=True)
         pieces = [part[max(0, start - before) : stop - before] for part, before in owners]
         with np.errstate(over="ignore"):  # what a float64 cannot hold becomes infinite, and is refused
-            return np.concatenate(pieces).astype(self.dtype, copy=False)
+            return self._without_nan(np.concatenate(pieces).astype(self.dtype, copy=False))
 
     def take(self, index: np.ndarray) -> np.ndarray:
         """The rows with these numbers, in memory, in this order, in a native type.
@@ -66,7 +74,7 @@ class Stacked:
                 file.require_whole()
             with np.errstate(over="ignore"):
                 found[own] = self.parts[number][index[own] - self.starts[number]]
-        return found
+        return self._without_nan(found)
 
     def min(self, axis: int | None = None) -> Any:  # noqa: ANN401  as NumPy's
         """The smallest value, or with axis 0 the smallest of each element of a row."""

@@ -12,16 +12,17 @@ References:
 
 import math
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from variate.data.batch import Batch
-from variate.data.conversion import as_array
+from variate.data.conversion import Frame, is_frame
 from variate.data.dataset import Dataset, Splits
-from variate.data.source import Source
+from variate.data.fillings import Fillings
+from variate.data.readers.sources import read_original
 from variate.errors import InputError, Option, Sentence
 from variate.evaluation.conditional.chain import NUM_STEPS
 from variate.evaluation.conditional.known import Known, draw_unknown, elements_of
@@ -29,7 +30,7 @@ from variate.evaluation.conditional.latents import Effort, draw_latents
 from variate.evaluation.conditional.summaries import SPREAD, Unknown
 from variate.limits import ChainSteps, Copies, Fill, Rows, Samples, Seed, checked_arguments
 from variate.models.base import Model
-from variate.models.checked import Array, Data
+from variate.models.checked import Data, table_reading
 from variate.models.entry import of_a_model
 from variate.models.network import evaluating
 from variate.runtime import memory
@@ -37,6 +38,11 @@ from variate.runtime.device import reuse_freed_memory, rows_at_once
 from variate.runtime.finite import TRAIN_AGAIN, finite_rows
 from variate.runtime.progress import progress
 from variate.runtime.random import RowStreams
+
+if TYPE_CHECKING:
+    import pyarrow
+
+    from variate.data.readers.originals import Piece
 
 STATES = 100
 """Draws of the latents from which a mean, a median, a mode and a standard deviation are computed."""
@@ -63,6 +69,8 @@ class Imputed(NamedTuple):
         is_chained: Whether the draws of a row were refined by a Markov chain, since few weights decided, (N,).
         acceptance: Share of the chain's proposals that were accepted, (N,); NaN where there was no chain.
         is_empty: Whether nothing of a row was observed, so that it is filled from the prior, (N,).
+        table: Of a table in memory, the same table with its gaps filled and all else as it was; with `draws`, the
+            completed copies below one another, and with `std`, a column for each that is filled. None for other data.
     """
 
     rows: Tensor
@@ -73,6 +81,7 @@ class Imputed(NamedTuple):
     is_chained: Tensor
     acceptance: Tensor
     is_empty: Tensor
+    table: "pyarrow.Table | None" = None
 
 
 class Settings(NamedTuple):
@@ -114,8 +123,8 @@ def impute(
 
     Args:
         model: The model.
-        data: Rows, (N, *event): an array in which NaN, or what a masked array masks, is missing; a data set with a
-            mask; or splits, whose test part is taken.
+        data: Rows, (N, *event): an array in which NaN, or what a masked array masks, is missing; a table in memory,
+            such as a data frame; a data set with a mask; or splits, whose test part is taken.
         fill: "mean" has the least squared error, "median" the least absolute error, "mode" is the most probable value,
             and "draw" is a possible value, drawn with its probability. A name has no mean and no median; its most
             probable one stands for them. By default the median, which is a value that the element can have; with
@@ -142,9 +151,45 @@ def impute(
     settings = settings_of(
         model, fill, draws, std=std, num_samples=num_samples, num_steps=num_steps, batch_size=batch_size, seed=seed
     )
-    rows = _with_gaps(model, data)
+    piece = _piece(model, data) if is_frame(data) else None
+    rows = _with_gaps(model, data) if piece is None else model.dataset(piece.rows)
     with progress("filling gaps", len(rows), show_progress) as advance:
-        return fill_gaps(model, rows, settings, advance)
+        found = fill_gaps(model, rows, settings, advance)
+    return found if piece is None else found._replace(table=_filled_table(piece, found, settings.copies))
+
+
+def _piece(model: Model, table: Frame) -> "Piece":
+    """A table in memory as it came, beside its rows as the model takes them.
+
+    Raises:
+        InputError: If it is not what the model takes.
+    """
+    options, schema = table_reading(model, "x")
+    (piece,) = read_original(table, options, schema).pieces()
+    return piece
+
+
+def _filled_table(piece: "Piece", found: Imputed, copies: int) -> "pyarrow.Table":
+    """A table with its gaps filled."""
+    import pyarrow
+
+    from variate.data.filled_tables import filled_tables
+
+    places = tuple(found.missing.any(0).nonzero().flatten().tolist())
+    return pyarrow.concat_tables(filled_tables(piece, fillings(found, places, copies)))
+
+
+def fillings(found: Imputed, places: tuple[int, ...], copies: int) -> Fillings:
+    """What the gaps of rows of a table are filled with.
+
+    Args:
+        found: The filled rows.
+        places: Which columns have gaps, in these or in other rows of the table.
+        copies: Number of completed copies; 0 for the rows alone.
+    """
+    values = found.rows.unsqueeze(0) if found.draws is None else found.draws
+    std = None if found.std is None else found.std.numpy()
+    return Fillings(values.double().numpy(), found.missing.numpy(), places, std, tuple(range(1, copies + 1)))
 
 
 def settings_of(
@@ -214,21 +259,11 @@ def _with_gaps(model: Model, data: Data) -> Dataset:
     """
     data = data.test if isinstance(data, Splits) else data
     if not isinstance(data, Dataset):
-        return model.dataset(_masked(data))
+        return model.dataset(data)
     if not data.in_memory:  # of which the model would take a sample
         memory.require(len(data) * math.prod(data.shape) * data.x.dtype.itemsize, data.name or "data")
         data = data.select(np.arange(len(data)))
     return model.dataset(data)
-
-
-def _masked(x: Array) -> Array:
-    """An array whose NaN are masked."""
-    if isinstance(x, Source):
-        return x
-    values, mask = as_array(x, "x")
-    if not np.issubdtype(values.dtype, np.floating) or not np.isnan(values).any():
-        return x
-    return np.ma.array(values, mask=np.isnan(values) if mask is None else np.isnan(values) | ~mask)
 
 
 def _start(x: Tensor, mask: Tensor, settings: Settings) -> Imputed:
