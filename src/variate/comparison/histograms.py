@@ -6,8 +6,8 @@ import numpy as np
 from jaxtyping import Float64
 
 from variate.config.schema import Column
-from variate.data.schema.formats import number_text
 from variate.data.schema.grids import grid_of
+from variate.data.schema.number_formats import number_text
 from variate.data.schema.origin import as_they_came
 
 BARS = 40

@@ -12,8 +12,8 @@ from variate.data.schema.columns import (
     decide_all,
 )
 from variate.data.schema.fits import misfits
-from variate.data.schema.formats import number_text
 from variate.data.schema.naming import column_called
+from variate.data.schema.number_formats import number_text
 from variate.data.schema.profiles import RawColumn, joined_profile, profile
 from variate.data.schema.values import column_values, is_number_name, is_textual, unseen_categories
 from variate.errors import Option
@@ -176,7 +176,14 @@ def test_other_columns_are_not(raw):
     [
         (["1.5", "?", "-2", "n/a", None], "number", [1.5, np.nan, -2, np.nan, np.nan]),
         (["12,5", "7,25"], "decimal-comma", [12.5, 7.25]),
-        (["1.200,5", "-7,25", "8"], "decimal-comma", [1200.5, -7.25, 8]),
+        (["1.200,5", "-7,25", "8"], "decimal-comma-point", [1200.5, -7.25, 8]),
+        (["1200,5", "-7,25", "8.000"], "decimal-comma", [1200.5, -7.25, 8000]),
+        (["1'200,5", "8"], "decimal-comma-apostrophe", [1200.5, 8]),
+        (["1 200.5", "8"], "grouped-blank", [1200.5, 8]),
+        (["1,234.5", "1234"], "grouped-or-not", [1234.5, 1234]),
+        (["168 cm", "70.5 cm", "n/a"], "{number} cm", [168, 70.5, np.nan]),
+        (["$1,243.56", "-$5"], "${grouped}", [1243.56, -5]),
+        (["36,02 €", "1.200,00 €"], "{decimal-comma-point} €", [36.02, 1200]),
         (["1,234.5", "17"], "grouped", [1234.5, 17]),
         (["12%", "7.5%"], "percent", [12, 7.5]),
         (["24.12.2019", "01.01.1970"], "%d.%m.%Y", [18254, 0]),
@@ -388,3 +395,21 @@ def test_codes_that_could_be_counts_are_noted_unless_it_was_said():
     assert Option("columns") in note.parts
     assert told(raw, c="counts") == []
     assert told(numbers(RNG.poisson(50, 200) * 5)) == []
+
+
+def test_text_that_is_nearly_numbers_is_noted():
+    limits = ["<0.1"] * 12 + ["<0.05"] + [f"{n / 10}" for n in range(1, 31)]
+    for times in (1, 3):  # set aside, and categories
+        *_, note = told(text(limits * times, "a"), numbers([1.5, 2.25] * 10, "b"))
+        assert f"'a' was taken for text, since {13 * times} of its {43 * times} cells are no numbers" in note
+        assert f"'<0.05' ({times}), '<0.1' ({12 * times})" in note
+        assert Option("missing", ["<0.05", "<0.1"]) in note.parts
+    units = [f"{n} {unit}" for n in range(30) for unit in ("kg", "g", "kg")]
+    (note,) = told(text(units * 2, "a"))
+    assert "numbers with something around them, such as '0 " in note
+    for codes in (
+        [f"A{n % 40}" for n in range(200)],
+        [f"{n % 40}{'ABC'[n % 3]}" for n in range(500)],
+        ["1-2", "<5"] * 30,
+    ):
+        assert not told(text(codes, "a"))

@@ -46,6 +46,7 @@ SPECIAL_OPTIONS = {
     "size": "a folder or .zip of images",
     "mode": "a folder or .zip of images",
     "columns": "a table",
+    "formats": "a table",
     "drop": "a table",
     "missing": "a table",
     "delimiter": "a table of text",
@@ -56,7 +57,7 @@ SPECIAL_OPTIONS = {
     "stream": "a table of text, or .npy or .parquet files",
 }
 """Options that only some readers use, and what they are for."""
-IMAGE_OPTIONS, TABLE_OPTIONS = ("size", "mode"), ("columns", "drop", "missing", "split_by", "split_time")
+IMAGE_OPTIONS, TABLE_OPTIONS = ("size", "mode"), ("columns", "formats", "drop", "missing", "split_by", "split_time")
 TEXT_OPTIONS = (*TABLE_OPTIONS, "delimiter", "header", "encoding", "stream")
 
 

@@ -23,8 +23,9 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from variate.config.schema import LARGEST, Aside, AsideKind, Column, ColumnKind
-from variate.data.schema.formats import FORMATS, INEXACT, NATIVE_DATES, number_text
+from variate.data.schema.formats import INEXACT, NATIVE_DATES, format_called
 from variate.data.schema.naming import column_called, drop, name_called
+from variate.data.schema.number_formats import number_text, variant
 from variate.data.schema.profiles import NumberProfile, Profile
 from variate.data.wording import list_names, plural
 from variate.errors import InputError, Option, Sentence
@@ -139,16 +140,17 @@ def numbers_told(found: Profile) -> Numbers | None:
     best = max(found.texts.readings.items(), key=lambda item: item[1].numbers.cells, default=None)
     if best is None or not best[1].numbers.cells:
         return None
-    name, (numbers, odd, markers) = best
+    name, (numbers, odd, markers, marks) = best
     cells = sum(odd.values())
     if cells > MOST_ODD_CELLS * (cells + numbers.cells) or any(map(ZEROS_FIRST.fullmatch, odd)):
         return None
-    return Numbers(name, numbers, {**markers, **odd})
+    return Numbers(variant(name, marks), numbers, {**markers, **odd})
 
 
 def is_date(form: str) -> bool:
     """Whether a format is one of dates or times."""
-    return form in NATIVE_DATES or (form in FORMATS and FORMATS[form].is_date)
+    own = format_called(form)
+    return form in NATIVE_DATES or (own is not None and own.is_date)
 
 
 def _kind_of(numbers: NumberProfile) -> ColumnKind:

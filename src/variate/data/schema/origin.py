@@ -3,7 +3,8 @@
 import numpy as np
 
 from variate.config.schema import Aside, Column
-from variate.data.schema.formats import BOOL, FORMATS, NUMBER
+from variate.data.schema.formats import BOOL, format_called
+from variate.data.schema.number_formats import NUMBER
 
 DATES = {"date": ("datetime64[D]", 1), "timestamp": ("datetime64[us]", 10**6)}
 """NumPy's types of dates, and how many of their units are one of ours."""
@@ -25,13 +26,15 @@ def as_they_came(values: np.ndarray, column: Column) -> np.ndarray:
         return np.rint(values * units).astype(np.int64).astype(dtype)
     if column.format == "time":
         return _written(np.mod(values, 86_400), "%H:%M:%S")
-    if column.format in FORMATS and column.format != NUMBER.name:
+    if column.format != NUMBER.name and format_called(column.format) is not None:
         return _written(values, column.format)
     return values.astype(np.int64) if column.kind in ("binary", "counts") else values
 
 
 def _written(values: np.ndarray, form: str) -> np.ndarray:
-    return np.array([FORMATS[form].write(number) for number in values.tolist()], dtype=object)
+    own = format_called(form)
+    assert own is not None
+    return np.array([own.write(number) for number in values.tolist()], dtype=object)
 
 
 def filler(own: Aside, rows: int) -> np.ndarray:
