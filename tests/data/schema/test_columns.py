@@ -14,6 +14,7 @@ from variate.data.schema.columns import (
 from variate.data.schema.fits import misfits
 from variate.data.schema.naming import column_called
 from variate.data.schema.number_formats import number_text
+from variate.data.schema.origin import as_they_came
 from variate.data.schema.profiles import RawColumn, joined_profile, profile
 from variate.data.schema.values import column_values, is_number_name, is_textual, unseen_categories
 from variate.errors import Option
@@ -140,8 +141,8 @@ def test_kind_that_cannot_be(raw, kind, got):
         (text([f"w{row % 90}" for row in range(100)]), Aside("c", "text", 3)),
         (text(["a", "b" * (LONGEST_CATEGORY + 1), "a"]), Aside("c", "text", 3)),
         (text([f"w{row}" for row in range(11_000)]), Aside("c", "text", 3)),
-        (text(["a", "a", None]), Aside("c", "constant", 3, "a")),
-        (numbers([0.5, 0.5, np.nan]), Aside("c", "constant", 3, "0.5", format="")),
+        (text(["a"] * 39 + [None]), Aside("c", "constant", 3, "a")),
+        (numbers([0.5] * 39 + [np.nan]), Aside("c", "constant", 3, "0.5", format="")),
         (numbers([7, 7, 7]), Aside("c", "constant", 3, "7", format="")),
         (text(["7,5", "7,5"]), Aside("c", "constant", 3, "7.5", format="decimal-comma")),
         (numbers(range(7, 30)), Aside("c", "counter", 3, format="")),
@@ -253,7 +254,7 @@ def test_a_column_is_needed():
     assert len(decide_all(map(profile, raws), {}, places, "x.csv")) == 3
     error = refused(decide_all, map(profile, raws[::2]), {}, places, "x.csv")
     assert error.argument == "x.csv"
-    assert "'a' (the same value in every row), 'c' (only numbers the rows)" in error.got
+    assert "'a' (no second value in any row), 'c' (only numbers the rows)" in error.got
 
 
 @pytest.mark.parametrize("value", [1e200, -1e200, 2 * LARGEST])
@@ -356,7 +357,7 @@ REAL = numbers([0.5, 1, 0.25, 0.125] * 8, "real")
 def test_columns_that_are_set_aside_are_noted_together():
     raws = [numbers(range(32), "a"), numbers([0.5] * 32, "b"), text([f"w{row}" for row in range(32)], ""), REAL]
     (note,) = told(*raws)
-    for words in ("'a' (only numbers the rows)", "'b' (the same value", "(no name) (a text of its own"):
+    for words in ("'a' (only numbers the rows)", "'b' (no second value", "(no name) (a text of its own"):
         assert words in note
     assert Option("columns", [("a", "real")]) in note.parts
 
@@ -413,3 +414,33 @@ def test_text_that_is_nearly_numbers_is_noted():
         ["1-2", "<5"] * 30,
     ):
         assert not told(text(codes, "a"))
+
+
+@pytest.mark.parametrize(
+    ("raw", "value", "form"),
+    [
+        (text(["x", None, None]), "x", ""),
+        (numbers([5, np.nan, np.nan]), "5", "number"),
+        (text(["1.5", "n/a", None]), "1.5", "number"),
+        (RawColumn("c", np.array([1, np.nan, np.nan]), native="bool"), "1", "bool"),
+        (RawColumn("c", np.array([18254, np.nan, np.nan]), native="date"), "18254", "date"),
+    ],
+)
+def test_a_column_of_ticks_has_two_categories_and_no_gaps(raw, value, form):
+    column, found = fitted(raw)
+    assert column == Column("c", "categorical", ("", value), format=form, blank=True)
+    np.testing.assert_array_equal(found, [1, 0, 0])
+    back = as_they_came(found, column)
+    assert back.mask.tolist() == [False, True, True]
+    alone = as_they_came(np.array([float(value)]), Column("c", "real", format=form))[0] if form else value
+    assert back[0] == alone
+    note, *others = told(raw)
+    assert len(others) == (raw.words == ("1.5", "n/a"))  # what was taken for missing
+    assert note.startswith("Empty cells of 'c' (2 of 3), whose only value is ")
+    assert Option("drop", ["c"]) in note.parts
+
+
+def test_few_gaps_in_a_constant_are_no_ticks():
+    column = decide(profile(text(["x"] * 39 + [None])), None, 3, "x.csv")
+    assert column == Aside("c", "constant", 3, "x")
+    assert decide(profile(text(["", None, None])), None, 3, "x.csv").kind == "constant"

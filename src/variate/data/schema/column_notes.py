@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from variate.config.schema import Aside, Column
 from variate.data.schema.columns import ASIDE_WORDS, ZEROS_FIRST, Decided, is_date, numbers_told
 from variate.data.schema.formats import format_called
-from variate.data.schema.naming import cell_called, name_called
+from variate.data.schema.naming import cell_called, drop, name_called
 from variate.data.schema.number_formats import NUMBER, number_text
 from variate.data.schema.profiles import FEW, NumberProfile, Profile, TextProfile
 from variate.data.wording import list_names, plural
@@ -36,6 +36,7 @@ def column_notes(found: Iterable[Profile], decided: Iterable[Decided], asked: Co
     chosen = {name: column for name, column in columns.items() if name not in asked}
     return [
         *_on_asides(asides),
+        *_on_ticks(profiles, columns),
         *_on_formats(profiles, columns),
         *_on_grids(columns),
         *_on_odd_cells(profiles, columns),
@@ -63,6 +64,17 @@ def _on_asides(asides: Sequence[Aside]) -> Iterator[str]:
         keep,
         ".",
     )
+
+
+def _on_ticks(profiles: Mapping[str, Profile], columns: Mapping[str, Column]) -> Iterator[str]:
+    """One sentence for each column that has one value or none."""
+    for name, column in columns.items():
+        if column.blank:
+            share = f"{_missing(profiles[name], column):,} of {profiles[name].rows:,}"
+            said = (
+                f"Empty cells of {name_called(name)} ({share}), whose only value is {cell_called(column.categories[1])}"
+            )
+            yield Sentence(f"{said}, were taken for a category of their own; to leave it out, use ", drop(name), ".")
 
 
 def _on_formats(profiles: Mapping[str, Profile], columns: Mapping[str, Column]) -> Iterator[str]:
@@ -233,4 +245,5 @@ def _on_codes(profiles: Mapping[str, Profile], columns: Mapping[str, Column]) ->
 
 def _is_ambiguous(found: Profile, column: Column) -> bool:
     """Whether few different whole numbers were taken as counts, or as categories."""
-    return column.kind in ("counts", "categorical") and found.numbers is not None and bool(found.numbers.different)
+    may_be = column.kind in ("counts", "categorical") and not column.blank
+    return may_be and found.numbers is not None and bool(found.numbers.different)

@@ -15,6 +15,8 @@ def as_they_came(values: np.ndarray, column: Column) -> np.ndarray:
     missing = np.isnan(values) | (values >= len(column.categories) if column.kind == "categorical" else False)
     if missing.any():
         return np.ma.masked_array(as_they_came(np.where(missing, 0, values), column), missing)
+    if column.blank:
+        return _ticks(values > 0.5, column)
     if column.kind == "categorical":
         return np.array(column.categories, dtype=object)[values.astype(np.int64)]
     if column.kind in ("binary", "counts"):
@@ -29,6 +31,15 @@ def as_they_came(values: np.ndarray, column: Column) -> np.ndarray:
     if column.format != NUMBER.name and format_called(column.format) is not None:
         return _written(values, column.format)
     return values.astype(np.int64) if column.kind in ("binary", "counts") else values
+
+
+def _ticks(has_value: np.ndarray, column: Column) -> np.ndarray:
+    """The only value of a column, and masked where its cell is empty."""
+    value = column.categories[1]
+    if not column.format:
+        return np.ma.masked_array(np.full(len(has_value), value, dtype=object), ~has_value)
+    numbers = np.full(len(has_value), float(value))
+    return np.ma.masked_array(as_they_came(numbers, Column(column.name, "real", format=column.format)), ~has_value)
 
 
 def _written(values: np.ndarray, form: str) -> np.ndarray:

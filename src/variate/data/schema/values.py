@@ -105,7 +105,7 @@ def _codes(raw: RawColumn, column: Column) -> Float64[np.ndarray, " N"]:
     unknown = len(column.categories) - 1 if column.pooled else len(column.categories)
     known = {category: code for code, category in enumerate(column.categories)}
     by_word = np.array([known.get(word, unknown) for word in words] or [unknown], np.float64)
-    return np.where(missing, np.nan, by_word[places])
+    return np.where(missing, 0 if column.blank else np.nan, by_word[places])
 
 
 def _words_of(raw: RawColumn, column: Column) -> tuple[Sequence[str], np.ndarray, np.ndarray]:
@@ -133,7 +133,7 @@ def is_textual(column: Column) -> bool:
     """Whether cells of the column are to be read as text even if all of them look like numbers."""
     if column.format:
         return format_called(column.format) is not None
-    return column.kind == "categorical" and not all(is_number_name(category) for category in column.categories)
+    return column.kind == "categorical" and not all(map(is_number_name, column.categories))
 
 
 def is_number_name(category: str) -> bool:
