@@ -21,11 +21,19 @@ COLUMNS = {  # values, step, low, high, atoms
 }
 
 
-def maps(*names):
-    found = [fit_knots(*COLUMNS[name]) for name in names]
+def wide(step, n=1_500):
+    """A column like one of a ledger: most amounts are far smaller than the largest, and all are on a fine grid."""
+    rng = np.random.default_rng(17)
+    values = np.rint(rng.lognormal(0, 2, n) * 1e7 * rng.lognormal(0, 0.3, n) / step) * step
+    return values, step, values.min(), values.max(), ()
+
+
+def maps(*names, **others):
+    columns = {**COLUMNS, **others}
+    found = [fit_knots(*columns[name]) for name in names]
 
     def stack(arrays):
         return torch.tensor(np.stack(list(arrays)), dtype=torch.float64)
 
-    settings = np.array([(*COLUMNS[name][1:4], 100.0) for name in names]).T
+    settings = np.array([(*columns[name][1:4], max(100.0, 1 / (columns[name][1] or 1))) for name in names]).T
     return QuantileMap(stack(f.knots for f in found), stack(f.shares for f in found), *map(torch.tensor, settings))

@@ -30,6 +30,9 @@ def test_values_are_named_as_they_came():
     assert histogram(Column("a", "real", format="date"), days, days).labels == ("2019-04-14", "2019-04-15")
     assert text_of(0.5, Column("a", "real")) == "0.5"
     assert text_of(1.0, Column("a", "binary", format="bool")) == "True"
+    ticks = Column("a", "categorical", ("", "x"), blank=True)
+    assert [text_of(code, ticks) for code in (0.0, 1.0)] == ["(empty)", "x"]
+    assert histogram(ticks, np.array([0.0, 1, 0]), np.array([1.0, 1])).labels == ("(empty)", "x")
 
 
 def test_frequent_categories_have_a_bar_and_all_others_share_one():

@@ -1,11 +1,18 @@
 import math
 from itertools import pairwise
 
+import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy import integrate
 
 from number_columns import COLUMNS, maps
+from variate.config.schema import LARGEST, Column
+from variate.data.schema.columns import atoms_of, step_of
+from variate.data.schema.profiles import profile_of_numbers
+from variate.distributions.column_quantiles import ColumnQuantiles
 from variate.distributions.quantile_logistic import COLUMN_SHARE, QuantileLogistic
 
 GRIDS = ("prices", "whole", "amounts", "codes")
@@ -177,3 +184,45 @@ def test_draws_from_uniform_numbers_have_the_distribution_within_the_range(name)
     for x in draws[:: n // 10, 0]:
         expected = (p.cdf(x) - outside / 2) / (1 - outside)
         assert ((draws <= x).double().mean(0) - expected).abs().max() < (K + 2) / n
+
+
+def column_of(values):
+    """A column of numbers as it is told from them."""
+    found = profile_of_numbers(values)
+    step, low, high = step_of(found), float(values.min()), float(values.max())
+    return Column("x", "real", step=step, low=low, high=high, atoms=() if step else atoms_of(found))
+
+
+FLOATS = st.floats(-LARGEST, LARGEST)
+NUMBERS = st.one_of(
+    st.lists(FLOATS, min_size=1, max_size=40),
+    st.lists(st.sampled_from([0.0, 1e-300, 5e-324, 1e-5, 1.0, 1 + 2**-52, 1e15, 1e15 + 0.125, LARGEST]), min_size=1),
+    st.builds(lambda x, ulps: [x + u * np.spacing(x) for u in ulps], FLOATS, st.lists(st.integers(0, 5), min_size=1)),
+    st.builds(
+        lambda whole, decimals: [k / 10**decimals for k in whole],
+        st.lists(st.integers(-(2**53), 2**53), min_size=1, max_size=40),
+        st.integers(0, 9),
+    ),
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(NUMBERS, st.integers(0, 2**32 - 1), st.sampled_from([1, 25]))
+def test_whatever_finite_numbers_a_column_has_their_log_probabilities_and_gradients_are_finite(numbers, seed, times):
+    values = np.tile(np.array(numbers), times).clip(-LARGEST, LARGEST)
+    column = column_of(values)
+    quantiles = ColumnQuantiles([column])
+    quantiles.fit(torch.from_numpy(values)[:, None])
+    generator = torch.Generator().manual_seed(seed)
+    shape, single = (1, 3, 1), torch.float32
+    parameters = [torch.randn(shape, generator=generator, dtype=single).requires_grad_() for _ in range(3)]
+    logits, loc, log_scale = parameters
+    outside = torch.full((1,), -math.log(len(values) + 2))
+    p = QuantileLogistic(quantiles(), outside, logits, 3 * loc, 3 * log_scale - 3, bool(column.step))
+    x = torch.from_numpy(np.concatenate([values, [column.low, column.high, (column.low + column.high) / 2]]))
+    log_prob = p.log_prob(torch.cat([x, p.sample((20,), generator).flatten()])[:, None])
+    assert log_prob.isfinite().all()
+    assert all(own.isfinite().all() for own in torch.autograd.grad(log_prob.sum(), parameters))
+    assert quantiles().scores(x[:, None]).isfinite().all()
+    if column.step:
+        assert (log_prob <= 0).all()

@@ -1,11 +1,13 @@
 import math
+from fractions import Fraction
 
 import numpy as np
 import pytest
 import torch
+from scipy import stats
 
-from number_columns import COLUMNS, N, maps
-from variate.distributions.quantile_map import MOST_KNOTS, fit_knots
+from number_columns import COLUMNS, N, maps, wide
+from variate.distributions.quantile_map import MOST_KNOTS, NARROW, fit_knots
 
 
 @pytest.mark.parametrize("name", COLUMNS)
@@ -107,3 +109,41 @@ def test_batches_of_any_shape_and_columns_side_by_side():
     for i, name in enumerate(names):
         assert torch.equal(together[..., i : i + 1], maps(name).scores(x[..., i : i + 1]))
     assert torch.equal(quantiles.scores(x[0, 0, 0]), together[0, 0, 0])
+
+
+@pytest.mark.parametrize("step", [1e-4, 1e-2, 1.0])
+def test_cells_far_less_probable_than_shares_are_exact(step):
+    # Up to 10^14 points of the grid lie in the range, and F is exact to 10^-16.
+    values, *_ = wide(step)
+    quantiles = maps("wide", wide=wide(step))
+    x = np.sort(values)
+    located = quantiles.locate(torch.tensor(x)[:, None])
+    knots, shares = ([Fraction(float(part)) for part in own[0]] for own in (quantiles.knots, quantiles.shares))
+    half = Fraction(step) / 2
+    for place in (0, 1, 2, 100, len(x) // 2, len(x) - 3, len(x) - 2, len(x) - 1):
+        number = Fraction(float(x[place]))
+        piece = next(i for i, knot in enumerate(knots) if knot > number) - 1
+        slope = (shares[piece + 1] - shares[piece]) / (knots[piece + 1] - knots[piece])
+        before = shares[piece] + slope * (number - half - knots[piece])
+        own = [part[place, 0].item() for part in located.cells]
+        assert located.log_share[place, 0].item() == pytest.approx(math.log(2 * half * slope), rel=1e-12)
+        if place == 0:
+            assert own[2]
+        elif place == len(x) - 1:
+            assert own[3]
+            assert own[0] == pytest.approx(stats.norm.isf(float(1 - before)), rel=1e-3)  # an edge is rounded, too
+        else:
+            y = stats.norm.ppf(float(before)) if before < 0.5 else stats.norm.isf(float(1 - before))
+            assert own[0] == pytest.approx(y, rel=1e-6)
+            assert own[4] == pytest.approx(float(2 * half * slope) / stats.norm.pdf(y), rel=1e-4)
+
+
+def test_narrow_and_wide_cells_meet():
+    # The width of a cell is a difference of scores, or mass over phi: both where one takes over from the other.
+    grid = torch.arange(200_001).double()[:, None] * 0.001
+    values = np.random.default_rng(8).gamma(2, 20, 30_000).round(3).clip(0, 200)
+    cells = maps("long", long=(values, 0.001, 0.0, 200.0, ())).locate(grid).cells
+    width, difference = cells.width[1:-1], (cells.upper - cells.lower)[1:-1]
+    torch.testing.assert_close(width, difference, rtol=1e-7, atol=1e-13)
+    narrow = (width * (1 + cells.upper[1:-1].abs()) < NARROW).double().mean()
+    assert 0.01 < narrow < 0.99

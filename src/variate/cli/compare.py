@@ -36,6 +36,8 @@ class Compare(Checked):
     """Seed of every choice of rows and every draw."""
     columns: tuple[tuple[str, ColumnKind], ...] = ()
     """Kinds of columns, as NAME KIND pairs, where they are not what the values look like."""
+    formats: tuple[tuple[str, str], ...] = ()
+    """How columns say numbers or dates, as NAME FORMAT pairs, such as price decimal-comma or day %d/%m/%Y."""
     drop: tuple[str, ...] = ()
     """Columns to leave out."""
     missing: tuple[str, ...] = ()
@@ -81,8 +83,8 @@ class Compare(Checked):
         Raises:
             InputError: If an option is given beside a model, which has its own.
         """
-        for name in ("columns", "drop", "missing"):
+        for name in ("columns", "formats", "drop", "missing"):
             if self.model is not None and getattr(self, name):
                 got = f"{', '.join(map(str, getattr(self, name)))}"
                 raise InputError(name, "nothing beside a model, which has its own", got, "leave it out")
-        return DataOptions(columns=self.columns, drop=self.drop, missing=self.missing)
+        return DataOptions(columns=self.columns, formats=self.formats, drop=self.drop, missing=self.missing)

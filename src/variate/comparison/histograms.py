@@ -6,10 +6,12 @@ import numpy as np
 from jaxtyping import Float64
 
 from variate.config.schema import Column
-from variate.data.schema.formats import number_text
 from variate.data.schema.grids import grid_of
+from variate.data.schema.number_formats import number_text
 from variate.data.schema.origin import as_they_came
 
+EMPTY = "(empty)"
+"""The category of empty cells, in a column of ticks."""
 BARS = 40
 """Bars of a column of numbers, at most."""
 NAMED = 8
@@ -47,6 +49,7 @@ def histogram(column: Column, real: Float64[np.ndarray, " N"], synthetic: Float6
     if column.kind in ("real", "counts"):
         return _of_numbers(column, real, synthetic)
     names = column.categories or tuple(text_of(bit, column) for bit in (0.0, 1.0))
+    names = (EMPTY, *names[1:]) if column.blank else names
     counts = [np.bincount(part.astype(np.intp), minlength=len(names) + 1) for part in (real, synthetic)]
     order = np.argsort(-counts[0][:-1], kind="stable")
     shown, rest = order[:NAMED], order[NAMED:]
@@ -93,4 +96,6 @@ def text_of(value: float, column: Column) -> str:
     """A value as text, as it came in the table."""
     if column.kind in ("real", "counts") and not column.format:
         return number_text(value)
+    if column.blank and not value:
+        return EMPTY
     return str(as_they_came(np.array([value]), column)[0])

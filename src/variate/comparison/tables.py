@@ -168,7 +168,7 @@ def _open(column: Column) -> Column:
     if column.pooled:
         return column
     new = _new_name(column.categories)
-    return Column(column.name, column.kind, (*column.categories, new), column.format, column.gaps, pooled=True)
+    return replace(column, categories=(*column.categories, new), pooled=True)
 
 
 def _new_name(categories: Sequence[str]) -> str:

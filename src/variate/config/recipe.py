@@ -55,6 +55,8 @@ class DataOptions(Checked):
     """What the numbers are; by default told from their type and values."""
     columns: tuple[tuple[str, ColumnKind], ...] = ()
     """Kinds of table columns, as NAME KIND pairs, where they are not what the values look like."""
+    formats: tuple[tuple[str, str], ...] = ()
+    """How table columns say numbers or dates, as NAME FORMAT pairs, such as price decimal-comma or day %d/%m/%Y."""
     drop: tuple[str, ...] = ()
     """Table columns to leave out."""
     missing: tuple[str, ...] = ()

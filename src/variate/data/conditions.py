@@ -15,8 +15,9 @@ import numpy as np
 
 from variate.config.schema import Column, Schema
 from variate.data.schema.columns import ASIDE_WORDS
-from variate.data.schema.formats import BOOL, DAY, EPOCH, FORMATS, NUMBER, is_number_name, numbers_in
+from variate.data.schema.formats import BOOL, DAY, EPOCH, format_called, numbers_in
 from variate.data.schema.naming import cell_called, column_called, name_called
+from variate.data.schema.number_formats import NUMBER, Format, is_number_name
 from variate.data.schema.origin import as_they_came
 from variate.data.wording import list_names
 from variate.errors import InputError, did_you_mean
@@ -170,19 +171,18 @@ def _ends(column: Column, text: str) -> ValueSpan:
         expected, read = "a time such as 18:30:00", _of_day(text)
     elif column.format == BOOL and text.lower() in TRUTHS:
         read = ValueSpan(*(2 * [TRUTHS[text.lower()]]))
-    elif column.format in FORMATS and column.format != NUMBER.name:
-        form = FORMATS[column.format]
-        expected, read = form.words, _number(text, column.format)
-        read = read or (None if form.is_date else _number(text, NUMBER.name))
+    elif (form := format_called(column.format)) is not None and form != NUMBER:
+        expected, read = form.words, _number(text, form)
+        read = read or (None if form.is_date else _number(text, NUMBER))
     else:
-        read = _number(text, NUMBER.name)
+        read = _number(text, NUMBER)
     if read is None:
         raise InputError(_argument(column), expected, cell_called(text))
     return read
 
 
-def _number(text: str, form: str) -> ValueSpan | None:
-    (number,) = numbers_in([text], FORMATS[form]).tolist()
+def _number(text: str, form: Format) -> ValueSpan | None:
+    (number,) = numbers_in([text], form).tolist()
     return None if math.isnan(number) else ValueSpan(number, number)
 
 

@@ -9,7 +9,8 @@ from pyarrow import compute
 from variate.config.schema import Column
 from variate.data.fillings import FilledColumn, Fillings, added_names
 from variate.data.readers.originals import Piece
-from variate.data.schema.formats import DAY, NATIVE_DATES, number_text
+from variate.data.schema.formats import DAY, NATIVE_DATES
+from variate.data.schema.number_formats import number_text
 from variate.data.schema.origin import as_they_came
 
 

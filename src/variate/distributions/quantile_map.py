@@ -13,6 +13,11 @@ What a number stands for in scores is its cell, an interval (a, b]:
 So a density of scores p(y) gives a grid or an atom the mass of its cell, and other numbers the density p(y) dy/dx. On a
 grid the cells at the ends of the range are open, a = -inf and b = inf. Without one, scores are cut off at the ends of
 the range, at 1 / (N + 3) of the probability, and p(y) is to be normalised between them.
+
+A cell may be far less probable than F is exact: a column of amounts up to 10^10 with four decimals has 10^14 cells. So
+no small number is computed as the difference of large ones. The edges of the cells of a grid lie between its points,
+and the knots lie on such edges; a cell is in one piece of F, and its mass is h dF/dx. A share above 1/2 is kept by what
+is missing to 1, and the width of a narrow cell is its mass over phi(y).
 """
 
 import math
@@ -35,6 +40,11 @@ SINGLES = 0.05
 """A column repeats its values if at most this share of its numbers occurs once."""
 ROUNDING = 1e-6
 """Part of a step by which a point of a grid may be missed in floating point."""
+LEAST_SHARE = 2.0**-53
+"""Over the whole range, F rises by at least this: shares are rounded to it, so that a piece may seem to be level."""
+NARROW = 1e-4
+"""Width of a cell below which phi is constant in it, to a relative error of the square of this."""
+LOG_2PI = math.log(2 * math.pi)
 
 
 class Cells(NamedTuple):
@@ -107,7 +117,9 @@ class QuantileMap(NamedTuple):
     @property
     def range_cells(self) -> Cells:
         """All scores of the range as one cell per column, (columns,)."""
-        return self._cells(self.shares[:, 0], self.shares[:, -1])
+        first, last = (_Edge(share, 1 - share) for share in (self.shares[:, 0], self.shares[:, -1]))
+        mass = last.below - first.below
+        return _cells(first, last, mass, mass > 0)
 
     def rounded(self, x: Tensor) -> Tensor:
         """The points of the grids nearest to numbers, (*batch, columns); other numbers as they are."""
@@ -126,70 +138,122 @@ class QuantileMap(NamedTuple):
     def locate(self, x: Tensor) -> Located:
         """Finite numbers, (*batch, columns), in terms of scores."""
         x = self.rounded(x.double())
-        before, after, slope = self._shares_around(x.clamp(self.low, self.high))
-        cells = self._cells(before, after)
-        y = cells.lower
-        log_slope = torch.where(cells.is_mass, 0, slope.log() + 0.5 * y.square() + 0.5 * math.log(2 * math.pi))
-        log_share = torch.where(cells.is_mass, after - before, slope).log()
+        ends, rise, is_mass = self._around(x.clamp(self.low, self.high))
+        unit = torch.where(self.on_grid, self.step, 1)
+        cells = _cells(*ends, rise * unit, is_mass)
+        log_rise = rise.log()
+        log_slope = torch.where(is_mass, 0, log_rise + 0.5 * cells.lower.square() + 0.5 * LOG_2PI)
         distance = torch.maximum(self.knots[:, 0] - x, x - self.knots[:, -1]).clamp(min=0) / self.span
-        return Located(cells, log_slope, log_share, distance)
+        return Located(cells, log_slope, log_rise + unit.log(), distance)
 
     def scores(self, x: Tensor) -> Tensor:
         """One normal score per number, (*batch, columns), float64: that of the middle of its share."""
-        before, after, _ = self._shares_around(self.rounded(x.double()).clamp(self.low, self.high))
-        return torch.special.ndtri((before + after) / 2)
+        (lower, upper), *_ = self._around(self.rounded(x.double()).clamp(self.low, self.high))
+        return _Edge((lower.below + upper.below) / 2, (lower.above + upper.above) / 2).score
 
     def inverse(self, y: Tensor) -> Tensor:
         """The numbers, (*batch, columns), float64, whose cells hold normal scores; all are within the range."""
-        x, _ = _interpolated(torch.special.ndtr(y.double()), self.shares, self.knots, right=False)
+        x = _interpolated(torch.special.ndtr(y.double()), self.shares, self.knots)
         return self.rounded(x).clamp(self.low, self.high)
 
     def refined(self, scores: Tensor) -> tuple[Tensor, Tensor]:
         """The knots and shares of the maps with a knot more at each of some scores, (columns, Q + scores) each."""
         more = torch.special.ndtr(scores).expand(len(self.shares), -1)
         more = more.clamp(self.shares[:, :1], self.shares[:, -1:])
-        x, _ = _interpolated(more.T, self.shares, self.knots, right=False)
+        x = _interpolated(more.T, self.shares, self.knots)
         shares, order = torch.cat([self.shares, more], 1).sort(dim=1, stable=True)
         knots = torch.cat([self.knots, x.T], 1).gather(1, order)
         return knots.cummax(1).values, shares
 
-    def _shares_around(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """F at both ends of the cells of numbers within the range, and its slope below them."""
+    def _around(self, x: Tensor) -> tuple[tuple["_Edge", "_Edge"], Tensor, Tensor]:
+        """What F is around numbers within the range, (*batch, columns).
+
+        Returns:
+            The two ends of each cell; dF/dx, or how far F jumps at an atom; and whether the cell has a mass.
+        """
         half = self.step / 2
-        before, slope = _interpolated(x - half, self.knots, self.shares, right=False)
-        after, _ = _interpolated(x + half, self.knots, self.shares, right=True)
-        return before, after, slope
-
-    def _cells(self, before: Tensor, after: Tensor) -> Cells:
-        """The cells between shares."""
-        open_below, open_above = before <= 0, after >= 1
-        lower = torch.special.ndtri(torch.where(open_below, 0.5, before))
-        upper = torch.special.ndtri(torch.where(open_above, 0.5, after))
-        width = torch.where(open_below | open_above, 0, upper - lower)
-        return Cells(lower, upper, open_below, open_above, width, after > before)
+        below = _Piece(*_pieces(x, self.knots, self.shares, right=False))
+        above = _Piece(*_pieces(x, self.knots, self.shares, right=True))
+        above = _Piece(*(torch.where(self.on_grid, own, other) for own, other in zip(below, above, strict=True)))
+        ends = below.edge(x - half, 0), above.edge(x + half, 1)
+        jump = ends[1].below - ends[0].below
+        is_atom = ~self.on_grid & (jump > 0)
+        slope = torch.maximum(below.slope, LEAST_SHARE / self.span).clamp(max=torch.finfo(x.dtype).max)
+        return ends, torch.where(is_atom, jump, slope), is_atom | self.on_grid
 
 
-def _interpolated(x: Tensor, knots: Tensor, values: Tensor, right: bool) -> tuple[Tensor, Tensor]:
-    """Piecewise linear functions of columns, (*batch, columns), and their slopes.
+class _Edge(NamedTuple):
+    """The shares of a column below and above a number; whichever is smaller is exact to rounding."""
+
+    below: Tensor
+    above: Tensor
+
+    @property
+    def score(self) -> Tensor:
+        """The normal score; infinite where one of the shares is 0."""
+        is_below = self.below < self.above
+        score = torch.special.ndtri(torch.where(is_below, self.below, self.above))
+        return torch.where(is_below, score, -score)
+
+
+class _Piece(NamedTuple):
+    """Pieces of F: the knots at their ends, and the shares there."""
+
+    start: Tensor
+    end: Tensor
+    low: Tensor
+    high: Tensor
+
+    @property
+    def slope(self) -> Tensor:
+        """dF/dx; infinite in a piece without a length, where F jumps."""
+        return (self.high - self.low) / (self.end - self.start)
+
+    def edge(self, x: Tensor, of_points: int) -> _Edge:
+        """The shares below and above numbers in the pieces; in pieces without a length, those at one end (0 or 1)."""
+        length = self.end - self.start
+        part = torch.where(length > 0, (x - self.start) / length, of_points).clamp(0, 1)
+        rest = torch.where(length > 0, (self.end - x) / length, 1 - of_points).clamp(0, 1)
+        return _Edge(torch.lerp(self.low, self.high, part), torch.lerp(1 - self.high, 1 - self.low, rest))
+
+
+def _cells(lower: _Edge, upper: _Edge, mass: Tensor, is_mass: Tensor) -> Cells:
+    """The cells between edges."""
+    open_below, open_above = lower.below <= 0, upper.above <= 0
+    a = torch.where(open_below, 0, lower.score)
+    b = torch.where(open_above, 0, upper.score)
+    middle = (a + b) / 2
+    narrow = mass * torch.exp(0.5 * middle.square() + 0.5 * LOG_2PI)
+    width = torch.where(narrow * (1 + middle.abs()) < NARROW, narrow, b - a)
+    is_closed = is_mass & ~(open_below | open_above)
+    return Cells(a, b, open_below, open_above, torch.where(is_closed, width, 0), is_mass)
+
+
+def _pieces(x: Tensor, knots: Tensor, values: Tensor, right: bool) -> tuple[Tensor, ...]:
+    """The pieces of piecewise linear functions in which numbers lie, (*batch, columns).
 
     Args:
-        x: Where, (*batch, columns).
+        x: Numbers, (*batch, columns).
         knots: Ascending, (columns, Q).
         values: The functions at the knots, (columns, Q).
         right: Whether to take the piece on the right of a knot, or on its left.
+
+    Returns:
+        Where each piece starts and ends, and the values there.
     """
     # Stacked, not transposed: the compiler would keep a view, which searchsorted copies with a warning.
     columns = [column.flatten() for column in x.unbind(-1)]
     by_column = torch.stack(columns) if columns else x.new_zeros(0, math.prod(x.shape[:-1]))
     left = (torch.searchsorted(knots, by_column, right=right) - 1).clamp(0, knots.shape[1] - 2)
-    start, end = knots.gather(1, left), knots.gather(1, left + 1)
-    low, high = values.gather(1, left), values.gather(1, left + 1)
+    found = [part.gather(1, place) for part in (knots, values) for place in (left, left + 1)]
+    return torch.stack(found).reshape(4, len(knots), *x.shape[:-1]).movedim(1, -1).unbind(0)
+
+
+def _interpolated(x: Tensor, knots: Tensor, values: Tensor) -> Tensor:
+    """Piecewise linear functions of columns, (*batch, columns), from the left where they jump."""
+    start, end, low, high = _pieces(x, knots, values, right=False)
     length = end - start
-    part = torch.where(length > 0, (by_column - start) / length, 1 if right else 0).clamp(0, 1)
-    slope = torch.where(length > 0, (high - low) / length, 0)
-    found = torch.stack([torch.lerp(low, high, part), slope]).reshape(2, len(knots), *x.shape[:-1])
-    value, slope = found.movedim(1, -1).unbind(0)
-    return value, slope
+    return torch.lerp(low, high, torch.where(length > 0, (x - start) / length, 0).clamp(0, 1))
 
 
 class Knots(NamedTuple):

@@ -12,10 +12,11 @@ from variate.data.schema.columns import (
     decide_all,
 )
 from variate.data.schema.fits import misfits
-from variate.data.schema.formats import number_text
 from variate.data.schema.naming import column_called
+from variate.data.schema.number_formats import is_number_name, number_text
+from variate.data.schema.origin import as_they_came
 from variate.data.schema.profiles import RawColumn, joined_profile, profile
-from variate.data.schema.values import column_values, is_number_name, is_textual, unseen_categories
+from variate.data.schema.values import column_values, is_textual, unseen_categories
 from variate.errors import Option
 
 RNG = np.random.default_rng(0)
@@ -140,8 +141,8 @@ def test_kind_that_cannot_be(raw, kind, got):
         (text([f"w{row % 90}" for row in range(100)]), Aside("c", "text", 3)),
         (text(["a", "b" * (LONGEST_CATEGORY + 1), "a"]), Aside("c", "text", 3)),
         (text([f"w{row}" for row in range(11_000)]), Aside("c", "text", 3)),
-        (text(["a", "a", None]), Aside("c", "constant", 3, "a")),
-        (numbers([0.5, 0.5, np.nan]), Aside("c", "constant", 3, "0.5", format="")),
+        (text(["a"] * 39 + [None]), Aside("c", "constant", 3, "a")),
+        (numbers([0.5] * 39 + [np.nan]), Aside("c", "constant", 3, "0.5", format="")),
         (numbers([7, 7, 7]), Aside("c", "constant", 3, "7", format="")),
         (text(["7,5", "7,5"]), Aside("c", "constant", 3, "7.5", format="decimal-comma")),
         (numbers(range(7, 30)), Aside("c", "counter", 3, format="")),
@@ -176,7 +177,14 @@ def test_other_columns_are_not(raw):
     [
         (["1.5", "?", "-2", "n/a", None], "number", [1.5, np.nan, -2, np.nan, np.nan]),
         (["12,5", "7,25"], "decimal-comma", [12.5, 7.25]),
-        (["1.200,5", "-7,25", "8"], "decimal-comma", [1200.5, -7.25, 8]),
+        (["1.200,5", "-7,25", "8"], "decimal-comma-point", [1200.5, -7.25, 8]),
+        (["1200,5", "-7,25", "8.000"], "decimal-comma", [1200.5, -7.25, 8000]),
+        (["1'200,5", "8"], "decimal-comma-apostrophe", [1200.5, 8]),
+        (["1 200.5", "8"], "grouped-blank", [1200.5, 8]),
+        (["1,234.5", "1234"], "grouped-or-not", [1234.5, 1234]),
+        (["168 cm", "70.5 cm", "n/a"], "{number} cm", [168, 70.5, np.nan]),
+        (["$1,243.56", "-$5"], "${grouped}", [1243.56, -5]),
+        (["36,02 €", "1.200,00 €"], "{decimal-comma-point} €", [36.02, 1200]),
         (["1,234.5", "17"], "grouped", [1234.5, 17]),
         (["12%", "7.5%"], "percent", [12, 7.5]),
         (["24.12.2019", "01.01.1970"], "%d.%m.%Y", [18254, 0]),
@@ -246,7 +254,7 @@ def test_a_column_is_needed():
     assert len(decide_all(map(profile, raws), {}, places, "x.csv")) == 3
     error = refused(decide_all, map(profile, raws[::2]), {}, places, "x.csv")
     assert error.argument == "x.csv"
-    assert "'a' (the same value in every row), 'c' (only numbers the rows)" in error.got
+    assert "'a' (no second value in any row), 'c' (only numbers the rows)" in error.got
 
 
 @pytest.mark.parametrize("value", [1e200, -1e200, 2 * LARGEST])
@@ -349,7 +357,7 @@ REAL = numbers([0.5, 1, 0.25, 0.125] * 8, "real")
 def test_columns_that_are_set_aside_are_noted_together():
     raws = [numbers(range(32), "a"), numbers([0.5] * 32, "b"), text([f"w{row}" for row in range(32)], ""), REAL]
     (note,) = told(*raws)
-    for words in ("'a' (only numbers the rows)", "'b' (the same value", "(no name) (a text of its own"):
+    for words in ("'a' (only numbers the rows)", "'b' (no second value", "(no name) (a text of its own"):
         assert words in note
     assert Option("columns", [("a", "real")]) in note.parts
 
@@ -388,3 +396,51 @@ def test_codes_that_could_be_counts_are_noted_unless_it_was_said():
     assert Option("columns") in note.parts
     assert told(raw, c="counts") == []
     assert told(numbers(RNG.poisson(50, 200) * 5)) == []
+
+
+def test_text_that_is_nearly_numbers_is_noted():
+    limits = ["<0.1"] * 12 + ["<0.05"] + [f"{n / 10}" for n in range(1, 31)]
+    for times in (1, 3):  # set aside, and categories
+        *_, note = told(text(limits * times, "a"), numbers([1.5, 2.25] * 10, "b"))
+        assert f"'a' was taken for text, since {13 * times} of its {43 * times} cells are no numbers" in note
+        assert f"'<0.05' ({times}), '<0.1' ({12 * times})" in note
+        assert Option("missing", ["<0.05", "<0.1"]) in note.parts
+    units = [f"{n} {unit}" for n in range(30) for unit in ("kg", "g", "kg")]
+    (note,) = told(text(units * 2, "a"))
+    assert "numbers with something around them, such as '0 " in note
+    for codes in (
+        [f"A{n % 40}" for n in range(200)],
+        [f"{n % 40}{'ABC'[n % 3]}" for n in range(500)],
+        ["1-2", "<5"] * 30,
+    ):
+        assert not told(text(codes, "a"))
+
+
+@pytest.mark.parametrize(
+    ("raw", "value", "form"),
+    [
+        (text(["x", None, None]), "x", ""),
+        (numbers([5, np.nan, np.nan]), "5", "number"),
+        (text(["1.5", "n/a", None]), "1.5", "number"),
+        (RawColumn("c", np.array([1, np.nan, np.nan]), native="bool"), "1", "bool"),
+        (RawColumn("c", np.array([18254, np.nan, np.nan]), native="date"), "18254", "date"),
+    ],
+)
+def test_a_column_of_ticks_has_two_categories_and_no_gaps(raw, value, form):
+    column, found = fitted(raw)
+    assert column == Column("c", "categorical", ("", value), format=form, blank=True)
+    np.testing.assert_array_equal(found, [1, 0, 0])
+    back = as_they_came(found, column)
+    assert back.mask.tolist() == [False, True, True]
+    alone = as_they_came(np.array([float(value)]), Column("c", "real", format=form))[0] if form else value
+    assert back[0] == alone
+    note, *others = told(raw)
+    assert len(others) == (raw.words == ("1.5", "n/a"))  # what was taken for missing
+    assert note.startswith("Empty cells of 'c' (2 of 3), whose only value is ")
+    assert Option("drop", ["c"]) in note.parts
+
+
+def test_few_gaps_in_a_constant_are_no_ticks():
+    column = decide(profile(text(["x"] * 39 + [None])), None, 3, "x.csv")
+    assert column == Aside("c", "constant", 3, "x")
+    assert decide(profile(text(["", None, None])), None, 3, "x.csv").kind == "constant"

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from variate.data.schema.formats import DAY, EPOCH, FORMATS, NUMBER, is_marker, number_text, numbers_in
+from variate.data.schema.formats import DAY, EPOCH, FORMATS, is_marker, numbers_in
+from variate.data.schema.number_formats import NUMBER, number_text
 
 PROPERTY = settings(derandomize=True, deadline=None, database=None, max_examples=200)
 DATES = [form for form in FORMATS.values() if form.is_date and "%Y" in form.name]

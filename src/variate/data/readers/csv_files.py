@@ -87,7 +87,7 @@ def text_table(data: bytes, suffix: str, path: Path, options: DataOptions, schem
         data: The text in UTF-8.
         suffix: The ending of the file, or of the member of an archive, that it is from.
         path: The file.
-        options: `delimiter`, `header` and `columns` are used.
+        options: `delimiter`, `header`, `columns` and `formats` are used.
         schema: Of a model, if the rows are read for one.
 
     Raises:
@@ -99,7 +99,7 @@ def text_table(data: bytes, suffix: str, path: Path, options: DataOptions, schem
     names = layout.names or made_names(width)
     try:
         with decoding(str(path), *UNREADABLE):
-            table = parsed_rows(text, start, width, text_types(names, schema))
+            table = parsed_rows(text, start, width, text_types(names, options, schema, layout.doubtful))
     except InputError:
         check_quotes(text, width, lambda _: False)  # names the line that is to blame, if there is one
         raise

@@ -21,6 +21,7 @@ from variate.data.readers.dialects import (
     rows_of,
     sample_of,
 )
+from variate.data.readers.doubtful import doubtful_columns
 from variate.data.readers.headers import Verdict, is_value, judge, short_names
 from variate.data.readers.tables import MOST_COLUMNS, require_columns
 from variate.data.readers.unpacking import TEXT_SUFFIXES
@@ -41,6 +42,7 @@ class Layout(NamedTuple):
         is_short: Whether the header line has one cell less than the rows.
         notes_before: What was assumed, to be said before what is said of blanks.
         notes_after: What was assumed, to be said after it.
+        doubtful: Numbers of the columns that look like numbers, and may be others or codes.
     """
 
     path: str
@@ -50,6 +52,7 @@ class Layout(NamedTuple):
     is_short: bool
     notes_before: list[str]
     notes_after: list[str]
+    doubtful: frozenset[int] = frozenset()
 
     def placed(self, data: bytes) -> "Placed":
         """The rows of a text that begins as the one that the layout was told from."""
@@ -135,7 +138,8 @@ def layout_of(data: bytes, suffix: str, path: Path, options: DataOptions, schema
     if options.header is None:
         beginning, verdict = _header_in_comment(data, beginning, dialect, rows, verdict, path.name)
     notes = [*beginning.notes, *notes]
-    found = Layout(str(path), beginning.start, None, dialect, False, notes, list(verdict.notes))
+    doubtful = doubtful_columns(rows[verdict.is_header :])
+    found = Layout(str(path), beginning.start, None, dialect, False, notes, list(verdict.notes), doubtful)
     text, _, _ = found.placed(data)
     _refuse_many_columns(text, path.name)
     if not verdict.is_header:
@@ -160,7 +164,9 @@ def _verdict(rows: Rows, options: DataOptions, schema: Schema | None) -> Verdict
         return Verdict(True)
     if options.header is not None:
         return Verdict(options.header)
-    given = {*options.drop, *dict(options.columns), options.split_by, options.split_time} - {None}
+    given = {*options.drop, *dict(options.columns), *dict(options.formats), options.split_by, options.split_time} - {
+        None
+    }
     if given and given <= set(rows[0]):
         return Verdict(True)
     return Verdict(False) if needed and all(map(MADE_NAME.fullmatch, needed)) else judge(rows)

@@ -142,7 +142,7 @@ class CsvStream:
         parser = BlockParser(
             self.width,
             {*self.kept, *map(self.names.index, key.names)},
-            text_types(self.names, self.schema),
+            text_types(self.names, self.options, self.schema, self.layout.doubtful),
             numbers_asked(self.names, self.options, self.schema),
         )
         while True:

@@ -32,9 +32,21 @@ DATES = (pa.date32(), pa.timestamp("s"), pa.timestamp("ns"))
 """Each can be read as those that follow."""
 
 
-def text_types(names: Sequence[str], schema: Schema | None) -> dict[int, pa.DataType]:
-    """The types of columns that a model reads as text, whatever their cells look like."""
-    textual = {column.name for column in schema.columns if is_textual(column)} if schema is not None else set()
+def text_types(
+    names: Sequence[str], options: DataOptions, schema: Schema | None, doubtful: Collection[int]
+) -> dict[int, pa.DataType]:
+    """The types of columns that are read as text, whatever their cells look like.
+
+    Args:
+        names: The names of the columns.
+        options: `formats` is used.
+        schema: Of a model, which knows its columns.
+        doubtful: Numbers of the columns that may be other numbers than they look like.
+    """
+    if schema is not None:
+        textual = {column.name for column in schema.columns if is_textual(column)}
+    else:
+        textual = {*dict(options.formats), *(names[number] for number in doubtful if number < len(names))}
     return {number: pa.string() for number, name in enumerate(names) if name in textual}
 
 

@@ -51,6 +51,7 @@ SPECIAL_OPTIONS = {
     "mask_folder": "a folder or .zip of images",
     "transparency": "a folder or .zip of images",
     "columns": "a table",
+    "formats": "a table",
     "drop": "a table",
     "missing": "a table",
     "delimiter": "a table of text",
@@ -63,7 +64,7 @@ SPECIAL_OPTIONS = {
 """Options that only some readers use, and what they are for."""
 IN_MEMORY = "a table in memory"
 IMAGE_OPTIONS = ("size", "mode", "mask_folder", "transparency")
-TABLE_OPTIONS = ("columns", "drop", "missing", "split_by", "split_time")
+TABLE_OPTIONS = ("columns", "formats", "drop", "missing", "split_by", "split_time")
 TEXT_OPTIONS = (*TABLE_OPTIONS, "delimiter", "header", "encoding", "stream")
 
 

@@ -16,8 +16,9 @@ import pyarrow as pa
 from variate.config.recipe import DataOptions
 from variate.data.schema.arrow_columns import ALWAYS_MISSING, raw_column
 from variate.data.schema.columns import numbers_told
-from variate.data.schema.formats import FORMATS, INEXACT, NUMBER, numbers_in
+from variate.data.schema.formats import INEXACT, format_called, numbers_in
 from variate.data.schema.naming import cell_called, column_called, name_called
+from variate.data.schema.number_formats import NUMBER
 from variate.data.schema.profiles import RawColumn, profile
 from variate.data.source import SplitColumn
 from variate.data.wording import list_names
@@ -131,7 +132,7 @@ class SplitKey:
         if told is None:
             got = f"text such as {cell_called(words[0])}" if words else "no value in any row"
             raise InputError(self.option, f"numbers or dates in {column_called(self.name)}", got, "name another column")
-        said = np.append(numbers_in(words, FORMATS.get(told.format, NUMBER)), np.nan)
+        said = np.append(numbers_in(words, format_called(told.format) or NUMBER), np.nan)
         return np.asarray(said[np.where(np.isnan(codes), len(words), codes).astype(np.intp)]), told.format
 
 

@@ -11,20 +11,21 @@ from variate.data.schema.arrow_columns import each_column
 from variate.data.schema.column_notes import column_notes
 from variate.data.schema.columns import decide_all
 from variate.data.schema.profiles import Profile, RawColumn, joined_profile, profile
+from variate.data.schema.readings import resolved
 
 
 class ColumnSurvey:
     """The profiles of the columns so far.
 
     Args:
-        options: `columns` and `missing` are used.
+        options: `columns`, `formats` and `missing` are used.
 
     Attributes:
         profiles: The profiles, by the keys of the columns.
     """
 
     def __init__(self, options: DataOptions) -> None:
-        self._asked, self._missing = dict(options.columns), options.missing
+        self._asked, self._formats, self._missing = dict(options.columns), dict(options.formats), options.missing
         self.profiles: dict[str, Profile] = {}
 
     def add_table(self, table: pa.Table, source: str) -> None:
@@ -62,6 +63,7 @@ class ColumnSurvey:
             InputError: As `decide_all`.
         """
         places = {name: place for place, name in enumerate(keys)}
-        found = [self.profiles[key] for key in keys.values()]
+        found = [self.profiles[key]._replace(name=name) for name, key in keys.items()]
+        found, notes = resolved(found, self._formats, self._asked, source)
         decided = decide_all(found, self._asked, places, source)
-        return schema_of(decided), column_notes(found, decided, self._asked)
+        return schema_of(decided), [*notes, *column_notes(found, decided, self._asked)]

@@ -23,6 +23,7 @@ from variate.data.schema.columns import Decided, Listed, decide_all
 from variate.data.schema.dependences import dependence_notes
 from variate.data.schema.naming import NAMELESS, name_called
 from variate.data.schema.profiles import Profile, RawColumn, profile
+from variate.data.schema.readings import resolved
 from variate.data.schema.values import column_values, unseen_categories
 from variate.data.source import Source
 from variate.data.storage.in_memory import InMemory
@@ -50,7 +51,7 @@ def table_source(
     Args:
         table: The table.
         name: What to call it.
-        options: `columns`, `drop`, `missing`, `split_by` and `split_time` are used.
+        options: `columns`, `formats`, `drop`, `missing`, `split_by` and `split_time` are used.
         schema: Of a model, if the rows are read for one.
         notes: What was assumed when it was read.
         listed: Categories that columns list themselves, by the names of the columns.
@@ -73,7 +74,7 @@ def wanted_columns(
     Args:
         names: The names of all columns.
         num_rows: Number of rows.
-        options: `columns` and `drop` are used.
+        options: `columns`, `formats` and `drop` are used.
         schema: Of a model, if the rows are read for one.
         source: What errors call the table.
 
@@ -140,8 +141,9 @@ def _told_schema(
 
     each_column(table, name, profiled, options.missing)
     places = {column: place for place, column in enumerate(table.column_names)}
+    found, notes = resolved(found, dict(options.formats), asked, name)
     decided = decide_all(found, asked, places, name, listed)
-    return schema_of(decided), column_notes(found, decided, asked)
+    return schema_of(decided), [*notes, *column_notes(found, decided, asked)]
 
 
 def schema_of(decided: Iterable[Decided]) -> Schema:
@@ -199,6 +201,7 @@ def kept_columns(names: Sequence[str], options: DataOptions, source: str) -> lis
     if not kept:
         raise InputError("drop", "at least one column to be left", f"every column of {source}", "drop fewer columns")
     _require_known(dict(options.columns), kept, "columns", source)
+    _require_known(dict(options.formats), kept, "formats", source)
     return kept
 
 

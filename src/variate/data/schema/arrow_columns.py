@@ -20,8 +20,9 @@ import pyarrow as pa
 from pyarrow import compute
 
 from variate.data.schema.columns import MOST_CATEGORIES, Listed, refuse_together
-from variate.data.schema.formats import BOOL, INEXACT, number_text
+from variate.data.schema.formats import BOOL, INEXACT
 from variate.data.schema.naming import SHOWN, column_called, drop, name_called
+from variate.data.schema.number_formats import number_text
 from variate.data.schema.profiles import RawColumn
 from variate.data.wording import plural
 from variate.errors import InputError, Sentence, printable

@@ -1,12 +1,14 @@
 """What was decided about the columns of a table: a sentence each, with the option that decides otherwise."""
 
+import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from variate.config.schema import Aside, Column
-from variate.data.schema.columns import ASIDE_WORDS, Decided, is_date, numbers_told
-from variate.data.schema.formats import FORMATS, NUMBER, number_text
-from variate.data.schema.naming import cell_called, name_called
-from variate.data.schema.profiles import NumberProfile, Profile
+from variate.data.schema.columns import ASIDE_WORDS, ZEROS_FIRST, Decided, is_date, numbers_told
+from variate.data.schema.formats import format_called
+from variate.data.schema.naming import cell_called, drop, name_called
+from variate.data.schema.number_formats import NUMBER, number_text
+from variate.data.schema.profiles import FEW, NumberProfile, Profile, TextProfile
 from variate.data.wording import list_names, plural
 from variate.errors import Option, Sentence
 
@@ -14,6 +16,10 @@ NINES = frozenset(float(sign + digits * nines) for sign in ("", "-") for digits 
 """Numbers that people write where there is none: 99, -999, 9999, ..."""
 LISTED = 10
 """Columns that a sentence names."""
+AROUND = re.compile(r"[^0-9A-Za-z]*[0-9](?:[0-9.,']*[0-9])?(?:[^0-9A-Za-z]*|[^0-9]{2,})")
+"""A number with something around it that is no single letter, as codes have."""
+MOST = 0.9
+"""Share of the different values of a column that have such a form."""
 
 
 def column_notes(found: Iterable[Profile], decided: Iterable[Decided], asked: Collection[str]) -> list[str]:
@@ -30,9 +36,11 @@ def column_notes(found: Iterable[Profile], decided: Iterable[Decided], asked: Co
     chosen = {name: column for name, column in columns.items() if name not in asked}
     return [
         *_on_asides(asides),
+        *_on_ticks(profiles, columns),
         *_on_formats(profiles, columns),
         *_on_grids(columns),
         *_on_odd_cells(profiles, columns),
+        *_on_nearly_numbers(profiles, [own for own in decided if own.name not in asked and profiles[own.name].texts]),
         *_on_gaps(profiles, columns),
         *_on_sentinels(profiles, chosen),
         *_on_pooled(profiles, columns),
@@ -59,15 +67,27 @@ def _on_asides(asides: Sequence[Aside]) -> Iterator[str]:
     )
 
 
+def _on_ticks(profiles: Mapping[str, Profile], columns: Mapping[str, Column]) -> Iterator[str]:
+    """One sentence for each column that has one value or none."""
+    for name, column in columns.items():
+        if column.blank:
+            share = f"{_missing(profiles[name], column):,} of {profiles[name].rows:,}"
+            said = (
+                f"Empty cells of {name_called(name)} ({share}), whose only value is {cell_called(column.categories[1])}"
+            )
+            yield Sentence(f"{said}, were taken for a category of their own; to leave it out, use ", drop(name), ".")
+
+
 def _on_formats(profiles: Mapping[str, Profile], columns: Mapping[str, Column]) -> Iterator[str]:
     """One sentence for each way of writing numbers and dates that is no plain number."""
     for form in dict.fromkeys(column.format for column in columns.values()):
-        if form not in FORMATS or form == NUMBER.name:
+        own = format_called(form)
+        if own is None or own == NUMBER:
             continue
         names = [name for name, column in columns.items() if column.format == form]
         keep = Option("columns", [(names[0], "categorical")])
         told = list_names([name_called(name) for name in names], LISTED)
-        yield Sentence(f"Read as {FORMATS[form].words}: {told}; to take them as text, use ", keep, ".")
+        yield Sentence(f"Read as {own.words}: {told}; to take them as text, use ", keep, ".")
 
 
 def _on_grids(columns: Mapping[str, Column]) -> Iterator[str]:
@@ -87,7 +107,7 @@ def _on_grids(columns: Mapping[str, Column]) -> Iterator[str]:
 def _on_odd_cells(profiles: Mapping[str, Profile], columns: Mapping[str, Column]) -> Iterator[str]:
     """One sentence for each column of numbers with texts that were taken for gaps."""
     for name, column in columns.items():
-        numbers = numbers_told(profiles[name]) if column.format in FORMATS else None
+        numbers = numbers_told(profiles[name]) if format_called(column.format) is not None else None
         if numbers is not None and numbers.taken:
             cells = (f"{cell_called(word)} ({plural(count, 'cell')})" for word, count in numbers.taken.items())
             told = list_names(list(cells))
@@ -97,6 +117,40 @@ def _on_odd_cells(profiles: Mapping[str, Profile], columns: Mapping[str, Column]
                 Option("columns", [(name, "categorical")]),
                 ".",
             )
+
+
+def _on_nearly_numbers(profiles: Mapping[str, Profile], own: Iterable[Decided]) -> Iterator[str]:
+    """One sentence for each column of text most of whose cells are numbers, or numbers with something else."""
+    for name, texts in ((column.name, profiles[column.name].texts) for column in own if _is_text(column)):
+        assert texts is not None
+        odd, cells = _odd_in_numbers(texts)
+        if odd:
+            number = f"{sum(odd.values()):,} of its {cells:,} cells"
+            said = f"{name_called(name)} was taken for text, since {number} are no numbers: {_counted(odd)}. "
+            means = "If that means a missing value" if len(odd) == 1 else "If these mean missing values"
+            yield Sentence(f"{said}{means}, use ", Option("missing", list(odd)), ".")
+        elif texts.words is not None and len(texts.words) > FEW:
+            around = [word for word in texts.words if AROUND.fullmatch(word)]
+            if len(around) >= MOST * len(texts.words):
+                example = f"most cells are numbers with something around them, such as {cell_called(around[0])}"
+                rule = "where it is the same in all cells, they are read as numbers"
+                yield f"{name_called(name)} was taken for text, though {example}; {rule}."
+
+
+def _is_text(own: Decided) -> bool:
+    """Whether a column is categories, or was set aside, because it is text."""
+    if isinstance(own, Aside):
+        return own.kind in ("text", "identifier") and own.format is None
+    return own.kind == "categorical" and not own.format
+
+
+def _odd_in_numbers(texts: TextProfile) -> tuple[Mapping[str, int], int]:
+    """Texts that keep a column from being numbers, with the number of their cells; and the number of all cells."""
+    best = max(texts.readings.values(), key=lambda reading: reading.numbers.cells, default=None)
+    if best is None or any(map(ZEROS_FIRST.fullmatch, best.odd)):
+        return {}, 0
+    cells = sum(best.odd.values()) + best.numbers.cells
+    return (best.odd, cells) if 2 * best.numbers.cells >= cells else ({}, cells)
 
 
 def _on_gaps(profiles: Mapping[str, Profile], columns: Mapping[str, Column]) -> Iterator[str]:
@@ -138,7 +192,7 @@ def _counted(words: Mapping[str, int]) -> str:
 
 
 def _missing(profile: Profile, column: Column) -> int:
-    numbers = numbers_told(profile) if column.format in FORMATS else None
+    numbers = numbers_told(profile) if format_called(column.format) is not None else None
     return profile.missing if numbers is None else profile.rows - numbers.profile.cells
 
 
@@ -211,5 +265,5 @@ def _on_codes(profiles: Mapping[str, Profile], columns: Mapping[str, Column]) ->
 
 def _is_ambiguous(found: Profile, column: Column) -> bool:
     """Whether few different whole numbers were taken as counts, or as categories."""
-    told = column.kind in ("counts", "categorical") and column.ordered is None
+    told = column.kind in ("counts", "categorical") and column.ordered is None and not column.blank
     return told and found.numbers is not None and bool(found.numbers.different)

@@ -15,7 +15,8 @@ Text is numbers or dates if one of `variate.data.schema.formats` reads its cells
 but one in twenty. Else it is categorical; the rarest of more than 256 categories are pooled.
 
 A column that says nothing about a row is set aside (`Aside`): it is empty, never changes, numbers the rows, or is text
-that hardly repeats. A kind that the user gives comes before all of this.
+that hardly repeats. A column of ticks, which has one value or none, has two categories. A kind that the user gives
+comes before all of this.
 """
 
 import re
@@ -24,8 +25,9 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from variate.config.schema import LARGEST, Aside, AsideKind, Column, ColumnKind
-from variate.data.schema.formats import FORMATS, INEXACT, NATIVE_DATES, NUMBER, is_number_name, number_text
+from variate.data.schema.formats import INEXACT, NATIVE_DATES, format_called
 from variate.data.schema.naming import column_called, drop, name_called
+from variate.data.schema.number_formats import NUMBER, is_number_name, number_text, variant
 from variate.data.schema.profiles import NumberProfile, Profile
 from variate.data.wording import list_names, plural
 from variate.errors import InputError, Option, Sentence
@@ -42,6 +44,8 @@ MOST_ODD_CELLS = 0.05
 """Share of the cells of a column of numbers that may be texts which no one expects there."""
 LEAST_CELLS = 20
 """From this many numbers on, a common divisor of all of them is no chance."""
+BLANK_SHARE = 0.05
+"""Share of empty cells from which on a column with one value is ticks: whether it is there says something."""
 ATOM_SHARE, ATOM_CELLS = 0.02, 3
 """Share and number of the cells of a column without a grid that an atom has at least."""
 INDEX_NAMES = ("", "id", "index", "unnamed: 0", "__index_level_0__", "rowid", "row")
@@ -81,6 +85,8 @@ def decide(found: Profile, kind: ColumnKind | None, place: int, source: str, lis
     if kind is not None:
         return _as_asked(found, numbers, kind, source, listed)
     aside = _aside(found, numbers)
+    if aside == "constant" and (ticks := _ticks(found, numbers)) is not None:
+        return ticks
     if aside is not None:
         return _set_aside(found, numbers, aside, place)
     if listed is not None:
@@ -130,7 +136,7 @@ def decide_all(
 
 ASIDE_WORDS: dict[AsideKind, str] = {
     "empty": "no value in any row",
-    "constant": "the same value in every row",
+    "constant": "no second value in any row",
     "counter": "only numbers the rows",
     "identifier": "a text of its own in every row",
     "text": "texts that hardly repeat",
@@ -163,16 +169,17 @@ def numbers_told(found: Profile) -> Numbers | None:
     best = max(found.texts.readings.items(), key=lambda item: item[1].numbers.cells, default=None)
     if best is None or not best[1].numbers.cells:
         return None
-    name, (numbers, odd, markers) = best
+    name, (numbers, odd, markers, marks) = best
     cells = sum(odd.values())
     if cells > MOST_ODD_CELLS * (cells + numbers.cells) or any(map(ZEROS_FIRST.fullmatch, odd)):
         return None
-    return Numbers(name, numbers, {**markers, **odd})
+    return Numbers(variant(name, marks), numbers, {**markers, **odd})
 
 
 def is_date(form: str) -> bool:
     """Whether a format is one of dates or times."""
-    return form in NATIVE_DATES or (form in FORMATS and FORMATS[form].is_date)
+    own = format_called(form)
+    return form in NATIVE_DATES or (own is not None and own.is_date)
 
 
 def _kind_of(numbers: NumberProfile) -> ColumnKind:
@@ -184,6 +191,20 @@ def _kind_of(numbers: NumberProfile) -> ColumnKind:
     if numbers.low[0] >= 0 and numbers.is_overdispersed:
         return "counts"
     return "categorical" if numbers.different is not None else "real"
+
+
+def _ticks(found: Profile, numbers: Numbers | None) -> Column | None:
+    """A column that has one value, or none, as two categories; None where too few cells are empty."""
+    own = found.texts if numbers is None else numbers.profile
+    assert own is not None
+    if found.rows - own.cells < BLANK_SHARE * found.rows:
+        return None
+    if found.texts is not None and found.texts.words is not None and len(found.texts.words) == 1:
+        form, (value,) = "", found.texts.words
+    else:
+        assert numbers is not None
+        form, value = numbers.format or NUMBER.name, number_text(numbers.profile.low[0])
+    return Column(found.name, "categorical", ("", value), format=form, blank=True) if value else None
 
 
 def _aside(found: Profile, numbers: Numbers | None) -> AsideKind | None:

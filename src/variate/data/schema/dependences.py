@@ -13,8 +13,8 @@ import numpy as np
 from jaxtyping import Float64
 
 from variate.config.schema import Column
-from variate.data.schema.formats import number_text
 from variate.data.schema.naming import drop, name_called
+from variate.data.schema.number_formats import number_text
 from variate.errors import Sentence
 
 ROWS, LEAST_ROWS = 5_000, 50

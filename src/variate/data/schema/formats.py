@@ -7,16 +7,24 @@ dates with a time seconds since then; times of the day become seconds since midn
 """
 
 import datetime
-import math
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
-from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
 from jaxtyping import Float64
 from pyarrow import compute
+
+from variate.data.schema.number_formats import (
+    FAMILIES,
+    PERCENT,
+    VARIANTS,
+    Format,
+    templates,
+    where_fits,
+    with_unit,
+)
 
 DAY = 86_400
 """Seconds."""
@@ -28,106 +36,36 @@ MARKERS = frozenset(
 )  # fmt: skip
 """Texts that say in a column of numbers that there is none, in small letters."""
 
-_EXPONENT = r"(?:[eE][+-]?[0-9]{1,3})?"
-_WHOLE = r"[+-]?(?:0|[1-9][0-9]*)"
-"""Digits with a zero before them are text: a postcode, a number of an article."""
-_PLAIN = rf"(?:{_WHOLE}(?:\.[0-9]*)?|[+-]?\.[0-9]+){_EXPONENT}"
-_GROUPS = r"[+-]?[0-9]{1,3}(?:%s[0-9]{3})+"
-_BLANKS = r" \x{a0}\x{202f}"
 
-
-class Format(NamedTuple):
-    """A way to say numbers as text.
-
-    Attributes:
-        name: Its name, as in `Column.format`.
-        words: What is read, for a message: "dates such as 24.12.2019".
-        read: Numbers of texts without blanks around them, NaN where they are not of this form.
-        write: The text of a number.
-        is_date: Whether the numbers are days or seconds.
-        begins: A regular expression for how its texts begin, which many formats share.
-    """
-
-    name: str
-    words: str
-    read: Callable[[pa.StringArray], Float64[np.ndarray, " N"]]
-    write: Callable[[float], str]
-    is_date: bool = False
-    begins: str = r"[+-]?\.?[0-9]"
+def format_called(name: str) -> Format | None:
+    """The format of a name; None where there is none of text."""
+    return FORMATS.get(name) or with_unit(name)
 
 
 def formats_of(words: Sequence[str]) -> list[str]:
     """The names of the formats of which a text has the beginning; it takes a look at each beginning only once."""
-    trimmed = compute.utf8_trim_whitespace(pa.array(words, pa.string()))
-    found: dict[str, bool] = {}
+    bare, found = trimmed(words), dict[str, bool]()
     for form in FORMATS.values():
         if form.begins not in found:
-            fits = compute.match_substring_regex(trimmed, f"^(?:{form.begins})")
+            fits = compute.match_substring_regex(bare, f"^(?:{form.begins})")
             found[form.begins] = bool(compute.any(fits).as_py())
-    return [name for name, form in FORMATS.items() if found[form.begins]]
+    told = [name for name, form in FORMATS.items() if found[form.begins] and form not in VARIANTS]
+    return [*told, *templates(words)]
 
 
 def numbers_in(words: Iterable[str], form: Format) -> Float64[np.ndarray, " N"]:
     """What texts say in a format; NaN where they are not of its form."""
-    return form.read(compute.utf8_trim_whitespace(pa.array(words, pa.string())))
+    return form.read(trimmed(words))
+
+
+def trimmed(words: Iterable[str]) -> pa.StringArray:
+    """Texts without blanks around them."""
+    return compute.utf8_trim_whitespace(pa.array(words, pa.string()))
 
 
 def is_marker(word: str) -> bool:
     """Whether a text says that there is no number."""
     return word.strip().lower() in MARKERS
-
-
-def _where(words: pa.StringArray, pattern: str, parse: Callable[[pa.StringArray], np.ndarray]) -> np.ndarray:
-    """What a parser makes of the texts that match a pattern as a whole; NaN for others."""
-    fits = compute.match_substring_regex(words, f"^(?:{pattern})$").to_numpy(zero_copy_only=False).astype(bool)
-    found = np.full(len(words), math.nan)
-    if fits.any():
-        found[fits] = parse(words.filter(pa.array(fits)))
-    return found
-
-
-def _floats(words: pa.StringArray, left_out: str = "") -> np.ndarray:
-    """Numbers with a point, after some characters are left out; Arrow reads no plus before them."""
-    bare = compute.replace_substring_regex(words, rf"^\+|[{left_out}]" if left_out else r"^\+", "")
-    found = compute.cast(bare, pa.float64()).to_numpy(zero_copy_only=False)
-    return np.where(np.isfinite(found), found, math.nan)
-
-
-def _plain(words: pa.StringArray) -> np.ndarray:
-    return _where(words, _PLAIN, _floats)
-
-
-def _with_comma(words: pa.StringArray) -> np.ndarray:
-    """1.234,5 or 1234,5 or 1 234,5."""
-    groups = "|".join(_GROUPS % mark for mark in (r"\.", "'", f"[{_BLANKS}]"))
-
-    def parse(some: pa.StringArray) -> np.ndarray:
-        return _floats(compute.replace_substring(compute.replace_substring(some, ".", ""), ",", "."), f"'{_BLANKS}")
-
-    return _where(words, rf"(?:{groups}|{_WHOLE})(?:,[0-9]+)?{_EXPONENT}", parse)
-
-
-def _grouped(words: pa.StringArray) -> np.ndarray:
-    """1,234.5 or 1'234.5 or 1 234.5."""
-    groups = "|".join(_GROUPS % mark for mark in (",", "'", f"[{_BLANKS}]"))
-    return _where(words, rf"(?:{groups}|{_WHOLE})(?:\.[0-9]+)?{_EXPONENT}", partial(_floats, left_out=f",'{_BLANKS}"))
-
-
-def _percent(words: pa.StringArray) -> np.ndarray:
-    return _where(words, rf"{_PLAIN} ?%", partial(_floats, left_out=" %"))
-
-
-def number_text(number: float) -> str:
-    """`3` for 3.0, `0.5` for 0.5."""
-    return str(int(number)) if number == int(number) else repr(float(number))
-
-
-def is_number_name(category: str) -> bool:
-    """Whether a category is what `number_text` gives for some number."""
-    try:
-        return number_text(float(category)) == category
-    except (ValueError, OverflowError):
-        return False
 
 
 def _pattern_of(form: str) -> str:
@@ -149,7 +87,7 @@ def _parsed(form: str, unit: float, words: pa.StringArray) -> np.ndarray:
         seconds = compute.cast(found, pa.int64()).cast(pa.float64())
         return seconds.to_numpy(zero_copy_only=False) / unit  # null becomes NaN
 
-    return _where(words, _pattern_of(form), parse)
+    return where_fits(words, _pattern_of(form), parse)
 
 
 def _of_day(form: str, words: pa.StringArray) -> np.ndarray:
@@ -181,12 +119,6 @@ _DATE_FORMS = {
 _TIMES = {"": "", " %H:%M": " 18:30", " %H:%M:%S": " 18:30:00", "T%H:%M:%S": "T18:30:00", " %I:%M %p": " 06:30 PM",
           " %I:%M:%S %p": " 06:30:00 PM"}  # fmt: skip
 
-NUMBER = Format("number", "numbers", _plain, number_text)
-DECIMAL_COMMA = Format(
-    "decimal-comma", "numbers with decimal commas", _with_comma, lambda number: number_text(number).replace(".", ",")
-)
-GROUPED = Format("grouped", "numbers with grouped thousands", _grouped, number_text)
-PERCENT = Format("percent", "percentages", _percent, lambda number: f"{number_text(number)}%")
 TIME = Format("%H:%M", "times such as 18:30", partial(_of_day, "%H:%M"), partial(_dated, "%H:%M", 1.0), True)
 TIME_IN_SECONDS = Format(
     "%H:%M:%S", "times such as 18:30:00", partial(_of_day, "%H:%M:%S"), partial(_dated, "%H:%M:%S", 1.0), True
@@ -195,12 +127,11 @@ TIME_IN_SECONDS = Format(
 FORMATS = {
     form.name: form
     for form in (
-        NUMBER,
-        DECIMAL_COMMA,
-        GROUPED,
+        *FAMILIES,
         PERCENT,
         TIME,
         TIME_IN_SECONDS,
+        *VARIANTS,
         *(
             _dates(date + time, example + hour)
             for date, example in _DATE_FORMS.items()

@@ -15,8 +15,8 @@ MOST_DECIMALS = 9
 """Numbers with more decimals are taken for measurements without a grid."""
 WRITTEN_DECIMALS = 15
 """Decimals that a number in floating point can be written with; numbers with more are not rounded."""
-EXACT = 2**53
-"""Whole numbers below this are exact in floating point."""
+MOST_STEPS = 2**51
+"""Multiples of a step below this have neighbours, and middles between them, that floating point tells apart."""
 TOLERANCE = 1e-3
 """How far a number may be from a point of the grid, in steps."""
 FIRST_NUMBERS = 2**12
@@ -59,7 +59,7 @@ def grid_of(values: Float64[np.ndarray, " N"]) -> Grid | None:
     largest = float(np.abs(values).max())
     for decimals in range(MOST_DECIMALS + 1):
         factor = 10.0**decimals
-        if largest * factor >= EXACT:
+        if largest * factor >= MOST_STEPS:
             return None
         if _is_on_grid(values[:FIRST_NUMBERS], factor) and _is_on_grid(values, factor):
             whole = np.rint(values * factor).astype(np.int64)
@@ -88,7 +88,7 @@ def joined_grid(one: Grid | None, other: Grid | None, largest: float) -> Grid | 
     if one is None or other is None:
         return None
     decimals = max(one.decimals, other.decimals)
-    if largest * 10.0**decimals >= EXACT:
+    if largest * 10.0**decimals >= MOST_STEPS:
         return None
     one, other = one.with_decimals(decimals), other.with_decimals(decimals)
     return Grid(decimals, one.first, math.gcd(one.spacing, other.spacing, other.first - one.first))

@@ -3,7 +3,8 @@
 import numpy as np
 
 from variate.config.schema import Aside, Column, Schema
-from variate.data.schema.formats import BOOL, FORMATS, NUMBER
+from variate.data.schema.formats import BOOL, format_called
+from variate.data.schema.number_formats import NUMBER
 
 DATES = {
     "date": ("datetime64[D]", 1),
@@ -18,6 +19,8 @@ def as_they_came(values: np.ndarray, column: Column) -> np.ndarray:
     missing = np.isnan(values) | (values >= len(column.categories) if column.kind == "categorical" else False)
     if missing.any():
         return np.ma.masked_array(as_they_came(np.where(missing, 0, values), column), missing)
+    if column.blank:
+        return _ticks(values > 0.5, column)
     if column.kind == "categorical":
         return np.array(column.categories, dtype=object)[values.astype(np.int64)]
     if column.kind in ("binary", "counts"):
@@ -29,7 +32,7 @@ def as_they_came(values: np.ndarray, column: Column) -> np.ndarray:
         return np.rint(values * units).astype(np.int64).astype(dtype)
     if column.format == "time":
         return _written(np.mod(values, 86_400), "%H:%M:%S")
-    if column.format in FORMATS and column.format != NUMBER.name:
+    if column.format != NUMBER.name and format_called(column.format) is not None:
         return _written(values, column.format)
     return values.astype(np.int64) if column.kind in ("binary", "counts") else values
 
@@ -47,8 +50,19 @@ def named_columns(rows: np.ndarray, schema: Schema) -> dict[str, np.ndarray]:
     return dict(named)
 
 
+def _ticks(has_value: np.ndarray, column: Column) -> np.ndarray:
+    """The only value of a column, and masked where its cell is empty."""
+    value = column.categories[1]
+    if not column.format:
+        return np.ma.masked_array(np.full(len(has_value), value, dtype=object), ~has_value)
+    numbers = np.full(len(has_value), float(value))
+    return np.ma.masked_array(as_they_came(numbers, Column(column.name, "real", format=column.format)), ~has_value)
+
+
 def _written(values: np.ndarray, form: str) -> np.ndarray:
-    return np.array([FORMATS[form].write(number) for number in values.tolist()], dtype=object)
+    own = format_called(form)
+    assert own is not None
+    return np.array([own.write(number) for number in values.tolist()], dtype=object)
 
 
 def filler(own: Aside, rows: int) -> np.ndarray:

@@ -14,9 +14,10 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float64
 
-from variate.data.schema.formats import FORMATS, INEXACT, formats_of, is_marker, numbers_in
+from variate.data.schema.formats import INEXACT, format_called, formats_of, is_marker, numbers_in, trimmed
 from variate.data.schema.grids import Grid, grid_of, joined_grid
 from variate.data.schema.kinds import is_bits, is_whole
+from variate.data.schema.number_formats import marks_in
 
 FEW = 20
 """Whole numbers with at most this many different values may be codes."""
@@ -104,11 +105,13 @@ class Reading(NamedTuple):
         numbers: The numbers that it reads.
         odd: Texts that it does not read, with the number of their cells, besides those that mark a gap.
         markers: Texts that mark a gap, with the number of their cells.
+        marks: What groups thousands, with the number of cells, as `marks_in` finds it.
     """
 
     numbers: NumberProfile
     odd: Mapping[str, int]
     markers: Mapping[str, int]
+    marks: Mapping[str, int] = {}
 
 
 class TextProfile(NamedTuple):
@@ -219,8 +222,10 @@ def _of_texts(raw: RawColumn, every: bool) -> TextProfile:
 def _reading(name: str, raw: RawColumn, counts: np.ndarray, every: bool) -> Reading | None:
     """What a format makes of a column of text; None if it reads none, or leaves too many texts unread."""
     assert raw.words is not None
+    form = format_called(name)
+    assert form is not None
     for words in (raw.words[:FIRST_WORDS], raw.words) if len(raw.words) > FIRST_WORDS else (raw.words,):
-        values = numbers_in(words, FORMATS[name])
+        values = numbers_in(words, form)
         unread = [words[place] for place in np.flatnonzero(np.isnan(values) & (counts[: len(words)] > 0))]
         odd = [word for word in unread if not is_marker(word)]
         if len(odd) > MOST_ODD:
@@ -231,7 +236,10 @@ def _reading(name: str, raw: RawColumn, counts: np.ndarray, every: bool) -> Read
     said[known] = values[raw.numbers[known].astype(np.intp)]
     numbers = profile_of_numbers(said, every)
     markers = {word: by_word[word] for word in unread if is_marker(word)}
-    return Reading(numbers, {word: by_word[word] for word in odd}, markers) if numbers.cells else None
+    if not numbers.cells:
+        return None
+    marks = {} if form.is_date else marks_in(name, trimmed(words), values, counts)
+    return Reading(numbers, {word: by_word[word] for word in odd}, markers, marks)
 
 
 def joined_profile(one: Profile, other: Profile, every: bool = False) -> Profile:
@@ -251,12 +259,11 @@ def _joined_texts(one: TextProfile, other: TextProfile, every: bool) -> TextProf
         counts = Counter(one.words) + Counter(other.words)
         words = counts if every or len(counts) <= MOST_WORDS else None
     readings = {}
-    for name in FORMATS:
-        if name in one.readings or name in other.readings:
-            first, second = one.reading(name), other.reading(name)
-            both = None if first is None or second is None else _joined_readings(first, second, every)
-            if both is not None and len(both.odd) <= MOST_ODD:
-                readings[name] = both
+    for name in {**one.readings, **other.readings}:
+        first, second = one.reading(name), other.reading(name)
+        both = None if first is None or second is None else _joined_readings(first, second, every)
+        if both is not None and len(both.odd) <= MOST_ODD:
+            readings[name] = both
     return TextProfile(one.cells + other.cells, words, max(one.longest, other.longest), readings)
 
 
@@ -265,6 +272,7 @@ def _joined_readings(one: Reading, other: Reading, every: bool) -> Reading:
         _joined_numbers(one.numbers, other.numbers, every),
         Counter(one.odd) + Counter(other.odd),
         Counter(one.markers) + Counter(other.markers),
+        Counter(one.marks) + Counter(other.marks),
     )
 
 

@@ -8,8 +8,9 @@ from jaxtyping import Float64
 from variate.config.schema import LARGEST, Column
 from variate.data.schema.columns import MOST_ODD_CELLS
 from variate.data.schema.fits import fits
-from variate.data.schema.formats import FORMATS, NUMBER, is_marker, is_number_name, number_text, numbers_in
+from variate.data.schema.formats import format_called, is_marker, numbers_in
 from variate.data.schema.naming import cell_called, column_called, drop
+from variate.data.schema.number_formats import NUMBER, is_number_name, number_text
 from variate.data.schema.profiles import RawColumn
 from variate.data.wording import plural
 from variate.errors import InputError, Option, Sentence
@@ -88,7 +89,7 @@ def _numbers(raw: RawColumn, column: Column, source: str, first_row: int) -> Flo
 
 def _said(words: Sequence[str], column: Column) -> Float64[np.ndarray, " words"]:
     """The numbers that texts say in the column's format; NaN for others."""
-    return numbers_in(words, FORMATS.get(column.format, NUMBER))
+    return numbers_in(words, format_called(column.format) or NUMBER)
 
 
 def _read(raw: RawColumn, column: Column) -> Float64[np.ndarray, " N"]:
@@ -104,7 +105,7 @@ def _codes(raw: RawColumn, column: Column) -> Float64[np.ndarray, " N"]:
     unknown = len(column.categories) - 1 if column.pooled else len(column.categories)
     known = {category: code for code, category in enumerate(column.categories)}
     by_word = np.array([known.get(word, unknown) for word in words] or [unknown], np.float64)
-    return np.where(missing, np.nan, by_word[places])
+    return np.where(missing, 0 if column.blank else np.nan, by_word[places])
 
 
 def _words_of(raw: RawColumn, column: Column) -> tuple[Sequence[str], np.ndarray, np.ndarray]:
@@ -131,5 +132,5 @@ def unseen_categories(raw: RawColumn, column: Column) -> dict[str, int]:
 def is_textual(column: Column) -> bool:
     """Whether cells of the column are to be read as text even if all of them look like numbers."""
     if column.format:
-        return column.format in FORMATS
-    return column.kind == "categorical" and not all(is_number_name(category) for category in column.categories)
+        return format_called(column.format) is not None
+    return column.kind == "categorical" and not all(map(is_number_name, column.categories))

@@ -1,0 +1,36 @@
+"""Columns of a table of text that look like numbers, and may be other numbers or codes: they are read as text first.
+
+    240.123    17     all numbers from 1 to 999, with three digits after a point: it may group thousands
+    +49305373281      all with a plus, as telephone numbers, which would lose it
+    90E6              all whole numbers with an exponent, as codes
+
+The first rows tell which columns these are; what they hold is decided by all of their cells (`schema.readings`).
+"""
+
+import re
+from collections.abc import Sequence
+
+from variate.data.readers.csv_text import WORDS_OF_NOTHING
+from variate.data.schema.number_formats import EXPONENT_CODE, PHONE
+
+MAY_BE_GROUPED = re.compile(r"[+-]?[1-9][0-9]{0,2}(?:\.[0-9]{3})+|[+-]?(?:0|[1-9][0-9]{0,2})")
+CODES = tuple(map(re.compile, (PHONE, EXPONENT_CODE)))
+
+
+def doubtful_columns(rows: Sequence[Sequence[str]]) -> frozenset[int]:
+    """The numbers of such columns.
+
+    Args:
+        rows: The first rows as cells.
+    """
+    width = max(map(len, rows), default=0)
+    return frozenset(
+        number for number in range(width) if _is_doubtful([row[number] for row in rows if number < len(row)])
+    )
+
+
+def _is_doubtful(column: Sequence[str]) -> bool:
+    cells = [cell.strip() for cell in column if cell not in WORDS_OF_NOTHING and cell != "?"]
+    if any("." in cell for cell in cells) and all(map(MAY_BE_GROUPED.fullmatch, cells)):
+        return True
+    return bool(cells) and any(all(map(code.fullmatch, cells)) for code in CODES)
