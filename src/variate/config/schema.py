@@ -36,6 +36,7 @@ class Column(Checked):
         low: Its smallest number; None where that is not known.
         high: Its largest number.
         atoms: Without a grid, numbers at which many cells lie, such as 0 for an amount that is mostly none.
+        written: How bits and times are written in a table of text, as `variate.data.schema.written` tells it.
         blank: Whether the first category is an empty cell, as in a column of ticks: the other one is its only value.
     """
 
@@ -49,6 +50,7 @@ class Column(Checked):
     low: Annotated[float, Interval(ge=-LARGEST, le=LARGEST)] | None = None
     high: Annotated[float, Interval(ge=-LARGEST, le=LARGEST)] | None = None
     atoms: tuple[float, ...] = ()
+    written: str = ""
     blank: bool = False
 
     def __post_init__(self) -> None:

@@ -14,6 +14,7 @@ import numpy as np
 from variate.config.schema import Schema
 from variate.data.readers.unpacking import TEXT_SUFFIXES
 from variate.data.schema.origin import as_they_came, filler
+from variate.data.schema.written import as_written
 from variate.errors import InputError, Option, Sentence
 from variate.runtime import files
 
@@ -58,14 +59,20 @@ def new_path(out: str, endings: tuple[str, ...], overwrite: bool, argument: str 
     return path
 
 
-def named_columns(rows: np.ndarray, schema: Schema) -> dict[str, np.ndarray]:
+def named_columns(rows: np.ndarray, schema: Schema, as_text: bool = False) -> dict[str, np.ndarray]:
     """Rows as named columns, as they came: those of a table with its categories and dates, and with the columns that
     were set aside in their places; x0, x1, ... for other data.
+
+    Args:
+        rows: The rows, (N, *event).
+        schema: What they are.
+        as_text: Whether they are for a table of text, which has bits and times as they were written.
     """
+    back = as_written if as_text else as_they_came
     flat = rows.reshape(len(rows), -1)
     if not schema.columns:
         return {f"x{i}": flat[:, i] for i in range(flat.shape[1])}
-    named = [(own.name, as_they_came(values, own)) for own, values in zip(schema.columns, flat.T, strict=True)]
+    named = [(own.name, back(values, own)) for own, values in zip(schema.columns, flat.T, strict=True)]
     for own in schema.aside:
         named.insert(own.place, (own.name, filler(own, len(rows))))
     return dict(named)

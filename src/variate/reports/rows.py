@@ -37,7 +37,7 @@ def write_rows(path: Path, rows: np.ndarray, schema: Schema) -> None:
     elif path.suffix.lower() == ".npy" and not schema.columns:
         writers.write_array(path, rows)
     else:
-        writers.write_table(path, writers.named_columns(rows, schema))
+        writers.write_table(path, writers.named_columns(rows, schema, as_text=path.suffix.lower() == ".csv"))
 
 
 def write_reconstructions(path: Path, originals: np.ndarray, decoded: np.ndarray, schema: Schema) -> None:
