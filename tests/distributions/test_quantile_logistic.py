@@ -10,7 +10,7 @@ from scipy import integrate
 
 from number_columns import COLUMNS, maps
 from variate.config.schema import LARGEST, Column
-from variate.data.schema.columns import atoms_of, step_of
+from variate.data.schema.as_numbers import atoms_of, step_of
 from variate.data.schema.profiles import profile_of_numbers
 from variate.distributions.column_quantiles import ColumnQuantiles
 from variate.distributions.quantile_logistic import COLUMN_SHARE, QuantileLogistic

@@ -38,6 +38,7 @@ class Column(Checked):
         atoms: Without a grid, numbers at which many cells lie, such as 0 for an amount that is mostly none.
         ordered: Of categories that the data list themselves, as a data frame's categorical column does, whether they
             have an order; None for all other columns.
+        written: How bits and times are written in a table of text, as `variate.data.schema.written` tells it.
         blank: Whether the first category is an empty cell, as in a column of ticks: the other one is its only value.
     """
 
@@ -52,6 +53,7 @@ class Column(Checked):
     high: Annotated[float, Interval(ge=-LARGEST, le=LARGEST)] | None = None
     atoms: tuple[float, ...] = ()
     ordered: bool | None = None
+    written: str = ""
     blank: bool = False
 
     def __post_init__(self) -> None:

@@ -69,7 +69,7 @@ def _columns(schema: Schema) -> str:
 
 def _kind(column: Column) -> str:
     """The kind of a column in words: dates are numbers only to the model."""
-    from variate.data.schema.columns import is_date  # imported late: it loads pyarrow, which arrays do without
+    from variate.data.schema.as_numbers import is_date  # imported late: it loads pyarrow, which arrays do without
 
     return "date" if is_date(column.format) else column.kind
 

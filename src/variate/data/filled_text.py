@@ -6,6 +6,7 @@ their format, in quotes where the others are.
 
 import codecs
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
@@ -16,6 +17,7 @@ from variate.data.filled_tables import plain_text
 from variate.data.fillings import FilledColumn, Fillings, added_names
 from variate.data.readers.csv_cells import MISSING_WORD, CsvCells
 from variate.data.readers.originals import Piece
+from variate.data.schema.written import as_written, form_of
 from variate.errors import InputError
 
 Examples = dict[int, str]
@@ -99,14 +101,14 @@ class FilledText:
         example = next(iter(examples.values()), "")
         is_whole = pa.types.is_integer(self.piece.table[column.name].type)
         is_quoted = example.startswith(self.cells.quote)
+        own = replace(column, written=form_of([example.strip(self.cells.quote)]))
 
         def write(code: float, value: object) -> str:
             if has_codes(column) and round(code) in examples:
                 return examples[round(code)]
             text = plain_text(value)
-            if isinstance(value, np.datetime64):
-                whole = value if value.dtype == "datetime64[D]" else value.astype("datetime64[s]")
-                text = str(whole) if "T" in example else str(whole).replace("T", " ")
+            if column.format in ("time", "timestamp"):
+                text = str(as_written(np.array([code]), own)[0])
             elif isinstance(value, float) and not (column.format or is_whole):
                 text = repr(float(value))  # 22.0, like the others
             quoted = f"{self.cells.quote}{text}{self.cells.quote}"

@@ -6,7 +6,8 @@ import numpy as np
 
 from variate.config.schema import Schema
 from variate.data import writers
-from variate.data.schema.origin import named_columns
+from variate.data.schema.origin import as_they_came, named_columns
+from variate.data.schema.written import as_written
 from variate.reports import pictures
 
 
@@ -38,7 +39,9 @@ def write_rows(path: Path, rows: np.ndarray, schema: Schema) -> None:
     elif path.suffix.lower() == ".npy" and not schema.columns:
         writers.write_array(path, rows)
     else:
-        writers.write_table(path, named_columns(rows, schema))
+        writers.write_table(
+            path, named_columns(rows, schema, as_written if path.suffix.lower() == ".csv" else as_they_came)
+        )
 
 
 def write_reconstructions(path: Path, originals: np.ndarray, decoded: np.ndarray, schema: Schema) -> None:

@@ -4,13 +4,7 @@ import pytest
 from refusals import refused
 from variate.config.schema import Aside, Column
 from variate.data.schema.column_notes import column_notes, unseen_notes
-from variate.data.schema.columns import (
-    LARGEST,
-    LONGEST_CATEGORY,
-    MOST_CATEGORIES,
-    decide,
-    decide_all,
-)
+from variate.data.schema.columns import LARGEST, LONGEST_CATEGORY, MOST_CATEGORIES, decide, decide_all
 from variate.data.schema.fits import misfits
 from variate.data.schema.naming import column_called
 from variate.data.schema.number_formats import is_number_name, number_text

@@ -36,6 +36,21 @@ def test_relations_are_named_with_what_to_leave_out(columns, words):
     assert any(isinstance(part, Option) and part.name == "drop" for part in note.parts)
 
 
+@pytest.mark.parametrize(
+    ("columns", "words"),
+    [
+        ({"net": A, "twice": 2 * A, "tax": B, "gross": A + B}, "'gross' = 'net' + 'tax'"),
+        ({"twice": 2 * A, "net": A, "tax": B, "gross": A + B}, "'gross' = 'net' + 'tax'"),
+        ({"a": A, "b": B, "c": C, "part": A + B, "whole": A + B + C}, "'whole' = 'c' + 'part'"),
+        ({"a": A, "b": B, "sum": A + B, "double": 2 * A + 2 * B}, "'double' = 2 'sum'"),
+        ({"a": A, "copy": A, "again": A}, "'again' = 'a'"),
+    ],
+)
+def test_of_several_right_sums_the_shortest_and_plainest_is_told(columns, words):
+    (note,) = told(**columns)
+    assert words in note
+
+
 def test_gaps_hide_no_sum():
     total = A + B
     total[::7] = np.nan

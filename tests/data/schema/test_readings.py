@@ -7,7 +7,7 @@ import pytest
 
 from variate.config.recipe import DataOptions
 from variate.data.readers.sources import read
-from variate.data.schema.columns import numbers_told
+from variate.data.schema.as_numbers import numbers_told
 from variate.data.schema.profiles import RawColumn, profile
 from variate.data.schema.readings import resolved
 from variate.errors import InputError

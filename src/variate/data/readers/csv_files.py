@@ -9,7 +9,7 @@ What a column then is, `variate.data.readers.tables` tells. Everything that is a
 Text that is too large for memory is read in the same steps, block by block (`variate.data.readers.csv_streams`).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
@@ -30,6 +30,7 @@ from variate.data.readers.leading_zeros import example, zero_columns, zeros_note
 from variate.data.readers.originals import Original, original_of
 from variate.data.readers.tables import require_table, table_source
 from variate.data.readers.unpacking import TEXT_COPIES, content, packed
+from variate.data.schema.written import written_as
 from variate.data.source import Source
 from variate.data.wording import plural
 from variate.errors import InputError
@@ -43,11 +44,13 @@ class TextTable(NamedTuple):
         table: The table.
         notes: What was assumed.
         cells: Where its cells are in the text.
+        written: How bits and times are written, by the names of the columns.
     """
 
     table: pa.Table
     notes: list[str]
     cells: CsvCells
+    written: Mapping[str, str] = {}
 
 
 def read_csv(path: Path, options: DataOptions, schema: Schema | None) -> Source:
@@ -57,7 +60,8 @@ def read_csv(path: Path, options: DataOptions, schema: Schema | None) -> Source:
     if not fits_in_memory(table, options):
         return streamed_csv(table, options, schema)
     read = read_text(path, options, schema)
-    return table_source(read.table, path.name, options, schema, read.notes)
+    source = table_source(read.table, path.name, options, schema, read.notes)
+    return source if schema is not None else source.replace(schema=written_as(source.schema, read.written))
 
 
 def original_csv(path: Path, options: DataOptions, schema: Schema) -> Original:
@@ -77,7 +81,7 @@ def read_text(path: Path, options: DataOptions, schema: Schema | None) -> TextTa
     data, own_notes = as_utf8(raw, options.encoding, path.name)
     read = text_table(data, suffix, path, options, schema)
     cells = replace(read.cells, encoding=encoding_of(raw, options.encoding, path.name))
-    return TextTable(read.table, [*notes, *own_notes, *read.notes], cells)
+    return read._replace(notes=[*notes, *own_notes, *read.notes], cells=cells)
 
 
 def text_table(data: bytes, suffix: str, path: Path, options: DataOptions, schema: Schema | None) -> TextTable:
@@ -107,7 +111,8 @@ def text_table(data: bytes, suffix: str, path: Path, options: DataOptions, schem
     table, own_notes = _with_zeros(text, start, table, names, options, schema)
     mark, quote = layout.dialect
     cells = CsvCells(data, layout.begins, layout.names is not None, mark, quote, path.name)
-    return _named(table, names, layout.names is not None, [*notes, *own_notes], cells)
+    found = _named(table, names, layout.names is not None, [*notes, *own_notes], cells)
+    return found._replace(written={names[number]: form for number, form in layout.written.items() if number < width})
 
 
 def _width(text: CsvText, source: str) -> int:

@@ -1,6 +1,7 @@
 """Where the rows of a text are, how they are written, and the names of their columns: told from its beginning."""
 
 import re
+from collections.abc import Mapping
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
@@ -21,7 +22,7 @@ from variate.data.readers.dialects import (
     rows_of,
     sample_of,
 )
-from variate.data.readers.doubtful import doubtful_columns
+from variate.data.readers.doubtful import doubtful_columns, written_forms
 from variate.data.readers.headers import Verdict, is_value, judge, short_names
 from variate.data.readers.tables import MOST_COLUMNS, require_columns
 from variate.data.readers.unpacking import TEXT_SUFFIXES
@@ -43,6 +44,7 @@ class Layout(NamedTuple):
         notes_before: What was assumed, to be said before what is said of blanks.
         notes_after: What was assumed, to be said after it.
         doubtful: Numbers of the columns that look like numbers, and may be others or codes.
+        written: How bits and times are written, by the numbers of the columns.
     """
 
     path: str
@@ -53,6 +55,7 @@ class Layout(NamedTuple):
     notes_before: list[str]
     notes_after: list[str]
     doubtful: frozenset[int] = frozenset()
+    written: Mapping[int, str] = {}
 
     def placed(self, data: bytes) -> "Placed":
         """The rows of a text that begins as the one that the layout was told from."""
@@ -138,8 +141,9 @@ def layout_of(data: bytes, suffix: str, path: Path, options: DataOptions, schema
     if options.header is None:
         beginning, verdict = _header_in_comment(data, beginning, dialect, rows, verdict, path.name)
     notes = [*beginning.notes, *notes]
-    doubtful = doubtful_columns(rows[verdict.is_header :])
-    found = Layout(str(path), beginning.start, None, dialect, False, notes, list(verdict.notes), doubtful)
+    below = rows[verdict.is_header :]
+    told = doubtful_columns(below), written_forms(below)
+    found = Layout(str(path), beginning.start, None, dialect, False, notes, list(verdict.notes), *told)
     text, _, _ = found.placed(data)
     _refuse_many_columns(text, path.name)
     if not verdict.is_header:

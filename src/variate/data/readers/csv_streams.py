@@ -33,6 +33,7 @@ from variate.data.readers.text_blocks import BLOCK, Block, first_bytes, row_bloc
 from variate.data.readers.unpacking import TEXT_COPIES, Packed
 from variate.data.schema.arrow_columns import refuse_one_text
 from variate.data.schema.column_notes import gaps_note, unseen_notes
+from variate.data.schema.written import written_as
 from variate.data.source import Source
 from variate.data.storage.parquet_rows import ParquetGaps, ParquetRows
 from variate.data.storage.row_groups import RowGroups
@@ -218,6 +219,8 @@ class CsvStream:
             kinds = [parser.types[int(stored[name])] for name in wanted]
             refuse_one_text(pa.table([pa.array([], kind) for kind in kinds], names=wanted), self.name)
             schema, told = columns.survey.schema({name: stored[name] for name in wanted}, self.name)
+            forms = self.layout.written.items()
+            schema = written_as(schema, {self.names[number]: form for number, form in forms if number < self.width})
             own_notes += told
             has_gaps = any(column.gaps for column in schema.columns)
         scratch = columns.writer.scratch

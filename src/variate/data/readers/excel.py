@@ -70,7 +70,7 @@ def read_sheet(path: Path, options: DataOptions, schema: Schema | None) -> TextT
     if any(isinstance(value, datetime.timedelta) for row in rows for value in row):
         notes.append("Durations were read as numbers of seconds.")
     read = text_table(data, ".csv", path, replace(options, delimiter=","), schema)
-    return TextTable(read.table, [*notes, *read.notes], read.cells)
+    return read._replace(notes=[*notes, *read.notes])
 
 
 def _sheet(file: Path, name: str | None) -> tuple[list[list[Any]], list[str]]:

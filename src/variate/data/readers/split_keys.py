@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from variate.config.recipe import DataOptions
 from variate.data.schema.arrow_columns import ALWAYS_MISSING, raw_column
-from variate.data.schema.columns import numbers_told
+from variate.data.schema.as_numbers import numbers_told
 from variate.data.schema.formats import INEXACT, format_called, numbers_in
 from variate.data.schema.naming import cell_called, column_called, name_called
 from variate.data.schema.number_formats import NUMBER

@@ -4,7 +4,8 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from variate.config.schema import Aside, Column
-from variate.data.schema.columns import ASIDE_WORDS, ZEROS_FIRST, Decided, is_date, numbers_told
+from variate.data.schema.as_numbers import ZEROS_FIRST, is_date, numbers_told
+from variate.data.schema.columns import ASIDE_WORDS, Decided
 from variate.data.schema.formats import format_called
 from variate.data.schema.naming import cell_called, drop, name_called
 from variate.data.schema.number_formats import NUMBER, number_text

@@ -19,15 +19,15 @@ that hardly repeats. A column of ticks, which has one value or none, has two cat
 comes before all of this.
 """
 
-import re
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
 from variate.config.schema import LARGEST, Aside, AsideKind, Column, ColumnKind
-from variate.data.schema.formats import INEXACT, NATIVE_DATES, format_called
+from variate.data.schema.as_numbers import Numbers, atoms_of, is_date, numbers_told, step_of
+from variate.data.schema.formats import INEXACT
 from variate.data.schema.naming import column_called, drop, name_called
-from variate.data.schema.number_formats import NUMBER, is_number_name, number_text, variant
+from variate.data.schema.number_formats import NUMBER, is_number_name, number_text
 from variate.data.schema.profiles import NumberProfile, Profile
 from variate.data.wording import list_names, plural
 from variate.errors import InputError, Option, Sentence
@@ -40,16 +40,9 @@ IDENTIFIER_ROWS = 20
 """From this many rows on, text that hardly repeats is set aside."""
 LONGEST_CATEGORY = 10_000
 """Text with more characters is set aside, unless the user says that it is categorical."""
-MOST_ODD_CELLS = 0.05
-"""Share of the cells of a column of numbers that may be texts which no one expects there."""
-LEAST_CELLS = 20
-"""From this many numbers on, a common divisor of all of them is no chance."""
 BLANK_SHARE = 0.05
 """Share of empty cells from which on a column with one value is ticks: whether it is there says something."""
-ATOM_SHARE, ATOM_CELLS = 0.02, 3
-"""Share and number of the cells of a column without a grid that an atom has at least."""
 INDEX_NAMES = ("", "id", "index", "unnamed: 0", "__index_level_0__", "rowid", "row")
-ZEROS_FIRST = re.compile(r"\s*[+-]?0\d+\s*")
 
 Decided = Column | Aside
 
@@ -142,44 +135,6 @@ ASIDE_WORDS: dict[AsideKind, str] = {
     "text": "texts that hardly repeat",
 }
 """Why a column is set aside."""
-
-
-class Numbers(NamedTuple):
-    """A column's cells as numbers.
-
-    Attributes:
-        format: The name of their format; "" for plain numbers.
-        profile: Of the numbers.
-        taken: Texts that were taken for gaps, with the number of their cells.
-    """
-
-    format: str
-    profile: NumberProfile
-    taken: Mapping[str, int]
-
-
-def numbers_told(found: Profile) -> Numbers | None:
-    """The cells of a column as numbers; None where it is text that no format reads enough of.
-
-    Of the formats of text, the one that reads most cells is taken, and the first of equal ones.
-    """
-    if found.texts is None:
-        assert found.numbers is not None
-        return Numbers(found.native, found.numbers, {})
-    best = max(found.texts.readings.items(), key=lambda item: item[1].numbers.cells, default=None)
-    if best is None or not best[1].numbers.cells:
-        return None
-    name, (numbers, odd, markers, marks) = best
-    cells = sum(odd.values())
-    if cells > MOST_ODD_CELLS * (cells + numbers.cells) or any(map(ZEROS_FIRST.fullmatch, odd)):
-        return None
-    return Numbers(variant(name, marks), numbers, {**markers, **odd})
-
-
-def is_date(form: str) -> bool:
-    """Whether a format is one of dates or times."""
-    own = format_called(form)
-    return form in NATIVE_DATES or (own is not None and own.is_date)
 
 
 def _kind_of(numbers: NumberProfile) -> ColumnKind:
@@ -301,25 +256,6 @@ def _of_numbers(found: Profile, kind: ColumnKind, numbers: Numbers) -> Column:
     step, (low, *_), (high, *_) = step_of(own), own.low, own.high
     atoms = () if step else atoms_of(own)
     return Column(found.name, kind, (), numbers.format, gaps, step=step, low=low, high=high, atoms=atoms)
-
-
-def step_of(numbers: NumberProfile) -> float:
-    """The spacing of the grid of a column's numbers; 0 where they lie on none.
-
-    Few numbers may all be multiples of something by chance, so that of them only the decimals count.
-    """
-    grid = numbers.grid
-    if grid is None or not grid.spacing:
-        return 0.0
-    return grid.step if numbers.cells >= LEAST_CELLS else 10.0**-grid.decimals
-
-
-def atoms_of(numbers: NumberProfile) -> tuple[float, ...]:
-    """The numbers at which many cells lie, in a column without a grid."""
-    if numbers.is_constant:
-        return (numbers.low[0],)
-    least = max(ATOM_CELLS, ATOM_SHARE * numbers.cells)
-    return tuple(sorted(value for value, count in numbers.frequent.items() if count >= least))
 
 
 def _refuse_beyond_float32(name: str, numbers: NumberProfile, source: str) -> None:

@@ -6,8 +6,9 @@
 They are told from some rows, evenly spaced.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float64
@@ -27,6 +28,8 @@ EXACT = 1e-9
 """A relation is exact if it misses by less than this part of the column's standard deviation."""
 MOST_TERMS = 6
 """Columns on the other side of a linear relation that is worth a word."""
+MOST_SEARCHED, MOST_CANDIDATES = 3, 12
+"""Terms of the sums among which the plainest is looked for, and columns that they are made of."""
 LISTED = 6
 
 
@@ -74,34 +77,79 @@ def _by_value(values: np.ndarray, names: Sequence[str]) -> Iterator[tuple[int, s
     yield from decided.items()
 
 
+class _Relation(NamedTuple):
+    """A column as a sum: positions of the columns on the other side, and their factors; scaled to a spread of 1."""
+
+    places: tuple[int, ...]
+    factors: Float64[np.ndarray, " terms"]
+
+    @property
+    def plainness(self) -> tuple[int, int]:
+        """How many factors are not 1 or -1, and how many are not whole: what is least of these is read most easily."""
+        rounded = np.abs([float(f"{factor:.6g}") for factor in self.factors])
+        return int((rounded != 1).sum()), int((rounded % 1 != 0).sum())
+
+
 def _linear(values: np.ndarray, columns: Sequence[Column], names: Sequence[str]) -> Iterator[tuple[int, str]]:
-    """Columns of numbers that are sums of others, by their positions."""
+    """Columns of numbers that are sums of others, by their positions.
+
+    A column is looked for among those before it, of which it is then told, and left out. Where some of these are sums
+    themselves, several sums are right: the one with the fewest terms is told, and of these the plainest.
+    """
     numeric = [place for place, column in enumerate(columns) if column.kind in ("real", "counts")]
     rows = values[:, numeric][~np.isnan(values[:, numeric]).any(1)]
     if len(rows) < max(LEAST_ROWS, 2 * len(numeric)):
         return
     std = rows.std(0)
     kept = [place for place in range(len(numeric)) if std[place] > 0]
-    standard = (rows[:, kept] - rows[:, kept].mean(0)) / std[kept]
-    for position in reversed(range(len(kept))):  # a relation is told of its last column, which is then left out
-        before = standard[:, :position]
-        weights = np.linalg.lstsq(before, standard[:, position], rcond=None)[0] if position else np.zeros(0)
-        if np.abs(before @ weights - standard[:, position]).max() < EXACT:
-            own = numeric[kept[position]]
-            scaled = weights * std[kept[position]] / std[kept[:position]]
-            terms = [(factor, numeric[kept[j]]) for j, factor in enumerate(scaled) if abs(weights[j]) > EXACT]
-            if 0 < len(terms) <= MOST_TERMS:
-                yield own, f"{names[own]} = {_sum(terms, names, rows, numeric, own)}"
+    rows, std, numeric = rows[:, kept], std[kept], [numeric[place] for place in kept]
+    standard = (rows - rows.mean(0)) / std
+    basis, sums = list[int](), dict[int, _Relation]()
+    for own in range(len(numeric)):
+        found = _relation(standard, std, own, basis)
+        if found is None:
+            basis.append(own)
+            continue
+        found = _plainest(standard, std, own, found, sums)
+        sums[own] = found
+        if len(found.places) <= MOST_TERMS:
+            yield numeric[own], f"{names[numeric[own]]} = {_sum(rows, own, found, [names[n] for n in numeric])}"
 
 
-def _sum(
-    terms: Sequence[tuple[float, int]], names: Sequence[str], rows: np.ndarray, numeric: Sequence[int], own: int
-) -> str:
+def _relation(standard: np.ndarray, std: np.ndarray, own: int, others: Sequence[int]) -> _Relation | None:
+    """A column as a sum of others; None where it is none."""
+    if not others:
+        return None
+    before = standard[:, list(others)]
+    weights = np.linalg.lstsq(before, standard[:, own], rcond=None)[0]
+    if np.abs(before @ weights - standard[:, own]).max() >= EXACT:
+        return None
+    terms = [place for place, weight in enumerate(weights) if abs(weight) > EXACT]
+    places = tuple(others[place] for place in terms)
+    return _Relation(places, weights[terms] * std[own] / std[list(places)]) if terms else None
+
+
+def _plainest(
+    standard: np.ndarray, std: np.ndarray, own: int, found: _Relation, sums: Mapping[int, _Relation]
+) -> _Relation:
+    """The sum with the fewest terms, among those of a sum's columns and of sums of these."""
+    near = [place for place, other in sums.items() if set(other.places) & set(found.places)]
+    candidates = sorted([*found.places, *near][:MOST_CANDIDATES])
+    for size in range(1, min(len(found.places), MOST_SEARCHED) + 1) if near else ():
+        some = (_relation(standard, std, own, others) for others in combinations(candidates, size))
+        exact = [relation for relation in some if relation is not None and len(relation.places) == size]
+        if exact:
+            return min(exact, key=lambda relation: relation.plainness)
+    return found
+
+
+def _sum(rows: np.ndarray, own: int, found: _Relation, names: Sequence[str]) -> str:
     """`2 'a' + 'b' - 3`."""
-    place = {column: position for position, column in enumerate(numeric)}
-    rest = float(rows[0, place[own]] - sum(factor * rows[0, place[column]] for factor, column in terms))
-    parts = [(factor, f"{_factor(factor)}{names[column]}") for factor, column in terms]
-    if abs(rest) > EXACT * max(1.0, float(np.abs(rows[:, place[own]]).max())):
+    rest = float(rows[0, own] - rows[0, list(found.places)] @ found.factors)
+    parts = [
+        (factor, f"{_factor(factor)}{names[place]}") for factor, place in zip(found.factors, found.places, strict=True)
+    ]
+    if abs(rest) > EXACT * max(1.0, float(np.abs(rows[:, own]).max())):
         parts.append((rest, number_text(float(f"{abs(rest):.6g}"))))
     first, *others = parts
     text = f"{'-' if first[0] < 0 else ''}{first[1]}"

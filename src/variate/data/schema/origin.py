@@ -1,5 +1,7 @@
 """From numbers back to cells as they came: categories, whole numbers, dates, and the columns that were set aside."""
 
+from collections.abc import Callable
+
 import numpy as np
 
 from variate.config.schema import Aside, Column, Schema
@@ -12,6 +14,9 @@ DATES = {
     "duration": ("timedelta64[us]", 10**6),
 }
 """NumPy's types of dates and durations, and how many of their units are one of ours."""
+
+Back = Callable[[np.ndarray, Column], np.ndarray]
+"""Turns the numbers of a column into its cells."""
 
 
 def as_they_came(values: np.ndarray, column: Column) -> np.ndarray:
@@ -37,14 +42,20 @@ def as_they_came(values: np.ndarray, column: Column) -> np.ndarray:
     return values.astype(np.int64) if column.kind in ("binary", "counts") else values
 
 
-def named_columns(rows: np.ndarray, schema: Schema) -> dict[str, np.ndarray]:
+def named_columns(rows: np.ndarray, schema: Schema, back: Back = as_they_came) -> dict[str, np.ndarray]:
     """Rows as named columns, as they came: those of a table with its categories and dates, and with the columns that
     were set aside in their places; x0, x1, ... for other data.
+
+    Args:
+        rows: The rows, (N, *event).
+        schema: What they are.
+        back: What turns the numbers of a column into its cells; for a table of text that is
+            `variate.data.schema.written.as_written`, which writes bits and times as they were written.
     """
     flat = rows.reshape(len(rows), -1)
     if not schema.columns:
         return {f"x{i}": flat[:, i] for i in range(flat.shape[1])}
-    named = [(own.name, as_they_came(values, own)) for own, values in zip(schema.columns, flat.T, strict=True)]
+    named = [(own.name, back(values, own)) for own, values in zip(schema.columns, flat.T, strict=True)]
     for own in schema.aside:
         named.insert(own.place, (own.name, filler(own, len(rows))))
     return dict(named)

@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float64
 
 from variate.config.schema import LARGEST, Column
-from variate.data.schema.columns import MOST_ODD_CELLS
+from variate.data.schema.as_numbers import MOST_ODD_CELLS
 from variate.data.schema.fits import fits
 from variate.data.schema.formats import format_called, is_marker, numbers_in
 from variate.data.schema.naming import cell_called, column_called, drop
