@@ -27,6 +27,7 @@ from variate.data.readers.csv_types import numbers_asked, text_types
 from variate.data.readers.decoding import decoding
 from variate.data.readers.encodings import as_utf8, encoding_of
 from variate.data.readers.leading_zeros import example, zero_columns, zeros_note
+from variate.data.readers.missing_words import missing_words, missing_words_note
 from variate.data.readers.originals import Original, original_of
 from variate.data.readers.tables import require_table, table_source
 from variate.data.readers.unpacking import TEXT_COPIES, content, packed
@@ -107,7 +108,7 @@ def text_table(data: bytes, suffix: str, path: Path, options: DataOptions, schem
     except InputError:
         check_quotes(text, width, lambda _: False)  # names the line that is to blame, if there is one
         raise
-    notes += notes_on_lines(text, table, placed.has_header)
+    notes += [*notes_on_lines(text, table, placed.has_header), *missing_words_note(missing_words(text, start))]
     table, own_notes = _with_zeros(text, start, table, names, options, schema)
     mark, quote = layout.dialect
     cells = CsvCells(data, layout.begins, layout.names is not None, mark, quote, path.name)

@@ -11,6 +11,7 @@ memory. Where a late cell changes the type of a column in a way that values read
 in the types that are known by then; the rest of the first turn only looks for further changes.
 """
 
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
 from typing import NamedTuple
@@ -26,6 +27,7 @@ from variate.data.readers.csv_text import LONGEST_CELL, CsvText
 from variate.data.readers.csv_types import BlockParser, numbers_asked, text_types
 from variate.data.readers.encodings import NotUtf8Error, Text
 from variate.data.readers.leading_zeros import zeros_note
+from variate.data.readers.missing_words import missing_words, missing_words_note
 from variate.data.readers.split_keys import SplitKey
 from variate.data.readers.streamed_columns import StreamedColumns
 from variate.data.readers.tables import wanted_columns
@@ -124,6 +126,7 @@ class CsvStream:
         self.unnamed = [n for n, name in enumerate(self.names) if not name or self.layout.names is None]
         self.kept = {number: name for number, name in enumerate(self.names) if self._is_kept(number, name)}
         self.is_tidied, self.odd, self.last_line = False, OddQuotes(), 0
+        self.words = Counter[str]()
 
     def _is_kept(self, number: int, name: str) -> bool:
         """Whether a column may be one of the table: one without a name is if it has a value."""
@@ -164,7 +167,7 @@ class CsvStream:
 
     def _read(self, parser: BlockParser, columns: StreamedColumns, key: SplitKey) -> None:
         """Reads all rows in the types that are known."""
-        self.odd, self.last_line = OddQuotes(), 0
+        self.odd, self.last_line, self.words = OddQuotes(), 0, Counter()
         with closing(ahead(self._parts(parser))) as parts:
             for part in parts:
                 if not part.is_void:
@@ -190,6 +193,7 @@ class CsvStream:
                 check_quotes(text, self.width, lambda _: False)  # names the line that is to blame, if there is one
                 raise
             self._look_at_lines(block, text, start, table, placed.has_header)
+            self.words += missing_words(text, start)
             if table.num_rows:
                 yield Part(table, parser.has_changed)
 
@@ -237,6 +241,7 @@ class CsvStream:
         if self.width == 1:
             lines = self.last_line - self.model_line + 1
             notes += blank_lines_note(lines, columns.rows, self.layout.names is not None)
+        notes += missing_words_note(self.words)
         if codes := parser.codes:
             notes.append(zeros_note({self.names[number]: cell for number, cell in codes.items()}))
         return notes

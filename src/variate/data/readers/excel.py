@@ -22,6 +22,7 @@ from variate.data.readers.csv_files import TextTable, text_table
 from variate.data.readers.csv_text import WORDS_OF_NOTHING
 from variate.data.readers.decoding import PIECE, decoding, reason
 from variate.data.readers.encodings import nul_bytes
+from variate.data.readers.formulas import formula_notes
 from variate.data.readers.npy import archive_and_key
 from variate.data.readers.originals import Original, original_of
 from variate.data.readers.tables import require_columns, require_table, table_source
@@ -93,11 +94,20 @@ def _sheet(file: Path, name: str | None) -> tuple[list[list[Any]], list[str]]:
             raise
         raise InputError(file.name, EXPECTED, f"a damaged one ({reason(Exception(str(error)))})", REMEDY) from None
     require_columns(max(map(len, rows), default=0), file.name)
+    notes = _notes_on_formulas(file, chosen)
     others = [other for other in names if other != chosen]
     if name is not None or not others:
-        return rows, []
+        return rows, notes
     said = f"Read: the first sheet, {chosen!r}; left out: {list_names([repr(other) for other in others])}. "
-    return rows, [f"{said}To read another one, give {file.name}:SHEET."]
+    return rows, [f"{said}To read another one, give {file.name}:SHEET.", *notes]
+
+
+def _notes_on_formulas(file: Path, sheet: str) -> list[str]:
+    """A note on the formulas of a sheet whose values were not saved."""
+    if not zipfile.is_zipfile(file):
+        return []
+    with opened_zip(file, EXPECTED, REMEDY) as archive, decoding(str(file), EXPECTED, REMEDY):
+        return formula_notes(archive, sheet)
 
 
 def _chosen(names: Sequence[str], name: str | None, source: str) -> str:
