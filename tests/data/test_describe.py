@@ -35,11 +35,20 @@ def rows(schema, count=30):
             Schema("table", (2,), columns=(Column("age", "real"), Column("sex", "categorical", ("f", "m")))),
             "30 rows of 2 columns: age real, sex categorical of 2",
         ),
-        (Schema("table", (9,), columns=columns(9)), "30 rows of 9 columns: 5 counts, 4 real"),
+        (
+            Schema("table", (9,), columns=columns(9)),
+            "30 rows of 9 columns: 5 counts (c0, c2, c4, c6, c8), 4 real (c1, c3, c5, c7)",
+        ),
     ],
 )
 def test_describe(schema, line):
     assert describe(Source(rows(schema))) == describe(rows(schema)) == f"x: {line}"
+
+
+def test_many_columns_of_a_kind_are_not_all_named():
+    line = describe(rows(Schema("table", (100,), columns=columns(100))))
+    assert line.count("c") == 2 * 40 + len(["columns", "counts"])
+    assert line.count("and 10 more") == 2
 
 
 def test_describe_says_how_the_rows_are_split():

@@ -105,7 +105,7 @@ def test_an_official_test_set_stays_whole():
 @pytest.mark.parametrize(("count", "official"), [(1, None), (2, None), (1, np.zeros((1, 2)))])
 def test_too_few_rows(count, official):
     error = refused(split, numbered(count, official))
-    assert (error.argument, error.got) == ("x", f"{count} rows")
+    assert (error.argument, error.got) == ("x", "1 row" if count == 1 else "2 rows")
     assert error.remedy == "give more rows"  # smaller parts would not help
     error = refused(split, numbered(9), DataOptions(validation=0.6, test=0.6))
     assert {Option("validation"), Option("test")} <= set(error.remedy.parts)

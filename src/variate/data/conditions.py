@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from variate.config.schema import Column, Schema
-from variate.data.schema.columns import ASIDE_WORDS
+from variate.data.schema.columns import aside_words
 from variate.data.schema.formats import BOOL, DAY, EPOCH, format_called, numbers_in
 from variate.data.schema.naming import cell_called, column_called, name_called
 from variate.data.schema.number_formats import NUMBER, Format, is_number_name
@@ -89,7 +89,7 @@ def _parted(text: str, schema: Schema) -> tuple[Column, str]:
     aside = next((own for own in schema.aside if own.name == typed), None)
     expected = f"a column that the model knows: {list_names([name_called(name) for name in known], LISTED)}"
     if aside is not None:
-        raise InputError("given", expected, f"{typed!r}, which has {ASIDE_WORDS[aside.kind]}", "leave it out")
+        raise InputError("given", expected, f"{typed!r}, which has {aside_words(aside)}", "leave it out")
     raise InputError("given", expected, repr(typed), did_you_mean(typed, known))
 
 

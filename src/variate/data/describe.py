@@ -1,14 +1,14 @@
 """One line about data: what they were taken for, and how many rows there are."""
 
-from collections import Counter
-
 from variate.config.schema import Column, Schema
 from variate.data.dataset import Dataset, Splits
 from variate.data.source import Source
-from variate.data.wording import plural, sides
+from variate.data.wording import list_names, plural, sides
 
 NAMED_COLUMNS = 8
-"""Tables with at most this many columns are described column by column."""
+"""Tables with at most this many columns are described column by column, others kind by kind."""
+MOST_NAMES = 40
+"""Columns of a kind that are named."""
 
 
 def describe(data: Source | Dataset | Splits) -> str:
@@ -61,8 +61,11 @@ def _columns(schema: Schema) -> str:
     """`4 columns: age real, sex categorical of 2, children counts, born date`."""
     head = plural(len(schema.columns), "column")
     if len(schema.columns) > NAMED_COLUMNS:
-        kinds = Counter(map(_kind, schema.columns))
-        return f"{head}: {', '.join(f'{number} {kind}' for kind, number in kinds.items())}"
+        names: dict[str, list[str]] = {}
+        for column in schema.columns:
+            names.setdefault(_kind(column), []).append(column.name)
+        kinds = (f"{len(own)} {kind} ({list_names(own, MOST_NAMES)})" for kind, own in names.items())
+        return f"{head}: {', '.join(kinds)}"
     told = (f"{c.name} {_kind(c)}{f' of {len(c.categories)}' if c.categories else ''}" for c in schema.columns)
     return f"{head}: {', '.join(told)}"
 

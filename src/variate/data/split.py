@@ -18,7 +18,7 @@ from variate.data.source import Source
 from variate.data.storage.base import HELD_OUT_BYTES, SAMPLE_BYTES, Storage, evenly_spaced
 from variate.data.transforms import ROWS_STREAM, TEST_STREAM, DrawBits, binarized, bits_schema, with_bits
 from variate.data.whole_groups import HeldOutRows, by_group, by_time, held_out_notes
-from variate.data.wording import told
+from variate.data.wording import plural, told
 from variate.errors import InputError, Option, Sentence
 from variate.limits import checked_arguments
 
@@ -164,7 +164,7 @@ def _sizes(source: Source, options: DataOptions) -> tuple[int, int]:
         raise InputError(
             source.name,
             f"more than {validation + test:,} rows: {validation:,} for validation, {test:,} for test, others to train",
-            f"{count:,} rows",
+            plural(count, "row"),
             Sentence("give more rows", *lower),
         )
     return validation, test

@@ -136,13 +136,15 @@ def test_aligned_columns(tmp_path):
 def test_blanks_around_cells(tmp_path):
     found = table(tmp_path, 'a , b,c\n1, x ,"d "\n2, y, e\n3, NA,f\n')
     assert found.table.to_pydict() == {"a": [1, 2, 3], "b": ["x", "y", None], "c": ["d ", "e", "f"]}
-    assert ["Blanks around cells" in note for note in found.notes] == [True]
+    assert ["Blanks around cells" in note for note in found.notes] == [True, False]
+    assert "'NA' (1)" in found.notes[1]
 
 
 def test_single_quotes(tmp_path):
     found = table(tmp_path, "a,b\n'10-19',1\n'20-29, or so',2\n?,3\n'it''s',4\n")
     assert found.table.to_pydict() == {"a": ["10-19", "20-29, or so", "?", "it's"], "b": [1, 2, 3, 4]}
-    assert ["Single quotes" in note for note in found.notes] == [True]
+    assert ["Single quotes" in note for note in found.notes] == [True, False]
+    assert "'?' (1)" in found.notes[1]
     kept = table(tmp_path, "a,b\n'tis,1\nrock 'n' roll,2\nx,3\n")
     assert kept.table["a"].to_pylist() == ["'tis", "rock 'n' roll", "x"]
     assert kept.notes == []
@@ -213,7 +215,8 @@ def test_a_model_knows_its_columns(tmp_path):
 def test_columns_without_a_name_and_a_value_are_left_out(tmp_path):
     found = table(tmp_path, "a,b,,\n1,2,,\n3,4,,NA\n")
     assert found.table.to_pydict() == {"a": [1, 3], "b": [2, 4]}
-    assert found.notes == ["Left out: 2 columns without a name and without a value."]
+    left_out = "Left out: 2 columns without a name and without a value."
+    assert found.notes == ["Besides empty cells, these count as missing: 'NA' (1).", left_out]
     assert table(tmp_path, "1,2,\n3,4,\n").table.column_names == ["column_1", "column_2"]
     assert table(tmp_path, ",a\n0,0.5\n1,0.25\n").table.to_pydict() == {"": [0, 1], "a": [0.5, 0.25]}
     assert table(tmp_path, "a,b\n1,\n2,\n").table.column_names == ["a", "b"]
@@ -249,6 +252,10 @@ def test_a_model_of_numbers_reads_numbers(tmp_path):
         (b"MZ\x90\0\x03\0\0\0\x04\0\0\0\xff\xff", "NUL"),
         (gzip.compress(b"a,b\n1,2\n", mtime=0), "a gzipped file"),
         (b"<!DOCTYPE html><html>404</html>", "a web page"),
+        (b'{"a": [1, 2], "b": [3, 4]}', "JSON"),
+        (b'\n[{"a": 1, "b": 2},\n{"a": 3, "b": 4}]', "JSON"),
+        (b'{"a": 1}\n{"a": 2}\n', "JSON"),
+        (b"[[1, 2], [3, 4]]", "JSON"),
         (b"a,b\n1,\0\n", "NUL"),
         ("a,b\n1,\0\n".encode("utf-16"), "NUL"),
         (b"\xff\xfea\0,\0b", "utf-16"),

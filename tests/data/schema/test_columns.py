@@ -438,3 +438,18 @@ def test_few_gaps_in_a_constant_are_no_ticks():
     column = decide(profile(text(["x"] * 39 + [None])), None, 3, "x.csv")
     assert column == Aside("c", "constant", 3, "x")
     assert decide(profile(text(["", None, None])), None, 3, "x.csv").kind == "constant"
+
+
+def test_spellings_and_rows_of_totals_are_noted():
+    (note,) = told(text(["Oslo", "OSLO", "oslo", "Riga", "new  york", "New York"] * 5, "a"))
+    assert "'a' that differ only in capitals or blanks are kept apart: 'OSLO', 'Oslo', 'oslo', and 1 other" in note
+    (note,) = told(text(["north", "south"] * 9 + ["Total"], "a"))
+    assert "One row has 'Total' in 'a'" in note
+    assert not told(text(["north", "Total"] * 9, "a"))
+    assert not told(text(["north", "south", "rest"] * 9, "a"))
+
+
+def test_identifiers_beyond_2_53_are_called_numbers_and_no_kind_is_offered():
+    large = RawColumn("id", np.array([2.0**53 + 8 * row for row in range(20)]), native="inexact")
+    *_, note = told(large, numbers([0, 1] * 10, "b"))
+    assert note.endswith("'id' (whole numbers beyond 2^53, as identifiers have).")

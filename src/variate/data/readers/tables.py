@@ -180,6 +180,11 @@ def require_names(names: Sequence[str], source: str) -> None:
         raise InputError(source, expected, f"{longest:,} characters", "shorten the header line")
     if len(set(names)) == len(names):
         return
+    if len(names) > 2 and names[0] and not any(names[1:]):
+        title = f"a first line with {name_called(names[0])} alone, which looks like a title"
+        raise InputError(
+            source, "a first line with the names of the columns", title, "remove the lines above the names"
+        )
     twice = [name for name, number in Counter(names).items() if number > 1]
     got = []
     if any(twice):

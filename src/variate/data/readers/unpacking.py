@@ -8,6 +8,7 @@ import bz2
 import gzip
 import io
 import lzma
+import re
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from pathlib import Path, PurePosixPath
@@ -67,6 +68,8 @@ FORMATS = {
 """How formats that are not text begin."""
 PAGES = (b"<!doctype html", b"<html", b"<?xml")
 """How web pages begin, which a failed download leaves."""
+JSON = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:\[\s*)?(?:\{\s*[\"}]|\[\s*(?:\[|\"[^\"]*\"\s*,))")
+"""How JSON of tables begins: an object, a list of them, or a list of lists."""
 
 
 class Content(NamedTuple):
@@ -238,6 +241,9 @@ def _refuse_other_formats(beginning: bytes, source: str) -> None:
     got = next((name for start, name in FORMATS.items() if beginning.startswith(start)), None)
     if got is None and beginning.lstrip().lower().startswith(PAGES):
         got = "a web page, or XML"
+    if got is None and JSON.match(beginning):
+        remedy = "save it as CSV, for example by pandas.read_json(..).to_csv(..)"
+        raise InputError(source, "a table of text", "JSON", remedy)
     if got is not None:
         remedy = "give a table of text, or rename the file if its ending is not that of its format"
         raise InputError(source, "a table of text", got, remedy)

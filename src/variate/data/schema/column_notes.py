@@ -5,8 +5,8 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from variate.config.schema import Aside, Column
 from variate.data.schema.as_numbers import ZEROS_FIRST, is_date, numbers_told
-from variate.data.schema.columns import ASIDE_WORDS, Decided
-from variate.data.schema.formats import format_called
+from variate.data.schema.columns import Decided, aside_words
+from variate.data.schema.formats import INEXACT, format_called
 from variate.data.schema.naming import cell_called, drop, name_called
 from variate.data.schema.number_formats import NUMBER, number_text
 from variate.data.schema.profiles import FEW, NumberProfile, Profile, TextProfile
@@ -19,6 +19,8 @@ LISTED = 10
 """Columns that a sentence names."""
 AROUND = re.compile(r"[^0-9A-Za-z]*[0-9](?:[0-9.,']*[0-9])?(?:[^0-9A-Za-z]*|[^0-9]{2,})")
 """A number with something around it that is no single letter, as codes have."""
+TOTALS = frozenset(["total", "totals", "grand total", "sum", "gesamt", "summe", "insgesamt", "total général", "totale"])
+"""What stands beside the sums of a table, in small letters."""
 MOST = 0.9
 """Share of the different values of a column that have such a form."""
 
@@ -46,6 +48,7 @@ def column_notes(found: Iterable[Profile], decided: Iterable[Decided], asked: Co
         *_on_sentinels(profiles, chosen),
         *_on_pooled(profiles, columns),
         *_on_unused(profiles, columns),
+        *_on_spellings(profiles, columns),
         *_on_codes(profiles, chosen),
     ]
 
@@ -54,18 +57,17 @@ def _on_asides(asides: Sequence[Aside]) -> Iterator[str]:
     """One sentence on all columns that are set aside."""
     if not asides:
         return
-    reasons = dict.fromkeys(own.kind for own in asides)
     told = [
-        f"{list_names([name_called(own.name) for own in asides if own.kind == kind], LISTED)} ({ASIDE_WORDS[kind]})"
-        for kind in reasons
+        f"{list_names([name_called(own.name) for own in asides if aside_words(own) == reason], LISTED)} ({reason})"
+        for reason in dict.fromkeys(map(aside_words, asides))
     ]
-    keep = Option("columns", [(asides[0].name, "categorical" if asides[0].format is None else "real")])
-    yield Sentence(
-        f"Set aside, since a model learns nothing from {'it' if len(asides) == 1 else 'them'}: {'; '.join(told)}. ",
-        "To model such a column give its kind, as in ",
-        keep,
-        ".",
-    )
+    said = f"Set aside, since a model learns nothing from {'it' if len(asides) == 1 else 'them'}: {'; '.join(told)}."
+    usable = [own for own in asides if own.format != INEXACT]
+    if not usable:
+        yield said
+        return
+    keep = Option("columns", [(usable[0].name, "categorical" if usable[0].format is None else "real")])
+    yield Sentence(f"{said} To model such a column give its kind, as in ", keep, ".")
 
 
 def _on_ticks(profiles: Mapping[str, Profile], columns: Mapping[str, Column]) -> Iterator[str]:
@@ -253,6 +255,27 @@ def _used(found: Profile) -> set[str]:
         return set(found.texts.words or ())
     assert found.numbers is not None
     return set(map(number_text, found.numbers.different or ()))
+
+
+def _on_spellings(profiles: Mapping[str, Profile], columns: Mapping[str, Column]) -> Iterator[str]:
+    """One sentence for each column with categories that are spelled in several ways, or with a row of totals."""
+    for name, column in columns.items():
+        texts = profiles[name].texts
+        if column.kind != "categorical" or column.format or texts is None or texts.words is None:
+            continue
+        spellings: dict[str, list[str]] = {}
+        for word in sorted(texts.words):
+            spellings.setdefault(" ".join(word.casefold().split()), []).append(word)
+        several = sorted((words for words in spellings.values() if len(words) > 1), key=len, reverse=True)
+        same = [list_names(list(map(cell_called, words)), LISTED) for words in several]
+        if same:
+            more = f", and {plural(len(same) - 1, 'other')}" if len(same) > 1 else ""
+            said = f"Categories of {name_called(name)} that differ only in capitals or blanks"
+            yield f"{said} are kept apart: {same[0]}{more}."
+        totals = [word for word, cells in texts.words.items() if cells == 1 and word.strip().casefold() in TOTALS]
+        if totals and len(texts.words) > 2:
+            row = f"One row has {cell_called(totals[0])} in {name_called(name)}"
+            yield f"{row}; if its numbers are sums of the other rows, remove it."
 
 
 def _on_codes(profiles: Mapping[str, Profile], columns: Mapping[str, Column]) -> Iterator[str]:

@@ -121,7 +121,7 @@ def decide_all(
     refuse_together(errors, source)
     if not any(isinstance(column, Column) for column in decided):
         asides = (own for own in decided if isinstance(own, Aside))
-        got = list_names([f"{name_called(own.name)} ({ASIDE_WORDS[own.kind]})" for own in asides])
+        got = list_names([f"{name_called(own.name)} ({aside_words(own)})" for own in asides])
         remedy = Sentence("give columns that vary and repeat, or set their kinds with ", Option("columns"))
         raise InputError(source, "a column that says something about a row", got, remedy)
     return tuple(decided)
@@ -135,6 +135,12 @@ ASIDE_WORDS: dict[AsideKind, str] = {
     "text": "texts that hardly repeat",
 }
 """Why a column is set aside."""
+
+
+def aside_words(own: Aside) -> str:
+    """Why a column is set aside."""
+    is_large = own.kind == "identifier" and own.format is not None
+    return "whole numbers beyond 2^53, as identifiers have" if is_large else ASIDE_WORDS[own.kind]
 
 
 def _kind_of(numbers: NumberProfile) -> ColumnKind:
