@@ -59,3 +59,9 @@ def test_codes_that_no_name_has_are_refused(likelihood, row):
     with pytest.raises(InputError, match="codes"):
         likelihood.check(torch.tensor([row]))
     likelihood.check(torch.tensor([SIZES]))  # the codes for names never seen
+
+
+@pytest.mark.parametrize("sizes", [[3, 0], [2**16 + 1]])
+def test_columns_have_names_and_not_too_many(sizes):
+    with pytest.raises(InputError, match="categories: expected from 1 to 65,536"):
+        CategoricalColumns(sizes)

@@ -14,9 +14,11 @@ from torch import Tensor
 from variate.distributions.categorical import CategoricalElements
 from variate.distributions.rows import Independent
 from variate.distributions.support import is_level
+from variate.errors import InputError
 from variate.likelihoods.base import Likelihood
 from variate.likelihoods.checks import holds, require_fit
 
+MOST_NAMES = 2**16
 LEAST_LOG_UNSEEN = -20.0
 """Log-probability of all names that were never seen, before it is set from the training rows."""
 
@@ -25,7 +27,10 @@ class CategoricalColumns(Likelihood):
     """Independent names; the network gives logits relative to the log-frequencies of the names.
 
     Args:
-        sizes: Number of names of each column.
+        sizes: Number of names of each column, from 1 to 65,536.
+
+    Raises:
+        InputError: If a column has none, or too many.
     """
 
     is_mass = True
@@ -35,6 +40,9 @@ class CategoricalColumns(Likelihood):
     places: Tensor
 
     def __init__(self, sizes: Sequence[int]) -> None:
+        for size in sizes:
+            if not 1 <= size <= MOST_NAMES:
+                raise InputError("categories", f"from 1 to {MOST_NAMES:,}", f"{size:,}", "give the column another kind")
         super().__init__((len(sizes),), (sum(sizes),))
         self.sizes = list(sizes)
         starts = torch.tensor([0, *sizes]).cumsum(0)[:-1]
