@@ -106,6 +106,26 @@ def test_early_stopping_keeps_the_best_weights(digits):
     assert again["elbo"] == pytest.approx(history.best_bound, rel=1e-6)
 
 
+@pytest.mark.parametrize("bound", ["iwae", "dreg"])
+def test_the_bound_that_is_maximised_chooses_the_weights(digits, bound):
+    history = variate.fit(small(digits), digits, bound=bound, samples=5, **SHORT)
+    bounds = [record["validation_iwae"] for record in history.records]
+    best = bounds.index(max(bounds))
+    assert (history.best_bound, history.best_step) == (bounds[best], history.records[best]["step"])
+    assert all(record["validation_iwae"] > record["validation_elbo"] for record in history.records)
+    elbo = variate.fit(small(digits), digits, samples=5, **SHORT)
+    assert not any("validation_iwae" in record for record in elbo.records)
+
+
+def test_patience_begins_after_the_warm_up(digits):
+    few = digits.train.select(np.arange(60))
+    options = {"batch_size": 60, "lr": 2e-2, "patience": 3, "precision": "float32", "compile": "off", "epochs": 4000}
+    plain = variate.fit(small(digits), few, digits.validation, **options)
+    warm = variate.fit(small(digits), few, digits.validation, kl_warmup=2000, **options)
+    assert plain.records[-1]["step"] < 2000 < warm.records[-1]["step"]
+    assert (plain.stopped, warm.stopped) == ("early", "early")
+
+
 def test_resuming_a_run_that_stopped_early_changes_nothing(digits, tmp_path):
     options = {"epochs": 4000, "batch_size": 60, "lr": 2e-2, "patience": 3, "precision": "float32", "compile": "off"}
     rows = digits.train.select(np.arange(60))

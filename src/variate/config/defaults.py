@@ -129,7 +129,7 @@ def choose_network(schema: Schema, asked: str) -> tuple[str, str]:
 
 def latents(schema: Schema) -> int:
     """Number of latent dimensions for rows of D numbers: about 4 D^(1/3), at most D / 2 (16 for 8x8, 32 for 28x28); for
-    tables at most D, since a column that follows from others exactly leaves no room to spare.
+    tables of D columns at most D.
     """
     if schema.columns:
         return min(128, schema.size, math.ceil(4 * schema.size ** (1 / 3)))
@@ -162,7 +162,9 @@ def mixtures(schema: Schema, num_rows: int, likelihood: str) -> int:
 
 
 def width(schema: Schema, num_rows: int) -> int:
-    """Units per hidden layer: twice the length of a row, within limits that grow with the number of rows."""
+    """Units per hidden layer: twice the length of a row, within limits that grow with the number of rows; the same for
+    all tables.
+    """
     if schema.columns:
         return TABLE_WIDTH
     limit = 512 if num_rows >= MANY_ROWS else 256 if num_rows >= 1_000 else 128
@@ -170,7 +172,7 @@ def width(schema: Schema, num_rows: int) -> int:
 
 
 def depth(schema: Schema, num_rows: int) -> int:
-    """Hidden layers."""
+    """Number of hidden layers: 3 for tables and for many rows, else 2."""
     return TABLE_DEPTH if schema.columns else 3 if num_rows >= MANY_ROWS else 2
 
 

@@ -25,8 +25,9 @@ from variate.likelihoods.scale import LEARNED_SCALES
 _Family = Callable[[tuple[Column, ...]], Likelihood]
 
 REAL = [name for name, part in LIKELIHOODS.items() if "real" in part.columns]
-ON_A_GRID = "gaussian on a grid"
 COUNTS = [name for name, part in LIKELIHOODS.items() if "counts" in part.columns]
+ON_A_GRID = "gaussian on a grid"
+"""The family of real columns with a grid whose likelihood is Gaussian."""
 
 
 class Columns(Likelihood):

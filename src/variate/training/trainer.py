@@ -244,7 +244,6 @@ class Trainer:
         self.model, self.job, self.options, self.processes = model, job, job.options, processes
         self.batches, self.state = batches_of(model, job, processes), State(model, job.options, processes)
         self.warmup_steps = round((self.options.kl_warmup or 0.0) * len(job.train) / self.batches.batch_size)
-        self.is_weighted = self.options.bound != "elbo"
         self.source, self.dtype = generator(0, model.device), model.dtype
         self.beta = torch.zeros((), device=model.device)
         self.failed = torch.full((), -1, dtype=torch.int64, device=model.device)
@@ -395,14 +394,12 @@ class Trainer:
             state.keep_last()
         else:
             freeze_scale(state.average, self.judged)
-            seed, draws = mix(self.options.seed, "validation"), self.options.samples if self.is_weighted else 1
-            means = validate(state.average, job.validation, seed, self.processes, draws)
-            bound = means.pop("iwae")
-            means |= {"iwae": bound} if self.is_weighted else {}
+            draws = None if self.options.bound == "elbo" else self.options.samples
+            means = validate(state.average, job.validation, mix(self.options.seed, "validation"), self.processes, draws)
             record |= {f"validation_{name}": value for name, value in means.items()}
             collapsed = spread(state.average, job.validation, self.processes) <= ACTIVE
             record["collapsed"] = collapsed.nonzero().flatten().tolist()
-            state.keep_best(bound if self.is_weighted else means["elbo"])
+            state.keep_best(means.get("iwae", means["elbo"]))
             if progress.step < self.warmup_steps:
                 progress.checks_since_best = 0  # patience begins where the weight of the rate is what it will be
         progress.records.append(record)

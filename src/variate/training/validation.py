@@ -10,35 +10,37 @@ from variate.objectives import Terms, log_mean_exp, terms
 from variate.runtime.distributed import Processes
 from variate.runtime.random import Key, generator, mix
 
-NAMES = (*Terms._fields, "iwae")
-"""What `validate` gives."""
+DRAWS_AT_A_TIME = 1024
+"""Posterior draws, of as many rows or fewer, that are validated at a time."""
 
 
 def validate(
-    model: Model, data: Dataset, seed: int, processes: Processes, num_samples: int = 1, batch_size: int = 1024
+    model: Model, data: Dataset, seed: int, processes: Processes, num_samples: int | None = None
 ) -> dict[str, float]:
-    """Mean terms and importance-weighted bound over held-out rows, in nats, with the same draws at every call.
+    """Mean terms over held-out rows, in nats, with the same draws at every call.
 
     Args:
         model: The model.
         data: The rows.
         seed: Seed of the draws.
         processes: The processes of the run.
-        num_samples: Posterior draws per row.
-        batch_size: Rows at a time.
+        num_samples: Posterior draws per row, K, if the mean importance-weighted bound is wanted too, as "iwae"; None
+            takes one draw and leaves that bound out.
     """
+    names = Terms._fields if num_samples is None else (*Terms._fields, "iwae")
+    draws_per_row = num_samples or 1
     source = generator(seed, model.device)
-    sums = torch.zeros(len(NAMES), dtype=torch.float64, device=model.device)
+    sums = torch.zeros(len(names), dtype=torch.float64, device=model.device)
     with evaluating(model):
-        for batch in data.batches(batch_size):
+        for batch in data.batches(max(1, DRAWS_AT_A_TIME // draws_per_row)):
             key = Key(source, batch.num_rows, processes.rank, processes.world)
             own = batch.select(slice(processes.rank, None, processes.world)).to(model.device)
-            noise = model.posterior_noise(key, num_samples, own.num_rows)
+            noise = model.posterior_noise(key, draws_per_row, own.num_rows)
             if own.num_rows:
                 draws = model.infer(own, noise)
-                bound = log_mean_exp(draws.log_px - draws.log_ratio)
-                sums += torch.stack([*terms(draws), bound]).double().sum(1)
-    return dict(zip(NAMES, (processes.total(sums) / len(data)).tolist(), strict=True))
+                weighted = [] if num_samples is None else [log_mean_exp(draws.log_px - draws.log_ratio)]
+                sums += torch.stack([*terms(draws), *weighted]).double().sum(1)
+    return dict(zip(names, (processes.total(sums) / len(data)).tolist(), strict=True))
 
 
 def posterior_means(model: Model, data: Dataset, batch_size: int = 1024) -> Tensor:
