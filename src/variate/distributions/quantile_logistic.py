@@ -81,7 +81,8 @@ class QuantileLogistic(Elementwise):
     def variance(self) -> Tensor:
         """Variance, (*shape), float64, likewise."""
         mean = self.mean - self._center
-        return self._expectation(lambda middle, spread: middle.square() + spread) - mean.square()
+        squares = self._expectation(lambda middle, spread: middle.square() + spread)
+        return (squares - mean.square()).clamp(min=0)  # which rounding may leave below 0 where nearly all is one number
 
     def log_prob(self, x: Tensor) -> Tensor:
         """Log-masses and log-densities in nats, broadcast(shape, x.shape)."""

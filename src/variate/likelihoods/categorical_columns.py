@@ -19,6 +19,7 @@ from variate.likelihoods.base import Likelihood
 from variate.likelihoods.checks import holds, require_fit
 
 MOST_NAMES = 2**16
+"""Names of a column at most."""
 LEAST_LOG_UNSEEN = -20.0
 """Log-probability of all names that were never seen, before it is set from the training rows."""
 
