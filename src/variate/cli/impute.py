@@ -162,9 +162,9 @@ def how_well(tally: "Tally", options: Impute) -> Iterator[str]:
 
     if tally.ess:
         least, middle = min(tally.ess), sorted(tally.ess)[len(tally.ess) // 2]
-        said = f"effective sample size of {options.samples:,} importance draws: {middle:,.0f} in the middle row"
-        yield f"{said}, {least:,.0f} in the least one"
+        said = f"effective sample size: {middle:,.0f} in the middle row, {least:,.0f} in the least one"
+        yield f"{said}, of {options.samples:,} importance draws, or more where that left less than 100"
     if tally.chained:
-        yield f"{plural(tally.chained, 'row')} with less than 100 were refined by a Markov chain"
+        yield f"{plural(tally.chained, 'row')} still below 100 were refined by a Markov chain"
     if tally.empty:
         yield f"{plural(tally.empty, 'row')} without any value that the model knows: filled like new rows"

@@ -131,12 +131,28 @@ def test_columns_of_every_kind_are_filled_as_quadrature_says():
     assert (found > 0.8 * counts.max(0).values).all()
 
 
+def test_rows_with_few_effective_draws_are_drawn_anew_with_more():
+    model = linear(Misled)
+    x, mask = rows_with_gaps(model, 200)
+    mean, covariance = conditional(model, x, mask)
+    plain, found = (impute(model, gaps_of(x, mask), fill="mean", num_samples=150, num_steps=n) for n in (0, 20))
+    anew = (plain.ess < 100) & ~found.is_chained & ~found.is_empty & ~mask.all(1)
+    assert anew.sum() > 20
+    assert (found.ess[anew] >= 100).all()
+    gap = anew.unsqueeze(1) & ~mask
+    error = ((found.rows - mean) / covariance.diagonal(dim1=1, dim2=2).sqrt())[gap]
+    assert error.abs().max() < 5 * (1 / 100 + 1 / 100) ** 0.5  # 100 draws of 100 effective ones
+    same = ~(plain.ess < 100)
+    assert torch.equal(found.rows[same], plain.rows[same])
+
+
 def test_values_depend_neither_on_the_batch_size_nor_on_the_other_rows():
     model = linear(Hopeless)
     x, mask = rows_with_gaps(model, 12, share=0.8)
-    options = {"num_samples": 1100, "num_steps": 3, "std": True}
+    options = {"num_samples": 110, "num_steps": 3, "std": True}
     whole = impute(model, gaps_of(x, mask), **options)
     assert 0 < whole.is_chained.sum() < 10
+    assert (whole.ess > 110).any()  # drawn anew
     for data, batch_size in ((gaps_of(x, mask), 30), (gaps_of(x, mask), 230), (gaps_of(x, mask)[:7], None)):
         found = impute(model, data, batch_size=batch_size, **options)
         for own, all_rows in zip(found, whole, strict=True):

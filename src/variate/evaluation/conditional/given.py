@@ -114,7 +114,7 @@ def draw_given(
                 raise _too_rare(demand, probability)
         known, seen = known_of(model, demands), seen_of(model, demands)
         found = resample(model, known, RowStreams(seed, [0], "given"), effort, seen)
-        ess, log_prob = float(found.ess), float(found.log_total) - math.log(found.count)
+        ess, log_prob = float(found.ess), float(found.log_mean)
         _require_together(model, demands, seed, batch_size, ess, log_prob)
         is_chained = ess < max(LEAST_ESS, n)
         rows = _completed(model, known, found.latents, effort, seed, is_chained)
@@ -229,7 +229,7 @@ def _require_together(
         found = resample(
             model, known_of(model, some), RowStreams(seed, [0], "given some"), effort, seen_of(model, some)
         )
-        return float(found.log_total) - math.log(found.count)
+        return float(found.log_mean)
 
     alone = [log_prob_of([own]) for own in demands] if len(demands) > 1 else [log_prob]
     ratio = log_prob - sum(alone)

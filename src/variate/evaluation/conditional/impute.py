@@ -66,7 +66,7 @@ class Imputed(NamedTuple):
             unless it was asked for.
         draws: Completed copies of the rows, each with draws of its own, (copies, N, *event); None unless asked for.
         ess: Effective sample size of the importance weights of each row, (N,); NaN where nothing was missing.
-        is_chained: Whether the draws of a row were refined by a Markov chain, since few weights decided, (N,).
+        is_chained: Whether the draws of a row were refined by a Markov chain, since few weights decided even of many, (N,).
         acceptance: Share of the chain's proposals that were accepted, (N,); NaN where there was no chain.
         is_empty: Whether nothing of a row was observed, so that it is filled from the prior, (N,).
         table: Of a table in memory, the same table with its gaps filled and all else as it was; with `draws`, the
@@ -131,8 +131,8 @@ def impute(
             `draws`, draws.
         draws: Number of completed copies, each with draws of its own, for analyses that are repeated on all of them.
         std: Add the standard deviation of each filled element.
-        num_samples: Importance draws per row, K.
-        num_steps: Steps of the Markov chain for rows with an effective sample size below 100; 0 for none.
+        num_samples: Importance draws per row, K; up to 16 K for rows with an effective sample size below 100.
+        num_steps: Steps of the Markov chain for rows where that is not enough; 0 for none, and for exactly K draws.
         batch_size: Decoder passes at a time, which sets the memory; the default suits the size of a row.
         seed: Seed of all draws; the same seed gives the same values.
         show_progress: Show a progress bar on standard error, on a terminal.

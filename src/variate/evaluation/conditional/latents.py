@@ -3,14 +3,16 @@ r"""Draws from p(z | known): importance resampling, then a Markov chain where th
     z_k ~ r(z | x_o),    w_k = p(known | z_k) p(z_k) / r(z_k | x_o),    k = 1 .. K
 
 Resampling by the weights is exact as K grows, and the mean weight estimates p(known). Where few of the K draws have
-nearly all of the weight, the effective sample size is small: the resampled draws repeat each other, and each of them
-becomes the start of a chain.
+nearly all of the weight, the effective sample size is small, and the resampled draws repeat each other. Such a row is
+drawn anew with more draws, if so many would do; else each resampled draw becomes the start of a chain, which costs as
+much as 40 K draws.
 
 References:
     MIWAE: Deep generative modelling and imputation of incomplete data sets (Mattei & Frellsen, 2019)
 """
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -27,7 +29,9 @@ from variate.runtime.random import RowStreams
 TILE = 100
 """Proposals per row that are taken from its stream at a time."""
 LEAST_ESS = 100
-"""Rows whose weights have a smaller effective sample size are handed to the chain."""
+"""Rows whose weights have a smaller effective sample size are drawn anew, or handed to the chain."""
+MORE = (4, 16)
+"""How many times as many draws such a row gets, where so many are likely to be enough."""
 
 
 class Effort(NamedTuple):
@@ -36,7 +40,7 @@ class Effort(NamedTuple):
     Attributes:
         num_samples: Importance draws per row, K.
         num_draws: Draws per row that are kept, R.
-        num_steps: Steps of the chain; 0 for none.
+        num_steps: Steps of the chain; 0 for none, and for K draws whatever their weights.
         batch_size: Decoder passes at a time.
         tile: Importance draws that are taken from a row's stream at a time. The draws depend on it.
         share: Share of the prior among the proposals.
@@ -86,17 +90,35 @@ def draw_latents(
     """
     numbers = list(range(known.batch.num_rows)) if rows is None else rows.tolist()
     found = resample(model, known, RowStreams(seed, numbers, "conditional"), effort, seen or known.batch)
-    latents, ess = found.latents, found.ess
-    is_chained = (ess < LEAST_ESS) & (ess > 0) & known.has_any & (effort.num_steps > 0)
+    latents, log_prob, ess = found.latents, found.log_mean, found.ess
+    for times in MORE if effort.num_steps else ():
+        few = _lacking(ess, known) & (ess * times >= LEAST_ESS / 2)
+        if few.any():
+            own = few.nonzero().flatten()
+            streams = RowStreams(seed, [numbers[n] for n in own.tolist()], f"conditional, {times} times")
+            more = effort._replace(num_samples=times * effort.num_samples)
+            found = resample(model, known.select(own), streams, more, (seen or known.batch).select(own))
+            latents = _placed(latents, own, found.latents)
+            log_prob[own], ess[own] = found.log_mean, found.ess
+    is_chained = _lacking(ess, known) & (effort.num_steps > 0)
     acceptance = torch.full_like(ess, math.nan)
     if is_chained.any():
         own = is_chained.nonzero().flatten()
         streams = RowStreams(seed, [numbers[n] for n in own.tolist()], "conditional chain")
-        starts = [z[:, own] for z in latents]
-        ends = run_chains(model, known.select(own), starts, streams, effort.num_steps)
-        latents = tuple(z.index_copy(1, own, end) for z, end in zip(latents, ends.latents, strict=True))
+        ends = run_chains(model, known.select(own), [z[:, own] for z in latents], streams, effort.num_steps)
+        latents = _placed(latents, own, ends.latents)
         acceptance[own] = ends.acceptance
-    return LatentDraws(latents, found.log_total - math.log(found.count), ess, is_chained, acceptance)
+    return LatentDraws(latents, log_prob, ess, is_chained, acceptance)
+
+
+def _lacking(ess: Tensor, known: Known) -> Tensor:
+    """Which rows have too few effective draws, (N,)."""
+    return (ess < LEAST_ESS) & (ess > 0) & known.has_any
+
+
+def _placed(latents: Sequence[Tensor], rows: Tensor, own: Sequence[Tensor]) -> tuple[Tensor, ...]:
+    """Latents of each group, (R, N, *shape), with those of some rows replaced."""
+    return tuple(z.index_copy(1, rows, new) for z, new in zip(latents, own, strict=True))
 
 
 def resample(model: Model, known: Known, streams: RowStreams, effort: Effort, seen: Batch) -> Resampled:

@@ -9,6 +9,7 @@ probability
 and else keeps what it holds: by induction it then holds each draw so far with probability w_k over the sum so far.
 """
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -35,6 +36,11 @@ class Resampled:
         """Effective sample size of the weights, (sum w)^2 / sum w^2, (N,); 0 where every weight is 0."""
         ess = torch.exp(2 * self.log_total - self.log_squares)
         return torch.where(self.log_total == -torch.inf, 0.0, ess)
+
+    @property
+    def log_mean(self) -> Tensor:
+        """Log of the mean weight, (N,), in nats: an estimate of log p(known)."""
+        return self.log_total - math.log(self.count)
 
     @property
     def latents(self) -> tuple[Tensor, ...]:
