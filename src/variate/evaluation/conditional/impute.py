@@ -66,7 +66,7 @@ class Imputed(NamedTuple):
             unless it was asked for.
         draws: Completed copies of the rows, each with draws of its own, (copies, N, *event); None unless asked for.
         ess: Effective sample size of the importance weights of each row, (N,); NaN where nothing was missing.
-        is_chained: Whether the draws of a row were refined by a Markov chain, since few weights decided even of many, (N,).
+        is_chained: Whether the draws of a row were refined by a Markov chain, since even many draws did not do, (N,).
         acceptance: Share of the chain's proposals that were accepted, (N,); NaN where there was no chain.
         is_empty: Whether nothing of a row was observed, so that it is filled from the prior, (N,).
         table: Of a table in memory, the same table with its gaps filled and all else as it was; with `draws`, the
