@@ -1,13 +1,11 @@
 import os
 
-from jaxtyping import install_import_hook
-
 from layers import LAYERS
+from shape_checks import check_annotations
 
 ROOMS = [f"variate.{room}" for layer in LAYERS for room in layer if room != "config"]
 """Options check themselves and have no shapes; checked twice, they would be refused by the wrong check."""
-hook = install_import_hook(ROOMS, "beartype.beartype")
-hook.__enter__()  # to the end of the run: every annotated shape in variate is checked in the tests
+check_annotations(ROOMS)
 
 os.environ.setdefault("COLUMNS", "120")
 
