@@ -9,7 +9,6 @@ import variate
 from small_runs import FAST
 from variate.runs import Run
 
-
 pytestmark = pytest.mark.usefixtures("short_trials")
 
 
