@@ -57,7 +57,7 @@ def test_linear_vae_reaches_the_likelihood_of_probabilistic_pca():
     vae = variate.build(x / 1.0, options)
     # One shared sigma in the data's units needs one unit for all dimensions.
     vae.likelihood.unit.fill_(float(x.std()))
-    variate.fit(vae, x, epochs=1500, batch_size=n, lr=3e-2, precision="float32", compile="off", patience=0, samples=2)
+    variate.fit(vae, x, epochs=800, batch_size=n, lr=3e-2, precision="float32", compile="off", patience=0, samples=2)
     reached = variate.elbo(vae, x, num_samples=200).elbo.mean()
     assert reached <= best + 0.002
     assert best - reached < 0.01
@@ -357,7 +357,7 @@ def test_sigma_at_its_floor_is_reported():
     rows = torch.cat([torch.randn(100, 3), torch.zeros(100, 1)], 1)
     vae = variate.build(rows, ModelOptions(latent=2, depth=0))
     with pytest.warns(VariateWarning, match="sigma is at its floor in 1 of 4"):
-        variate.fit(vae, rows, epochs=1200, batch_size=100, lr=5e-2)
+        variate.fit(vae, rows, epochs=800, batch_size=100, lr=5e-2)
 
 
 def test_optimal_sigma_is_frozen_at_the_training_residual():
