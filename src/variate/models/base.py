@@ -207,7 +207,7 @@ class Model(nn.Module, ABC):
 
     @property
     def dtype(self) -> torch.dtype:
-        """The type of the latents: float64 if the first weight is float64, else float32, whatever the networks run in."""
+        """The type of the latents: float64 if the first weight has it, else float32, whatever the networks run in."""
         first = next((p.dtype for p in self.parameters() if p.is_floating_point()), torch.float32)
         return torch.float64 if first == torch.float64 else torch.float32
 
