@@ -1,13 +1,13 @@
+import gc
 import os
 
-from jaxtyping import install_import_hook
-
 from layers import LAYERS
+from shape_checks import check_annotations
 
 ROOMS = [f"variate.{room}" for layer in LAYERS for room in layer if room != "config"]
 """Options check themselves and have no shapes; checked twice, they would be refused by the wrong check."""
-hook = install_import_hook(ROOMS, "beartype.beartype")
-hook.__enter__()  # to the end of the run: every annotated shape in variate is checked in the tests
+check_annotations(ROOMS)
+gc.disable()  # until all tests are collected: little of what is imported and collected is ever garbage
 
 os.environ.setdefault("COLUMNS", "120")
 
@@ -23,6 +23,11 @@ LONGEST = ("tests/test_docs.py", "tests/training", "tests/doctor", "tests/test_b
 
 def pytest_collection_modifyitems(items):
     items.sort(key=lambda item: not item.nodeid.startswith(LONGEST))
+
+
+def pytest_collection_finish():
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture(autouse=True)

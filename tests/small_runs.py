@@ -77,6 +77,13 @@ def variate_command(monkeypatch, capsys, tmp_path):
     return call
 
 
+@pytest.fixture
+def short_trials(monkeypatch):
+    """Fewer steps for each measurement of the doctor, where what is tested is how it is said."""
+    for name, value in {"SHORT_TRIAL": 60, "LONG_TRIAL": 300, "FITTED_ROWS": 16, "FITTED_STEPS": 50}.items():
+        monkeypatch.setattr(f"variate.doctor.examination.{name}", value)
+
+
 def in_a_process(*arguments, **options):
     """Arguments for `subprocess` that call the command line."""
     return {"args": [sys.executable, "-m", "variate", *map(str, arguments)], "env": os.environ.copy(), **options}

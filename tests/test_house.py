@@ -1,6 +1,7 @@
 """What holds of the source as a whole: layers, lazy imports, import without side effects, size, forbidden words."""
 
 import ast
+import functools
 import importlib.metadata
 import json
 import re
@@ -29,6 +30,7 @@ def module_name(path):
 MODULES = {module_name(path): path for path in FILES}
 
 
+@functools.cache
 def trees():
     return {name: ast.parse(path.read_text(encoding="utf-8")) for name, path in MODULES.items()}
 

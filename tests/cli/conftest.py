@@ -1,6 +1,13 @@
 import pytest
 
-from small_runs import digits_run, single_precision, table_file, table_run, variate_command  # noqa: F401
+from small_runs import (  # noqa: F401
+    digits_run,
+    short_trials,
+    single_precision,
+    table_file,
+    table_run,
+    variate_command,
+)
 
 
 @pytest.fixture

@@ -9,14 +9,6 @@ import variate
 from small_runs import FAST
 from variate.runs import Run
 
-
-@pytest.fixture
-def short_trials(monkeypatch):
-    """Fewer steps for each measurement: what is tested here is how it is said."""
-    for name, value in {"SHORT_TRIAL": 60, "LONG_TRIAL": 300, "FITTED_ROWS": 16, "FITTED_STEPS": 50}.items():
-        monkeypatch.setattr(f"variate.doctor.examination.{name}", value)
-
-
 pytestmark = pytest.mark.usefixtures("short_trials")
 
 

@@ -30,7 +30,7 @@ def images(tmp_path):
 
 
 @pytest.mark.filterwarnings("ignore::variate.VariateWarning")  # few epochs are too few
-def test_what_is_masked_is_not_learned_and_not_judged(images, variate_command, tmp_path, monkeypatch):
+def test_what_is_masked_is_not_learned_and_not_judged(images, short_trials, variate_command, tmp_path, monkeypatch):
     code, out, err = variate_command("train", "old", "--mask-folder", "old-masks", "--out", "run", *FAST)
     assert code == 0, err
     assert f"{(~SEEN).sum()} of 2,560 values are missing" in out

@@ -13,21 +13,37 @@ from variate.runtime.compile import can_compile, compiled
 WORKER = Path(__file__).parent.parent / "compiled_worker.py"
 
 
-@pytest.fixture(scope="module")
-def found():
-    done = subprocess.run([sys.executable, WORKER], check=True, capture_output=True, text=True)
+def worked(*arguments):
+    done = subprocess.run([sys.executable, WORKER, *arguments], check=True, capture_output=True, text=True)
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def test_fused_likelihoods_and_their_gradients_are_those_of_autograd_and_run_their_own_code(found):
-    assert len(found["fused"]) == 10  # five families, and once more in the opposite order
-    assert max(map(max, found["fused"])) < 1e-10
+@pytest.fixture(scope="module")
+def found():
+    return worked()
 
 
-def test_rows_with_a_mask_are_scored_all_the_same(found):
-    assert found["masked"] == [0, 0]
+@pytest.fixture(scope="module")
+def fused(request):
+    """By the compiler, or by all but its last step, which takes most of the time."""
+    return request.getfixturevalue("found") if request.param == "compiled" else worked("traced")
 
 
+WAYS = ["traced", pytest.param("compiled", marks=pytest.mark.ci)]
+
+
+@pytest.mark.parametrize("fused", WAYS, indirect=True)
+def test_fused_likelihoods_and_their_gradients_are_those_of_autograd_and_run_their_own_code(fused):
+    assert len(fused["fused"]) == 10  # five families, and once more in the opposite order
+    assert max(map(max, fused["fused"])) < 1e-10
+
+
+@pytest.mark.parametrize("fused", WAYS, indirect=True)
+def test_rows_with_a_mask_are_scored_all_the_same(fused):
+    assert fused["masked"] == [0, 0]
+
+
+@pytest.mark.ci
 def test_compiled_runs_in_one_process_each_train_their_own_model(found):
     runs = found["runs"]
     assert runs["off"] != pytest.approx(runs["off, wider"], abs=0.01), "the two models differ by more than rounding"
@@ -36,12 +52,14 @@ def test_compiled_runs_in_one_process_each_train_their_own_model(found):
         assert runs[fast] != runs[plain], "rounding shows that another way was taken"
 
 
+@pytest.mark.ci
 def test_the_evidence_is_the_same_by_a_compiled_score(found):
     fast, plain = found["evidence"]["fast"], found["evidence"]["plain"]
     assert fast == pytest.approx(plain, abs=1e-4)
     assert fast != plain, "rounding shows that another way was taken"
 
 
+@pytest.mark.ci
 def test_a_compiler_that_fails_is_done_without(found):
     messages, results = found["broken"]
     assert results == [[1.0] * 5] * 2

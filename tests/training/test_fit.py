@@ -57,7 +57,7 @@ def test_linear_vae_reaches_the_likelihood_of_probabilistic_pca():
     vae = variate.build(x / 1.0, options)
     # One shared sigma in the data's units needs one unit for all dimensions.
     vae.likelihood.unit.fill_(float(x.std()))
-    variate.fit(vae, x, epochs=1500, batch_size=n, lr=3e-2, precision="float32", compile="off", patience=0, samples=2)
+    variate.fit(vae, x, epochs=800, batch_size=n, lr=3e-2, precision="float32", compile="off", patience=0, samples=2)
     reached = variate.elbo(vae, x, num_samples=200).elbo.mean()
     assert reached <= best + 0.002
     assert best - reached < 0.01
@@ -68,7 +68,8 @@ def test_same_seed_same_numbers_and_the_users_generators_are_left_alone(digits):
     np.random.seed(5)
     before, numpy_before = torch.get_rng_state(), np.random.get_state()[1].copy()
     first, second = small(digits), small(digits)
-    histories = [variate.fit(vae, digits, **SHORT) for vae in (first, second)]
+    options = SHORT | {"epochs": 4}
+    histories = [variate.fit(vae, digits, **options) for vae in (first, second)]
     assert histories[0] == histories[1]
     assert all(
         torch.equal(a, b) for a, b in zip(first.state_dict().values(), second.state_dict().values(), strict=True)
@@ -76,7 +77,7 @@ def test_same_seed_same_numbers_and_the_users_generators_are_left_alone(digits):
     assert torch.equal(torch.get_rng_state(), before)
     assert (np.random.get_state()[1] == numpy_before).all()
     other = small(digits)
-    assert variate.fit(other, digits, seed=1, **SHORT) != histories[0]
+    assert variate.fit(other, digits, seed=1, **options) != histories[0]
 
 
 def test_training_improves_the_validation_elbo_and_keeps_the_best(digits):
@@ -121,8 +122,8 @@ def test_patience_begins_after_the_warm_up(digits):
     few = digits.train.select(np.arange(60))
     options = {"batch_size": 60, "lr": 2e-2, "patience": 3, "precision": "float32", "compile": "off", "epochs": 4000}
     plain = variate.fit(small(digits), few, digits.validation, **options)
-    warm = variate.fit(small(digits), few, digits.validation, kl_warmup=2000, **options)
-    assert plain.records[-1]["step"] < 2000 < warm.records[-1]["step"]
+    warm = variate.fit(small(digits), few, digits.validation, kl_warmup=600, **options)
+    assert plain.records[-1]["step"] < 600 < warm.records[-1]["step"]
     assert (plain.stopped, warm.stopped) == ("early", "early")
 
 
@@ -284,7 +285,8 @@ def test_interrupt_leaves_a_usable_model(digits, tmp_path, monkeypatch):
 
     monkeypatch.setattr(Trainer, "step", interrupted_once)
     vae, handler = small(digits), signal.getsignal(signal.SIGINT)
-    history = variate.fit(vae, digits, run=tmp_path, **SHORT | {"epochs": 30})
+    options = SHORT | {"epochs": 10}
+    history = variate.fit(vae, digits, run=tmp_path, **options)
     assert history.stopped == "interrupted"
     assert steps_done(tmp_path) == 70
     assert torch.isfinite(variate.load(tmp_path).embed(digits.test).mean).all()
@@ -292,9 +294,9 @@ def test_interrupt_leaves_a_usable_model(digits, tmp_path, monkeypatch):
         variate.fit(small(digits), digits, run=tmp_path, resume=True, **SHORT)
     assert raised.value.argument == "resume"
     assert signal.getsignal(signal.SIGINT) is handler
-    again = variate.fit(small(digits), digits, run=tmp_path, resume=True, **SHORT | {"epochs": 30})
+    again = variate.fit(small(digits), digits, run=tmp_path, resume=True, **options)
     monkeypatch.undo()
-    whole = variate.fit(small(digits), digits, **SHORT | {"epochs": 30})
+    whole = variate.fit(small(digits), digits, **options)
     assert again == whole
 
 
@@ -355,7 +357,7 @@ def test_sigma_at_its_floor_is_reported():
     rows = torch.cat([torch.randn(100, 3), torch.zeros(100, 1)], 1)
     vae = variate.build(rows, ModelOptions(latent=2, depth=0))
     with pytest.warns(VariateWarning, match="sigma is at its floor in 1 of 4"):
-        variate.fit(vae, rows, epochs=1200, batch_size=100, lr=5e-2)
+        variate.fit(vae, rows, epochs=800, batch_size=100, lr=5e-2)
 
 
 def test_optimal_sigma_is_frozen_at_the_training_residual():
@@ -401,7 +403,7 @@ def test_two_fits_in_two_threads_give_the_models_of_one_after_the_other(digits):
     def trained(case):
         model, training = case
         vae = variate.build(digits, ModelOptions(latent=4, width=16, depth=2, **model))
-        return vae, lambda: variate.fit(vae, digits, threads=1, **SHORT | training)
+        return vae, lambda: variate.fit(vae, digits, threads=1, **SHORT | {"epochs": 4} | training)
 
     apart, together = [trained(case) for case in cases], [trained(case) for case in cases]
     require_equal(apart, together)

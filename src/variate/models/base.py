@@ -207,8 +207,9 @@ class Model(nn.Module, ABC):
 
     @property
     def dtype(self) -> torch.dtype:
-        """The type of the latents: float64 if the weights are float64, else float32, whatever the networks run in."""
-        return torch.float64 if any(p.dtype == torch.float64 for p in self.parameters()) else torch.float32
+        """The type of the latents: float64 if the first weight has it, else float32, whatever the networks run in."""
+        first = next((p.dtype for p in self.parameters() if p.is_floating_point()), torch.float32)
+        return torch.float64 if first == torch.float64 else torch.float32
 
     @property
     def num_latents(self) -> int:
