@@ -49,15 +49,16 @@ def on_latents(varies: Sequence[bool], default: int) -> Iterator[Sentence]:
     """A sentence on latents that do not vary with x.
 
     The default number of latents is generous, since a latent that is not needed costs nothing. So if a model has that
-    many, nothing is said unless less than one in eight varies, which means that it has hardly learned to use them. If
-    the user chose another number, it is said that fewer would do.
+    many, nothing is said unless less than one in eight varies, which means that it has hardly learned to use them. The
+    one latent of a table of one column has nothing to learn. If the user chose another number, it is said that fewer
+    would do.
 
     Args:
         varies: Whether each latent's posterior mean varies with x.
         default: The number of latents that a model of these rows has if none was chosen.
     """
     total, alive = len(varies), sum(varies)
-    if alive == total or (total == default and alive >= FEW * total):
+    if alive == total or (total == default and (alive >= FEW * total or total == 1)):
         return
     dead = [str(number) for number, own in enumerate(varies) if not own]
     enough = (Option("latent", alive), " is enough for this data and likelihood, or ") if alive else ()
