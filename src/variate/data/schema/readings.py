@@ -68,7 +68,8 @@ def resolved(
     """
     profiles = [_in_format(own, formats[own.name], source) if own.name in formats else own for own in profiles]
     notes = list(_on_codes([own for own in profiles if own.name not in formats and own.name not in kinds]))
-    profiles = [own if own.name in {*formats, *kinds} else _without_numbers(_without_codes(own)) for own in profiles]
+    profiles = [own if own.name in {*formats, *kinds} else _without_codes(own) for own in profiles]
+    profiles = [_dates_or_numbers(own, own.name in kinds) for own in profiles]
     styles = {style for own in profiles for style in [_style_of(own)] if style}
     found, choices = list[Profile](), list[_Choice]()
     for own in profiles:
@@ -150,12 +151,20 @@ def _without_codes(own: Profile) -> Profile:
     return own._replace(texts=own.texts._replace(readings=readings))
 
 
-def _without_numbers(own: Profile) -> Profile:
-    """The profile without numbers if all of its cells can be dates such as 20191224."""
+def _dates_or_numbers(own: Profile, is_number: bool) -> Profile:
+    """The profile in which cells such as 20191224 are dates, if all of them can be; else none of them is.
+
+    Args:
+        own: The profile.
+        is_number: Whether the user said that they are numbers.
+    """
     packed = None if own.texts is None else own.texts.readings.get(PACKED)
-    if own.texts is None or packed is None or packed.odd or packed.numbers.cells < PACKED_CELLS:
+    if own.texts is None or packed is None or len(own.texts.readings) == 1:
         return own
-    return own._replace(texts=own.texts._replace(readings={PACKED: packed}))
+    if not is_number and not packed.odd and packed.numbers.cells >= PACKED_CELLS:
+        return own._replace(texts=own.texts._replace(readings={PACKED: packed}))
+    readings = {name: one for name, one in own.texts.readings.items() if name != PACKED}
+    return own._replace(texts=own.texts._replace(readings=readings))
 
 
 def _code_mark(own: Profile) -> str:

@@ -1,13 +1,15 @@
 """What was decided about columns of text: a sentence each, with the option that decides otherwise."""
 
+import math
 import re
 from collections.abc import Iterable, Iterator, Mapping
 
 from variate.config.schema import Aside, Column
 from variate.data.schema.as_numbers import ZEROS_FIRST
 from variate.data.schema.columns import Decided
-from variate.data.schema.formats import FORMATS, MARKERS, numbers_in
+from variate.data.schema.formats import FORMATS, MARKERS, formats_of, numbers_in
 from variate.data.schema.naming import cell_called, name_called
+from variate.data.schema.number_formats import Format
 from variate.data.schema.profiles import FEW, FIRST_WORDS, Profile, TextProfile
 from variate.data.wording import list_names, plural
 from variate.errors import Option, Sentence
@@ -37,46 +39,46 @@ def on_texts(profiles: Mapping[str, Profile], own: Iterable[Decided]) -> Iterato
     for name, texts in ((column.name, profiles[column.name].texts) for column in own if _is_text(column)):
         assert texts is not None
         odd, cells = _odd_in_numbers(texts)
-        if odd:
+        words = list(texts.words or ())
+        if len(dates := _dates_among(words[:FIRST_WORDS])) > 1:
+            said = f"{name_called(name)} was taken for text, since its cells are dates in several forms, such as "
+            yield f"{said}{list_names(list(map(cell_called, dates)), LISTED)}; dates of one form are read as dates."
+        elif odd:
             number = f"{sum(odd.values()):,} of its {cells:,} cells"
             said = f"{name_called(name)} was taken for text, since {number} are no numbers: {counted(odd)}. "
             means = "If that means a missing value" if len(odd) == 1 else "If these mean missing values"
             yield Sentence(f"{said}{means}, use ", Option("missing", list(odd)), ".")
-        elif texts.words is not None and len(texts.words) > FEW:
-            yield from _on_forms(name, list(texts.words))
+        elif len(words) > FEW:
+            yield from _on_what_is_around(name, words)
 
 
-def _on_forms(name: str, words: list[str]) -> Iterator[str]:
-    """A sentence on a column of many texts that are numbers or dates in several forms."""
-    called = name_called(name)
+def _on_what_is_around(name: str, words: list[str]) -> Iterator[str]:
+    """A sentence on a column of many texts that are numbers with something around them."""
     around = [word for word in words if AROUND.fullmatch(word)]
-    with_more = [word for word in around if not re.fullmatch(NUMBER_WITHIN, word)]
-    if with_more and len(around) >= MOST * len(words):
-        example = f"most cells are numbers with something around them, such as {cell_called(with_more[0])}"
+    examples = [word for word in around if not re.fullmatch(NUMBER_WITHIN, word)]
+    if examples and len(around) >= MOST * len(words):
+        example = f"most cells are numbers with something around them, such as {cell_called(examples[0])}"
         rule = "where it is the same in all cells, they are read as numbers"
-        yield f"{called} was taken for text, though {example}; {rule}."
-    elif len(dates := _dates_among(words[:FIRST_WORDS])) > 1:
-        example = f"its cells are dates in several forms, such as {list_names(list(map(cell_called, dates)), LISTED)}"
-        yield f"{called} was taken for text, since {example}; dates of one form are read as dates."
+        yield f"{name_called(name)} was taken for text, though {example}; {rule}."
 
 
 def _dates_among(words: list[str]) -> list[str]:
     """A text of each form of dates that is needed to read most of some texts; none where they are no dates."""
-    left, found = list(words), []
-    forms = [form for form in FORMATS.values() if form.is_date]
-    while len(left) > (1 - MOST) * len(words):
-        unread = {form.name: _unread(left, form.name) for form in forms}
-        best = min(unread.values(), key=len)
+    left, found = words, []
+    forms = [FORMATS[name] for name in formats_of(words) if name in FORMATS and FORMATS[name].is_date]
+    while forms and len(left) > (1 - MOST) * len(words):
+        best = min((_unread(left, form) for form in forms), key=len)
         if len(best) == len(left):
             return []
-        found.append(next(word for word in left if word not in set(best)))
+        unread = set(best)
+        found.append(next(word for word in left if word not in unread))
         left = best
     return found
 
 
-def _unread(words: list[str], form: str) -> list[str]:
+def _unread(words: list[str], form: Format) -> list[str]:
     """The texts that are not of a form."""
-    return [word for word, number in zip(words, numbers_in(words, FORMATS[form]), strict=True) if number != number]
+    return [word for word, number in zip(words, numbers_in(words, form), strict=True) if math.isnan(number)]
 
 
 def _is_text(own: Decided) -> bool:
