@@ -228,3 +228,9 @@ def test_held_out_rows_are_all_rows_in_memory_and_some_on_disk():
     assert (len(found), found.in_memory) == (65_536, True)
     bits = held_out_rows(on_disk(GREY, BITS, transforms=(DrawBits(256),)), 0)
     assert (set(np.unique(bits.x.all())), bits.schema, bits.transforms) == ({0, 1}, BITS, ())
+
+
+@pytest.mark.parametrize(("count", "said"), [(3, "Only 1 row to train on"), (11, "Only 9 rows to train on"), (12, "")])
+def test_few_rows_to_train_on_are_pointed_out(count, said):
+    notes = [note for note in split(numbered(count)).notes if "to train on" in note]
+    assert [note.partition(":")[0] for note in notes] == [said] * bool(said)
