@@ -5,7 +5,6 @@ import pytest
 from refusals import refused
 from variate.config.recipe import DataOptions
 from variate.config.schema import Column, Schema
-from variate.data.readers.sources import read
 from variate.data.readers.tables import MOST_COLUMNS, require_table, table_source
 from variate.errors import Option
 from variate.runtime import memory
@@ -212,9 +211,15 @@ def test_what_a_model_needs_cannot_be_dropped():
 
 @pytest.mark.parametrize(
     ("last", "name"),
-    [("Source: an office,,", "a"), (",,7", "c"), ("Oslo,1.5,", None), (",,", None), ("Oslo,,\nRiga,,", None)],
+    [
+        ([("Source: an office", None, None)], "a"),
+        ([(None, None, 7)], "c"),
+        ([("Oslo", 1.5, None)], None),
+        ([(None, None, None)], None),
+        ([("Oslo", None, None), ("Riga", None, None)], None),
+    ],
 )
-def test_a_remark_below_the_rows_is_pointed_out(last, name, tmp_path):
-    (tmp_path / "x.csv").write_text("a,b,c\n" + "Oslo,1.5,3\nRiga,2.5,4\n" * 20 + last + "\n")
-    notes = [note for note in read(str(tmp_path / "x.csv")).notes if "remark" in note]
-    assert [f"but in {name!r};" in note for note in notes] == [True] * (name is not None)
+def test_a_remark_below_the_rows_is_pointed_out(last, name):
+    rows = [("Oslo", 1.5, 3), ("Riga", 2.5, 4)] * 20 + last
+    notes = read(pa.table(dict(zip("abc", map(list, zip(*rows, strict=True)), strict=True)))).notes
+    assert [f"but in {name!r};" in note for note in notes if "remark" in note] == [True] * (name is not None)
