@@ -1,7 +1,7 @@
 """Tables at first contact: what `variate train FILE` decides about them, asks or gives, with nothing but defaults.
 
-Each file is given to the command as a user would, in a process of its own. What was decided is told in a few words; the
-sentences themselves are in the file of `--json`.
+Each file is given to the command as a user would, in a process of its own. Of each note, the table shows the decision;
+the whole sentences are in the file of `--json`.
 """
 
 import json
@@ -10,6 +10,7 @@ import re
 import subprocess
 import sys
 import tempfile
+import textwrap
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,31 +20,8 @@ from benchmarks.settings import Settings, Table, say
 from variate.config.run_files import METRICS_FILE
 
 COLUMNS = ("table", "rows", "columns", "decided, or the question asked", "seconds", "held-out nats per row")
-SHORT = {
-    r"The first line looks like data": "no header line",
-    r"The first line was taken for names": "first line taken for names, unsure",
-    r"The text is not UTF-8 and was read as (\S+?)\.?( |$)": r"read as \1",
-    r"Cells were taken to be separated by (.+?)[,;]": r"cells separated by \1",
-    r"Single quotes around cells": "cells in single quotes",
-    r"Blanks around cells": "blanks around cells left out",
-    r"Cells of (.+) begin with a zero": r"\1 text, for leading zeros",
-    r"Set aside, since a model learns nothing from (?:it|them): (.+)\. To model": r"set aside: \1",
-    r"Read as (.+?); to take": r"read as \1",
-    r"Samples keep the ranges": "",
-    r"Taken for missing in (.+?), a column of numbers or dates: (.+?); to keep": r"taken for missing in \1: \2",
-    r"Missing cells in (\d+ columns?)": r"gaps in \1",
-    r"(\S+ in .+) stands far": r"\1 pointed out",
-    r"The .+ most frequent of the (\S+ categories of .+) have": r"rarest of \1 pooled",
-    r"The whole numbers of (.+) could be counts": r"counts or codes: \1",
-    r"Columns that follow from others: (.+)\. A model": r"follow from others: \1",
-    r"(\S+ of \S+) test rows? (?:is|are) equal": r"\1 test rows equal a training row",
-    r"(Left out: .+)\.$": r"\1",
-}
-"""Beginnings of the sentences that `variate train` prints, and the few words that they become; none for what is said of
-nearly every table.
-"""
-LISTED = re.compile(r"^((?:[^,;]+[,;]){3})[^,;]+[,;].*")
-"""A list of more than four: it is cut."""
+LONGEST = 120
+"""Characters of a sentence that are shown."""
 
 
 class Contact(NamedTuple):
@@ -124,7 +102,7 @@ def told(
 
 def line(path: str, found: Contact) -> dict[str, object]:
     """A line of the table; the sentences are for the file only."""
-    decided = "; ".join(filter(None, map(short, found.notes))) or "nothing to decide"
+    decided = "; ".join(map(short, found.notes)) or "nothing to decide"
     if found.code:
         decided = f"exit code {found.code}: {' '.join(found.notes)}"
         decided += " (a directory was left)" if found.is_left else ""
@@ -133,8 +111,9 @@ def line(path: str, found: Contact) -> dict[str, object]:
 
 
 def short(note: str) -> str:
-    """A sentence in a few words; one that is not known here up to its first stop."""
-    for begins, words in SHORT.items():
-        if match := re.match(begins, note):
-            return LISTED.sub(r"\1 ...", match.expand(words))
-    return re.split(r"[.;]( |$)", note)[0]
+    """What was decided: the first sentence of a note, without the clause that names an option, and not too long."""
+    first = re.split(r"\.(?: (?=[A-Z])|$)", note)[0]
+    decided, names_option, _ = first.partition(" --")
+    if names_option:
+        decided = decided.rpartition("; ")[0] or decided
+    return textwrap.shorten(decided, LONGEST, placeholder=" ...")

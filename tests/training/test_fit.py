@@ -24,6 +24,7 @@ from variate.config.run_files import CHECKPOINT
 from variate.errors import Option, spoken
 from variate.runtime import tensor_files
 from variate.runtime.distributed import Processes
+from variate.training import health
 from variate.training.trainer import Loss, Trainer
 
 pytestmark = pytest.mark.filterwarnings("ignore::variate.VariateWarning")
@@ -345,6 +346,35 @@ def test_collapsed_latents_are_reported(digits):
     (sentence,) = [sentence for sentence in history.warnings if "collapsed" in sentence]
     assert "kl_warmup or free_bits" in sentence
     assert "--kl_warmup or --free_bits" in spoken(sentence, lambda option: option.as_flag(f"--{option.name}"))
+
+
+def latents_said(varies, default):
+    return [str(sentence) for sentence in health.on_latents(varies, default)]
+
+
+def test_collapsed_latents_are_reported_where_their_number_was_chosen():
+    assert latents_said([True] * 4, 4) == latents_said([True] * 4, 9) == []
+    (said,) = latents_said([True, False, True, True], 9)
+    assert said.startswith("1 of 4 latents is collapsed (no variation with x): 1; latent=3 is enough")
+
+
+def test_collapsed_latents_of_the_default_number_are_reported_where_hardly_any_is_left():
+    assert latents_said([True] + [False] * 7, 8) == latents_said([False], 1) == []
+    (said,) = latents_said([True] + [False] * 8, 9)
+    assert "8 of 9 latents are collapsed (no variation with x): 1, 2, 3, 4, 5, 6, 7, 8; latent=1 is enough" in said
+    (said,) = latents_said([False] * 9, 9)
+    assert "0, 1, 2, 3, 4, 5, 6, 7 ...; use kl_warmup or free_bits" in said
+
+
+def test_the_default_number_of_latents_is_that_of_the_rows(digits, monkeypatch):
+    means = torch.arange(64.0)[:, None] * torch.tensor([1.0] * 4 + [0.0] * 12)
+    monkeypatch.setattr(health, "posterior_means", lambda model, data: means)
+    vae, options = variate.build(digits, ModelOptions(width=16, depth=2)), variate.TrainingOptions()
+    assert vae.recipe.model.latent == means.shape[1], "16 for rows of 64 pixels"
+    assert not list(health.warnings(vae, digits.train, 64, options, 10, "finished"))
+    means = means[:, :15]
+    (said,) = health.warnings(vae, digits.train, 64, options, 10, "finished")
+    assert said.startswith("11 of 15 latents are collapsed")
 
 
 def test_warmup_longer_than_the_run_is_reported(digits):

@@ -69,7 +69,8 @@ def size(recipe: Recipe) -> str:
     """How large the model is."""
     model = recipe.model
     units = NETWORKS[model.network].units
-    return f"{model.depth} x {model.width} {units}, {model.latent} latents, {model.posterior} posterior"
+    latents = "1 latent" if model.latent == 1 else f"{model.latent} latents"
+    return f"{model.depth} x {model.width} {units}, {latents}, {model.posterior} posterior"
 
 
 def ending(history: "History", run: Path) -> Sentence:

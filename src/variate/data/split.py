@@ -24,6 +24,8 @@ from variate.limits import checked_arguments
 
 FINGERPRINT_ROWS = 1024
 """Number of rows on disk that are hashed."""
+FEW_ROWS = 10
+"""Training rows below this are pointed out."""
 
 
 @checked_arguments
@@ -122,6 +124,8 @@ def _split_on_disk(source: Source, options: DataOptions) -> Splits:
 
 def _parts(train: Dataset, validation: Dataset, test: Dataset, digest: str, notes: Sequence[str]) -> Splits:
     """The parts; only training rows are transformed."""
+    if len(train) < FEW_ROWS:
+        notes = [*notes, f"Only {plural(len(train), 'row')} to train on: such a model says little about other rows."]
     train, validation, test = (part.replace(notes=(*part.notes, *notes)) for part in (train, validation, test))
     return Splits(train, validation.replace(transforms=()), test.replace(transforms=()), digest)
 

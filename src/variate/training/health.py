@@ -1,13 +1,17 @@
 """What a finished run's numbers say is wrong with it, and what to do."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
+from variate.config.defaults import latents
 from variate.config.recipe import TrainingOptions
 from variate.data.dataset import Dataset
 from variate.errors import Option, Sentence
 from variate.models.base import Model
 from variate.statistics import active
 from variate.training.validation import posterior_means
+
+FEW = 1 / 8
+"""A smaller share of latents that vary is a fault, whoever chose their number."""
 
 
 def warnings(
@@ -23,20 +27,7 @@ def warnings(
         steps: Number of steps taken.
         stopped: Why the run ended: "finished", "early" or "interrupted".
     """
-    varies = active(posterior_means(model, data))
-    if not varies.all():
-        dead = (~varies).nonzero().flatten().tolist()
-        some = (Option("latent", int(varies.sum())), " is enough for this data and likelihood, or ")
-        yield Sentence(
-            f"{len(dead)} of {len(varies)} latents are collapsed (they do not vary with x): "
-            f"{', '.join(map(str, dead[:8]))}{' ...' if len(dead) > 8 else ''}; ",
-            *(some if varies.any() else ()),
-            "use ",
-            Option("kl_warmup"),
-            " or ",
-            Option("free_bits"),
-            " to make more of them carry something",
-        )
+    yield from on_latents(active(posterior_means(model, data)).tolist(), latents(data.schema))
     warmup = (options.kl_warmup or 0.0) * num_rows / (options.batch_size or num_rows)
     if stopped != "interrupted" and steps < warmup:
         yield Sentence(
@@ -52,3 +43,32 @@ def warnings(
             f"sigma is at its floor in {int(floored.sum())} of {floored.numel()} dimensions, so the likelihood there "
             "is set by the floor and not by the data: such a dimension is constant or a copy of another; drop it"
         )
+
+
+def on_latents(varies: Sequence[bool], default: int) -> Iterator[Sentence]:
+    """A sentence on latents that do not vary with x.
+
+    The default number of latents is generous, since a latent that is not needed costs nothing. So if a model has that
+    many, nothing is said unless less than one in eight varies, which means that it has hardly learned to use them. The
+    one latent of a table of one column has nothing to learn. If the user chose another number, it is said that fewer
+    would do.
+
+    Args:
+        varies: Whether each latent's posterior mean varies with x.
+        default: The number of latents that a model of these rows has if none was chosen.
+    """
+    total, alive = len(varies), sum(varies)
+    if alive == total or (total == default and (alive >= FEW * total or total == 1)):
+        return
+    dead = [str(number) for number, own in enumerate(varies) if not own]
+    enough = (Option("latent", alive), " is enough for this data and likelihood, or ") if alive else ()
+    yield Sentence(
+        f"{len(dead)} of {total} latents {'is' if len(dead) == 1 else 'are'} collapsed (no variation with x): "
+        f"{', '.join(dead[:8])}{' ...' if len(dead) > 8 else ''}; ",
+        *enough,
+        "use ",
+        Option("kl_warmup"),
+        " or ",
+        Option("free_bits"),
+        " to make more of them carry something",
+    )

@@ -86,7 +86,7 @@ def test_quoted_cells(tmp_path):
         ("\n\n", "x.csv", "an empty file"),
         ("\ufeff\n", "x.csv", "an empty file"),
         ("a,b\n,\n,\n", "x.csv", "'b' (no value in any row)"),
-        ("Sales 2020,,\n,,\na,b,c\n1,2,3\n", "x.csv", "'Sales 2020' alone, which looks like a title"),
+        ("Sales 2020,,\n,,\na,b,c\nx,y,z\n", "x.csv", "'Sales 2020' alone, which looks like a title"),
         (",,a\n1,2,3\n", "x.csv", "2 columns without a name (number 0, 1, counting from 0)"),
         ("a,a,,\n1,2,3,4\n", "x.csv", "'a' and 2 columns without a name"),
         (2000 * "a" + ",b\n1,2\n", "x.csv", "2,000 characters"),

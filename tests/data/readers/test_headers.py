@@ -1,6 +1,6 @@
 import pytest
 
-from variate.data.readers.headers import is_value, is_word, judge, short_names
+from variate.data.readers.headers import is_value, is_word, judge, short_names, words_above_numbers
 from variate.errors import Option
 
 NAMES, DATA, UNSURE = (True, None), (False, True), (True, False)
@@ -84,3 +84,25 @@ def test_neither(cell):
 )
 def test_names_that_are_one_less_than_the_cells(text, names):
     assert short_names([line.split(" ") for line in text.split("\n")]) == names
+
+
+def test_names_that_files_joined_have_again_are_names():
+    rows = [["size", "city"], *([str(n), "Oslo"] for n in range(40)), ["size", "city"], ["7", "Riga"]]
+    assert judge(rows) == (True, ())
+    assert not judge([["size", "city"], ["1", "Oslo"], ["size", "city"]]).is_header, "a third of the rows"
+
+
+@pytest.mark.parametrize(
+    ("row", "expected"),
+    [
+        (["cm", "", "years"], ["cm", "years"]),
+        (["cm", "name", "years"], ["cm", "years"]),
+        (["cm", "Oslo", "3"], []),
+        (["unknown", "Oslo", "years"], []),
+        (["1.5", "Oslo", "3"], []),
+    ],
+)
+def test_a_row_of_units(row, expected):
+    rows = [[f"{n}.5", "Oslo", str(n)] for n in range(12)]
+    assert words_above_numbers([row, *rows]) == expected
+    assert words_above_numbers([row, *rows[:5]]) == [], "too few rows to tell"

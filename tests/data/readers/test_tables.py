@@ -207,3 +207,19 @@ def test_what_a_model_cannot_take(table, argument, word, remedy):
 def test_what_a_model_needs_cannot_be_dropped():
     error = refused(read, options=DataOptions(drop=("age", "nothing")), schema=SCHEMA)
     assert (error.argument, error.got) == ("drop", "age")
+
+
+@pytest.mark.parametrize(
+    ("last", "name"),
+    [
+        ([("Source: an office", None, None)], "a"),
+        ([(None, None, 7)], "c"),
+        ([("Oslo", 1.5, None)], None),
+        ([(None, None, None)], None),
+        ([("Oslo", None, None), ("Riga", None, None)], None),
+    ],
+)
+def test_a_remark_below_the_rows_is_pointed_out(last, name):
+    rows = [("Oslo", 1.5, 3), ("Riga", 2.5, 4)] * 20 + last
+    notes = read(pa.table(dict(zip("abc", map(list, zip(*rows, strict=True)), strict=True)))).notes
+    assert [f"but in {name!r};" in note for note in notes if "remark" in note] == [True] * (name is not None)

@@ -52,7 +52,7 @@ def test_text_is_positions_among_its_words(kind):
             "values of",
             "drop=['b']",
         ),
-        (pa.array([np.inf, 1]), "infinity in 1 row", "correct"),
+        (pa.array([np.inf, 1]), "infinity in 1 row", "missing=['inf']"),
     ],
 )
 def test_columns_that_are_refused(values, got, remedy):
@@ -186,3 +186,19 @@ def test_dictionaries_of_several_chunks_are_joined():
     )
     (listed,) = listed_categories(pa.table({"a": pa.chunked_array([one, two])})).values()
     assert listed.names == ("b", "a", "c")
+
+
+@pytest.mark.parametrize(
+    ("values", "mark"),
+    [
+        ([1.0, np.inf], "inf"),
+        ([1.0, -np.inf], "-inf"),
+        ([1.0, -999.0], "-999"),
+        ([datetime.date(2021, 3, 4), datetime.date(9999, 12, 31)], "9999-12-31"),
+        ([datetime.datetime(2021, 3, 4, 7), datetime.datetime(1900, 1, 1)], "1900-01-01 00:00:00"),
+        ([datetime.datetime(2021, 3, 4, 7), datetime.datetime(1900, 1, 1)], "1900-01-01"),
+    ],
+)
+def test_numbers_and_dates_that_say_that_a_value_is_missing(values, mark):
+    (found,) = raw_columns(pa.table({"a": values}), "x.csv", [mark, "2021-03-05", "a text"])
+    assert np.isnan(found.numbers).tolist() == [False, True]

@@ -54,6 +54,15 @@ def told(profiles, formats=None, kinds=None):
         (OPEN_DATES, [MONTH_FIRST], ("%m/%d/%Y", 17959), "the month was taken to come first, as in other"),
         (["03.04.2019"], [MONTH_FIRST], ("%d.%m.%Y", 17989), ""),
         (["2019-04-03"], [MONTH_FIRST], ("%Y-%m-%d", 17989), ""),
+        (["03/04/19"], [MONTH_FIRST], ("%m/%d/%y", 17959), "the month was taken to come first, as in other"),
+        (["20190403"] * 5, [], ("%Y%m%d", 17989), ""),
+        (["20190403"] * 4, [], ("number", 20190403), ""),
+        (["20190403"] * 9 + ["20190431"], [], ("number", 20190403), ""),
+        (["06:30 PM", "6:30 AM"], [], ("%I:%M %p", 6.5 * 3600), ""),
+        (["12,5 %", "7,25 %"], [], ("{decimal-comma} %", 7.25), ""),
+        (["12 %", "7 %"], [], ("percent", 7), ""),
+        (["1\u2019234.5", "17"], [], ("grouped-quote", 17), ""),
+        (["\u221212.5", "+3"], [], ("number", -12.5), ""),
     ],
 )
 def test_what_can_be_read_in_two_ways_is_told_from_the_rest_of_the_table(cells, others, expected, said):
@@ -131,3 +140,19 @@ def test_a_file_with_decimal_commas_and_thousands_is_read_alike_in_memory_and_fr
     assert "points of 'Erlös'" in told
     assert "Every cell of 'Telefon'" in told
     assert "Every cell of 'Code'" in told
+
+
+def test_long_identifiers_stay_text_unless_the_user_says_that_they_are_numbers():
+    own = texts(["10000000000000000000001", "9223372036854775809"])
+    (form,), (note,) = told([own])
+    assert form is None
+    assert "numbers would lose the last digits" in note
+    (form,), notes = told([own], {"a": "number"})
+    assert form == ("number", 2.0**63)
+    assert not notes
+
+
+def test_numbers_that_could_be_dates_are_numbers_if_the_user_says_so():
+    own = texts(["20190403"] * 5)
+    assert told([own], {"a": "number"})[0] == [("number", 20190403)]
+    assert told([own], {}, {"a": "counts"})[0] == [("number", 20190403)]

@@ -1,7 +1,7 @@
 """Where the rows of a text are, how they are written, and the names of their columns: told from its beginning."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
@@ -16,6 +16,7 @@ from variate.data.readers.dialects import (
     Beginning,
     Dialect,
     Rows,
+    after_lines,
     beginning_of,
     dialect_of,
     note_on,
@@ -23,9 +24,12 @@ from variate.data.readers.dialects import (
     sample_of,
 )
 from variate.data.readers.doubtful import doubtful_columns, written_forms
-from variate.data.readers.headers import Verdict, is_value, judge, short_names
+from variate.data.readers.headers import Verdict, is_value, judge, short_names, words_above_numbers
 from variate.data.readers.tables import MOST_COLUMNS, require_columns
+from variate.data.readers.titles import title_note, title_rows
 from variate.data.readers.unpacking import TEXT_SUFFIXES
+from variate.data.schema.naming import cell_called
+from variate.data.wording import list_names
 from variate.errors import InputError
 
 MADE_NAME = re.compile(r"column_[1-9]\d*")
@@ -137,6 +141,11 @@ def layout_of(data: bytes, suffix: str, path: Path, options: DataOptions, schema
     rows = _sample_rows(data, beginning.start, dialect, path.name)
     if not rows:
         raise InputError(path.name, "a table with a header line", "an empty file", "give a file that holds rows")
+    if options.header is None and (title := title_rows(rows, _needed(schema))):
+        notes = [*notes, title_note(rows[:title])]
+        beginning = beginning._replace(start=after_lines(data, beginning.start, title), comment=-1)
+        dialect = dialect_of(data, beginning.start, own, path.name, asked)
+        rows = _sample_rows(data, beginning.start, dialect, path.name)
     verdict = _verdict(rows, options, schema)
     if options.header is None:
         beginning, verdict = _header_in_comment(data, beginning, dialect, rows, verdict, path.name)
@@ -144,6 +153,8 @@ def layout_of(data: bytes, suffix: str, path: Path, options: DataOptions, schema
     below = rows[verdict.is_header :]
     told = doubtful_columns(below), written_forms(below)
     found = Layout(str(path), beginning.start, None, dialect, False, notes, list(verdict.notes), *told)
+    if verdict.is_header and (units := words_above_numbers(below)):
+        found.notes_after.append(_units_note(units))
     text, _, _ = found.placed(data)
     _refuse_many_columns(text, path.name)
     if not verdict.is_header:
@@ -155,15 +166,27 @@ def layout_of(data: bytes, suffix: str, path: Path, options: DataOptions, schema
     return found._replace(names=short, is_short=True)
 
 
+def _units_note(units: Sequence[str]) -> str:
+    """What is said of a row of units, or of a second line of names."""
+    shown = list_names([cell_called(word) for word in units])
+    said = f"The first row below the names has text in every column of numbers ({shown})"
+    return f"{said}; if it holds units or names, remove it, since it was read as a row."
+
+
 def _sample_rows(data: bytes, start: int, dialect: Dialect, name: str) -> Rows:
     """The first rows, to tell whether they begin with names."""
     sample = sample_of(data, start)
     return rows_of(sample, dialect, name, is_cut=start + len(sample) < len(data))
 
 
+def _needed(schema: Schema | None) -> set[str]:
+    """The names of the columns that a model needs."""
+    return {column.name for column in schema.columns} if schema is not None else set()
+
+
 def _verdict(rows: Rows, options: DataOptions, schema: Schema | None) -> Verdict:
     """Whether the first row holds names: as a model's names tell, the user, or the cells."""
-    needed = {column.name for column in schema.columns} if schema is not None else set()
+    needed = _needed(schema)
     if needed and needed <= set(rows[0]):
         return Verdict(True)
     if options.header is not None:

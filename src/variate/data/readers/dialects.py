@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from variate.data.readers.blanks import tidied
-from variate.data.readers.csv_text import CsvText, header_span, is_number
+from variate.data.readers.csv_text import LINE_END, CsvText, header_span, is_number
 from variate.data.readers.headers import short_names
 from variate.errors import Option, Sentence
 
@@ -84,6 +84,14 @@ def beginning_of(data: bytes) -> Beginning:
     stop = found.end()
     last = max(start, *(data.rfind(mark, start, stop) + 1 for mark in (b"\n#", b"\r#")))
     return Beginning(stop, delimiter, last, 1 + sum(data.count(mark, start, stop) for mark in (b"\n#", b"\r#")))
+
+
+def after_lines(data: bytes, position: int, lines: int) -> int:
+    """The position after some lines, and after blank ones before and behind each of them."""
+    for _ in range(lines):
+        line = LINE_END.search(data, _skip(data, position))
+        position = _skip(data, line.start() if line else len(data))
+    return position
 
 
 def _skip(data: bytes, position: int) -> int:

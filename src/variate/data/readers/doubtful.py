@@ -3,6 +3,8 @@
     240.123    17     all numbers from 1 to 999, with three digits after a point: it may group thousands
     +49305373281      all with a plus, as telephone numbers, which would lose it
     90E6              all whole numbers with an exponent, as codes
+    9223372036854775809   all of 19 digits and more, as identifiers, which would lose the last ones
+    20191224          all may be dates
 
 The first rows tell which columns these are; what they hold is decided by all of their cells (`schema.readings`). They
 also tell how bits and times are written, so that samples are written in the same way (`schema.written`).
@@ -12,11 +14,12 @@ import re
 from collections.abc import Sequence
 
 from variate.data.readers.csv_text import WORDS_OF_NOTHING
-from variate.data.schema.number_formats import EXPONENT_CODE, PHONE
+from variate.data.schema import number_formats
 from variate.data.schema.written import form_of
 
 MAY_BE_GROUPED = re.compile(r"[+-]?[1-9][0-9]{0,2}(?:\.[0-9]{3})+|[+-]?(?:0|[1-9][0-9]{0,2})")
-CODES = tuple(map(re.compile, (PHONE, EXPONENT_CODE)))
+PACKED_DATE = re.compile(r"(?:19|20)[0-9]{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])")
+DOUBTFUL = (*map(re.compile, number_formats.CODES.values()), PACKED_DATE)
 
 
 def doubtful_columns(rows: Sequence[Sequence[str]]) -> frozenset[int]:
@@ -52,4 +55,4 @@ def _is_doubtful(column: Sequence[str]) -> bool:
     cells = _cells(column)
     if any("." in cell for cell in cells) and all(map(MAY_BE_GROUPED.fullmatch, cells)):
         return True
-    return bool(cells) and any(all(map(code.fullmatch, cells)) for code in CODES)
+    return bool(cells) and any(all(map(form.fullmatch, cells)) for form in DOUBTFUL)

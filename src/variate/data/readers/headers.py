@@ -8,6 +8,8 @@ Each cell of the first row is compared with the cells below it:
     a word that occurs again below                  data
     a word above words that all occur often         a name, if nothing else can be told
 
+A few rows that equal the first one tell nothing: files that were joined have their names once more for each.
+
 Whole numbers that count on (0, 1, 2 or 1990, 1991, 1992) are names that look like data. What cannot be told is taken
 for names, as files mostly have them, and a note says so.
 """
@@ -18,6 +20,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from variate.data.readers.csv_text import WORDS_OF_NOTHING
+from variate.data.schema.formats import is_marker
 from variate.errors import Option, Sentence, printable
 
 EXPONENT = re.compile(r"(?<=[\d.])[eE](?=[+-]?\d)|(?<=\d)[TZ]")
@@ -28,6 +31,8 @@ FEWEST = 10
 """Number of rows below the first that are needed for that."""
 NEARLY = 0.9
 """Share of numbers in a column of numbers with some odd cells."""
+REPEATED = 0.05
+"""Share of rows that are lines of names again, at most."""
 SHOWN = 30
 """Characters of a cell that a note shows."""
 
@@ -60,6 +65,9 @@ def judge(rows: Sequence[Sequence[str]]) -> Verdict:
         rows: The first rows as cells, the one that is in question before the others; all of its length are looked at.
     """
     first, below = rows[0], [row for row in rows[1:] if len(row) == len(rows[0])]
+    others = [row for row in below if row != first]
+    if len(first) > 1 and len(below) - len(others) <= REPEATED * len(below):
+        below = others
     if not below:
         is_data = bool(first) and all(map(is_value, first))
         return _as_data(first, 0) if is_data else Verdict(True)
@@ -100,6 +108,20 @@ def _evidence(first: Sequence[str], below: Sequence[Sequence[str]]) -> _Evidence
         elif is_word(cell) and len(below) >= FEWEST and OFTEN * len(set(cells)) <= len(cells):
             found.weak_names.append(column)
     return found
+
+
+def words_above_numbers(rows: Sequence[Sequence[str]]) -> list[str]:
+    """The cells of the row below the names that are words above numbers, where all columns of numbers have one there:
+    units, or a second line of names. None of them says that a number is missing.
+
+    Args:
+        rows: The first rows as cells, without the names.
+    """
+    if len(rows) < FEWEST:
+        return []
+    found = _evidence(rows[0], [row for row in rows[1:] if len(row) == len(rows[0])])
+    words = [rows[0][column] for column in found.names]
+    return [] if found.data or any(map(is_marker, words)) else words
 
 
 def short_names(rows: Sequence[Sequence[str]]) -> list[str] | None:

@@ -11,6 +11,7 @@ from types import MappingProxyType
 
 import numpy as np
 import pyarrow as pa
+from jaxtyping import Bool
 
 from variate.config.recipe import DataOptions
 from variate.config.schema import Aside, Column, Schema
@@ -126,8 +127,23 @@ def source_of(
         values[gaps], mask = 0, InMemory(~gaps)
         own_notes += [] if is_told else [gaps_note(dict(zip(names, gaps.sum(0).tolist(), strict=True)), len(gaps))]
         own_notes += empty_note(int(np.count_nonzero(gaps.all(1))), len(gaps))
+        own_notes += remark_note(gaps, names) if is_told else []
     own_notes += unseen_notes(unseen)
     return Source(Dataset(InMemory(values), schema, mask=mask, name=name, notes=(*notes, *own_notes)))
+
+
+def remark_note(gaps: Bool[np.ndarray, "N D"], names: Sequence[str]) -> list[str]:
+    """A note on a last row with one value, as a remark or a sum below a table is, where no other row is so.
+
+    Args:
+        gaps: Where cells are missing.
+        names: The names of the columns.
+    """
+    values = len(names) - gaps.sum(1)
+    if len(names) < 3 or values[-1] != 1 or np.count_nonzero(values == 1) > 1:
+        return []
+    only = name_called(names[int(np.argmin(gaps[-1]))])
+    return [f"The last row has no value but in {only}; if it is a remark below the table, remove it."]
 
 
 def _told_schema(

@@ -12,6 +12,7 @@ lists, ...                 refused
 infinity                   refused
 """
 
+import datetime
 import math
 from collections.abc import Callable, Collection
 
@@ -20,14 +21,14 @@ import pyarrow as pa
 from pyarrow import compute
 
 from variate.data.schema.columns import MOST_CATEGORIES, Listed, refuse_together
-from variate.data.schema.formats import BOOL, INEXACT
+from variate.data.schema.formats import BOOL, DAY, EPOCH, INEXACT
 from variate.data.schema.naming import SHOWN, column_called, drop, name_called
 from variate.data.schema.number_formats import number_text
 from variate.data.schema.profiles import RawColumn
 from variate.data.wording import plural
-from variate.errors import InputError, Sentence, printable
+from variate.errors import InputError, Option, Sentence, printable
 
-ALWAYS_MISSING = ("?",)
+ALWAYS_MISSING = ("?", "\\N")
 """Texts that nobody writes in a cell but to say that its value is not known."""
 MOST_EXACT = 2**53
 """Whole numbers up to this are exact in float64."""
@@ -112,7 +113,7 @@ def raw_column(
     native, numbers = "", None
     if pa.types.is_boolean(kind) or _is_numeric(kind):
         native = BOOL if pa.types.is_boolean(kind) else INEXACT if _is_beyond_float64(column) else ""
-        numbers = _as_float64(name, column, source, first_row)
+        numbers = _as_float64(name, column, source, first_row, missing)
     elif pa.types.is_date(kind):
         native, numbers = "date", _floats(column.cast(pa.date32()).cast(pa.int32()))
     elif pa.types.is_timestamp(kind):
@@ -122,7 +123,7 @@ def raw_column(
     elif pa.types.is_duration(kind):
         native, numbers = "duration", _floats(column.cast(pa.duration("us"), safe=False).cast(pa.int64())) / 1e6
     if numbers is not None:
-        return RawColumn(name, _without(numbers, missing), native=native)
+        return RawColumn(name, _without(numbers, missing, native), native=native)
     got = f"values of type {printable(str(kind), SHOWN)}"
     if pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
         got = "bytes that are not UTF-8 text"
@@ -223,14 +224,18 @@ def _text_column(name: str, column: pa.ChunkedArray, missing: Collection[str]) -
     return RawColumn(name, np.concatenate(numbers), tuple(words))
 
 
-def _as_float64(name: str, column: pa.ChunkedArray, source: str, first_row: int) -> np.ndarray:
-    """A column of numbers as float64, if they are finite."""
-    numbers = _floats(column)
+def _as_float64(
+    name: str, column: pa.ChunkedArray, source: str, first_row: int, missing: Collection[str]
+) -> np.ndarray:
+    """A column of numbers as float64, if they are finite, or infinity is missing."""
+    numbers = _without(_floats(column), missing)
     infinite = np.flatnonzero(np.isinf(numbers))
     if len(infinite):
         where = f"first in row {first_row + infinite[0]} (counting from 0)"
         got = f"infinity in {plural(len(infinite), 'row')}, {where}"
-        raise InputError(f"{column_called(name)} of {source}", "finite numbers", got, "correct those cells")
+        marks = [repr(number) for number in sorted({float(number) for number in numbers[infinite]})]
+        remedy = Sentence("correct those cells, or take them for missing with ", Option("missing", marks))
+        raise InputError(f"{column_called(name)} of {source}", "finite numbers", got, remedy)
     return numbers
 
 
@@ -242,12 +247,24 @@ def _floats(column: pa.ChunkedArray) -> np.ndarray:
     return np.asarray(found, dtype=np.float64)
 
 
-def _without(numbers: np.ndarray, missing: Collection[str]) -> np.ndarray:
-    """Numbers with NaN in place of those that say that a value is missing."""
-    marks = []
-    for mark in missing:
-        try:
-            marks.append(float(mark))
-        except ValueError:
-            continue
+def _without(numbers: np.ndarray, missing: Collection[str], native: str = "") -> np.ndarray:
+    """Numbers with NaN in place of those that say that a value is missing.
+
+    Args:
+        numbers: The numbers; of dates, days or seconds.
+        missing: Texts, those that say numbers or dates among them.
+        native: As in `RawColumn`.
+    """
+    marks = [number for mark in missing if (number := _said(mark, native)) is not None]
     return np.where(np.isin(numbers, marks), np.nan, numbers) if marks else numbers
+
+
+def _said(mark: str, native: str) -> float | None:
+    """The number that a text says; of a column of dates, that of an ISO date, with or without a time."""
+    try:
+        if native not in ("date", "timestamp"):
+            return float(mark)
+        seconds = (datetime.datetime.fromisoformat(mark).replace(tzinfo=None) - EPOCH).total_seconds()
+        return seconds / DAY if native == "date" else seconds
+    except ValueError:
+        return None

@@ -1,28 +1,21 @@
 """What was decided about the columns of a table: a sentence each, with the option that decides otherwise."""
 
-import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from variate.config.schema import Aside, Column
-from variate.data.schema.as_numbers import ZEROS_FIRST, is_date, numbers_told
+from variate.data.schema.as_numbers import is_date, numbers_told
 from variate.data.schema.columns import Decided, aside_words
 from variate.data.schema.formats import INEXACT, format_called
 from variate.data.schema.naming import cell_called, drop, name_called
 from variate.data.schema.number_formats import NUMBER, number_text
-from variate.data.schema.profiles import FEW, NumberProfile, Profile, TextProfile
+from variate.data.schema.number_notes import on_identifiers, on_sentinels
+from variate.data.schema.profiles import Profile
+from variate.data.schema.text_notes import counted, on_categories, on_markers, on_texts
 from variate.data.wording import list_names, plural
 from variate.errors import Option, Sentence
 
-NINES = frozenset(float(sign + digits * nines) for sign in ("", "-") for digits in "9" for nines in range(2, 8))
-"""Numbers that people write where there is none: 99, -999, 9999, ..."""
 LISTED = 10
 """Columns that a sentence names."""
-AROUND = re.compile(r"[^0-9A-Za-z]*[0-9](?:[0-9.,']*[0-9])?(?:[^0-9A-Za-z]*|[^0-9]{2,})")
-"""A number with something around it that is no single letter, as codes have."""
-TOTALS = frozenset(["total", "totals", "grand total", "sum", "gesamt", "summe", "insgesamt", "total général", "totale"])
-"""What stands beside the sums of a table, in small letters."""
-MOST = 0.9
-"""Share of the different values of a column that have such a form."""
 
 
 def column_notes(found: Iterable[Profile], decided: Iterable[Decided], asked: Collection[str]) -> list[str]:
@@ -43,13 +36,15 @@ def column_notes(found: Iterable[Profile], decided: Iterable[Decided], asked: Co
         *_on_formats(profiles, columns),
         *_on_grids(columns),
         *_on_odd_cells(profiles, columns),
-        *_on_nearly_numbers(profiles, [own for own in decided if own.name not in asked and profiles[own.name].texts]),
+        *on_texts(profiles, [own for own in decided if own.name not in asked and profiles[own.name].texts]),
         *_on_gaps(profiles, columns),
-        *_on_sentinels(profiles, chosen),
+        *on_sentinels(profiles, chosen),
         *_on_pooled(profiles, columns),
         *_on_unused(profiles, columns),
-        *_on_spellings(profiles, columns),
+        *on_categories(profiles, columns),
+        *on_markers(profiles, chosen),
         *_on_codes(profiles, chosen),
+        *on_identifiers(chosen),
     ]
 
 
@@ -62,7 +57,7 @@ def _on_asides(asides: Sequence[Aside]) -> Iterator[str]:
         for reason in dict.fromkeys(map(aside_words, asides))
     ]
     said = f"Set aside, since a model learns nothing from {'it' if len(asides) == 1 else 'them'}: {'; '.join(told)}."
-    usable = [own for own in asides if own.format != INEXACT]
+    usable = [own for own in asides if own.format != INEXACT and own.kind != "empty"]
     if not usable:
         yield said
         return
@@ -122,40 +117,6 @@ def _on_odd_cells(profiles: Mapping[str, Profile], columns: Mapping[str, Column]
             )
 
 
-def _on_nearly_numbers(profiles: Mapping[str, Profile], own: Iterable[Decided]) -> Iterator[str]:
-    """One sentence for each column of text most of whose cells are numbers, or numbers with something else."""
-    for name, texts in ((column.name, profiles[column.name].texts) for column in own if _is_text(column)):
-        assert texts is not None
-        odd, cells = _odd_in_numbers(texts)
-        if odd:
-            number = f"{sum(odd.values()):,} of its {cells:,} cells"
-            said = f"{name_called(name)} was taken for text, since {number} are no numbers: {_counted(odd)}. "
-            means = "If that means a missing value" if len(odd) == 1 else "If these mean missing values"
-            yield Sentence(f"{said}{means}, use ", Option("missing", list(odd)), ".")
-        elif texts.words is not None and len(texts.words) > FEW:
-            around = [word for word in texts.words if AROUND.fullmatch(word)]
-            if len(around) >= MOST * len(texts.words):
-                example = f"most cells are numbers with something around them, such as {cell_called(around[0])}"
-                rule = "where it is the same in all cells, they are read as numbers"
-                yield f"{name_called(name)} was taken for text, though {example}; {rule}."
-
-
-def _is_text(own: Decided) -> bool:
-    """Whether a column is categories, or was set aside, because it is text."""
-    if isinstance(own, Aside):
-        return own.kind in ("text", "identifier") and own.format is None
-    return own.kind == "categorical" and not own.format
-
-
-def _odd_in_numbers(texts: TextProfile) -> tuple[Mapping[str, int], int]:
-    """Texts that keep a column from being numbers, with the number of their cells; and the number of all cells."""
-    best = max(texts.readings.values(), key=lambda reading: reading.numbers.cells, default=None)
-    if best is None or any(map(ZEROS_FIRST.fullmatch, best.odd)):
-        return {}, 0
-    cells = sum(best.odd.values()) + best.numbers.cells
-    return (best.odd, cells) if 2 * best.numbers.cells >= cells else ({}, cells)
-
-
 def _on_gaps(profiles: Mapping[str, Profile], columns: Mapping[str, Column]) -> Iterator[str]:
     """One sentence on the missing cells of all columns."""
     gaps = {name: _missing(profiles[name], column) for name, column in columns.items() if column.gaps}
@@ -182,45 +143,16 @@ def unseen_notes(unseen: Mapping[str, Mapping[str, int]]) -> list[str]:
         unseen: Such categories with the number of their cells, by the names of the columns.
     """
     return [
-        f"The model has never seen these values of {name_called(name)}: {_counted(words)}; such a cell is improbable, "
+        f"The model has never seen these values of {name_called(name)}: {counted(words)}; such a cell is improbable, "
         "and for the rest of its row it counts as missing."
         for name, words in unseen.items()
         if words
     ]
 
 
-def _counted(words: Mapping[str, int]) -> str:
-    """Values with the number of their cells."""
-    return list_names([f"{cell_called(word)} ({count:,})" for word, count in sorted(words.items())])
-
-
 def _missing(profile: Profile, column: Column) -> int:
     numbers = numbers_told(profile) if format_called(column.format) is not None else None
     return profile.missing if numbers is None else profile.rows - numbers.profile.cells
-
-
-def _on_sentinels(profiles: Mapping[str, Profile], columns: Mapping[str, Column]) -> Iterator[str]:
-    """One sentence on each number that stands far from all others and is made of nines."""
-    for name, column in columns.items():
-        numbers = numbers_told(profiles[name])
-        if numbers is None or column.kind == "categorical":
-            continue
-        for mark in _sentinels(numbers.profile):
-            yield Sentence(
-                f"{number_text(mark)} in {name_called(name)} stands far from all other numbers there; if it means that "
-                "a value is missing, use ",
-                Option("missing", [number_text(mark)]),
-                ".",
-            )
-
-
-def _sentinels(numbers: NumberProfile) -> Iterator[float]:
-    (low, second_low), (high, second_high) = numbers.low, numbers.high
-    lowest, highest = (second_low if low in NINES else low), (second_high if high in NINES else high)
-    if low in NINES and low < 0 and second_low - low > highest - second_low >= 0:
-        yield low
-    if high in NINES and high - second_high > second_high - lowest >= 0:
-        yield high
 
 
 def _on_pooled(profiles: Mapping[str, Profile], columns: Mapping[str, Column]) -> Iterator[str]:
@@ -255,27 +187,6 @@ def _used(found: Profile) -> set[str]:
         return set(found.texts.words or ())
     assert found.numbers is not None
     return set(map(number_text, found.numbers.different or ()))
-
-
-def _on_spellings(profiles: Mapping[str, Profile], columns: Mapping[str, Column]) -> Iterator[str]:
-    """One sentence for each column with categories that are spelled in several ways, or with a row of totals."""
-    for name, column in columns.items():
-        texts = profiles[name].texts
-        if column.kind != "categorical" or column.format or texts is None or texts.words is None:
-            continue
-        spellings: dict[str, list[str]] = {}
-        for word in sorted(texts.words):
-            spellings.setdefault(" ".join(word.casefold().split()), []).append(word)
-        several = sorted((words for words in spellings.values() if len(words) > 1), key=len, reverse=True)
-        same = [list_names(list(map(cell_called, words)), LISTED) for words in several]
-        if same:
-            more = f", and {plural(len(same) - 1, 'other')}" if len(same) > 1 else ""
-            said = f"Categories of {name_called(name)} that differ only in capitals or blanks"
-            yield f"{said} are kept apart: {same[0]}{more}."
-        totals = [word for word, cells in texts.words.items() if cells == 1 and word.strip().casefold() in TOTALS]
-        if totals and len(texts.words) > 2:
-            row = f"One row has {cell_called(totals[0])} in {name_called(name)}"
-            yield f"{row}; if its numbers are sums of the other rows, remove it."
 
 
 def _on_codes(profiles: Mapping[str, Profile], columns: Mapping[str, Column]) -> Iterator[str]:

@@ -28,11 +28,14 @@ from variate.data.schema.number_formats import (
 
 DAY = 86_400
 """Seconds."""
+PACKED = "%Y%m%d"
+"""The form of dates such as 20191224, which look like numbers."""
 EPOCH = datetime.datetime(1970, 1, 1)
 MARKERS = frozenset(
     ["", "?", "-", "--", ".", "..", "...", "*", "_", "#", "x", "n/a", "na", "n.a.", "#n/a", "#na", "<na>", "nan",
-     "null", "(null)", "none", "nil", "void", "unknown", "missing", "not available", "undefined", "#value!", "#div/0!",
-     "#ref!", "#null!"]
+     "\\n", "null", "(null)", "none", "nil", "void", "unknown", "missing", "not available", "undefined", "#value!",
+     "#div/0!",
+     "#ref!", "#null!", "k.a.", "s/d", "n/d", "n.d.", "---", "0000-00-00", "0000-00-00 00:00:00"]
 )  # fmt: skip
 """Texts that say in a column of numbers that there is none, in small letters."""
 
@@ -70,9 +73,11 @@ def is_marker(word: str) -> bool:
 
 def _pattern_of(form: str) -> str:
     """A regular expression for what `strftime` writes."""
-    parts = {"%d": "(?P<day>[0-3]?[0-9])", "%m": "[01]?[0-9]", "%Y": "[12][0-9]{3}", "%H": "[0-2]?[0-9]",
-             "%I": "[01]?[0-9]", "%M": "[0-5][0-9]", "%S": "[0-6][0-9]", "%p": "[AaPp][Mm]", "%b": "[A-Za-z]{3}",
-             "%B": "[A-Za-z]{3,9}"}  # fmt: skip
+    if form.startswith(PACKED):  # all digits in one piece
+        return "(?:19|20)[0-9]{2}[01][0-9](?P<day>[0-3][0-9])" + _pattern_of(form.removeprefix(PACKED))
+    parts = {"%d": "(?P<day>[0-3]?[0-9])", "%m": "[01]?[0-9]", "%Y": "[12][0-9]{3}", "%y": "[0-9]{2}",
+             "%H": "[0-2]?[0-9]", "%I": "[01]?[0-9]", "%M": "[0-5][0-9]", "%S": "[0-6][0-9]", "%p": "[AaPp][Mm]",
+             "%b": "[A-Za-z]{3}", "%B": "[A-Za-z]{3,9}"}  # fmt: skip
     return re.sub(r"%.|[^%]", lambda part: parts.get(part[0]) or re.escape(part[0]), form)
 
 
@@ -115,11 +120,17 @@ _DATE_FORMS = {
     "%m-%d-%Y": "12-24-2019", "%Y/%m/%d": "2019/12/24", "%Y.%m.%d": "2019.12.24", "%Y-%m-%d": "2019-12-24",
     "%d %b %Y": "24 Dec 2019", "%d-%b-%Y": "24-Dec-2019", "%b %d %Y": "Dec 24 2019", "%b %d, %Y": "Dec 24, 2019",
     "%d %B %Y": "24 December 2019", "%B %d, %Y": "December 24, 2019",
+    "%d.%m.%y": "24.12.19", "%d/%m/%y": "24/12/19", "%m/%d/%y": "12/24/19", "%d-%m-%y": "24-12-19",
+    "%m-%d-%y": "12-24-19", "%d %b %y": "24 Dec 19", "%d-%b-%y": "24-Dec-19", PACKED: "20191224",
 }  # fmt: skip
 _TIMES = {"": "", " %H:%M": " 18:30", " %H:%M:%S": " 18:30:00", "T%H:%M:%S": "T18:30:00", " %I:%M %p": " 06:30 PM",
           " %I:%M:%S %p": " 06:30:00 PM"}  # fmt: skip
 
 TIME = Format("%H:%M", "times such as 18:30", partial(_of_day, "%H:%M"), partial(_dated, "%H:%M", 1.0), True)
+TIMES_OF_12_HOURS = tuple(
+    Format(form, f"times such as {example}", partial(_of_day, form), partial(_dated, form, 1.0), True)
+    for form, example in (("%I:%M %p", "06:30 PM"), ("%I:%M:%S %p", "06:30:00 PM"))
+)
 TIME_IN_SECONDS = Format(
     "%H:%M:%S", "times such as 18:30:00", partial(_of_day, "%H:%M:%S"), partial(_dated, "%H:%M:%S", 1.0), True
 )
@@ -131,6 +142,7 @@ FORMATS = {
         PERCENT,
         TIME,
         TIME_IN_SECONDS,
+        *TIMES_OF_12_HOURS,
         *VARIANTS,
         *(
             _dates(date + time, example + hour)

@@ -1,7 +1,7 @@
 """Ways in which texts say numbers: with points or commas, grouped thousands, percent signs, units and currencies.
 
     1.5   1e-3              number
-    1,234.5                 grouped; 1'234.5 and 1 234.5 likewise
+    1,234.5                 grouped; 1'234.5, 1’234.5 and 1 234.5 likewise
     1.234,5   12,5          decimal-comma, with or without groups; 1'234,5 and 1 234,5 likewise
     12 %                    percent
     168 cm   $1,243.56      {number} cm   ${grouped}, and so on: what stands before and after the same way of writing
@@ -22,19 +22,29 @@ from jaxtyping import Float64, Int
 from pyarrow import compute
 
 _EXPONENT = r"(?:[eE][+-]?[0-9]{1,3})?"
-_WHOLE = r"[+-]?(?:0|[1-9][0-9]*)"
+_MINUS = "\u2212"
+"""A minus that is no hyphen."""
+_SIGN = f"[+{_MINUS}-]"
+_WHOLE = rf"{_SIGN}?(?:0|[1-9][0-9]*)"
 """Digits with a zero before them are text: a postcode, a number of an article."""
-_PLAIN = rf"(?:{_WHOLE}(?:\.[0-9]*)?|[+-]?\.[0-9]+){_EXPONENT}"
-_GROUPS = r"[+-]?[1-9][0-9]{0,2}(?:%s[0-9]{3})+"
+_PLAIN = rf"(?:{_WHOLE}(?:\.[0-9]*)?|{_SIGN}?\.[0-9]+){_EXPONENT}"
+_GROUPS = _SIGN + r"?[1-9][0-9]{0,2}(?:%s[0-9]{3})+"
 _BLANKS = r" \x{a0}\x{202f}"
-GROUP_MARKS = {",": ",", ".": r"\.", "'": "'", " ": f"[{_BLANKS}]"}
+GROUP_MARKS = {",": ",", ".": r"\.", "'": "'", "\u2019": "\u2019", " ": f"[{_BLANKS}]"}
 """What groups thousands, and a regular expression for it."""
+_NEUTRAL = ("'", "\u2019", " ")
+"""Those that never are a decimal mark."""
+_LEFT_OUT = f"'\u2019{_BLANKS}"
 GROUPED_FROM = 1_000
 """The smallest number whose digits are grouped."""
 PHONE = r"\+[0-9]{6,}"
 """A telephone number: a number would lose the plus."""
 EXPONENT_CODE = r"[0-9]+[eE][0-9]+"
 """A code such as 90E6, which is no quantity where every cell is like it."""
+LONG_CODE = r"[1-9][0-9]{18,}"
+"""Digits of an identifier: as a number they would lose the last ones."""
+CODES = {"+": PHONE, "E": EXPONENT_CODE, "9": LONG_CODE}
+"""Codes that look like numbers, by the mark that `marks_in` counts them by."""
 CURRENCIES = "$€£¥₹₽₩₺₴₫₱฿"
 MONEY = frozenset(
     ["EUR", "USD", "GBP", "CHF", "JPY", "CNY", "INR", "SEK", "NOK", "DKK", "PLN", "CZK", "HUF", "CAD", "AUD", "NZD",
@@ -89,7 +99,8 @@ def matches(words: pa.StringArray, pattern: str) -> np.ndarray:
 
 def _floats(words: pa.StringArray, left_out: str = "") -> np.ndarray:
     """Numbers with a point, after some characters are left out; Arrow reads no plus before them."""
-    bare = compute.replace_substring_regex(words, rf"^\+|[{left_out}]" if left_out else r"^\+", "")
+    plain = compute.replace_substring_regex(words, f"^{_MINUS}", "-")
+    bare = compute.replace_substring_regex(plain, rf"^\+|[{left_out}]" if left_out else r"^\+", "")
     found = compute.cast(bare, pa.float64()).to_numpy(zero_copy_only=False)
     return np.where(np.isfinite(found), found, math.nan)
 
@@ -100,19 +111,19 @@ def _plain(words: pa.StringArray) -> np.ndarray:
 
 def _with_comma(words: pa.StringArray) -> np.ndarray:
     """1.234,5 or 1234,5 or 1 234,5."""
-    groups = "|".join(_GROUPS % GROUP_MARKS[mark] for mark in (".", "'", " "))
+    groups = "|".join(_GROUPS % GROUP_MARKS[mark] for mark in (".", *_NEUTRAL))
 
     def parse(some: pa.StringArray) -> np.ndarray:
-        return _floats(compute.replace_substring(compute.replace_substring(some, ".", ""), ",", "."), f"'{_BLANKS}")
+        return _floats(compute.replace_substring(compute.replace_substring(some, ".", ""), ",", "."), _LEFT_OUT)
 
     return where_fits(words, rf"(?:{groups}|{_WHOLE})(?:,[0-9]+)?{_EXPONENT}", parse)
 
 
 def _grouped(words: pa.StringArray) -> np.ndarray:
     """1,234.5 or 1'234.5 or 1 234.5."""
-    groups = "|".join(_GROUPS % GROUP_MARKS[mark] for mark in (",", "'", " "))
+    groups = "|".join(_GROUPS % GROUP_MARKS[mark] for mark in (",", *_NEUTRAL))
     return where_fits(
-        words, rf"(?:{groups}|{_WHOLE})(?:\.[0-9]+)?{_EXPONENT}", partial(_floats, left_out=f",'{_BLANKS}")
+        words, rf"(?:{groups}|{_WHOLE})(?:\.[0-9]+)?{_EXPONENT}", partial(_floats, left_out=f",{_LEFT_OUT}")
     )
 
 
@@ -156,10 +167,12 @@ FAMILIES = (NUMBER, GROUPED, DECIMAL_COMMA)
 """The formats that are tried on a column, without those that differ only in what is written."""
 _GROUPED_BY = {
     ("grouped", "'"): ("grouped-apostrophe", "numbers with thousands grouped by apostrophes"),
+    ("grouped", "\u2019"): ("grouped-quote", "numbers with thousands grouped by apostrophes such as 1\u2019234"),
     ("grouped", " "): ("grouped-blank", "numbers with thousands grouped by blanks"),
     ("grouped", ""): ("grouped-or-not", "numbers with thousands grouped in some cells"),
     ("decimal-comma", "."): ("decimal-comma-point", "numbers with decimal commas and thousands grouped by points"),
     ("decimal-comma", "'"): ("decimal-comma-apostrophe", "numbers with decimal commas and grouped by apostrophes"),
+    ("decimal-comma", "\u2019"): ("decimal-comma-quote", "numbers with decimal commas and grouped as in 1\u2019234,5"),
     ("decimal-comma", " "): ("decimal-comma-blank", "numbers with decimal commas and thousands grouped by blanks"),
 }
 """The formats that differ from a family only in what they write, by what groups thousands."""
@@ -195,10 +208,10 @@ def marks_in(
         counts: Number of the cells of each.
 
     Returns:
-        Cells by their mark, of numbers from `GROUPED_FROM`; those that match `PHONE` by "+", `EXPONENT_CODE` by "E".
+        Cells by their mark, of numbers from `GROUPED_FROM`; those that match one of `CODES`, by its mark.
     """
     if name == NUMBER.name:
-        codes = {"+": matches(words, PHONE), "E": matches(words, EXPONENT_CODE)}
+        codes = {mark: matches(words, code) for mark, code in CODES.items()}
         return {mark: int(counts[own].sum()) for mark, own in codes.items() if own.any()}
     template = TEMPLATE.fullmatch(name)
     if template is not None:
@@ -251,10 +264,11 @@ def units_of(words: Iterable[str]) -> tuple[str, str]:
         seen[(found[1] or "", found[2] or "") if found else ("", "")] += 1
     ((before, after), _), *_ = seen.most_common(1) or [(("", ""), 0)]
     is_money = before.strip() in {"", *MONEY, *CURRENCIES}
-    return (before, after) if is_money and after.strip() != "%" else ("", "")
+    return (before, after) if is_money else ("", "")
 
 
 def templates(words: Iterable[str]) -> list[str]:
     """The names of the formats with the unit or the currency that most of some texts have."""
     before, after = units_of(words)
-    return [f"{before}{{{form.name}}}{after}" for form in FAMILIES] if before or after else []
+    families = (DECIMAL_COMMA,) if after.strip() == "%" else FAMILIES  # the others are `PERCENT`
+    return [f"{before}{{{form.name}}}{after}" for form in families] if before or after else []

@@ -2,7 +2,8 @@
 
     1,234   1.234    thousands, or decimals: as in the columns that can be read in one way; else as in English
     03/04/2019       a day of April or of March: likewise; else of April
-    +4930111         a telephone number, where all cells have a plus: text, and so is 90E6
+    +4930111         a telephone number, where all cells have a plus: text, and so are 90E6 and identifiers of 19 digits
+    20191224         a date, if all of at least five cells can be one
 
 Of the formats that read a column, the one that reads most cells is taken; of equal ones, that which fits the rest of
 the table. What was decided is said, with the option that decides otherwise.
@@ -12,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from variate.config.schema import ColumnKind
-from variate.data.schema.formats import FORMATS, format_called
+from variate.data.schema.formats import FORMATS, PACKED, format_called
 from variate.data.schema.naming import cell_called, column_called, name_called
 from variate.data.schema.number_formats import FAMILIES, Format
 from variate.data.schema.profiles import Profile, Reading
@@ -21,8 +22,12 @@ from variate.errors import InputError, Option, Sentence, did_you_mean
 
 LISTED = 10
 """Columns that a sentence names."""
-NUMBERS_LOSE = {"+": "a plus", "E": "their form"}
+NUMBERS_LOSE = {"+": "a plus", "E": "their form", "9": "the last digits"}
 """What codes would lose as numbers, by the mark that `marks_in` finds."""
+
+
+PACKED_CELLS = 5
+"""So many numbers of eight digits are no dates by chance: one in thirty is."""
 
 
 class Resolved(NamedTuple):
@@ -64,6 +69,7 @@ def resolved(
     profiles = [_in_format(own, formats[own.name], source) if own.name in formats else own for own in profiles]
     notes = list(_on_codes([own for own in profiles if own.name not in formats and own.name not in kinds]))
     profiles = [own if own.name in {*formats, *kinds} else _without_codes(own) for own in profiles]
+    profiles = [_dates_or_numbers(own, own.name in kinds) for own in profiles]
     styles = {style for own in profiles for style in [_style_of(own)] if style}
     found, choices = list[Profile](), list[_Choice]()
     for own in profiles:
@@ -142,6 +148,22 @@ def _without_codes(own: Profile) -> Profile:
     if own.texts is None or not _code_mark(own):
         return own
     readings = {name: one for name, one in own.texts.readings.items() if name in FORMATS and FORMATS[name].is_date}
+    return own._replace(texts=own.texts._replace(readings=readings))
+
+
+def _dates_or_numbers(own: Profile, is_number: bool) -> Profile:
+    """The profile in which cells such as 20191224 are dates, if all of them can be; else none of them is.
+
+    Args:
+        own: The profile.
+        is_number: Whether the user said that they are numbers.
+    """
+    packed = None if own.texts is None else own.texts.readings.get(PACKED)
+    if own.texts is None or packed is None or len(own.texts.readings) == 1:
+        return own
+    if not is_number and not packed.odd and packed.numbers.cells >= PACKED_CELLS:
+        return own._replace(texts=own.texts._replace(readings={PACKED: packed}))
+    readings = {name: one for name, one in own.texts.readings.items() if name != PACKED}
     return own._replace(texts=own.texts._replace(readings=readings))
 
 
