@@ -363,7 +363,7 @@ def test_collapsed_latents_of_the_default_number_are_reported_where_hardly_any_i
     (said,) = latents_said([True] + [False] * 8, 9)
     assert "8 of 9 latents are collapsed (no variation with x): 1, 2, 3, 4, 5, 6, 7, 8; latent=1 is enough" in said
     (said,) = latents_said([False] * 9, 9)
-    assert "0, 1, 2, 3, 4, 5, 6, 7 ...; use kl_warmup or free_bits" in said
+    assert "0, 1, 2, 3, 4, 5, 6, 7 ...; if the elements of a row have to do with one another" in said
 
 
 def test_the_default_number_of_latents_is_that_of_the_rows(digits, monkeypatch):
