@@ -64,7 +64,11 @@ def on_latents(varies: Sequence[bool], default: int) -> Iterator[Sentence]:
     if alive:
         remedy: tuple[str | Option, ...] = (Option("latent", alive), " is enough for this data and likelihood, or use ")
     else:
-        remedy = ("if the elements of a row have to do with one another, train for more ", Option("epochs"), ", or use ")
+        remedy = (
+            "if the elements of a row have to do with one another, train for more ",
+            Option("epochs"),
+            ", or use ",
+        )
     yield Sentence(
         f"{len(dead)} of {total} latents {'is' if len(dead) == 1 else 'are'} collapsed (no variation with x): "
         f"{', '.join(dead[:8])}{' ...' if len(dead) > 8 else ''}; ",
