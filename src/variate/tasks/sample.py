@@ -1,10 +1,11 @@
-"""New rows from a model."""
+"""New rows from a model; the columns of a table that follow from others are computed from these."""
 
 from typing import NamedTuple
 
 import numpy as np
 
 from variate.data.conditions import conditions_of
+from variate.data.relations import computed, obey, relations_given
 from variate.data.wording import MEANINGS
 from variate.errors import InputError, Option, Sentence
 from variate.limits import Rows, Samples, Seed, Temperature, checked_arguments
@@ -86,7 +87,7 @@ def sample(
         return finite_rows(rows, "the samples", remedy)
 
     try:
-        return NewRows(drawn(are_means), are_means)
+        return NewRows(obey(drawn(are_means), run.recipe.schema, gaps=run.recipe.model.gaps == "model"), are_means)
     except RuntimeError:  # torch draws from no distribution that has a NaN among its parameters
         drawn(mean=True)
         raise
@@ -114,5 +115,7 @@ def _conditioned(
     no_mass = run.recipe.model.likelihood == "student-t"
     is_density = any(column.kind == "real" and (no_mass or not column.step) for column in values)
     rows = finite_rows(found.rows.numpy(), "the samples", "nothing was written: train the model again")
+    relations = relations_given(schema.relations, {own.place for own in conditions})
+    rows = computed(rows, relations, schema.columns, gaps=False)
     how = Conditioned(found.log_prob, is_density, found.ess, found.num_samples, found.is_chained)
     return NewRows(rows, are_means=False, conditioned=how)

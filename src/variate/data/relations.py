@@ -1,0 +1,114 @@
+"""Rows that obey the relations between columns: copies, codes of one another, sums.
+
+A model learns only nearly that a total is the sum of its parts, since the elements of a row are drawn independently
+given the latents. What was found exact in the data (`Schema.relations`) is made exact in drawn rows: such a column is
+computed from the others.
+"""
+
+from collections.abc import Collection, Iterable
+
+import numpy as np
+from jaxtyping import Float, Float64
+from numpy.typing import ArrayLike
+
+from variate.config.schema import LARGEST, Column, Relation, Schema
+from variate.data.conversion import as_array
+from variate.data.schema.fits import fits
+from variate.data.schema.grids import decimals_of
+from variate.data.wording import sides
+from variate.errors import InputError
+
+
+def obey(rows: ArrayLike, schema: Schema, *, gaps: bool = False) -> np.ndarray:
+    """Rows in which the columns that follow from others are computed from these, as `variate sample` writes them.
+
+        to_arrow(obey(vae.sample(1000), data.schema), data.schema)
+
+    `Model.sample` itself gives exact draws from p(x), which obey such relations only nearly. A cell stays as it was
+    drawn where the others have a value that the data do not have, or where the sum is not possible in its column, such
+    as a negative count.
+
+    Args:
+        rows: Drawn rows as the model has them, (N, columns); NaN is a gap.
+        schema: What a row is: that of the data, or of the model's recipe.
+        gaps: Whether a cell may become a gap where that follows from others; for rows of a model of gaps.
+
+    Returns:
+        The rows, (N, columns).
+
+    Raises:
+        InputError: If the rows are not of the schema's shape.
+    """
+    values, mask = as_array(rows, "rows")
+    if values.shape[1:] != schema.shape:
+        got = f"rows of {sides(values.shape[1:])}"
+        raise InputError("rows", f"rows of {sides(schema.shape)}, as in the schema", got)
+    if not schema.relations:
+        return values if mask is None else np.where(mask, values, np.nan)
+    values = values.astype(np.result_type(values.dtype, np.float32))
+    if mask is not None:
+        values[~mask] = np.nan
+    return computed(values, schema.relations, schema.columns, gaps)
+
+
+def relations_given(relations: Iterable[Relation], given: Collection[int]) -> tuple[Relation, ...]:
+    """The relations by which columns are computed where some keep their values, in an order of computation.
+
+    A relation that would compute one of these is used in the other direction if it can be, and else left out.
+
+    Args:
+        relations: The relations, in an order of computation.
+        given: Places of the columns that keep their values.
+    """
+    kept, turned, fixed = list[Relation](), list[Relation](), set(given)
+    for relation in reversed(tuple(relations)):
+        inverse = relation.inverse
+        if relation.place not in fixed:
+            kept.append(relation)
+        elif inverse is not None and inverse.place not in fixed:
+            turned.append(inverse)
+            fixed.add(inverse.place)
+    return (*turned, *reversed(kept))
+
+
+def computed(
+    rows: Float[np.ndarray, "N D"], relations: Iterable[Relation], columns: tuple[Column, ...], gaps: bool
+) -> Float[np.ndarray, "N D"]:
+    """Rows whose columns are computed by relations, one after the other.
+
+    Args:
+        rows: The rows.
+        relations: The relations, in an order of computation.
+        columns: What the columns are.
+        gaps: Whether a cell may become a gap.
+    """
+    rows = rows.copy()
+    for relation in relations:
+        own = rows[:, relation.place]
+        found = (_sums if relation.factors else _decided)(rows, relation, columns[relation.place])
+        rows[:, relation.place] = found if gaps else np.where(np.isnan(found), own, found)
+    return rows
+
+
+def _decided(rows: Float[np.ndarray, "N D"], relation: Relation, _: Column) -> Float[np.ndarray, " N"]:
+    """The values that follow from those of the only source."""
+    source, found = rows[:, relation.sources[0]], rows[:, relation.place].copy()
+    for key, value in zip(relation.keys, relation.values, strict=True):
+        is_key = np.isnan(source) if key is None else source == rows.dtype.type(key)
+        found[is_key] = np.nan if value is None else value
+    return found
+
+
+def _sums(rows: Float[np.ndarray, "N D"], relation: Relation, column: Column) -> Float64[np.ndarray, " N"]:
+    """The sums of the sources, with as many decimals as the column has."""
+    total = np.full(len(rows), relation.constant)
+    for factor, place in zip(relation.factors, relation.sources, strict=True):
+        total += factor * rows[:, place]
+    grid = np.array([column.low or 0.0, column.step])
+    decimals = 0 if column.kind == "counts" else decimals_of(grid) if column.step else None
+    total = (total if decimals is None else np.round(total, decimals)) + 0.0  # no zero has a sign
+    own = rows[:, relation.place].astype(np.float64)
+    can_hold = fits(total, column.kind) & (np.abs(total) <= LARGEST)
+    if relation.shares_gaps:
+        return np.where(can_hold | np.isnan(total), total, own)
+    return np.where(can_hold & ~np.isnan(own), total, own)
