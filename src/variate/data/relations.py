@@ -5,7 +5,8 @@ given the latents. What was found exact in the data (`Schema.relations`) is made
 computed from the others.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Sequence
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Float64
@@ -34,7 +35,7 @@ def obey(rows: ArrayLike, schema: Schema, *, gaps: bool = False) -> np.ndarray:
         gaps: Whether a cell may become a gap where that follows from others; for rows of a model of gaps.
 
     Returns:
-        The rows, (N, columns).
+        The rows, (N, columns), as real numbers.
 
     Raises:
         InputError: If the rows are not of the schema's shape.
@@ -43,37 +44,49 @@ def obey(rows: ArrayLike, schema: Schema, *, gaps: bool = False) -> np.ndarray:
     if values.shape[1:] != schema.shape:
         got = f"rows of {sides(values.shape[1:])}"
         raise InputError("rows", f"rows of {sides(schema.shape)}, as in the schema", got)
-    if not schema.relations:
-        return values if mask is None else np.where(mask, values, np.nan)
     values = values.astype(np.result_type(values.dtype, np.float32))
     if mask is not None:
         values[~mask] = np.nan
     return computed(values, schema.relations, schema.columns, gaps)
 
 
-def relations_given(relations: Iterable[Relation], given: Collection[int]) -> tuple[Relation, ...]:
-    """The relations by which columns are computed where some keep their values, in an order of computation.
+class Computable(NamedTuple):
+    """What can be computed where some columns keep their values.
 
-    A relation that would compute one of these is used in the other direction if it can be, and else left out.
+    Attributes:
+        relations: The relations that can be used, in an order of computation.
+        left_out: Places of the columns whose relation cannot be used.
+    """
+
+    relations: tuple[Relation, ...]
+    left_out: tuple[int, ...]
+
+
+def computable(relations: Sequence[Relation], given: Collection[int]) -> Computable:
+    """The relations by which columns are computed where some keep their values.
+
+    A relation that would compute one of these is used in the other direction if it can be, and left out otherwise.
 
     Args:
         relations: The relations, in an order of computation.
         given: Places of the columns that keep their values.
     """
-    kept, turned, fixed = list[Relation](), list[Relation](), set(given)
-    for relation in reversed(tuple(relations)):
+    kept, turned, left_out, fixed = list[Relation](), list[Relation](), list[int](), set(given)
+    for relation in reversed(relations):
         inverse = relation.inverse
         if relation.place not in fixed:
             kept.append(relation)
         elif inverse is not None and inverse.place not in fixed:
             turned.append(inverse)
             fixed.add(inverse.place)
-    return (*turned, *reversed(kept))
+        else:
+            left_out.append(relation.place)
+    return Computable((*turned, *reversed(kept)), tuple(sorted(left_out)))
 
 
 def computed(
-    rows: Float[np.ndarray, "N D"], relations: Iterable[Relation], columns: tuple[Column, ...], gaps: bool
-) -> Float[np.ndarray, "N D"]:
+    rows: Float[np.ndarray, "N *event"], relations: Sequence[Relation], columns: Sequence[Column], gaps: bool
+) -> Float[np.ndarray, "N *event"]:
     """Rows whose columns are computed by relations, one after the other.
 
     Args:
@@ -82,7 +95,7 @@ def computed(
         columns: What the columns are.
         gaps: Whether a cell may become a gap.
     """
-    rows = rows.copy()
+    rows = rows.copy() if relations else rows
     for relation in relations:
         own = rows[:, relation.place]
         found = (_sums if relation.factors else _decided)(rows, relation, columns[relation.place])

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from variate.data.conditions import conditions_of
-from variate.data.relations import computed, obey, relations_given
+from variate.data.relations import computable, computed
 from variate.data.wording import MEANINGS
 from variate.errors import InputError, Option, Sentence
 from variate.limits import Rows, Samples, Seed, Temperature, checked_arguments
@@ -25,6 +25,7 @@ class Conditioned(NamedTuple):
         ess: Effective sample size of the proposals.
         num_samples: Number of proposals.
         is_chained: Whether the rows were moved by Markov chains, since the effective sample size is below their number.
+        as_drawn: Columns that follow from others but are not computed from these, because of the conditions.
     """
 
     log_prob: float
@@ -32,6 +33,7 @@ class Conditioned(NamedTuple):
     ess: float
     num_samples: int
     is_chained: bool
+    as_drawn: tuple[str, ...] = ()
 
 
 class NewRows(NamedTuple):
@@ -87,10 +89,12 @@ def sample(
         return finite_rows(rows, "the samples", remedy)
 
     try:
-        return NewRows(obey(drawn(are_means), run.recipe.schema, gaps=run.recipe.model.gaps == "model"), are_means)
+        rows = drawn(are_means)
     except RuntimeError:  # torch draws from no distribution that has a NaN among its parameters
         drawn(mean=True)
         raise
+    schema = run.recipe.schema
+    return NewRows(computed(rows, schema.relations, schema.columns, run.recipe.model.gaps == "model"), are_means)
 
 
 def _conditioned(
@@ -115,7 +119,8 @@ def _conditioned(
     no_mass = run.recipe.model.likelihood == "student-t"
     is_density = any(column.kind == "real" and (no_mass or not column.step) for column in values)
     rows = finite_rows(found.rows.numpy(), "the samples", "nothing was written: train the model again")
-    relations = relations_given(schema.relations, {own.place for own in conditions})
+    relations, left_out = computable(schema.relations, {own.place for own in conditions})
     rows = computed(rows, relations, schema.columns, gaps=False)
-    how = Conditioned(found.log_prob, is_density, found.ess, found.num_samples, found.is_chained)
+    as_drawn = tuple(schema.columns[place].name for place in left_out)
+    how = Conditioned(found.log_prob, is_density, found.ess, found.num_samples, found.is_chained, as_drawn)
     return NewRows(rows, are_means=False, conditioned=how)
