@@ -7,7 +7,7 @@ import torch
 from refusals import refused
 from variate import Column, Schema, obey, read
 from variate.config.schema import Relation
-from variate.data.relations import Computable, computable
+from variate.data.relations import Usable, usable_relations
 
 COLUMNS = (
     Column("net", "real", step=0.01, low=1.25, high=9.0),
@@ -88,14 +88,14 @@ def test_relations_are_chained():
 def test_single_precision_is_enough_to_know_a_value():
     columns = (Column("a", "real", step=0.01, low=0.0, high=1.0), Column("b", "real", step=0.1, low=0.0, high=1.0))
     schema = Schema("table", (2,), columns=columns, relations=(Relation(1, (0,), keys=(0.1, 0.7), values=(0.3, 0.9)),))
-    found = obey(torch.tensor([[0.1, 5.0], [0.7, 5.0], [0.2, 5.0]]), schema)
+    found = obey(torch.tensor([[0.1, 5.0], [0.7, 5.0], [0.2, 5.0]], dtype=torch.float32), schema)
     assert found.tolist() == np.float32([[0.1, 0.3], [0.7, 0.9], [0.2, 5.0]]).tolist()
 
 
 def test_a_sum_that_its_column_cannot_hold_leaves_the_row_as_drawn():
-    schema = table(Relation(LEFT, (LEVEL, CODE), factors=(1.0, -1.0)))
-    assert obey(row(level=2, code=1, left=7), schema)[0, LEFT] == 1
-    assert obey(row(level=1, code=2, left=7), schema)[0, LEFT] == 7
+    schema = table(Relation(LEFT, (NET, TAX), factors=(1.0, -1.0)))
+    assert obey(row(net=2, tax=1, left=7), schema)[0, LEFT] == 1
+    assert obey(row(net=1, tax=2, left=7), schema)[0, LEFT] == 7
 
 
 @pytest.mark.parametrize(
@@ -161,7 +161,7 @@ COARSE = Relation(SIZE, (CODE,), keys=(0, 1, 2), values=(0.5, 1.5, 1.5))
     ],
 )
 def test_what_is_given_is_not_computed_but_decides_others_if_it_can(relations, given, expected, left_out):
-    assert computable(relations, set(given)) == Computable(expected, left_out)
+    assert usable_relations(relations, set(given)) == Usable(expected, left_out)
 
 
 def test_a_table_that_was_read_obeys_itself(tmp_path):
@@ -173,7 +173,7 @@ def test_a_table_that_was_read_obeys_itself(tmp_path):
     lines = ["net,tax,gross,level,letter,inch"]
     for i in range(n):
         cells = "," if gap[i] else f"{level[i]},{'abcd'[level[i]]}"
-        lines.append(f"{net[i]:.2f},{tax[i]:.2f},{net[i] + tax[i]:.2f},{cells},{net[i] / 2.54 + 1!r}")
+        lines.append(f"{net[i]:.2f},{tax[i]:.2f},{net[i] + tax[i]:.2f},{cells},{float(net[i] / 2.54 + 1)!r}")
     (tmp_path / "orders.csv").write_text("\n".join(lines) + "\n")
     data = read(tmp_path / "orders.csv")
     rows = np.where(data.dataset.mask.all(), data.x.all(), NAN)

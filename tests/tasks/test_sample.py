@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from small_runs import SMALL, trained_run
+from small_runs import SMALL, orders
 from variate.config.recipe import ModelOptions
 from variate.models.load import load
 from variate.runs import Run
@@ -13,33 +13,10 @@ from variate.tasks.sample import sample
 NET, TAX, TWICE, LEVEL, LETTER, GROSS, FOUR = range(7)
 
 
-def lines_of(with_gaps):
-    """Orders: twice and four times the net amount, a sum, and a level that is also said as a letter."""
-    rng = np.random.default_rng(0)
-    yield "net,tax,twice,level,letter,gross,four"
-    for net, tax, level, gap in zip(
-        rng.gamma(2, 20, 300).round(2),
-        rng.gamma(2, 3, 300).round(2),
-        rng.integers(1, 4, 300),
-        rng.random(300) < 0.3,
-        strict=True,
-    ):
-        said = "," if gap and with_gaps else f"{level},{'abc'[level - 1]}"
-        paid = "," if gap and with_gaps else f"{net + tax:.2f},{4 * net:.2f}"
-        yield f"{net},{tax},{2 * net:.2f},{said},{paid}"
-
-
-@pytest.fixture(scope="module")
-def orders_run(tmp_path_factory) -> Run:
-    folder = tmp_path_factory.mktemp("orders")
-    (folder / "orders.csv").write_text("\n".join(lines_of(with_gaps=False)))
-    return trained_run(folder / "orders.csv", folder / "run")
-
-
 @pytest.fixture(scope="module")
 def gaps_run(tmp_path_factory) -> Run:
     folder = tmp_path_factory.mktemp("gaps")
-    (folder / "orders.csv").write_text("\n".join(lines_of(with_gaps=True)))
+    (folder / "orders.csv").write_text("\n".join(orders(with_gaps=True)))
     model = ModelOptions(width=16, depth=1, latent=3, gaps="model")
     train(plan(str(folder / "orders.csv"), str(folder / "run"), **{**SMALL, "model": model}))
     return Run(folder / "run")

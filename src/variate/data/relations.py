@@ -50,7 +50,7 @@ def obey(rows: ArrayLike, schema: Schema, *, gaps: bool = False) -> np.ndarray:
     return computed(values, schema.relations, schema.columns, gaps)
 
 
-class Computable(NamedTuple):
+class Usable(NamedTuple):
     """What can be computed where some columns keep their values.
 
     Attributes:
@@ -62,7 +62,7 @@ class Computable(NamedTuple):
     left_out: tuple[int, ...]
 
 
-def computable(relations: Sequence[Relation], given: Collection[int]) -> Computable:
+def usable_relations(relations: Sequence[Relation], given: Collection[int]) -> Usable:
     """The relations by which columns are computed where some keep their values.
 
     A relation that would compute one of these is used in the other direction if it can be, and left out otherwise.
@@ -81,7 +81,7 @@ def computable(relations: Sequence[Relation], given: Collection[int]) -> Computa
             fixed.add(inverse.place)
         else:
             left_out.append(relation.place)
-    return Computable((*turned, *reversed(kept)), tuple(sorted(left_out)))
+    return Usable((*turned, *reversed(kept)), tuple(sorted(left_out)))
 
 
 def computed(

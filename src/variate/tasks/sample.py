@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from variate.data.conditions import conditions_of
-from variate.data.relations import computable, computed
+from variate.data.relations import computed, usable_relations
 from variate.data.wording import MEANINGS
 from variate.errors import InputError, Option, Sentence
 from variate.limits import Rows, Samples, Seed, Temperature, checked_arguments
@@ -119,7 +119,7 @@ def _conditioned(
     no_mass = run.recipe.model.likelihood == "student-t"
     is_density = any(column.kind == "real" and (no_mass or not column.step) for column in values)
     rows = finite_rows(found.rows.numpy(), "the samples", "nothing was written: train the model again")
-    relations, left_out = computable(schema.relations, {own.place for own in conditions})
+    relations, left_out = usable_relations(schema.relations, {own.place for own in conditions})
     rows = computed(rows, relations, schema.columns, gaps=False)
     as_drawn = tuple(schema.columns[place].name for place in left_out)
     how = Conditioned(found.log_prob, is_density, found.ess, found.num_samples, found.is_chained, as_drawn)
