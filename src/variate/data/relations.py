@@ -104,19 +104,21 @@ def computed(
 
 
 def _decided(rows: Float[np.ndarray, "N D"], relation: Relation, _: Column) -> Float[np.ndarray, " N"]:
-    """The values that follow from those of the only source."""
-    source, found = rows[:, relation.sources[0]], rows[:, relation.place].copy()
-    for key, value in zip(relation.keys, relation.values, strict=True):
-        is_key = np.isnan(source) if key is None else source == rows.dtype.type(key)
-        found[is_key] = np.nan if value is None else value
-    return found
+    """The values that follow from those of the only source; a gap is a value of its own, -inf."""
+    keys = np.array([-np.inf if key is None else key for key in relation.keys], rows.dtype)
+    values = np.array([np.nan if value is None else value for value in relation.values], rows.dtype)
+    order = np.argsort(keys)
+    source = rows[:, relation.sources[0]]
+    source = np.where(np.isnan(source), -np.inf, source)
+    near = order[np.searchsorted(keys, source, sorter=order).clip(max=len(keys) - 1)]
+    return np.where(keys[near] == source, values[near], rows[:, relation.place])
 
 
 def _sums(rows: Float[np.ndarray, "N D"], relation: Relation, column: Column) -> Float64[np.ndarray, " N"]:
     """The sums of the sources, with as many decimals as the column has."""
     total = np.full(len(rows), relation.constant)
     for factor, place in zip(relation.factors, relation.sources, strict=True):
-        total += factor * rows[:, place]
+        total += factor * rows[:, place].astype(np.float64)
     grid = np.array([column.low or 0.0, column.step])
     decimals = 0 if column.kind == "counts" else decimals_of(grid) if column.step else None
     total = (total if decimals is None else np.round(total, decimals)) + 0.0  # no zero has a sign
