@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -55,6 +56,26 @@ def table_file(tmp_path_factory) -> Path:
 def table_run(table_file, tmp_path_factory) -> Run:
     """A run on the table; its directory is not to be written to."""
     return trained_run(table_file, tmp_path_factory.mktemp("runs") / "people")
+
+
+def orders(with_gaps: bool) -> Iterator[str]:
+    """Lines of a table whose columns follow from one another: multiples, a sum, a letter that stands for a level."""
+    rng = np.random.default_rng(0)
+    yield "net,tax,twice,level,letter,gross,four"
+    for _ in range(300):
+        net, tax, level = round(rng.gamma(2, 20), 2), round(rng.gamma(2, 3), 2), rng.integers(3)
+        is_gap = rng.random() < 0.3 and with_gaps
+        codes = "," if is_gap else f"{level + 1},{'abc'[level]}"
+        amounts = "," if is_gap else f"{net + tax:.2f},{4 * net:.2f}"
+        yield f"{net},{tax},{2 * net:.2f},{codes},{amounts}"
+
+
+@pytest.fixture(scope="session")
+def orders_run(tmp_path_factory) -> Run:
+    """A run on a table whose columns follow from one another; its directory is not to be written to."""
+    folder = tmp_path_factory.mktemp("orders")
+    (folder / "orders.csv").write_text("\n".join(orders(with_gaps=False)))
+    return trained_run(folder / "orders.csv", folder / "run")
 
 
 @pytest.fixture

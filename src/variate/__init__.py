@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from variate.data.batch import Batch
     from variate.data.dataset import Dataset, Splits
     from variate.data.readers.sources import read
+    from variate.data.relations import obey
     from variate.data.split import split
     from variate.doctor import Diagnosis, Finding, diagnose
     from variate.evaluation.bounds.annealed import annealed_evidence
@@ -59,6 +60,7 @@ _HOMES = {
     "Dataset": "variate.data.dataset",
     "Splits": "variate.data.dataset",
     "read": "variate.data.readers.sources",
+    "obey": "variate.data.relations",
     "split": "variate.data.split",
     "Diagnosis": "variate.doctor",
     "Finding": "variate.doctor",
@@ -132,6 +134,7 @@ __all__ = [
     "impute",
     "load",
     "log_evidence",
+    "obey",
     "read",
     "split",
     "to_arrow",

@@ -2,6 +2,7 @@ import pytest
 
 from small_runs import (  # noqa: F401
     digits_run,
+    orders_run,
     short_trials,
     single_precision,
     table_file,

@@ -28,6 +28,16 @@ def test_sample_writes_pictures_and_arrays_and_repeats_by_seed(digits_run, varia
     assert set(np.unique(a)) <= set(range(17))
 
 
+@pytest.mark.parametrize(("condition", "as_drawn"), [("gross=30..50", "'gross'"), ("letter=b", None)])
+def test_sample_names_the_columns_that_conditions_keep_from_being_computed(
+    orders_run, variate_command, condition, as_drawn
+):
+    code, out, _ = variate_command("sample", orders_run.path, "-n", 5, "--given", condition)
+    assert code == 0
+    found = [line for line in out.splitlines() if line.startswith("because of the conditions")]
+    assert [line.rpartition(": ")[2] for line in found] == ([as_drawn] if as_drawn else [])
+
+
 def test_reconstruct_writes_a_picture_and_numbers(digits_run, variate_command, tmp_path):
     code, out, _ = variate_command("reconstruct", digits_run.path)
     assert code == 0

@@ -1,6 +1,7 @@
 """`variate sample`: new rows from a model."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
@@ -62,6 +63,8 @@ class Sample(Checked):
         say(Sentence(f"wrote {self.number} samples to {path}", *how))
         if drawn.conditioned is not None:
             say(conditioned(drawn.conditioned))
+            if drawn.conditioned.as_drawn:
+                say(uncomputed(drawn.conditioned.as_drawn))
 
 
 def conditioned(how: "Conditioned") -> str:
@@ -69,3 +72,12 @@ def conditioned(how: "Conditioned") -> str:
     amount = f"log-density {how.log_prob:.4g}" if how.is_density else f"probability {math.exp(how.log_prob):.3g}"
     said = f"the conditions have {amount} in the model; effective sample size {how.ess:,.0f} of {how.num_samples:,}"
     return f"{said} proposals{'; each row was then moved by a Markov chain' if how.is_chained else ''}"
+
+
+def uncomputed(names: Sequence[str]) -> str:
+    """Which columns obey a relation to others only nearly."""
+    from variate.data.schema.naming import name_called
+    from variate.data.wording import list_names
+
+    listed = list_names([name_called(name) for name in names])
+    return f"because of the conditions, these columns were drawn instead of computed from others: {listed}"

@@ -1,10 +1,11 @@
-"""New rows from a model."""
+"""New rows from a model; the columns of a table that follow from others are computed from these."""
 
 from typing import NamedTuple
 
 import numpy as np
 
 from variate.data.conditions import conditions_of
+from variate.data.relations import computed, usable_relations
 from variate.data.wording import MEANINGS
 from variate.errors import InputError, Option, Sentence
 from variate.limits import Rows, Samples, Seed, Temperature, checked_arguments
@@ -24,6 +25,7 @@ class Conditioned(NamedTuple):
         ess: Effective sample size of the proposals.
         num_samples: Number of proposals.
         is_chained: Whether the rows were moved by Markov chains, since the effective sample size is below their number.
+        as_drawn: Columns that follow from others but are not computed from these, because of the conditions.
     """
 
     log_prob: float
@@ -31,6 +33,7 @@ class Conditioned(NamedTuple):
     ess: float
     num_samples: int
     is_chained: bool
+    as_drawn: tuple[str, ...] = ()
 
 
 class NewRows(NamedTuple):
@@ -86,10 +89,12 @@ def sample(
         return finite_rows(rows, "the samples", remedy)
 
     try:
-        return NewRows(drawn(are_means), are_means)
+        rows = drawn(are_means)
     except RuntimeError:  # torch draws from no distribution that has a NaN among its parameters
         drawn(mean=True)
         raise
+    schema = run.recipe.schema
+    return NewRows(computed(rows, schema.relations, schema.columns, run.recipe.model.gaps == "model"), are_means)
 
 
 def _conditioned(
@@ -114,5 +119,8 @@ def _conditioned(
     no_mass = run.recipe.model.likelihood == "student-t"
     is_density = any(column.kind == "real" and (no_mass or not column.step) for column in values)
     rows = finite_rows(found.rows.numpy(), "the samples", "nothing was written: train the model again")
-    how = Conditioned(found.log_prob, is_density, found.ess, found.num_samples, found.is_chained)
+    relations, left_out = usable_relations(schema.relations, {own.place for own in conditions})
+    rows = computed(rows, relations, schema.columns, gaps=False)
+    as_drawn = tuple(schema.columns[place].name for place in left_out)
+    how = Conditioned(found.log_prob, is_density, found.ess, found.num_samples, found.is_chained, as_drawn)
     return NewRows(rows, are_means=False, conditioned=how)

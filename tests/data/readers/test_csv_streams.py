@@ -9,6 +9,7 @@ import sys
 import tempfile
 import textwrap
 import zipfile
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
@@ -96,7 +97,7 @@ def assert_same(path, schema=None, **options):
     expected = read_csv(path, DataOptions(stream="off", **options), schema)
     found = read_csv(path, DataOptions(stream="on", **options), schema)
     assert (expected.in_memory, found.in_memory) == (True, False)
-    assert found.schema == expected.schema
+    assert found.schema == (schema or replace(expected.schema, relations=()))  # which need all rows in memory
     assert found.notes[:-1] == tuple(n for n in expected.notes if not n.startswith("Columns that follow"))
     assert "temporary file" in found.notes[-1]
     np.testing.assert_array_equal(found.x.all(), expected.x.all())

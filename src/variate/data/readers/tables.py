@@ -21,7 +21,7 @@ from variate.data.readers.split_keys import SplitKey
 from variate.data.schema.arrow_columns import each_column, refuse_one_text
 from variate.data.schema.column_notes import column_notes, gaps_note, unseen_notes
 from variate.data.schema.columns import Decided, Listed, decide_all
-from variate.data.schema.dependences import dependence_notes
+from variate.data.schema.dependences import dependences
 from variate.data.schema.naming import NAMELESS, name_called
 from variate.data.schema.profiles import Profile, RawColumn, profile
 from variate.data.schema.readings import resolved
@@ -120,7 +120,9 @@ def source_of(
             unseen[raw.name] = unseen_categories(raw, columns[number])
 
     each_column(table, name, use, options.missing)
-    own_notes += dependence_notes(values, columns) if is_told else []
+    if is_told:
+        found = dependences(values, columns)
+        schema, own_notes = replace(schema, relations=found.relations), [*own_notes, *found.notes]
     gaps = np.isnan(values)
     mask = None
     if gaps.any():
