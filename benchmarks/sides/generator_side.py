@@ -50,7 +50,8 @@ class Side:
         model = self.build(self.splits, variate.ModelOptions(gaps=gaps), seed=self.seed)
         self.fit(model, self.splits, seed=self.seed, **({"epochs": 1} if self.quick else {}))
         middle = time.perf_counter()
-        rows = model.sample(self.rows, seed=self.seed).numpy()
+        drawn = model.sample(self.rows, seed=self.seed).numpy()
+        rows = variate.obey(drawn, self.splits.train.schema, gaps=gaps == "model")  # as `variate sample` writes them
         return rows, middle - start, time.perf_counter() - middle
 
     def _tvae(self) -> tuple[np.ndarray, float, float]:
