@@ -51,7 +51,7 @@ def on_latents(varies: Sequence[bool], default: int) -> Iterator[Sentence]:
     The default number of latents is generous, since a latent that is not needed costs nothing. So if a model has that
     many, nothing is said unless less than one in eight varies, which means that it has hardly learned to use them. The
     one latent of a table of one column has nothing to learn. If the user chose another number, it is said that fewer
-    would do.
+    would do; and where none varies, that this is right if the elements of a row have nothing to do with one another.
 
     Args:
         varies: Whether each latent's posterior mean varies with x.

@@ -34,8 +34,7 @@ EPOCH = datetime.datetime(1970, 1, 1)
 MARKERS = frozenset(
     ["", "?", "-", "--", ".", "..", "...", "*", "_", "#", "x", "n/a", "na", "n.a.", "#n/a", "#na", "<na>", "nan",
      "\\n", "null", "(null)", "none", "nil", "void", "unknown", "missing", "not available", "undefined", "#value!",
-     "#div/0!",
-     "#ref!", "#null!", "k.a.", "s/d", "n/d", "n.d.", "---", "0000-00-00", "0000-00-00 00:00:00"]
+     "#div/0!", "#ref!", "#null!", "k.a.", "s/d", "n/d", "n.d.", "---", "0000-00-00", "0000-00-00 00:00:00"]
 )  # fmt: skip
 """Texts that say in a column of numbers that there is none, in small letters."""
 
