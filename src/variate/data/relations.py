@@ -98,12 +98,12 @@ def computed(
     rows = rows.copy() if relations else rows
     for relation in relations:
         own = rows[:, relation.place]
-        found = (_sums if relation.factors else _decided)(rows, relation, columns[relation.place])
+        found = _sums(rows, relation, columns[relation.place]) if relation.factors else _decided(rows, relation)
         rows[:, relation.place] = found if gaps else np.where(np.isnan(found), own, found)
     return rows
 
 
-def _decided(rows: Float[np.ndarray, "N D"], relation: Relation, _: Column) -> Float[np.ndarray, " N"]:
+def _decided(rows: Float[np.ndarray, "N D"], relation: Relation) -> Float[np.ndarray, " N"]:
     """The values that follow from those of the only source; a gap is a value of its own, -inf."""
     keys = np.array([-np.inf if key is None else key for key in relation.keys], rows.dtype)
     values = np.array([np.nan if value is None else value for value in relation.values], rows.dtype)

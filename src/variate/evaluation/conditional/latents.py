@@ -89,7 +89,8 @@ def draw_latents(
         R draws per row.
     """
     numbers = list(range(known.batch.num_rows)) if rows is None else rows.tolist()
-    found = resample(model, known, RowStreams(seed, numbers, "conditional"), effort, seen or known.batch)
+    seen = seen or known.batch
+    found = resample(model, known, RowStreams(seed, numbers, "conditional"), effort, seen)
     latents, log_prob, ess = found.latents, found.log_mean, found.ess
     for times in MORE if effort.num_steps else ():
         few = _lacking(ess, known) & (ess * times >= LEAST_ESS / 2)
@@ -97,7 +98,7 @@ def draw_latents(
             own = few.nonzero().flatten()
             streams = RowStreams(seed, [numbers[n] for n in own.tolist()], f"conditional, {times} times")
             more = effort._replace(num_samples=times * effort.num_samples)
-            found = resample(model, known.select(own), streams, more, (seen or known.batch).select(own))
+            found = resample(model, known.select(own), streams, more, seen.select(own))
             latents = _placed(latents, own, found.latents)
             log_prob[own], ess[own] = found.log_mean, found.ess
     is_chained = _lacking(ess, known) & (effort.num_steps > 0)
