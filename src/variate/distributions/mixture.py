@@ -17,7 +17,7 @@ class GaussianMixture(Conditional):
     """A mixture of K Gaussians over d dimensions.
 
     Args:
-        logits: Unnormalised log-weights, (K,).
+        logits: Unnormalised log-weights, (K,), or (N, K) for weights per row.
         components: Gaussians with batch shape (K,).
     """
 
@@ -26,26 +26,30 @@ class GaussianMixture(Conditional):
 
     @property
     def log_weights(self) -> Tensor:
-        """log w_k, (K,)."""
+        """log w_k, in the shape of the logits."""
         return torch.log_softmax(self.logits, -1)
 
     @property
     def mean(self) -> Tensor:
-        """The mean, (d,)."""
+        """The mean, (d,) or (N, d)."""
         return self.log_weights.exp() @ self.components.mean
 
     @property
     def variance(self) -> Tensor:
-        """Variances of the marginals, (d,)."""
-        second = self.components.variance + (self.components.mean - self.mean).square()
-        return self.log_weights.exp() @ second
+        """Variances of the marginals, (d,) or (N, d)."""
+        distance = self.components.mean - self.mean.unsqueeze(-2)
+        weights = self.log_weights.exp().unsqueeze(-1)
+        return (weights * (self.components.variance + distance.square())).sum(-2)
 
     def from_noise(self, noise: Tensor) -> Tensor:
         """Draws, (*lead, d), from noise (*lead, d + 1); differentiable in m_k and A_k, but not in the weights."""
-        chosen, eps = noise[..., 0], noise[..., 1:]
+        chosen, eps = torch.special.ndtr(noise[..., 0]), noise[..., 1:]
         cumulative = self.log_weights.exp().cumsum(-1)
-        component = torch.searchsorted(cumulative, torch.special.ndtr(chosen).contiguous())
-        component = component.clamp(max=len(self.logits) - 1)
+        if cumulative.dim() == 1:
+            component = torch.searchsorted(cumulative, chosen.contiguous())
+        else:  # each row of the noise, (*lead, N), has weights of its own
+            component = (cumulative < chosen.unsqueeze(-1)).sum(-1)
+        component = component.clamp(max=self.logits.shape[-1] - 1)
         return self.components[component.flatten()].from_noise(eps.flatten(0, -2)).reshape(eps.shape)
 
     def log_prob(self, z: Tensor, noise: Tensor | None = None) -> Tensor:

@@ -98,8 +98,13 @@ class Model(nn.Module, ABC):
     def outputs(self, state: State) -> Tensor:
         """The likelihood's parameters once all latents are known, (L, N, *likelihood.out_shape)."""
 
-    def fit_scaling(self, rows: Tensor) -> None:
-        """Sets the scalings and starting biases, which are buffers, from the training rows, (N, *event)."""
+    def fit_scaling(self, rows: Tensor, context: Tensor | None = None) -> None:
+        """Sets the scalings and starting biases, which are buffers, from the training rows.
+
+        Args:
+            rows: The rows, (N, *event).
+            context: What they are conditional on, (N, *c).
+        """
         self.likelihood.fit_scaling(rows)
 
     # Derived from the methods above.

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -21,6 +22,7 @@ from variate.likelihoods.gaps import WithGaps
 from variate.limits import Seed, checked_arguments
 from variate.models.base import Model
 from variate.models.checked import WEIGHT_TYPES, Array, check, expected
+from variate.models.contexts import ContextChannels, Contexts
 from variate.models.vae import VAE, Decoder, Encoder
 from variate.networks import ACTIVATIONS, ColumnInputs, Ends, Inputs, Standardize
 from variate.runtime import memory
@@ -127,11 +129,17 @@ def composed(recipe: Recipe, networks: Networks | None = None) -> VAE:
         likelihood = WithGaps(likelihood, [i for i, column in enumerate(schema.columns) if column.gaps])
     family = load_part(POSTERIORS[model.posterior])(model.latent)
     inputs: Inputs = ColumnInputs(schema.columns) if schema.columns else Standardize(schema.shape, floor(schema))
-    ends = Ends(inputs.shape, family.num_outputs, model.latent, likelihood.out_shape)
+    contexts, beside, size = None, None, 0
+    if schema.conditions:
+        contexts = Contexts(schema.conditions)
+        of_images = len(inputs.shape) == 3 and (networks is not None or NETWORKS[model.network].of_images)
+        size, beside = contexts.size, ContextChannels(inputs.shape, contexts.size, of_images)
+    shape = inputs.shape if beside is None else beside.shape
+    ends = Ends(shape, family.num_outputs, model.latent + size, likelihood.out_shape)
     encoding, decoding = (networks or default_networks(model))(ends)
-    encoder = Encoder(inputs, encoding, family)
-    prior = load_part(PRIORS[model.prior]).build(encoder, model)
-    return VAE(encoder, Decoder(decoding, likelihood), prior, None if networks else recipe)
+    encoder = Encoder(inputs, encoding, family, beside)
+    prior = load_part(PRIORS[model.prior]).build(encoder, model, size)
+    return VAE(encoder, Decoder(decoding, likelihood), prior, None if networks else recipe, contexts)
 
 
 def check_options(schema: Schema, model: ModelOptions) -> None:
@@ -219,7 +227,8 @@ def fit_scaling(model: Model, train: Dataset) -> None:
     some = train.sample()
     check(some, model, some.name or "data")
     finite = [buffer for buffer in model.buffers() if buffer.isfinite().all()]
-    model.fit_scaling(expected(some))
+    context = None if some.context is None else torch.from_numpy(np.asarray(some.context.all()))
+    model.fit_scaling(expected(some), *([] if context is None else [context]))
     if not all(buffer.isfinite().all() for buffer in finite):
         kind = type_name(model.dtype)
         raise InputError("data", f"numbers whose mean and spread {kind} holds", "larger ones", "scale the data")

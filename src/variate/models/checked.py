@@ -208,6 +208,17 @@ def check(data: Dataset, model: TakesRows, name: str = "x") -> None:
         expects, comes = ("a context", "none") if model.takes_context else ("no context", "one")
         raise InputError(name, f"{expects}, as the model was built", comes)
     columns = model.recipe.schema.columns if model.recipe else ()
+    conditions = model.recipe.schema.conditions if model.recipe else ()
+    if data.schema.conditions and data.schema.conditions != conditions:
+        wanted = list_names([column.name for column in conditions]) or "none"
+        got = f"{list_names([column.name for column in data.schema.conditions])}, or others of the same names"
+        raise InputError(name, f"the conditions of the model: {wanted}", got, "`read` them with its schema")
+    if conditions and data.context_mask is not None:
+        without = np.flatnonzero(~data.context_mask.all().reshape(len(data), -1).all(1))
+        if len(without):
+            got = f"none in {rows_said(len(without), len(data), int(without[0]))}"
+            remedy = "leave these rows out, or `classify` them"
+            raise InputError(name, "a value of each condition in every row", got, remedy)
     if columns and data.schema.columns and data.schema.columns != columns:
         names = [list_names([column.name for column in schema]) for schema in (columns, data.schema.columns)]
         comes = names[1] if names[0] != names[1] else "columns of other kinds, or with other categories"
