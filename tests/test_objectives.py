@@ -96,7 +96,7 @@ def expected_elbo(vae, x, sigma_points=40):
     z = q_z.loc + q_z.log_scale.exp() * torch.as_tensor(nodes).reshape(-1, 1, 1)
     weights = torch.as_tensor(weights / weights.sum()).reshape(-1, 1)
     log_px = vae.decode((z,)).log_prob(x)
-    rate = q_z.kl(vae.prior(0, None))
+    rate = q_z.kl(vae.prior(0, vae.start(None, (1, 1))))
     return (weights * log_px).sum(0) - rate
 
 

@@ -9,6 +9,7 @@
     variate.log_evidence(vae, data.test)            a tighter bound on log p(x)
     variate.diagnose(vae, data)                     why it is not better
     variate.impute(vae, rows)                       rows with their missing elements filled
+    variate.classify(vae, rows)                     p(c|x) of a model with conditions, by Bayes' rule
     variate.to_arrow(vae.sample(16), data.schema)   new rows of a table, for every library of data frames
     vae.embed(data.test), vae.sample(16), vae.reconstruct(data.test)
     vae.save("model.safetensors");  vae = variate.load("model.safetensors")
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from variate.evaluation.bounds.annealed import annealed_evidence
     from variate.evaluation.bounds.importance import Evidence, log_evidence
     from variate.evaluation.bounds.sandwich import evidence_sandwich
+    from variate.evaluation.classify import Classified, classify
     from variate.evaluation.conditional.impute import Imputed, impute
     from variate.evaluation.evaluate import Evaluation, evaluate
     from variate.evaluation.gap_budget import GapBudget, gap_budget
@@ -69,6 +71,8 @@ _HOMES = {
     "Evidence": "variate.evaluation.bounds.importance",
     "log_evidence": "variate.evaluation.bounds.importance",
     "evidence_sandwich": "variate.evaluation.bounds.sandwich",
+    "Classified": "variate.evaluation.classify",
+    "classify": "variate.evaluation.classify",
     "Imputed": "variate.evaluation.conditional.impute",
     "impute": "variate.evaluation.conditional.impute",
     "Evaluation": "variate.evaluation.evaluate",
@@ -94,6 +98,7 @@ _HOMES = {
 __all__ = [
     "VAE",
     "Batch",
+    "Classified",
     "Column",
     "Comparison",
     "DataOptions",
@@ -123,6 +128,7 @@ __all__ = [
     "VariateWarning",
     "annealed_evidence",
     "build",
+    "classify",
     "compare",
     "diagnose",
     "elbo",

@@ -371,7 +371,7 @@ def test_standard_normal_and_its_full_form_give_the_same_draws():
     # The prior's own class must not matter: N(0, I) as a full Gaussian is the same model.
     model = LinearGaussian(dim=4, latent=2, sigma=0.5)
     ours, other = model.vae("full"), model.vae("full", FullGaussian(torch.zeros(2), torch.eye(2)))
-    assert isinstance(ours.prior(0, None), StandardNormal)
+    assert isinstance(ours.prior(0, ours.start(None, (1, 1))), StandardNormal)
     torch.testing.assert_close(ours.sample(9, seed=2), other.sample(9, seed=2))
     batch, noise = Batch(model.draw(4)), (torch.randn(3, 4, 2),)
     torch.testing.assert_close(ours.infer(batch, noise).kl, other.infer(batch, noise).kl)

@@ -97,7 +97,9 @@ def test_names_become_posteriors_and_priors(posterior, prior):
     assert type(vae.encode(Batch(torch.zeros(1, 4)))) is kinds[posterior]
     assert isinstance(vae.encoder.family, posteriors.PosteriorFamily)
     assert type(vae.latent_prior) is {"normal": priors.Normal, "mixture": priors.Mixture, "vamp": priors.Vamp}[prior]
-    assert vae.prior(0, None).from_noise(torch.randn(1, 3, *vae.groups[0].prior_noise_shape)).shape == (1, 3, 2)
+    assert vae.prior(0, vae.start(None, (1, 1))).from_noise(
+        torch.randn(1, 3, *vae.groups[0].prior_noise_shape)
+    ).shape == (1, 3, 2)
     assert vae.groups[0].shape == vae.groups[0].noise_shape == (2,)
     assert vae.latent == vae.num_latents == 2
 
@@ -150,7 +152,7 @@ def test_the_autoencoder_of_burda_et_al_is_what_its_options_give():
     logits = torch.tanh(torch.tanh(q_z.mean @ v0.T + c0) @ v1.T + c1) @ v2.T + c2
     found = vae.decode((q_z.mean.unsqueeze(0),)).mean.squeeze(0)
     torch.testing.assert_close(found, logits.sigmoid().reshape(3, 1, 28, 28))
-    assert vae.prior(0, None).is_standard
+    assert vae.prior(0, vae.start(None, (1, 1))).is_standard
 
 
 def test_a_file_of_before_there_were_activations_still_loads(tmp_path):

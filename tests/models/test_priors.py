@@ -21,7 +21,7 @@ def small_vamp(posterior="diagonal", components=5, dim=4):
 
 
 def prior_of(vae):
-    return vae.prior(0, None)
+    return vae.prior(0, vae.start(None, (1, 1)))
 
 
 def laplace(d=3):

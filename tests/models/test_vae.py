@@ -16,7 +16,7 @@ from variate.networks import MLP, ColumnInputs, Standardize
 def test_temperature_zero_leaves_only_the_means_of_the_prior(prior):
     vae, _ = make(prior=prior)
     x = vae.sample(50, temperature=0.0, mean=True, seed=1)
-    p_z = vae.prior(0, None)
+    p_z = vae.prior(0, vae.start(None, (1, 1)))
     centres = p_z.mean.unsqueeze(0) if prior == "normal" else p_z.components.mean
     with torch.no_grad():
         allowed = vae.decode((centres.unsqueeze(0),)).mean.squeeze(0)

@@ -12,6 +12,7 @@ import warnings
 from collections.abc import Callable
 from typing import Any, TextIO
 
+from variate.cli.classify import Classify
 from variate.cli.compare import Compare
 from variate.cli.doctor import Doctor
 from variate.cli.embed import Embed
@@ -36,6 +37,7 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     "sample": Sample,
     "reconstruct": Reconstruct,
     "embed": Embed,
+    "classify": Classify,
     "compare": Compare,
     "impute": Impute,
 }
@@ -54,7 +56,7 @@ DESCRIPTION = """Train variational autoencoders on images and tables, and use th
 
 `variate --version` prints the version."""
 
-RESULT_IN_FILES = (Train, Sample, Reconstruct, Embed, Impute)
+RESULT_IN_FILES = (Train, Sample, Reconstruct, Embed, Classify, Impute)
 """Commands that print only what they do. What the others print is their result, like help and version."""
 
 

@@ -90,7 +90,7 @@ def close(run: "Run") -> None:
     from variate.reports.rows import write_reconstructions, write_rows
     from variate.reports.terminal import show
     from variate.tasks.reconstruct import reconstruct
-    from variate.tasks.sample import sample
+    from variate.tasks.sample import sample, with_context
 
     schema, seed = run.recipe.schema, run.recipe.training.seed
     precision, held_out = run.use_precision(), run.held_out()
@@ -101,5 +101,5 @@ def close(run: "Run") -> None:
         pairs = reconstruct(run, n=RECONSTRUCTIONS)
         write_reconstructions(written[-1], pairs.originals, pairs.decoded, schema)
     written.append(run.path / ("samples.png" if schema.is_image else "samples.csv"))
-    write_rows(written[-1], sample(run, SAMPLES, seed=seed).rows, schema)
+    write_rows(written[-1], *with_context(sample(run, SAMPLES, seed=seed), schema))
     say(f"wrote {', '.join(map(str, written))}")

@@ -1,21 +1,29 @@
 """Arrays in memory as a dataset: layout and kind are told from the observed values."""
 
+from collections.abc import Mapping
+from functools import partial
+
 import numpy as np
 from numpy.typing import ArrayLike
 
+from variate.config.recipe import DataOptions
 from variate.config.schema import Schema
 from variate.data.conversion import Passed, as_array
 from variate.data.dataset import Dataset
 from variate.data.gaps import gap_notes, gaps_of, require_observed
+from variate.data.readers.offered import with_offered
 from variate.data.schema import kinds
 from variate.data.schema.fits import misfits
 from variate.data.schema.layouts import laid_out, require_values
+from variate.data.source import Source
 from variate.data.storage.in_memory import InMemory
 from variate.data.wording import sides
 from variate.errors import InputError
 from variate.limits import checked_arguments
 
 PIXEL_LEVELS = 256
+WEIGHT = "weight"
+"""What errors call the weights of rows."""
 
 
 @checked_arguments
@@ -25,6 +33,8 @@ def from_arrays(
     mask: ArrayLike | None = None,
     context: ArrayLike | None = None,
     context_mask: ArrayLike | None = None,
+    condition: Mapping[str, ArrayLike] | None = None,
+    weight: ArrayLike | None = None,
     schema: Schema | None = None,
     name: str = "data",
 ) -> Dataset:
@@ -34,9 +44,12 @@ def from_arrays(
         x: Rows, in one of the layouts of `variate.data.schema.layouts`; images become (N, channels, height, width).
         mask: True where an element of x is observed, in the shape of x; None: all are. What x holds elsewhere is
             ignored and replaced by 0. What is NaN, or masked in a masked array x, is not observed either.
-        context: What a model is conditioned on, (N, *c).
+        context: What a model of one's own is conditioned on, (N, *c).
         context_mask: True where an element of the context is observed, in its shape; what is NaN in the context, or
             masked in a masked array, is not observed either.
+        condition: What a model that `build` makes is conditioned on: names, and for each of these a number or a text
+            per row, (N,). It becomes the context.
+        weight: Weight of each row in training, (N,), at least 0.
         schema: What a row is; None tells it from the observed values.
         name: What to call the data.
 
@@ -47,12 +60,26 @@ def from_arrays(
     observed = None if rows.mask is None else laid_out(rows.mask, "mask")
     values, found, notes = _typed(laid_out(rows.values, name), observed, schema, name)
     data = Dataset(InMemory(np.ascontiguousarray(values)), found, _stored(observed), name=name, notes=notes)
+    if condition is not None or weight is not None:
+        if condition is not None and context is not None:
+            raise InputError("condition", "either condition or context", "both", "leave one out")
+        data = _with_beside(data, condition or {}, weight)
     if context is None:
         if context_mask is not None:
             raise InputError("context", "an array, since context_mask is one", "None", "give the context too")
         return data
     given = _with_mask(as_array(context, "context"), context_mask, "context_mask")
     return data.replace(context=_stored(_checked_context(given)), context_mask=_stored(given.mask))
+
+
+def _with_beside(data: Dataset, condition: Mapping[str, ArrayLike], weight: ArrayLike | None) -> Dataset:
+    """Rows with their conditions and weights."""
+    columns = {own: np.asarray(values) for own, values in condition.items()}
+    options = DataOptions(condition=tuple(columns), weight=None if weight is None else WEIGHT)
+    if weight is not None:
+        columns[WEIGHT] = np.asarray(weight)
+    offered = {own: partial(lambda values: [values], values) for own, values in columns.items()}
+    return with_offered(Source(data), options, None, offered).dataset
 
 
 def _with_mask(given: Passed, mask: ArrayLike | None, argument: str) -> Passed:

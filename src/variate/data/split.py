@@ -18,7 +18,7 @@ from variate.data.source import Source
 from variate.data.storage.base import HELD_OUT_BYTES, SAMPLE_BYTES, Storage, evenly_spaced
 from variate.data.transforms import ROWS_STREAM, TEST_STREAM, DrawBits, binarized, bits_schema, with_bits
 from variate.data.whole_groups import HeldOutRows, by_group, by_time, held_out_notes
-from variate.data.wording import plural, told
+from variate.data.wording import list_names, plural, told
 from variate.errors import InputError, Option, Sentence
 from variate.limits import checked_arguments
 
@@ -49,13 +49,56 @@ def split(data: Source | Dataset, options: DataOptions = DataOptions()) -> Split
     if not isinstance(data, Source | Dataset):
         remedy = "`read` it first" if is_frame(data) else "use `from_arrays` for arrays"
         raise InputError("data", "what `read` or `from_arrays` gave", told(data), remedy)
-    source = data if isinstance(data, Source) else Source(data)
+    source = _with_conditions(data if isinstance(data, Source) else Source(data))
     _require_key(source, options)
     transforms = tuple(step for step in source.dataset.transforms if not isinstance(step, DrawBits))
     if transforms != source.dataset.transforms:  # grey levels whose bits are still to be drawn
         grey = replace(source.schema, kind="pixels")
         source, options = source.replace(schema=grey, transforms=transforms), replace(options, binarize="dynamic")
     return _split_in_memory(source, options) if source.in_memory else _split_on_disk(source, options)
+
+
+def _with_conditions(source: Source) -> Source:
+    """The rows without those that lack a condition of the model: they say nothing about p(x|c).
+
+    Raises:
+        InputError: If no row has all of them.
+    """
+    if source.dataset.context_mask is None or not source.schema.conditions:
+        return source
+    complete = _complete(source.dataset)
+    number = len(source.dataset) - len(complete)
+    test = None if source.test is None else _complete(source.test)
+    if source.test is not None and test is not None:
+        number += len(source.test) - len(test)
+    key = source.key
+    if key is not None:
+        key = key._replace(values=np.ascontiguousarray(key.values[_has_conditions(source.dataset)]))
+    note = f"Left out of all parts: {plural(number, 'row')} without a condition."
+    found = replace(source, dataset=complete, test=test, key=key)
+    return found.replace(notes=(*source.notes, note))
+
+
+def _complete(rows: Dataset) -> Dataset:
+    """The rows that have all conditions.
+
+    Raises:
+        InputError: If none has.
+    """
+    if rows.context_mask is None:
+        return rows
+    lacking = np.flatnonzero(~_has_conditions(rows))
+    if len(lacking) == len(rows):
+        named = list_names([repr(column.name) for column in rows.schema.conditions])
+        raise InputError("condition", f"rows with a value of {named}", "none", "condition on another column")
+    return rows.without(lacking).replace(context_mask=None)
+
+
+def _has_conditions(rows: Dataset) -> np.ndarray:
+    """Which rows have all conditions, (N,)."""
+    if rows.context_mask is None:
+        return np.ones(len(rows), bool)
+    return np.asarray(rows.context_mask.all().reshape(len(rows), -1).all(1))
 
 
 def _require_key(source: Source, options: DataOptions) -> None:

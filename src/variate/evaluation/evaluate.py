@@ -10,6 +10,7 @@ from torch import Tensor
 from variate.data.dataset import Dataset
 from variate.evaluation.bounds.annealed import annealed_evidence
 from variate.evaluation.bounds.importance import Evidence, log_evidence
+from variate.evaluation.classify import classify
 from variate.evaluation.diagnostics.reconstruction import reconstruction
 from variate.limits import MOST_ROWS, Rows, Samples, Seed, checked_arguments
 from variate.models.base import Model
@@ -21,6 +22,8 @@ from variate.runtime.random import generator, mix, some_rows
 from variate.statistics import Estimate, active, estimate
 from variate.training.validation import posterior_means
 
+CLASSIFIED = 10_000
+"""Rows times contexts that are classified."""
 RESAMPLED = 50
 """Number of bootstrap samples for the standard error of the number of active units."""
 
@@ -80,6 +83,24 @@ class Errors(NamedTuple):
     ssim: Estimate | None
 
 
+class Classification(NamedTuple):
+    """How well a model with conditions tells them from rows, by Bayes' rule; see `classify`.
+
+    Attributes:
+        accuracy: Share of the rows whose own context is the most probable one.
+        most_frequent: Share of the rows that have the context which most training rows have.
+        num_contexts: Number of different contexts.
+        num_rows: Number of rows, chosen by the seed.
+        of_rows: Number of rows that they were chosen from.
+    """
+
+    accuracy: Estimate
+    most_frequent: float
+    num_contexts: int
+    num_rows: int
+    of_rows: int
+
+
 class Evaluation(NamedTuple):
     """How good a model is on rows that it has not seen.
 
@@ -96,6 +117,7 @@ class Evaluation(NamedTuple):
         of_rows: Number of rows that they were chosen from.
         dimensions: Numbers per row, D.
         is_mass: Whether p(x|z) is a probability mass, so that bits/dim are the length of a code.
+        classification: How well the conditions are told from rows, of a model with conditions that can be counted.
     """
 
     elbo: Estimate
@@ -110,6 +132,7 @@ class Evaluation(NamedTuple):
     of_rows: int
     dimensions: int
     is_mass: bool
+    classification: Classification | None = None
 
 
 @checked_arguments
@@ -162,6 +185,27 @@ def evaluate(
         of_rows=len(everything),
         dimensions=math.prod(model.event_shape),
         is_mass=model.likelihood.is_mass,
+        classification=_classification(model, rows, seed),
+    )
+
+
+def _classification(model: Model, rows: Dataset, seed: int) -> Classification | None:
+    """How well contexts are told from some of the rows."""
+    known = model.conditions
+    if known is None or not known.is_countable or rows.context is None:
+        return None
+    passes = CLASSIFIED // len(known.values)
+    some = rows.select(some_rows(len(rows), min(len(rows), max(1, passes)), seed).numpy())
+    assert some.context is not None
+    own = known.places(torch.from_numpy(some.context.all()).to(known.values.device)).cpu()
+    found = classify(model, some, seed=seed)
+    likeliest = int(known.log_prob.argmax())
+    return Classification(
+        accuracy=estimate((found.best == own).double()),
+        most_frequent=(own == likeliest).double().mean().item(),
+        num_contexts=len(known.values),
+        num_rows=len(some),
+        of_rows=len(rows),
     )
 
 

@@ -35,6 +35,7 @@ from variate.likelihoods.base import Likelihood, LogProb
 from variate.limits import Rows, Seed, Temperature, checked_arguments
 from variate.models.capabilities import Moments, offers
 from variate.models.checked import Array, Data, as_context, as_dataset, check_weights
+from variate.models.contexts import Contexts
 from variate.models.draws import Draws, Embedding, Group, Joint
 from variate.models.finite import require_finite_weights
 from variate.models.network import Network, evaluating
@@ -56,6 +57,7 @@ class Model(nn.Module, ABC):
 
     Attributes:
         takes_context: Whether the model is conditional on a context.
+        conditions: What the elements of a context are; None for a model without, or with contexts of its own kind.
     """
 
     takes_context = False
@@ -63,6 +65,7 @@ class Model(nn.Module, ABC):
     def __init__(self, groups: Sequence[Group], recipe: Recipe | None = None) -> None:
         super().__init__()
         self.groups, self.recipe = tuple(groups), recipe
+        self.conditions: Contexts | None = None
 
     @property
     @abstractmethod

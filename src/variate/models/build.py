@@ -207,6 +207,9 @@ def build(
         with seeded(seed):
             return from_recipe(choose(data, ROWS_EXPECTED, model=model).recipe, networks)
     train = training_rows(data)
+    if train.context is not None and not train.schema.conditions:
+        how = "give it to `from_arrays` as condition={NAME: VALUES}"
+        raise InputError("data", "a context whose elements have names", "one without", how)
     with seeded(seed):
         vae = from_recipe(choose(train.schema, len(train), model=model).recipe, networks)
         fit_scaling(vae, train)

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from variate.config.schema import Column
 from variate.networks.inputs import ColumnInputs
+from variate.runtime.random import generator, mix
 
 MOST_CONTEXTS = 1_000
 """With more different contexts there is no prior over them."""
@@ -80,6 +81,20 @@ class Contexts(nn.Module):
         for place, value in given.items():
             fits &= self.values[:, place] == value
         return torch.log_softmax(torch.where(fits, self.log_prob, -math.inf), 0)
+
+
+def drawn_contexts(contexts: Contexts, n: int, given: Mapping[int, float], seed: int) -> Tensor:
+    """Contexts drawn from p(c | some of its elements), (n, c) float64, on the CPU.
+
+    Args:
+        contexts: Those of a model, which can be counted.
+        n: How many.
+        given: Values by the places of the elements.
+        seed: Seed of the draws.
+    """
+    p = contexts.log_prob_given(given).exp().cpu()
+    which = torch.multinomial(p, n, replacement=True, generator=generator(mix(seed, "contexts")))
+    return contexts.values.cpu()[which]
 
 
 def _number_of_values(column: Column) -> int | None:

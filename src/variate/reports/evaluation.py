@@ -6,7 +6,7 @@ from typing import Any
 from variate.config.recipe import TrainingOptions
 from variate.errors import Option, Sentence
 from variate.evaluation.bounds.weights import LEAST_DRAWS, UNRELIABLE
-from variate.evaluation.evaluate import AnnealedBound, Evaluation, Importance
+from variate.evaluation.evaluate import AnnealedBound, Classification, Evaluation, Importance
 from variate.reports.facts import run_facts
 from variate.reports.report import (
     BITS_PER_DIM,
@@ -90,6 +90,8 @@ def quantities(found: Evaluation) -> tuple[Quantity, ...]:
         lines.append(bound(f"AIS of {found.annealed.num_rows} rows", found.annealed.bound))
     lines += [part("distortion, -log p(x|z)", found.distortion), part("rate, KL(q || p)", found.rate)]
     lines.append(Quantity(f"active units of {found.latent}", found.active_units, "latents", OTHER))
+    if found.classification:
+        lines.append(Quantity("accuracy of p(c|x), by Bayes' rule", found.classification.accuracy, "", OTHER))
     errors = found.reconstruction
     for name, value, unit in (
         ("RMSE, data units", errors.rmse, "data units"),
@@ -116,6 +118,8 @@ def remarks(found: Evaluation, training: TrainingOptions) -> tuple[str, ...]:
         said += _on_importance(found.importance, found.num_rows, found.annealed is not None)
     if found.annealed and found.annealed.over_importance:
         said.append(_on_annealing(found.annealed, found.annealed.over_importance))
+    if found.classification:
+        said.append(_on_classification(found.classification))
     if not found.is_mass:
         said.append("the likelihood is a density, so nats may have either sign and depend on the units of the data")
     if training.beta != 1 or training.free_bits:
@@ -123,6 +127,13 @@ def remarks(found: Evaluation, training: TrainingOptions) -> tuple[str, ...]:
         what = ": what was maximised is not a likelihood; the ELBO above has beta = 1 and is a bound all the same"
         said.append(Sentence("trained with ", *given, what))
     return tuple(said)
+
+
+def _on_classification(found: Classification) -> str:
+    """What the accuracy is of, and what is no merit in it."""
+    some = "" if found.num_rows == found.of_rows else f" of {found.num_rows:,} rows"
+    usual = f"always the one that is most frequent in training would be right in {found.most_frequent:.1%}"
+    return f"accuracy{some}: which of {found.num_contexts:,} conditions a row has; {usual}"
 
 
 def _on_importance(found: Importance, num_rows: int, annealed: bool) -> list[str]:

@@ -1,6 +1,5 @@
 """A run directory opened as an object."""
 
-import json
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -16,7 +15,8 @@ from variate.data import Dataset, Source, Splits, fingerprint, held_out_rows, re
 from variate.data.readers.sources import read_original
 from variate.errors import InputError, Option, Sentence
 from variate.runs.directory import absolute
-from variate.runtime import files, strict_json
+from variate.runs.records import parsed_record, read_record, record_text, write_record
+from variate.runtime import files
 from variate.runtime.reading import opened
 from variate.runtime.tensor_header import read_tensor_header
 
@@ -200,6 +200,27 @@ class Run:
         source = self._read(self.recipe.source if data is None else data)
         return source.all_rows(), source.names
 
+    def rows_to_classify(self, data: str | None = None) -> HeldOut:
+        """Rows whose conditions a model is to tell, with their own as labels where they have one.
+
+        Args:
+            data: Name or path of other data, which need not have them; by default the test part of the model's own.
+
+        Raises:
+            InputError: If the data cannot be used.
+        """
+        conditions = self.recipe.schema.conditions
+        label = conditions[0].name if len(conditions) == 1 else None
+        if not self.is_other(data):
+            return self.held_out(labels=label)
+        try:
+            source = self._reading(data, read, label, conditional=False)
+        except InputError as error:
+            if error.argument != "labels":
+                raise
+            source = self._reading(data, read, conditional=False)
+        return HeldOut(source.all_rows(), data, absolute(data), fingerprint(source))
+
     def is_other(self, data: str | None) -> TypeGuard[str]:
         """Whether this names data other than those that the model was trained on."""
         return data is not None and absolute(data) != absolute(self.recipe.source)
@@ -219,18 +240,26 @@ class Run:
         """Data as the model takes them."""
         return self._reading(data, read)
 
-    def _reading(self, data: str, reading: Callable[[str, DataOptions, Schema], T], labels: str | None = None) -> T:
+    def _reading(
+        self,
+        data: str,
+        reading: Callable[[str, DataOptions, Schema], T],
+        labels: str | None = None,
+        conditional: bool = True,
+    ) -> T:
         """What is read for the model; whether other data than its own stay on disk depends on their own size."""
-        own = replace(self.recipe.data, labels=labels)
+        own, schema = replace(self.recipe.data, labels=labels), self.recipe.schema
+        if not conditional:
+            own, schema = replace(own, condition=()), replace(schema, conditions=())
         if self.is_other(data):
             rows = replace(own, split_by=None, split_time=None, weight=None)
             other = replace(rows, stream="auto", mask_folder=self.mask_folder)
-            return reading(data, other, self.recipe.schema)
+            return reading(data, other, schema)
         if self.mask_folder is not None:
             remedy = "leave it out: the model's own images have the mask pictures that it was trained with"
             raise InputError("mask_folder", "other images to use it on", "none", remedy)
         try:
-            return reading(data, own, self.recipe.schema)
+            return reading(data, own, schema)
         except InputError as error:
             if error.argument != "source":  # which is said of what does not exist
                 raise
@@ -265,25 +294,25 @@ class Run:
     def history(self) -> list[dict[str, Any]]:
         """What training measured at each validation: the records of metrics.jsonl, none if there is no such file."""
         path = self.path / METRICS_FILE
-        return [_parsed(path, line) for line in (_text(path) or "").splitlines()]
+        return [parsed_record(path, line) for line in (record_text(path) or "").splitlines()]
 
     @property
     def evaluation(self) -> dict[str, Any] | None:
         """The last evaluation, as `save_evaluation` wrote it; None if there is none."""
-        return _record(self.path / EVALUATION_FILE)
+        return read_record(self.path / EVALUATION_FILE)
 
     @property
     def diagnosis(self) -> dict[str, Any] | None:
         """The last diagnosis, as `save_diagnosis` wrote it; None if there is none."""
-        return _record(self.path / DIAGNOSIS_FILE)
+        return read_record(self.path / DIAGNOSIS_FILE)
 
     def save_evaluation(self, record: Mapping[str, Any], path: Path | None = None) -> Path:
         """Writes an evaluation, as JSON values, to evaluation.json or another file. Returns the file."""
-        return _write_record(path or self.path / EVALUATION_FILE, record)
+        return write_record(path or self.path / EVALUATION_FILE, record)
 
     def save_diagnosis(self, record: Mapping[str, Any]) -> Path:
         """Writes a diagnosis, as JSON values, to diagnosis.json. Returns the file."""
-        return _write_record(self.path / DIAGNOSIS_FILE, record)
+        return write_record(self.path / DIAGNOSIS_FILE, record)
 
 
 def _saved_recipe(path: Path) -> Recipe | None:
@@ -308,35 +337,3 @@ def _absence(model_file: Path, is_directory: bool) -> str:
     except OSError as error:
         return files.system_reason(error)
     return "something that is no file"
-
-
-def _record(path: Path) -> dict[str, Any] | None:
-    text = _text(path)
-    return None if text is None else _parsed(path, text)
-
-
-def _text(path: Path) -> str | None:
-    """The text of a file; None if there is none."""
-    if not os.path.lexists(path):
-        return None
-    with opened(path, "a text file") as file:
-        content = file.read()
-    try:
-        return content.decode()
-    except UnicodeDecodeError:
-        raise InputError(str(path), "a text file in UTF-8", "other bytes") from None
-
-
-def _parsed(path: Path, text: str) -> dict[str, Any]:
-    try:
-        found = strict_json.parse(text)
-    except ValueError as error:
-        raise InputError(str(path), "JSON", f"something else ({error})") from None
-    if not isinstance(found, dict):
-        raise InputError(str(path), "a JSON object", type(found).__name__)
-    return found
-
-
-def _write_record(path: Path, record: Mapping[str, Any]) -> Path:
-    files.write_text(path, json.dumps(record, indent=2, allow_nan=False) + "\n")
-    return path

@@ -42,7 +42,6 @@ def test_columns_of_a_table_are_read_as_what_they_say_and_left_out_of_the_rows(t
     assert found["weight"] == frame.w.tolist()
     assert source.dataset.label.categories == ("0", "1", "2", "3", "4")
     assert found["labels"] == frame.b.tolist()
-    assert any("30 rows of 300 without a value of 'kind'" in note for note in source.notes)
 
 
 def test_rows_on_disk_and_other_formats_have_the_same_beside_them(table, tmp_path):
@@ -64,7 +63,10 @@ def test_parts_of_a_split_keep_what_belongs_to_their_rows(table):
         number = np.rint(batch.x[:, 0].numpy() * 7).astype(int)
         assert np.array_equal(rows.labels.all(), number % 5)
         assert np.array_equal(batch.weight, 1 + number % 4)
-        assert np.array_equal(batch.context_mask.squeeze(1), number % 10 != 0)
+        assert (number % 10 != 0).all()
+        assert np.array_equal(batch.context.squeeze(1), number % 3)
+    assert sum(map(len, (parts.train, parts.validation, parts.test))) == 270
+    assert any("Left out of all parts: 30 rows without a condition." in note for note in parts.notes)
 
 
 def test_labels_are_no_part_of_the_fingerprint_but_conditions_are(table):
@@ -178,3 +180,10 @@ def test_evaluation_may_ask_for_other_labels_than_training_had(table, tmp_path):
     other = run.held_out(labels="kind").data
     assert other.label.categories == ("x", "y", "z")
     assert len(other.labels) == len(other) == 30
+
+
+def test_rows_without_any_condition_cannot_be_split(table, tmp_path):
+    other = tmp_path / "other.csv"
+    other.write_text("kind,day,a,b,w\nq,2024-02-03,1,2,3\nq,2024-02-04,2,3,3\n")
+    found = read(other, DataOptions(condition=("kind",)), read(table, DataOptions(condition=("kind",))).schema)
+    assert refused(split, found, DataOptions(condition=("kind",))).argument == "condition"

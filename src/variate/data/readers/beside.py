@@ -33,7 +33,7 @@ from variate.data.schema.readings import resolved
 from variate.data.schema.values import column_values, unseen_categories
 from variate.data.source import Source
 from variate.data.storage.in_memory import InMemory
-from variate.data.wording import list_names, plural
+from variate.data.wording import list_names
 from variate.errors import InputError, did_you_mean
 from variate.runtime import memory
 
@@ -119,8 +119,7 @@ class Beside:
         dataset = _with(source.dataset, stored, slice(size)).replace(schema=schema, label=label)
         if test is not None:
             test = _with(test, stored, slice(size, None)).replace(schema=schema, label=label)
-        found_source = replace(source, dataset=dataset, test=test)
-        return found_source.replace(notes=(*source.notes, *notes, *_missing_note(stored, self.options)))
+        return replace(source, dataset=dataset, test=test).replace(notes=(*source.notes, *notes))
 
     def _read(self, raw: RawColumn) -> "_Read":
         """A column's values, and what they are."""
@@ -253,16 +252,6 @@ def _weights(read: _Read) -> np.ndarray:
 
 def _weight_said(value: float) -> str:
     return "no value" if np.isnan(value) else f"{value:g}"
-
-
-def _missing_note(stored: Mapping[str, np.ndarray], options: DataOptions) -> list[str]:
-    """A note on rows without all of their conditions."""
-    mask = stored.get("context_mask")
-    if mask is None:
-        return []
-    count = int(np.count_nonzero(~mask.all(1)))
-    named = list_names([name_called(name) for name in options.condition])
-    return [f"{plural(count, 'row')} of {len(mask):,} without a value of {named}, which the model is conditional on."]
 
 
 def _with(dataset: Dataset, values: Mapping[str, np.ndarray], rows: slice) -> Dataset:

@@ -14,6 +14,7 @@ the conditions together leave hardly any of the draws.
 """
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -68,6 +69,18 @@ class Demand(NamedTuple):
     high: float
 
 
+class Asked(NamedTuple):
+    """What is asked of all rows.
+
+    Attributes:
+        demands: The conditions, at most one per element.
+        context: What the rows are conditional on, (1, *c), for a model that takes a context.
+    """
+
+    demands: Sequence[Demand]
+    context: Tensor | None = None
+
+
 class GivenRows(NamedTuple):
     """Rows that meet conditions.
 
@@ -87,13 +100,13 @@ class GivenRows(NamedTuple):
 
 
 def draw_given(
-    model: Model, demands: list[Demand], n: int, num_samples: int, seed: int, batch_size: int | None = None
+    model: Model, asked: Asked, n: int, num_samples: int, seed: int, batch_size: int | None = None
 ) -> GivenRows:
     """Draws rows that meet conditions.
 
     Args:
-        model: The model, whose rows have one axis and which takes no context.
-        demands: The conditions, at most one per element.
+        model: The model, whose rows have one axis.
+        asked: The conditions.
         n: Number of rows.
         num_samples: Number of proposals, K.
         seed: Seed of all draws.
@@ -108,40 +121,42 @@ def draw_given(
     effort = Effort(num_samples, n, NUM_STEPS, batch_size, GIVEN_TILE, GIVEN_SHARE)
     reuse_freed_memory()
     with evaluating(model):
-        probabilities = _probabilities(model, demands, seed)
-        for demand, probability in zip(demands, probabilities, strict=True):
+        probabilities = _probabilities(model, asked, seed)
+        for demand, probability in zip(asked.demands, probabilities, strict=True):
             if not probability >= LEAST_PROBABILITY:
                 raise _too_rare(demand, probability)
-        known, seen = known_of(model, demands), seen_of(model, demands)
+        known, seen = known_of(model, asked), seen_of(model, asked)
         found = resample(model, known, RowStreams(seed, [0], "given"), effort, seen)
         ess, log_prob = float(found.ess), float(found.log_mean)
-        _require_together(model, demands, seed, batch_size, ess, log_prob)
+        _require_together(model, asked, seed, batch_size, ess, log_prob)
         is_chained = ess < max(LEAST_ESS, n)
         rows = _completed(model, known, found.latents, effort, seed, is_chained)
     return GivenRows(rows, log_prob, ess, num_samples, is_chained)
 
 
-def known_of(model: Model, demands: list[Demand]) -> Known:
+def known_of(model: Model, asked: Asked) -> Known:
     """The conditions as what is known of one row."""
     x = torch.zeros(1, *model.event_shape, dtype=torch.float64)
     low, high = torch.full_like(x, -math.inf), torch.full_like(x, math.inf)
     mask = torch.zeros_like(x, dtype=torch.bool)
-    for own in demands:
+    for own in asked.demands:
         if own.low == own.high:
             x[0, own.place], mask[0, own.place] = own.low, True
         else:
             low[0, own.place], high[0, own.place] = own.low, own.high
-    return Known(Batch(x, mask).to(model.device), Bounds(low.to(model.device), high.to(model.device)))
+    return Known(
+        Batch(x, mask, context=asked.context).to(model.device), Bounds(low.to(model.device), high.to(model.device))
+    )
 
 
-def seen_of(model: Model, demands: list[Demand]) -> Batch:
+def seen_of(model: Model, asked: Asked) -> Batch:
     """The conditions as the encoder is given them: a row with gaps, in which intervals of quantities are their middles.
 
     It need not be right, since the weights make up for it.
     """
-    batch, is_quantity = known_of(model, demands).batch, model.likelihood.is_quantity()
+    batch, is_quantity = known_of(model, asked).batch, model.likelihood.is_quantity()
     assert batch.mask is not None
-    for own in demands:
+    for own in asked.demands:
         if own.low < own.high and math.isfinite(own.high - own.low) and is_quantity[own.place]:
             middle = (own.low + own.high) / 2
             is_whole = own.low.is_integer() and own.high.is_integer()
@@ -160,11 +175,13 @@ def _completed(
         if is_chained:
             z = run_chains(model, known, z, RowStreams(seed, block, "given chain"), effort.num_steps).latents
         streams = RowStreams(seed, block, "given rows")
-        rows.append(draw_unknown(model.likelihood, model.outputs_at(z), known, streams)[0, :, 0].cpu())
+        rows.append(
+            draw_unknown(model.likelihood, model.outputs_at(z, known.batch.context), known, streams)[0, :, 0].cpu()
+        )
     return torch.cat(rows)
 
 
-def _probabilities(model: Model, demands: list[Demand], seed: int) -> list[float]:
+def _probabilities(model: Model, asked: Asked, seed: int) -> list[float]:
     """How probable each condition is by itself.
 
     Of an interval and of a name, that is its probability; of another value v, how far out it is: twice the smaller one
@@ -172,16 +189,17 @@ def _probabilities(model: Model, demands: list[Demand], seed: int) -> list[float
     """
     is_quantity = model.likelihood.is_quantity()
     noise = prior_noise(model, RowStreams(seed, [0], "given survey"), SURVEYED)
-    outputs = model.outputs_at(model.complete(noise))
+    known = known_of(model, asked)
+    context = known.batch.context
+    outputs = model.outputs_at(model.complete(noise, context), context)
     require_finite_outputs(outputs)
     p_x = elements_of(model.likelihood, outputs)
-    known = known_of(model, demands)
     assert known.bounds is not None
     low = torch.where(known.mask, known.batch.x, known.bounds.low)
     high = torch.where(known.mask, known.batch.x, known.bounds.high)
     below, upto = (ends.mean(0).squeeze(0) for ends in interval_ends(p_x, Bounds(low, high)))
     found = []
-    for own in demands:
+    for own in asked.demands:
         before, until = float(below[own.place]), float(upto[own.place])
         if own.low == own.high and is_quantity[own.place]:
             found.append(min(1.0, 2 * min(until, 1 - before)))
@@ -203,9 +221,7 @@ def _share(probability: float) -> str:
     return f"1 in {1 / probability:.0e}" if probability > 1e-12 else "less than 1 in 1e+12"
 
 
-def _require_together(
-    model: Model, demands: list[Demand], seed: int, batch_size: int, ess: float, log_prob: float
-) -> None:
+def _require_together(model: Model, asked: Asked, seed: int, batch_size: int, ess: float, log_prob: float) -> None:
     """Refuses conditions that do not go together.
 
     They do not if they are far less probable than if they had nothing to do with one another, prod_j p(j), or if hardly
@@ -214,7 +230,7 @@ def _require_together(
 
     Args:
         model: The model.
-        demands: The conditions.
+        asked: The conditions.
         seed: Seed of all draws.
         batch_size: Decoder passes at a time.
         ess: Effective sample size of the proposals.
@@ -225,11 +241,12 @@ def _require_together(
     """
     effort = Effort(SURVEYED, 1, 0, batch_size, GIVEN_TILE, GIVEN_SHARE)
 
-    def log_prob_of(some: list[Demand]) -> float:
-        found = resample(
-            model, known_of(model, some), RowStreams(seed, [0], "given some"), effort, seen_of(model, some)
-        )
+    def log_prob_of(some: Sequence[Demand]) -> float:
+        own = asked._replace(demands=some)
+        found = resample(model, known_of(model, own), RowStreams(seed, [0], "given some"), effort, seen_of(model, own))
         return float(found.log_mean)
+
+    demands = asked.demands
 
     alone = [log_prob_of([own]) for own in demands] if len(demands) > 1 else [log_prob]
     ratio = log_prob - sum(alone)
