@@ -21,7 +21,7 @@ def describe(data: Source | Dataset | Splits) -> str:
     sizes = {part: len(rows) for part, rows in parts.items()}
     first = next(iter(parts.values()))
     where = "" if first.in_memory else ", read from disk as needed"
-    line = f"{first.name}: {_rows(first.schema, sum(sizes.values()))}{_bits(first)}{where}"
+    line = f"{first.name}: {_rows(first.schema, sum(sizes.values()))}{_bits(first)}{_beside(first)}{where}"
     told = ", ".join(f"{part} {size:,}" for part, size in sizes.items())
     return f"{line} ({told})" if len(parts) > 1 else line
 
@@ -66,8 +66,7 @@ def _columns(schema: Schema) -> str:
             names.setdefault(_kind(column), []).append(column.name)
         kinds = (f"{len(own)} {kind} ({list_names(own, MOST_NAMES)})" for kind, own in names.items())
         return f"{head}: {', '.join(kinds)}"
-    told = (f"{c.name} {_kind(c)}{f' of {len(c.categories)}' if c.categories else ''}" for c in schema.columns)
-    return f"{head}: {', '.join(told)}"
+    return f"{head}: {', '.join(map(_column, schema.columns))}"
 
 
 def _kind(column: Column) -> str:
@@ -75,6 +74,20 @@ def _kind(column: Column) -> str:
     from variate.data.schema.as_numbers import is_date  # imported late: it loads pyarrow, which arrays do without
 
     return "date" if is_date(column.format) else column.kind
+
+
+def _beside(rows: Dataset) -> str:
+    """What the rows are conditional on, weighted by and labelled with."""
+    told = [f", conditional on {', '.join(map(_column, rows.schema.conditions))}"] if rows.schema.conditions else []
+    told += [", with weights"] if rows.weight is not None else []
+    told += [f", labelled with {_column(rows.label)}"] if rows.label is not None else []
+    return "".join(told)
+
+
+def _column(column: Column) -> str:
+    """`sex categorical of 2`."""
+    size = f" of {len(column.categories)}" if column.categories else ""
+    return f"{column.name} {_kind(column)}{size}"
 
 
 def _bits(rows: Dataset) -> str:

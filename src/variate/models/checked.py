@@ -2,6 +2,7 @@
 whether a model can be used on them.
 """
 
+from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -9,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from variate.config.recipe import DataOptions, Recipe
-from variate.config.schema import Schema
+from variate.config.schema import Column, Schema
 from variate.data.conversion import Frame, as_array, computable, is_frame
 from variate.data.dataset import Dataset, Splits
 from variate.data.gaps import gap_notes, gaps_of
@@ -19,6 +20,7 @@ from variate.data.storage.in_memory import InMemory
 from variate.data.wording import MEANINGS, list_names, type_name
 from variate.errors import InputError
 from variate.likelihoods.base import Likelihood
+from variate.models.contexts import Contexts
 from variate.models.finite import require_finite_weights
 from variate.runtime.finite import rows_said
 from variate.runtime.random import Key, generator
@@ -42,6 +44,10 @@ class TakesRows(Protocol):
     @property
     def takes_context(self) -> bool:
         """Whether the model is conditional on a context."""
+
+    @property
+    def conditions(self) -> Contexts | None:
+        """What the elements of a context are."""
 
     @property
     def dtype(self) -> torch.dtype:
@@ -208,17 +214,8 @@ def check(data: Dataset, model: TakesRows, name: str = "x") -> None:
         expects, comes = ("a context", "none") if model.takes_context else ("no context", "one")
         raise InputError(name, f"{expects}, as the model was built", comes)
     columns = model.recipe.schema.columns if model.recipe else ()
-    conditions = model.recipe.schema.conditions if model.recipe else ()
-    if data.schema.conditions and data.schema.conditions != conditions:
-        wanted = list_names([column.name for column in conditions]) or "none"
-        got = f"{list_names([column.name for column in data.schema.conditions])}, or others of the same names"
-        raise InputError(name, f"the conditions of the model: {wanted}", got, "`read` them with its schema")
-    if conditions and data.context_mask is not None:
-        without = np.flatnonzero(~data.context_mask.all().reshape(len(data), -1).all(1))
-        if len(without):
-            got = f"none in {rows_said(len(without), len(data), int(without[0]))}"
-            remedy = "leave these rows out, or `classify` them"
-            raise InputError(name, "a value of each condition in every row", got, remedy)
+    if model.conditions is not None:
+        _check_conditions(data, model.conditions.columns, name)
     if columns and data.schema.columns and data.schema.columns != columns:
         names = [list_names([column.name for column in schema]) for schema in (columns, data.schema.columns)]
         comes = names[1] if names[0] != names[1] else "columns of other kinds, or with other categories"
@@ -227,6 +224,31 @@ def check(data: Dataset, model: TakesRows, name: str = "x") -> None:
     if batch.mask is not None and not batch.mask.any():
         raise InputError(name, "at least one observed value", "none", "give True where a value is observed")
     check_rows(batch.x, batch.mask, model.likelihood, name, model.dtype)
+
+
+def _check_conditions(data: Dataset, columns: Sequence[Column], name: str) -> None:
+    """Checks that rows have the conditions of a model.
+
+    Raises:
+        InputError: If they have others, or one is missing.
+    """
+    own = data.schema.conditions
+    if own and [_meaning(column) for column in own] != [_meaning(column) for column in columns]:
+        wanted, got = (list_names([column.name for column in known]) for known in (columns, own))
+        got = got if wanted != got else f"{got} of another kind, or with other categories"
+        raise InputError(name, f"the conditions of the model: {wanted}", got, "`read` them with its schema")
+    if data.context_mask is None:
+        return
+    without = np.flatnonzero(~data.context_mask.all().reshape(len(data), -1).all(1))
+    if len(without):
+        got = f"none in {rows_said(len(without), len(data), int(without[0]))}"
+        remedy = "leave these rows out, or `classify` them"
+        raise InputError(name, "a value of each condition in every row", got, remedy)
+
+
+def _meaning(column: Column) -> tuple[str, str, tuple[str, ...]]:
+    """What the values of a condition mean."""
+    return column.name, column.kind, column.categories
 
 
 def check_rows(
