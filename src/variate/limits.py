@@ -80,6 +80,10 @@ Fill = Literal["mean", "median", "mode", "draw"]
 """What stands for a value that is not known."""
 
 
+Listed = Annotated[int, Interval(ge=0, le=1_000)]
+"""A number of rows to list."""
+
+
 class Range(NamedTuple):
     """The numbers that an annotation allows; None leaves a side open.
 

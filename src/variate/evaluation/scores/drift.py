@@ -1,8 +1,8 @@
 r"""Drift: whether new rows, taken together, still look like the held-out rows of training.
 
 What is compared is the distribution of the bound, of the rate, of what the method measures besides, and of the cells of
-each column (their nats; a missing cell is a value of its own). The distance of two samples of n and m numbers is that of
-Kolmogorov and Smirnov,
+each column (their nats; a missing cell is a value of its own). The distance of two samples of n and m numbers is that
+of Kolmogorov and Smirnov,
 
     D = max_t |F_n(t) - G_m(t)|,    P(D > d) -> 2 sum_k (-1)^(k-1) exp(-2 k^2 d^2 n m / (n + m)),
 

@@ -65,7 +65,7 @@ class Measures(NamedTuple):
         unseen: Number of cells with a category that was never seen in training, (N,).
         is_empty: Whether nothing is observed of a row, so that it cannot be odd, (N,).
         nats: log p of each element, (N, *event), in the model's type; None if it was not asked for.
-        gaps: log p of each cell's being there or not, (N, columns); None if it was not asked for, or is no part of a row.
+        gaps: log p of each cell's being there or not, (N, columns); None if it is no part of a row, or not asked for.
     """
 
     bound: Tensor
@@ -108,7 +108,7 @@ class Meter:
             advance: Called with the number of rows, after each step of what takes several.
         """
         size = math.prod(self.model.event_shape) * batch.num_rows
-        tile = min(self.settings.num_samples, max(1, rows_at_once(1, self.model.device) * 100 // size))
+        tile = min(self.settings.num_samples, rows_at_once(size, self.model.device))
         bound_of = attributed_importance if self.settings.method == "importance" else attributed_elbo
         found = bound_of(self.model, batch, self.noise, tile)
         own = self._own(batch, found, tile, advance)
