@@ -59,7 +59,7 @@ class Score(Checked):
         """Scores the rows, writes them and prints what was found."""
         from variate.data import writers
         from variate.runs import Run
-        from variate.tasks.score import Tally, require_other_data, score_rows
+        from variate.tasks.score import Tally, require_held_out, require_other_data, score_rows
 
         path = writers.new_path(self.out, (".parquet", ".csv"), self.overwrite)
         run = Run(self.model, mask_folder=self.mask_folder)
@@ -79,6 +79,9 @@ class Score(Checked):
         )
         from variate.reports.scores import score_columns
 
+        for option in ("reference", "fpr"):
+            if getattr(self, option):
+                require_held_out(found, option)
         tally = Tally(found, self.top, self.fpr)
         pieces = (score_columns(piece, schema, self.fpr) for piece in tally.passing())
         writers.write_pieces(path, pieces, found.num_rows)

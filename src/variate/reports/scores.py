@@ -78,11 +78,10 @@ def outcome(scoring: Scoring, name: str) -> Iterator[str]:
     rows = plural(scoring.num_rows, "row")
     yield f"scored {rows} of {name} by {method!r}: {MEANINGS[method]}; larger is odder"
     if reference is None:
-        yield Sentence(
-            "there are no p-values, since the held-out rows are not there: ", scoring.calibration.reason or ""
-        )
+        yield Sentence("no p-values, since the held-out rows are not there: ", scoring.calibration.reason or "")
     else:
-        yield f"ranked among {plural(reference.num_rows, 'row')} that the model was not fitted to ({scoring.calibration.source})"
+        source = scoring.calibration.source
+        yield f"ranked among {plural(reference.num_rows, 'row')} that the model was not fitted to ({source})"
     if scoring.is_own:
         yield "most of these rows were trained on: they look more ordinary to the model than new rows do"
 
@@ -92,13 +91,12 @@ def counts(tally: Tally) -> Iterator[str]:
     scoring, reference = tally.scoring, tally.scoring.calibration.reference
     total = scoring.num_rows
     if tally.rate is not None and reference is not None:
-        share = f"{tally.flagged / total:.2%}"
-        by_chance = f"of ordinary rows, {tally.rate:.2%} or fewer are flagged by chance"
-        yield f"flagged {tally.flagged:,} of {plural(total, 'row')} ({share}) as odd; {by_chance}"
+        by_chance = f"of ordinary rows, at most {tally.rate:.2%} are flagged by chance"
+        yield f"flagged {tally.flagged:,} of {plural(total, 'row')} ({tally.flagged / total:.2%}) as odd; {by_chance}"
         measured = false_alarms(reference, tally.rate)
         if measured is not None:
-            rows = plural(len(reference.clean if reference.clean is not None else ()), "row")
-            yield f"of the {rows} of the test part, {measured[0]:.2%} ± {measured[1]:.2%} are flagged"
+            expected = f"{measured.expected:.2%} ± {measured.stderr:.2%} expected"
+            yield f"of the {plural(measured.num_rows, 'row')} of the test part, {measured.share:.2%} are flagged ({expected})"
         if tally.rate * (reference.num_rows + 1) < 1:
             needed = math.ceil(1 / tally.rate - 1e-9) - 1
             yield (

@@ -140,5 +140,6 @@ def _fit(tensors: dict[str, Tensor]) -> bool:
 def _reference(tensors: dict[str, Tensor], settings: Settings) -> ReferenceScores:
     mean, covariance = tensors.get("latent_mean"), tensors.get("latent_covariance")
     latent = None if mean is None or covariance is None else LatentDensity(mean, covariance)
-    parts = (tensors.get(name) for name in ("own", "oddness"))
-    return ReferenceScores(settings, tensors["bound"], tensors["rate"], *parts, latent, tensors.get("clean"))
+    bound, rate = tensors["bound"], tensors["rate"]
+    own, oddness, clean = (tensors.get(name) for name in ("own", "oddness", "clean"))
+    return ReferenceScores(settings, bound, rate, own, oddness, latent, clean)

@@ -224,10 +224,11 @@ class Tally:
         """
         from variate.evaluation.scores.drift import drift
 
-        held_out = self.scoring.calibration.reference
-        if held_out is None:
-            raise InputError("reference", "scores of held-out rows", _reason(self.scoring))
-        return drift(self._new_calibration("new rows").reference, held_out)  # type: ignore[arg-type]
+        require_held_out(self.scoring, "reference")
+        new, held_out = self._new_calibration("new rows").reference, self.scoring.calibration.reference
+        assert new is not None
+        assert held_out is not None
+        return drift(new, held_out)
 
     def recalibrate(self, run: Run, source: str) -> "Path":
         """Keeps the scores of the rows that passed by as those that later rows are ranked among. Returns the file.
@@ -266,8 +267,19 @@ def _selected(measures: "Measures", places: np.ndarray) -> "Measures":
     return type(measures)._make(map(own, measures._replace(nats=None, gaps=None)))
 
 
-def _reason(scoring: Scoring) -> str:
-    return scoring.calibration.reason or "none"
+def require_held_out(scoring: Scoring, option: str) -> None:
+    """Refuses rows that cannot be ranked, where that is asked for.
+
+    Args:
+        scoring: The rows.
+        option: The option that asks for it.
+
+    Raises:
+        InputError: If there are no held-out rows.
+    """
+    reason = scoring.calibration.reason
+    if reason is not None:
+        raise InputError(option, "held-out rows to compare with", Sentence("none: ", reason), "leave it out")
 
 
 def require_other_data(run: Run, data: str | None, option: str) -> None:

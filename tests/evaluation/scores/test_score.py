@@ -82,10 +82,11 @@ def test_splits_give_p_values_and_the_share_of_clean_rows_that_is_flagged(model)
     reference = reference_scores(vae, data, method="combined")
     assert reference.num_rows == len(data.validation)
     assert reference.clean.shape == (len(data.test),)
-    share, stderr = false_alarms(reference, 0.2)
-    assert stderr == pytest.approx((share * (1 - share) / 100) ** 0.5)
-    # The threshold is from 100 rows, and so is the share.
-    assert abs(share - 0.2) <= 4 * (2 * 0.2 * 0.8 / 100) ** 0.5
+    found = false_alarms(reference, 0.2)
+    assert found.expected == 20 / 101
+    assert found.num_rows == 100
+    assert found.stderr == pytest.approx((found.expected * (1 - found.expected) * 201 / (100 * 102)) ** 0.5)
+    assert abs(found.share - found.expected) <= 4 * found.stderr
     assert false_alarms(reference_scores(vae, data.test), 0.2) is None
     direct = score(vae, data, method="combined", calibration=data)
     assert torch.equal(direct.p_value, reference.clean)

@@ -1,8 +1,8 @@
 """How odd each row is, why, and how rare that is among held-out rows."""
 
+import math
 from typing import NamedTuple
 
-import torch
 from torch import Tensor
 
 from variate.errors import InputError
@@ -158,9 +158,38 @@ def ranked_scores(found: Measures, settings: Settings, reference: ReferenceScore
     return Scores(value, p_value, found.bound, *parts, settings.method)
 
 
-def false_alarms(reference: ReferenceScores, rate: float) -> tuple[float, float] | None:
-    """The share of clean held-out rows that a threshold flags, with its binomial standard error; None without such."""
+class FalseAlarms(NamedTuple):
+    """How many clean rows a threshold flags.
+
+    Attributes:
+        share: The share of m clean held-out rows that are flagged.
+        expected: What it is on average: k / (n + 1), the largest such number up to the rate that was asked for.
+        stderr: Its standard deviation, which comes from the choice of both the m and the n held-out rows.
+        num_rows: Number of clean rows, m.
+    """
+
+    share: float
+    expected: float
+    stderr: float
+    num_rows: int
+
+
+def false_alarms(reference: ReferenceScores, rate: float) -> FalseAlarms | None:
+    r"""The share of clean held-out rows that are flagged at a rate.
+
+    The number of m rows that are odder than the k-th oddest of n others has a beta-binomial law, so that the share has
+    mean f = k / (n + 1) and variance f (1 - f) (m + n + 1) / (m (n + 2)).
+
+    Args:
+        reference: The scores of held-out rows.
+        rate: Rows with at most this p-value are flagged.
+
+    Returns:
+        The share; None without clean rows.
+    """
     if reference.clean is None:
         return None
+    n, m = reference.num_rows, len(reference.clean)
     share = (reference.clean <= rate).double().mean().item()
-    return share, float(torch.tensor(share * (1 - share) / len(reference.clean)).sqrt())
+    expected = math.floor(rate * (n + 1) + 1e-9) / (n + 1)
+    return FalseAlarms(share, expected, math.sqrt(expected * (1 - expected) * (m + n + 1) / (m * (n + 2))), m)
