@@ -96,7 +96,8 @@ def counts(tally: Tally) -> Iterator[str]:
         measured = false_alarms(reference, tally.rate)
         if measured is not None:
             expected = f"{measured.expected:.2%} ± {measured.stderr:.2%} expected"
-            yield f"of the {plural(measured.num_rows, 'row')} of the test part, {measured.share:.2%} are flagged ({expected})"
+            rows = plural(measured.num_rows, "row")
+            yield f"of the {rows} of the test part, {measured.share:.2%} are flagged ({expected})"
         if tally.rate * (reference.num_rows + 1) < 1:
             needed = math.ceil(1 / tally.rate - 1e-9) - 1
             yield (
@@ -106,14 +107,15 @@ def counts(tally: Tally) -> Iterator[str]:
     if tally.unseen:
         yield f"{plural(tally.unseen, 'row')} with a category that was never seen in training"
     if tally.empty:
-        yield f"{plural(tally.empty, 'row')} without any known value: nothing in them can be odd"
+        yield f"{plural(tally.empty, 'row')} without any known value: nothing in such a row can be odd"
 
 
 def oddest_rows(tally: Tally, schema: Schema) -> Iterator[str]:
     """The oddest rows, each with what made it odd."""
     if not tally.oddest:
         return
-    yield f"the oddest {plural(len(tally.oddest), 'row')}, counting rows from 0:"
+    number = len(tally.oddest)
+    yield f"the oddest {'row' if number == 1 else plural(number, 'row')}, counting rows from 0:"
     for row in tally.oddest:
         where = f" ({printable(tally.scoring.names[row.number])})" if tally.scoring.names else ""
         yield f"  row {row.number:,}{where}, score {row.score:,.2f}{_rank(row, tally)}"
@@ -145,12 +147,13 @@ def odd_cells(row: OddRow, schema: Schema, tally: Tally) -> Iterator[str]:
     assert row.is_unseen is not None
     assert reference is not None
     assert reference.oddness is not None
-    order = np.lexsort((-np.nan_to_num(row.excess, posinf=np.inf), row.cell_p_value))[:FEW_CELLS]
+    known = (~reference.oddness.isnan()).sum(0).numpy()
+    at_least = np.rint(row.cell_p_value * (known + 1)) - 1  # held-out cells of the column that are at least as odd
+    order = np.lexsort((-row.excess, at_least / np.maximum(known, 1)))[:FEW_CELLS]
     odd = [int(place) for place in order if row.cell_p_value[place] <= ODD_CELL or row.is_unseen[place]]
     names = names_of(schema)
     for place in odd:
-        known = int((~reference.oddness[:, place].isnan()).sum())
-        said = rank_in_words(row.cell_p_value[place], known, "held-out one")
+        said = rank_in_words(row.cell_p_value[place], int(known[place]), "held-out one")
         if row.is_unseen[place]:
             said = "a category that was never seen in training"
         yield f"{name_called(names[place])} is {cell_in_words(row, place, schema)}: {said}"

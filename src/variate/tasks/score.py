@@ -130,6 +130,7 @@ class OddRow(NamedTuple):
     Attributes:
         number: Its number in the data, from 0.
         score: Its score.
+        bound: Its bound on log p(x), in nats.
         p_value: Its p-value; None without held-out rows.
         values: Its elements, (*event).
         mask: True where an element is observed, (*event).
@@ -141,6 +142,7 @@ class OddRow(NamedTuple):
 
     number: int
     score: float
+    bound: float
     p_value: float | None
     values: np.ndarray
     mask: np.ndarray
@@ -188,9 +190,10 @@ class Tally:
             self.flagged += int((scores.p_value <= self.rate).sum())
         self.empty += int(scores.is_empty.sum())
         self.unseen += int((scores.unseen > 0).sum())
-        places = scores.score.argsort(descending=True, stable=True)[: self.top].tolist()
+        order = np.lexsort((scores.bound.numpy(), -scores.score.numpy()))  # the less probable of two equal scores first
+        places = order[~scores.is_empty.numpy()[order]][: self.top].tolist()
         candidates = [*self.oddest, *(self._odd_row(piece, place) for place in places)]
-        self.oddest = sorted(candidates, key=lambda row: (-row.score, row.number))[: self.top]
+        self.oddest = sorted(candidates, key=lambda row: (-row.score, row.bound, row.number))[: self.top]
         wanted = evenly_spaced(self.scoring.num_rows, MOST_ROWS) - piece.start
         self._kept.append(_selected(piece.measures, wanted[(wanted >= 0) & (wanted < len(scores.score))]))
 
@@ -207,6 +210,7 @@ class Tally:
         return OddRow(
             piece.start + place,
             scores.score[place].item(),
+            scores.bound[place].item(),
             None if scores.p_value is None else scores.p_value[place].item(),
             values,
             np.ones(values.shape, bool) if mask is None else mask.all()[0],

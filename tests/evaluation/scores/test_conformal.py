@@ -24,6 +24,14 @@ def test_a_p_value_counts_the_rows_that_are_at_least_as_odd():
     assert ranked(torch.tensor([torch.inf]), torch.tensor([torch.inf, 0.0])).item() == pytest.approx(2 / 3)
 
 
+def test_scores_that_differ_by_rounding_are_equal():
+    held_out = torch.tensor([100.0, 200.0])
+    assert (ranked(torch.tensor([200.0001, 200.1]), held_out) * 3).tolist() == [2, 1]
+    assert (ranked_typicality(torch.tensor([-1.00000001]), torch.tensor([-1.0, 1.0, 0.0])) * 4).item() == 3
+    scores = torch.tensor([[1.0, 2.0, 3.0]])
+    assert torch.equal(ranked_together(scores + 1e-9, scores)[1], ranked_together(scores, scores)[1])
+
+
 def test_typicality_and_combination_are_their_definitions_among_all_rows():
     held_out, new = torch.randn(30, 3).round(decimals=1), torch.randn(20, 3).round(decimals=1)
     typical = ranked_typicality(new[:, 0], held_out[:, 0])

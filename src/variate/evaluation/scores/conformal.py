@@ -2,7 +2,8 @@ r"""P-values by conformal ranking: how many of n held-out rows are at least as o
 
     p(x) = (1 + #{i : s_i >= s(x)}) / (n + 1)
 
-If the row x and the n held-out rows are exchangeable (independent draws from one distribution are), the rank of x among
+Equal rows have equal scores only up to rounding, so scores that differ by less than `TIE` of their size are ties. If
+the row x and the n held-out rows are exchangeable (independent draws from one distribution are), the rank of x among
 all n + 1 is uniform, so P(p <= f) <= f for every f, whatever the model and whatever the score. Ties count against the
 row. A p-value is never below 1 / (n + 1): with n = 99 rows no row can be flagged at a rate below 0.01.
 
@@ -20,14 +21,21 @@ References:
 import torch
 from torch import Tensor
 
+TIE = 1e-5
+"""Relative difference of scores that are equal: rounding in float32 leaves about a tenth of it."""
 CELLS_AT_A_TIME = 2_000_000
 """Pairs of a row and a held-out row that are compared at a time."""
 
 
 def ranked(scores: Tensor, held_out: Tensor) -> Tensor:
     """P-values of scores, (N,), among those of held-out rows, (n,); large scores are odd."""
-    below = torch.searchsorted(held_out.sort().values, scores.contiguous())
+    below = torch.searchsorted(held_out.sort().values, scores.contiguous() - tolerance(scores))
     return (1 + len(held_out) - below).double() / (len(held_out) + 1)
+
+
+def tolerance(scores: Tensor) -> Tensor:
+    """How much less than each score counts as equal to it, (N,); 0 for infinite ones."""
+    return torch.where(scores.isfinite(), TIE * scores.abs().clamp(min=1), torch.zeros((), dtype=scores.dtype))
 
 
 def ranked_cells(oddness: Tensor, held_out: Tensor) -> Tensor:
@@ -57,7 +65,8 @@ def ranked_typicality(bounds: Tensor, held_out: Tensor) -> Tensor:
     counted = own.isfinite()
     centre = (finite.sum() + torch.where(counted, own, 0)) / (len(finite) + counted.double()).clamp(min=1)
     mirrored = 2 * centre - own
-    low, high = torch.minimum(own, mirrored), torch.maximum(own, mirrored)
+    slack = tolerance(own)
+    low, high = torch.minimum(own, mirrored) + slack, torch.maximum(own, mirrored) - slack
     at_most = torch.searchsorted(ordered, low, right=True)
     at_least = len(ordered) - torch.searchsorted(ordered, high)
     return (1 + at_most + at_least).clamp(max=len(ordered) + 1).double() / (len(ordered) + 1)
@@ -82,7 +91,7 @@ def ranked_together(scores: Tensor, held_out: Tensor) -> tuple[Tensor, Tensor]:
     together = (1 / own).mean(1).log()
     p_value = torch.empty(len(scores), dtype=torch.float64)
     for rows in torch.arange(len(scores)).split(max(1, CELLS_AT_A_TIME // max(1, n))):
-        beaten = (scores[rows, None] >= held_out).double()  # (rows, n, K)
+        beaten = (scores[rows, None] >= held_out - tolerance(held_out)).double()  # (rows, n, K)
         others = ((n + 1) / (among + beaten)).mean(2).log()
         p_value[rows] = (1 + (others >= together[rows, None] - 1e-12).sum(1)).double() / (n + 1)
     return together, p_value

@@ -33,7 +33,8 @@ class Scores(NamedTuple):
 
     Attributes:
         score: Larger is odder, (N,). In nats for all methods but "combined", whose score has no unit.
-        p_value: The share of rows like the held-out ones that would be at least as odd, (N,); None without these.
+        p_value: The share of rows like the held-out ones that would be at least as odd, (N,); None without these. Small
+            is odd; of ordinary rows, at most one in a hundred has one of 0.01 or less.
         bound: A lower bound on log p(x), (N,), in nats: the ELBO, for the method "importance" IW_K. -inf for an
             impossible row.
         rate: The cost of the latents, (N,), in nats.
