@@ -67,6 +67,8 @@ FUNCTIONS = {
     "evaluate": Function(lambda model, rows: variate.evaluate(model, rows).elbo.value),
     "gap_budget": Function(budget),
     "impute": Function(lambda model, rows: variate.impute(model, rows, num_samples=4).rows),
+    "score": Function(lambda model, rows: variate.score(model, rows).score),
+    "reference_scores": Function(lambda model, rows: variate.reference_scores(model, rows).bound),
     "embed": Function(lambda model, rows: model.embed(rows).mean),
     "reconstruct": Function(lambda model, rows: model.reconstruct(rows)),
     "diagnose": Function(lambda model, rows: variate.diagnose(model, rows).examination.test.value),

@@ -10,6 +10,7 @@
     variate.diagnose(vae, data)                     why it is not better
     variate.impute(vae, rows)                       rows with their missing elements filled
     variate.classify(vae, rows)                     p(c|x) of a model with conditions, by Bayes' rule
+    variate.score(vae, rows, calibration=data)      how odd each row is, and why
     variate.to_arrow(vae.sample(16), data.schema)   new rows of a table, for every library of data frames
     vae.embed(data.test), vae.sample(16), vae.reconstruct(data.test)
     vae.save("model.safetensors");  vae = variate.load("model.safetensors")
@@ -41,6 +42,9 @@ if TYPE_CHECKING:
     from variate.evaluation.conditional.impute import Imputed, impute
     from variate.evaluation.evaluate import Evaluation, evaluate
     from variate.evaluation.gap_budget import GapBudget, gap_budget
+    from variate.evaluation.scores.drift import Drift, drift
+    from variate.evaluation.scores.reference import ReferenceScores, reference_scores
+    from variate.evaluation.scores.score import Scores, score
     from variate.models.base import Model
     from variate.models.build import build
     from variate.models.draws import Draws, Group
@@ -79,6 +83,12 @@ _HOMES = {
     "evaluate": "variate.evaluation.evaluate",
     "GapBudget": "variate.evaluation.gap_budget",
     "gap_budget": "variate.evaluation.gap_budget",
+    "Drift": "variate.evaluation.scores.drift",
+    "drift": "variate.evaluation.scores.drift",
+    "ReferenceScores": "variate.evaluation.scores.reference",
+    "reference_scores": "variate.evaluation.scores.reference",
+    "Scores": "variate.evaluation.scores.score",
+    "score": "variate.evaluation.scores.score",
     "Draws": "variate.models.draws",
     "Group": "variate.models.draws",
     "Model": "variate.models.base",
@@ -106,6 +116,7 @@ __all__ = [
     "Decoder",
     "Diagnosis",
     "Draws",
+    "Drift",
     "Encoder",
     "Estimate",
     "Evaluation",
@@ -120,8 +131,10 @@ __all__ = [
     "ModelOptions",
     "NonFiniteError",
     "Recipe",
+    "ReferenceScores",
     "Run",
     "Schema",
+    "Scores",
     "Splits",
     "Terms",
     "TrainingOptions",
@@ -131,6 +144,7 @@ __all__ = [
     "classify",
     "compare",
     "diagnose",
+    "drift",
     "elbo",
     "evaluate",
     "evidence_sandwich",
@@ -142,6 +156,8 @@ __all__ = [
     "log_evidence",
     "obey",
     "read",
+    "reference_scores",
+    "score",
     "split",
     "to_arrow",
 ]

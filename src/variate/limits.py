@@ -74,8 +74,14 @@ ChainSteps = Annotated[int, Interval(ge=0, le=MOST_SAMPLES)]
 """Steps of a chain that may be left out."""
 Copies = Annotated[int, Interval(ge=1, le=10_000)]
 """A number of completed copies of data."""
+ScoreMethod = Literal["bound", "importance", "regret", "complexity", "typicality", "latent", "combined"]
+"""What is measured of a row to tell how odd it is."""
 Fill = Literal["mean", "median", "mode", "draw"]
 """What stands for a value that is not known."""
+
+
+Listed = Annotated[int, Interval(ge=0, le=1_000)]
+"""A number of rows to list."""
 
 
 class Range(NamedTuple):

@@ -64,7 +64,7 @@ def test_what_is_not_finite_is_refused_by_every_command(table_run, variate_comma
         for weight in run.model.parameters():  # finite, but what they give is not
             weight.copy_(torch.where(weight < 0, -1e30, 1e30))
     run.model.save(tmp_path / "model.safetensors")
-    for command in ("sample", "reconstruct", "embed", "evaluate", "doctor"):
+    for command in ("sample", "reconstruct", "embed", "evaluate", "doctor", "score"):
         code, out, err = variate_command(command, "model.safetensors")
         assert (code, out) == (2, ""), err
         assert "finite numbers" in err

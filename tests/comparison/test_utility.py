@@ -4,7 +4,7 @@ from sklearn.metrics import accuracy_score, r2_score, roc_auc_score
 
 from refusals import refused
 from variate.comparison.rows import table_rows
-from variate.comparison.utility import column_number, score, utility
+from variate.comparison.utility import column_number, prediction_score, utility
 from variate.config.schema import Column, Schema
 
 RNG = np.random.default_rng(0)
@@ -48,11 +48,11 @@ def test_two_samples_of_one_distribution_are_as_useful():
 
 def test_scores_are_scikit_learns():
     y, p = RNG.integers(2, size=50).astype(float), RNG.normal(size=50)
-    assert score("AUC", y, p) == pytest.approx(roc_auc_score(y, p))
-    assert score("R2", p, y) == pytest.approx(r2_score(p, y))
-    assert score("accuracy", y, y[::-1]) == accuracy_score(y, y[::-1])
-    assert score("AUC", np.ones(3), p[:3]) == 0.5
-    assert score("R2", np.ones(3), p[:3]) == 0
+    assert prediction_score("AUC", y, p) == pytest.approx(roc_auc_score(y, p))
+    assert prediction_score("R2", p, y) == pytest.approx(r2_score(p, y))
+    assert prediction_score("accuracy", y, y[::-1]) == accuracy_score(y, y[::-1])
+    assert prediction_score("AUC", np.ones(3), p[:3]) == 0.5
+    assert prediction_score("R2", np.ones(3), p[:3]) == 0
 
 
 def test_a_target_with_one_value_is_learned_as_a_constant():

@@ -50,6 +50,18 @@ def test_it_is_the_probability_of_the_values_and_of_the_pattern():
     assert p.values.without_gaps is p.values
 
 
+def test_the_pattern_s_probability_is_a_sum_over_columns():
+    p = rows()
+    mask = torch.tensor([[True, True, False], [False, True, False]])[:, None]
+    terms = p.log_prob_gap_elements(mask)
+    assert terms.shape == (2, 4, 3)
+    torch.testing.assert_close(terms.sum(-1), p.log_prob_gaps(mask))
+    torch.testing.assert_close(terms[0, :, 0], torch.nn.functional.logsigmoid(p.observed.logits[:, 0]))
+    torch.testing.assert_close(terms[0, :, 2], torch.nn.functional.logsigmoid(-p.observed.logits[:, 1]))
+    assert (terms[..., 1] == 0).all()
+    torch.testing.assert_close(p.log_prob_gap_elements(None).sum(-1), p.log_prob_gaps(None))
+
+
 def test_drawn_patterns_have_the_probabilities():
     p, n = rows(), 20_000
     mask = p.sample_mask((n,), torch.Generator().manual_seed(0))

@@ -24,6 +24,12 @@ OF_COMMANDS = frozenset(
         "fill",
         "given",
         "draws",
+        "method",
+        "fpr",
+        "top",
+        "attribution",
+        "reference",
+        "recalibrate",
     },
 )
 """Options of commands, besides those of training, that have a flag of their own name."""

@@ -23,6 +23,7 @@ from variate.cli.output import complain, line, say, warn
 from variate.cli.parsing import parsed
 from variate.cli.reconstruct import Reconstruct
 from variate.cli.sample import Sample
+from variate.cli.score import Score
 from variate.cli.signals import Ended, ending_signals
 from variate.cli.train import Train
 from variate.errors import InputError, VariateWarning
@@ -40,6 +41,7 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     "classify": Classify,
     "compare": Compare,
     "impute": Impute,
+    "score": Score,
 }
 
 DESCRIPTION = """Train variational autoencoders on images and tables, and use them.
@@ -52,11 +54,13 @@ DESCRIPTION = """Train variational autoencoders on images and tables, and use th
 
 `variate sample runs/digits` draws new images; `variate impute RUN` fills the gaps of a table.
 
+`variate score runs/digits` finds odd rows, and says what made them odd.
+
 `variate COMMAND --help` says what a command can do.
 
 `variate --version` prints the version."""
 
-RESULT_IN_FILES = (Train, Sample, Reconstruct, Embed, Classify, Impute)
+RESULT_IN_FILES = (Train, Sample, Reconstruct, Embed, Classify, Impute, Score)
 """Commands that print only what they do. What the others print is their result, like help and version."""
 
 

@@ -91,7 +91,7 @@ def utility(schema: Schema, target: str, synthetic: TableRows, train: TableRows,
     kind = score_of(column)
 
     def scores(index: np.ndarray) -> np.ndarray:
-        real, own = (score(kind, y[index], predicted[index]) for predicted in learned)
+        real, own = (prediction_score(kind, y[index], predicted[index]) for predicted in learned)
         return np.array([real, own, real - own])
 
     real, own, lost = bootstrapped(scores, len(y), chance(seed, "utility"))
@@ -135,7 +135,7 @@ def _learned(schema: Schema, place: int, train: Values, test: Values, real: Valu
     return predicted(others, seed, (x, y), new, what[score_of(schema.columns[place])])
 
 
-def score(kind: Score, y: np.ndarray, predicted: np.ndarray) -> float:
+def prediction_score(kind: Score, y: np.ndarray, predicted: np.ndarray) -> float:
     """The score of predictions; that of a constant where the true values are all equal."""
     if kind == "accuracy":
         return float(np.mean(y == predicted))

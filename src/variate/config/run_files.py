@@ -10,3 +10,5 @@ EVALUATION_FILE, DIAGNOSIS_FILE = "evaluation.json", "diagnosis.json"
 """What was last evaluated and diagnosed."""
 CHECKPOINT = Path("checkpoint", "state.safetensors")
 """All that an exact resume needs."""
+CALIBRATION = Path("calibration")
+"""Folder of the scores of held-out rows: METHOD.safetensors for each method that new rows were scored by."""

@@ -81,6 +81,20 @@ class RowsWithGaps(RowDistribution):
         Args:
             mask: True where a cell is observed, (*mask_batch, columns); None: all are.
         """
+        return self._log_prob_gaps(mask).sum(-1)
+
+    def log_prob_gap_elements(self, mask: Bool[Tensor, "..."] | None) -> Tensor:
+        """The terms of `log_prob_gaps` by column, (*broadcast(batch, mask_batch), columns); 0 in columns without gaps.
+
+        Args:
+            mask: True where a cell is observed, (*mask_batch, columns); None: all are.
+        """
+        found = self._log_prob_gaps(mask)
+        terms = found.new_zeros(*found.shape[:-1], *self.event_shape)
+        return terms.index_copy(-1, self.columns, found)
+
+    def _log_prob_gaps(self, mask: Bool[Tensor, "..."] | None) -> Tensor:
+        """Log-probabilities that the cells of the columns with gaps are there or not, (*batch, columns with gaps)."""
         logits = self.observed.logits
         own = torch.ones_like(logits) if mask is None else mask.index_select(-1, self.columns)
-        return self.observed.log_prob(own).sum(-1)
+        return self.observed.log_prob(own)

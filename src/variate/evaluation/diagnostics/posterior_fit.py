@@ -18,7 +18,7 @@ References:
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Literal
 
 import torch
@@ -110,15 +110,47 @@ def fit_posterior(
     with evaluating(model), progress("fitting posteriors", steps * len(rows), show_progress) as advance:
         for part in torch.arange(len(rows)).split(batch_size):
             batch = rows.take(part.numpy()).to(model.device)
-            q = row_posterior(model, batch)
-            start = None if q is None else offers(q, Adjustable)
-            if start is None:
+            streams = RowStreams(seed, part.tolist(), "posterior")
+            fitted = fit_batch(model, batch, streams, family, steps, num_samples, advance)
+            if fitted is None:
                 return None
-            free, streams = FreePosterior(start, family), RowStreams(seed, part.tolist(), "posterior")
-            for _ in _climb(model, batch, free, streams, steps, num_samples):
-                advance(len(part))
-            found.append(free().detached())
-    return free.start.cat(found)
+            found.append(fitted)
+    first = offers(found[0], Adjustable)
+    assert first is not None
+    return first.cat(found)
+
+
+def fit_batch(
+    model: Model,
+    batch: Batch,
+    streams: RowStreams,
+    family: Family = "same",
+    steps: int = 300,
+    num_samples: int = 8,
+    advance: Callable[[int], None] = lambda done: None,
+) -> Conditional | None:
+    """The same for a batch of rows that were checked before, in evaluation mode.
+
+    Args:
+        model: The model.
+        batch: N rows on the model's device.
+        streams: The random numbers of each row.
+        family: As for `fit_posterior`.
+        steps: Number of steps of the optimiser.
+        num_samples: Draws per row and step.
+        advance: Called after each step with the number of rows.
+
+    Returns:
+        q*, with batch shape (N,); None as for `fit_posterior`.
+    """
+    q = row_posterior(model, batch)
+    start = None if q is None else offers(q, Adjustable)
+    if start is None:
+        return None
+    free = FreePosterior(start, family)
+    for _ in _climb(model, batch, free, streams, steps, num_samples):
+        advance(batch.num_rows)
+    return free().detached()
 
 
 def _climb(
