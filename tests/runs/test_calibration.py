@@ -7,13 +7,13 @@ import pytest
 import torch
 
 from refusals import refused
-from variate.evaluation.scores.measures import Settings
+from variate.evaluation.scores.measures import ScoreSettings
 from variate.evaluation.scores.reference import reference_scores
 from variate.runs import Run
 from variate.runs.calibration import calibration_file, calibration_of, save_calibration
 from variate.runtime import tensor_files
 
-BOUND = Settings("bound", 4, 0)
+BOUND = ScoreSettings("bound", 4, 0)
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ def same(one, other):
 
 @pytest.mark.parametrize("method", ["bound", "combined"])
 def test_the_first_call_keeps_the_scores_of_the_validation_part_and_later_ones_read_them(run, method, monkeypatch):
-    settings = Settings(method, 4, 0)
+    settings = ScoreSettings(method, 4, 0)
     first = calibration_of(run, settings)
     expected = reference_scores(run.model, run.splits(), method=method, num_samples=4)
     assert same(first.reference, expected)
@@ -49,7 +49,7 @@ def test_the_first_call_keeps_the_scores_of_the_validation_part_and_later_ones_r
 
 def test_scores_of_other_weights_or_settings_are_made_again(run):
     first = calibration_of(run, BOUND)
-    assert calibration_of(run, Settings("bound", 5, 0)).reference.settings.num_samples == 5
+    assert calibration_of(run, ScoreSettings("bound", 5, 0)).reference.settings.num_samples == 5
     with torch.no_grad():
         next(run.model.parameters()).mul_(1.01)
     run.model.save(run.model_file)
@@ -61,11 +61,11 @@ def test_scores_that_a_user_chose_are_not_replaced_unasked(run):
     first = calibration_of(run, BOUND)
     path = save_calibration(run, first._replace(is_own=False, source="new.csv"))
     assert calibration_of(run, BOUND).source == "new.csv"
-    error = refused(calibration_of, run, Settings("bound", 5, 0))
+    error = refused(calibration_of, run, ScoreSettings("bound", 5, 0))
     assert error.argument == str(path)
     assert "new.csv" in error.got
     path.unlink()
-    assert calibration_of(run, Settings("bound", 5, 0)).is_own
+    assert calibration_of(run, ScoreSettings("bound", 5, 0)).is_own
 
 
 def test_without_the_data_there_are_no_scores_and_it_says_why(run, monkeypatch):

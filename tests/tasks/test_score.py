@@ -11,7 +11,7 @@ from refusals import refused
 from variate.runs import Run
 from variate.runs.calibration import calibration_of
 from variate.tasks import score as scoring
-from variate.tasks.score import Tally, require_held_out, require_other_data, score_rows
+from variate.tasks.score import ScoreTally, require_held_out, require_other_data, score_rows
 
 
 @pytest.fixture
@@ -50,14 +50,14 @@ def test_the_tally_does_not_depend_on_the_pieces(run, new_file, monkeypatch):
     tallies = []
     for size in (2**20, 4 * 8 * 7):
         monkeypatch.setattr(scoring, "SAMPLE_BYTES", size)
-        tally = Tally(score_rows(run, new_file), 6, 0.05)
+        tally = ScoreTally(score_rows(run, new_file), 6, 0.05)
         list(tally.passing())
         tallies.append(tally)
     one, other = tallies
     assert [row.number for row in one.oddest] == [row.number for row in other.oddest]
     assert one.oddest[0].number == 2
     assert one.oddest[0].excess.argmax() == 0
-    assert 3 not in [row.number for row in Tally(score_rows(run, new_file), 40, None).oddest]
+    assert 3 not in [row.number for row in ScoreTally(score_rows(run, new_file), 40, None).oddest]
     assert (one.flagged, one.empty, one.unseen) == (other.flagged, 1, 1)
     assert one.flagged >= 1
     for a, b in zip(one.drift().columns, other.drift().columns, strict=True):
@@ -66,7 +66,7 @@ def test_the_tally_does_not_depend_on_the_pieces(run, new_file, monkeypatch):
 
 
 def test_recalibration_ranks_later_rows_among_these(run, new_file):
-    tally = Tally(score_rows(run, new_file))
+    tally = ScoreTally(score_rows(run, new_file))
     list(tally.passing())
     path = tally.recalibrate(run, "new.csv")
     assert path.parent == run.path / "calibration"
@@ -77,12 +77,12 @@ def test_recalibration_ranks_later_rows_among_these(run, new_file):
     (piece,) = again.pieces
     ranks = piece.scores.p_value[~piece.scores.is_empty]
     assert ranks.min().item() == pytest.approx(2 / 41)  # each row is among those that it is ranked among
-    assert Tally(score_rows(run, new_file)).scoring.calibration.is_own is False
+    assert ScoreTally(score_rows(run, new_file)).scoring.calibration.is_own is False
 
 
 def test_recalibration_keeps_the_density_in_latent_space(run, new_file):
     before = calibration_of(run, score_rows(run, new_file, method="latent").settings).reference
-    tally = Tally(score_rows(run, new_file, method="latent"))
+    tally = ScoreTally(score_rows(run, new_file, method="latent"))
     list(tally.passing())
     tally.recalibrate(run, "new.csv")
     after = score_rows(run, new_file, method="latent").calibration.reference
@@ -97,7 +97,7 @@ def test_without_the_model_s_own_data_there_are_scores_but_no_p_values(run, new_
     assert piece.scores.p_value is None
     assert piece.scores.score.isfinite().all()
     assert refused(require_held_out, found, "fpr").argument == "fpr"
-    assert refused(Tally(found).drift).argument == "reference"
+    assert refused(ScoreTally(found).drift).argument == "reference"
     assert refused(score_rows, run, new_file, method="typicality").argument == "method"
 
 
@@ -111,7 +111,7 @@ def test_rows_of_images_are_scored(digits_run, tmp_path):
     shutil.copytree(digits_run.path, tmp_path / "run")
     np.save(tmp_path / "new.npy", variate.read("digits").x.all()[:20])
     found = score_rows(Run(tmp_path / "run"), str(tmp_path / "new.npy"), method="complexity", attribution=True)
-    tally = Tally(found, 3)
+    tally = ScoreTally(found, 3)
     (piece,) = tally.passing()
     assert piece.scores.nats.shape == (20, 1, 8, 8)
     assert tally.oddest[0].cell_p_value is None

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from variate.config.schema import Schema
     from variate.runs import Run
-    from variate.tasks.score import Tally
+    from variate.tasks.score import ScoreTally
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class Score(Checked):
         """Scores the rows, writes them and prints what was found."""
         from variate.data import writers
         from variate.runs import Run
-        from variate.tasks.score import Tally, require_held_out, require_other_data, score_rows
+        from variate.tasks.score import ScoreTally, require_held_out, require_other_data, score_rows
 
         path = writers.new_path(self.out, (".parquet", ".csv"), self.overwrite)
         run = Run(self.model, mask_folder=self.mask_folder)
@@ -82,7 +82,7 @@ class Score(Checked):
         for option in ("reference", "fpr"):
             if getattr(self, option):
                 require_held_out(found, option)
-        tally = Tally(found, self.top, self.fpr)
+        tally = ScoreTally(found, self.top, self.fpr)
         pieces = (score_columns(piece, schema, self.fpr) for piece in tally.passing())
         writers.write_pieces(path, pieces, found.num_rows)
         self._tell(run, tally, schema, path)
@@ -106,15 +106,19 @@ class Score(Checked):
             raise InputError("top", "at least 1, for a picture of the oddest images", 0)
         return writers.new_path(str(path.with_suffix(".png")), (".png",), self.overwrite)
 
-    def _tell(self, run: "Run", tally: "Tally", schema: "Schema", path: "Path") -> None:
+    def _tell(self, run: "Run", tally: "ScoreTally", schema: "Schema", path: "Path") -> None:
         """Prints what was found."""
-        from variate.reports.scores import counts, drift_in_words, oddest_rows, outcome
+        from variate.reports.scores import counts, drift_in_words, oddest_rows, what_was_scored
 
         found = tally.scoring
         if not found.is_own:
             for note in found.notes:
                 say(Sentence("  ", note))
-        for sentence in (*outcome(found, self.data or run.recipe.source), *counts(tally), *oddest_rows(tally, schema)):
+        for sentence in (
+            *what_was_scored(found, self.data or run.recipe.source),
+            *counts(tally),
+            *oddest_rows(tally, schema),
+        ):
             say(sentence)
         if self.reference:
             for sentence in drift_in_words(tally.drift(), schema):

@@ -11,12 +11,12 @@ from variate.data.schema.naming import cell_called, name_called
 from variate.data.schema.written import as_written
 from variate.data.wording import plural
 from variate.errors import Sentence, printable
-from variate.evaluation.scores.drift import Drift, Moved
+from variate.evaluation.scores.drift import Drift, Shift
 from variate.evaluation.scores.score import false_alarms
 from variate.limits import ScoreMethod
 from variate.reports import pictures
 from variate.reports.rows import grey_levels
-from variate.tasks.score import OddRow, ScoredPiece, Scoring, Tally
+from variate.tasks.score import OddRow, ScoredPiece, ScoreTally, Scoring
 
 MEANINGS: dict[ScoreMethod, str] = {
     "bound": "how improbable the model finds a row",
@@ -67,7 +67,7 @@ def names_of(schema: Schema) -> list[str]:
     return [column.name for column in schema.columns] or [f"x{place}" for place in range(schema.shape[0])]
 
 
-def outcome(scoring: Scoring, name: str) -> Iterator[str]:
+def what_was_scored(scoring: Scoring, name: str) -> Iterator[str]:
     """What was scored, and what it is ranked among.
 
     Args:
@@ -86,7 +86,7 @@ def outcome(scoring: Scoring, name: str) -> Iterator[str]:
         yield "most of these rows were trained on: they look more ordinary to the model than new rows do"
 
 
-def counts(tally: Tally) -> Iterator[str]:
+def counts(tally: ScoreTally) -> Iterator[str]:
     """How many rows are flagged, and rows that are special."""
     scoring, reference = tally.scoring, tally.scoring.calibration.reference
     total = scoring.num_rows
@@ -110,7 +110,7 @@ def counts(tally: Tally) -> Iterator[str]:
         yield f"{plural(tally.empty, 'row')} without any known value: nothing in such a row can be odd"
 
 
-def oddest_rows(tally: Tally, schema: Schema) -> Iterator[str]:
+def oddest_rows(tally: ScoreTally, schema: Schema) -> Iterator[str]:
     """The oddest rows, each with what made it odd."""
     if not tally.oddest:
         return
@@ -123,7 +123,7 @@ def oddest_rows(tally: Tally, schema: Schema) -> Iterator[str]:
             yield from (f"      {cell}" for cell in odd_cells(row, schema, tally))
 
 
-def _rank(row: OddRow, tally: Tally) -> str:
+def _rank(row: OddRow, tally: ScoreTally) -> str:
     """Where the row is among the held-out ones, in words."""
     reference = tally.scoring.calibration.reference
     if row.p_value is None or reference is None:
@@ -139,7 +139,7 @@ def rank_in_words(p_value: float, number: int, noun: str) -> str:
     return f"{at_least:,} of {plural(number, noun)} {'is' if at_least == 1 else 'are'} at least as odd"
 
 
-def odd_cells(row: OddRow, schema: Schema, tally: Tally) -> Iterator[str]:
+def odd_cells(row: OddRow, schema: Schema, tally: ScoreTally) -> Iterator[str]:
     """The cells that are odd by themselves, the oddest first."""
     reference = tally.scoring.calibration.reference
     assert row.cell_p_value is not None
@@ -200,12 +200,12 @@ def drift_in_words(found: Drift, schema: Schema) -> Iterator[str]:
         yield f"  and {plural(len(found.columns) - LISTED, 'column')} that moved less"
 
 
-def _column(moved: Moved, names: list[str]) -> str:
+def _column(moved: Shift, names: list[str]) -> str:
     assert isinstance(moved.name, int)
     return name_called(names[moved.name])
 
 
-def odd_images(tally: Tally, schema: Schema) -> Image.Image:
+def odd_images(tally: ScoreTally, schema: Schema) -> Image.Image:
     """The oddest images, each above a map of its pixels: white is as expected, dark is odd."""
     originals = pictures.to_uint8(np.stack([row.values for row in tally.oddest]), grey_levels(schema))
     above = np.stack([np.moveaxis(pictures.opaque(image), -1, 0) for image in originals])

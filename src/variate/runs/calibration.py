@@ -13,7 +13,7 @@ from torch import Tensor
 from variate.config.run_files import CALIBRATION
 from variate.errors import InputError, Option, Sentence
 from variate.evaluation.scores.latent_density import LatentDensity
-from variate.evaluation.scores.measures import Settings
+from variate.evaluation.scores.measures import ScoreSettings
 from variate.evaluation.scores.reference import ReferenceScores, reference_scores
 from variate.limits import ScoreMethod
 from variate.runs.run import Run
@@ -25,7 +25,7 @@ FORMAT = "1"
 """Version of the file."""
 
 
-class Calibration(NamedTuple):
+class KeptScores(NamedTuple):
     """Scores of held-out rows, and where they are from.
 
     Attributes:
@@ -46,7 +46,7 @@ def calibration_file(run: Run, method: ScoreMethod) -> Path:
     return run.path / CALIBRATION / f"{method}.safetensors"
 
 
-def calibration_of(run: Run, settings: Settings, show_progress: bool = False) -> Calibration:
+def calibration_of(run: Run, settings: ScoreSettings, show_progress: bool = False) -> KeptScores:
     """The scores of held-out rows for these settings: those that were kept, else of the model's own data, then kept.
 
     Args:
@@ -70,17 +70,17 @@ def calibration_of(run: Run, settings: Settings, show_progress: bool = False) ->
     try:
         splits = run.splits()
     except InputError as error:
-        return Calibration(None, "", is_own=True, reason=error.sentence)
+        return KeptScores(None, "", is_own=True, reason=error.sentence)
     method, num_samples, seed = settings
     options = {"num_samples": num_samples, "seed": seed, "show_progress": show_progress}
     reference = reference_scores(run.model, splits, method=method, **options)  # type: ignore[arg-type]
-    made = Calibration(reference, f"validation part of {splits.name}", is_own=True)
+    made = KeptScores(reference, f"validation part of {splits.name}", is_own=True)
     if weights and os.access(run.path, os.W_OK):
         save_calibration(run, made)
     return made
 
 
-def save_calibration(run: Run, calibration: Calibration) -> Path:
+def save_calibration(run: Run, calibration: KeptScores) -> Path:
     """Writes scores of held-out rows into the run directory. Returns the file."""
     reference = calibration.reference
     assert reference is not None
@@ -110,7 +110,7 @@ def _weights(run: Run) -> str:
         return read_tensor_header(file).strings.get("sha256", "")
 
 
-def _read(path: Path) -> tuple[Calibration, str]:
+def _read(path: Path) -> tuple[KeptScores, str]:
     """What `save_calibration` wrote, and the weights that it belongs to.
 
     Raises:
@@ -121,8 +121,8 @@ def _read(path: Path) -> tuple[Calibration, str]:
         if strings["format"] != FORMAT or not _fit(tensors):
             raise KeyError
         method: ScoreMethod = strings["method"]  # type: ignore[assignment]  # compared with what is asked for
-        settings = Settings(method, int(strings["num_samples"]), int(strings["seed"]))
-        found = Calibration(_reference(tensors, settings), strings["source"], strings["is_own"] == "True")
+        settings = ScoreSettings(method, int(strings["num_samples"]), int(strings["seed"]))
+        found = KeptScores(_reference(tensors, settings), strings["source"], strings["is_own"] == "True")
         return found, strings["weights"]
     except (KeyError, ValueError):
         remedy = "delete it: it will be made again"
@@ -137,7 +137,7 @@ def _fit(tensors: dict[str, Tensor]) -> bool:
     return rows > 0 and flat and cells and ("latent_mean" in tensors) == ("latent_covariance" in tensors)
 
 
-def _reference(tensors: dict[str, Tensor], settings: Settings) -> ReferenceScores:
+def _reference(tensors: dict[str, Tensor], settings: ScoreSettings) -> ReferenceScores:
     mean, covariance = tensors.get("latent_mean"), tensors.get("latent_covariance")
     latent = None if mean is None or covariance is None else LatentDensity(mean, covariance)
     bound, rate = tensors["bound"], tensors["rate"]

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from variate.evaluation.scores.drift import Drift
-    from variate.evaluation.scores.measures import Measures, Settings
+    from variate.evaluation.scores.measures import Measures, ScoreSettings
     from variate.evaluation.scores.score import Scores
-    from variate.runs.calibration import Calibration
+    from variate.runs.calibration import KeptScores
 
 
 class ScoredPiece(NamedTuple):
@@ -57,8 +57,8 @@ class Scoring(NamedTuple):
     names: tuple[str, ...]
     notes: tuple[str, ...]
     is_own: bool
-    settings: "Settings"
-    calibration: "Calibration"
+    settings: "ScoreSettings"
+    calibration: "KeptScores"
 
 
 @checked_arguments
@@ -89,12 +89,12 @@ def score_rows(
     """
     rows, names = run.named_rows(data)
 
-    from variate.evaluation.scores.measures import DEFAULT_METHOD, Settings, default_samples
+    from variate.evaluation.scores.measures import DEFAULT_METHOD, ScoreSettings, default_samples
     from variate.evaluation.scores.score import RELATIVE
     from variate.runs.calibration import calibration_of
 
     chosen = method or DEFAULT_METHOD
-    settings = Settings(chosen, num_samples or default_samples(chosen), seed)
+    settings = ScoreSettings(chosen, num_samples or default_samples(chosen), seed)
     calibration = calibration_of(run, settings, show_progress)
     if calibration.reason is not None and chosen in RELATIVE:
         expected = f"held-out rows, which method {chosen!r} compares with"
@@ -106,8 +106,8 @@ def score_rows(
 def _scored(
     run: Run,
     rows: Dataset,
-    settings: "Settings",
-    calibration: "Calibration",
+    settings: "ScoreSettings",
+    calibration: "KeptScores",
     attribution: bool,
     show_progress: bool,
 ) -> Iterator[ScoredPiece]:
@@ -153,7 +153,7 @@ class OddRow(NamedTuple):
 
 
 @dataclass
-class Tally:
+class ScoreTally:
     """What was found, gathered as the pieces pass by: the oddest rows, counts, and rows to compare as a whole.
 
     Attributes:
@@ -245,18 +245,18 @@ class Tally:
 
         return save_calibration(run, self._new_calibration(source))
 
-    def _new_calibration(self, source: str) -> "Calibration":
+    def _new_calibration(self, source: str) -> "KeptScores":
         import torch
 
         from variate.evaluation.scores.measures import Measures
         from variate.evaluation.scores.reference import reference_of
-        from variate.runs.calibration import Calibration
+        from variate.runs.calibration import KeptScores
 
         parts = zip(*self._kept, strict=True)
         joined = Measures._make(None if own[0] is None else torch.cat(own) for own in parts)
         before = self.scoring.calibration.reference
         latent = None if before is None else before.latent
-        return Calibration(reference_of(joined, self.scoring.settings, latent), source, is_own=False)
+        return KeptScores(reference_of(joined, self.scoring.settings, latent), source, is_own=False)
 
 
 def _selected(measures: "Measures", places: np.ndarray) -> "Measures":

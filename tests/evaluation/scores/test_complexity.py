@@ -7,7 +7,7 @@ from PIL import Image
 
 from refusals import refused
 from variate import Schema
-from variate.evaluation.scores.complexity import coded_nats, require_images
+from variate.evaluation.scores.complexity import coded_nats, require_codable
 
 
 @pytest.mark.parametrize("channels", [1, 2, 3, 4])
@@ -27,9 +27,9 @@ def test_it_is_at_most_the_length_of_a_png_file():
 
 
 def test_rows_that_are_no_images_of_pixels_are_refused():
-    require_images(Schema("pixels", (1, 8, 8), 17), has_gaps=False)
-    require_images(Schema("binary", (1, 8, 8)), has_gaps=False)
+    require_codable(Schema("pixels", (1, 8, 8), 17), has_gaps=False)
+    require_codable(Schema("binary", (1, 8, 8)), has_gaps=False)
     bad = (None, Schema("real", (1, 8, 8)), Schema("pixels", (64,), 17), Schema("pixels", (1, 8, 8), 1000))
     for schema in (*bad, Schema("pixels", (5, 8, 8), 17)):
-        assert refused(require_images, schema, has_gaps=False).argument == "method"
-    assert refused(require_images, Schema("pixels", (1, 8, 8), 17), has_gaps=True).argument == "method"
+        assert refused(require_codable, schema, has_gaps=False).argument == "method"
+    assert refused(require_codable, Schema("pixels", (1, 8, 8), 17), has_gaps=True).argument == "method"

@@ -3,8 +3,10 @@ import pytest
 import torch
 from scipy import stats
 
+from refusals import refused
 from variate.evaluation.scores.drift import distance, drift, holm
-from variate.evaluation.scores.measures import Settings
+from variate.evaluation.scores.latent_density import LatentDensity
+from variate.evaluation.scores.measures import ScoreSettings
 from variate.evaluation.scores.reference import ReferenceScores
 
 
@@ -13,7 +15,7 @@ def scores(n, seed, shift=(0.0, 0.0, 0.0), missing=0.0):
     oddness = torch.randn(n, 3, generator=source) + torch.tensor(shift)
     oddness[torch.rand(n, generator=source) < missing, 1] = torch.nan
     bound, rate = torch.randn(2, n, generator=source)
-    return ReferenceScores(Settings("bound", 16, 0), bound, rate, None, oddness)
+    return ReferenceScores(ScoreSettings("bound", 16, 0), bound, rate, None, oddness)
 
 
 @pytest.mark.parametrize("digits", [1, 8])
@@ -49,3 +51,15 @@ def test_without_drift_few_tables_are_called_drifted():
 
 def test_equal_samples_have_no_distance():
     assert distance(torch.ones(5), torch.ones(7)) == (0.0, 1.0)
+
+
+def test_scores_that_were_made_otherwise_are_not_compared():
+    one, other = scores(20, 1), scores(20, 2)
+    error = refused(drift, one._replace(settings=ScoreSettings("bound", 3, 0)), other)
+    assert error.argument == "new"
+    density = LatentDensity(torch.zeros(2), torch.eye(2))
+    own = torch.randn(20)
+    pair = [part._replace(settings=ScoreSettings("latent", 16, 0), own=own, latent=density) for part in (one, other)]
+    assert [moved.name for moved in drift(*pair).rows] == ["bound", "rate", "latent"]
+    pair[0] = pair[0]._replace(latent=LatentDensity(torch.ones(2), torch.eye(2)))
+    assert [moved.name for moved in drift(*pair).rows] == ["bound", "rate"]

@@ -1,6 +1,5 @@
 """Scores of rows: p-values, methods, what is refused, and that a row's score is its own."""
 
-import numpy as np
 import pytest
 import torch
 
@@ -13,7 +12,7 @@ from small_models import make
 from variate import Batch, from_arrays
 from variate.evaluation.scores.measures import DEFAULT_METHOD, unseen_cells
 from variate.evaluation.scores.reference import reference_scores
-from variate.evaluation.scores.score import false_alarms, score
+from variate.evaluation.scores.score import score
 from variate.limits import ScoreMethod
 
 METHODS = [m for m in ScoreMethod.__args__ if m != "complexity"]
@@ -77,21 +76,6 @@ def test_the_default_is_the_bound(model):
     assert variate.score is score
 
 
-def test_splits_give_p_values_and_the_share_of_clean_rows_that_is_flagged(model):
-    vae, data = model.vae("full"), variate.split(from_arrays(model.draw(1000).numpy()))
-    reference = reference_scores(vae, data, method="combined")
-    assert reference.num_rows == len(data.validation)
-    assert reference.clean.shape == (len(data.test),)
-    found = false_alarms(reference, 0.2)
-    assert found.expected == 20 / 101
-    assert found.num_rows == 100
-    assert found.stderr == pytest.approx((found.expected * (1 - found.expected) * 201 / (100 * 102)) ** 0.5)
-    assert abs(found.share - found.expected) <= 4 * found.stderr
-    assert false_alarms(reference_scores(vae, data.test), 0.2) is None
-    direct = score(vae, data, method="combined", calibration=data)
-    assert torch.equal(direct.p_value, reference.clean)
-
-
 def test_rows_of_which_nothing_is_known_cannot_be_odd():
     model = linear()
     x, mask = rows_with_gaps(model, 6)
@@ -151,11 +135,3 @@ def test_a_model_that_overflows_is_refused(model):
             weight.copy_(torch.where(weight < 0, -1e200, 1e200))
     error = refused(score, vae, x)
     assert error.expected == "finite numbers"
-
-
-def test_at_most_so_many_held_out_rows_are_kept(model, monkeypatch):
-    monkeypatch.setattr("variate.evaluation.scores.reference.MOST_ROWS", 7)
-    vae, data = model.vae("full"), variate.split(from_arrays(model.draw(200).numpy()))
-    assert reference_scores(vae, data, method="latent").num_rows == 7
-    assert reference_scores(vae, np.asarray(model.draw(50))).num_rows == 7
-    assert reference_scores(vae, np.asarray(model.draw(50)), method="latent").num_rows == 7

@@ -53,7 +53,7 @@ class Attribution(NamedTuple):
     remainder: Tensor
 
 
-class Elements(NamedTuple):
+class ElementTerms(NamedTuple):
     """Terms of log p(x|z) by element.
 
     Attributes:
@@ -77,16 +77,16 @@ class ElementwiseLogProb:
 
     def __init__(self, likelihood: Likelihood) -> None:
         self.likelihood = likelihood
-        self.found: Elements
+        self.found: ElementTerms
 
     def __call__(self, outputs: Tensor, x: Tensor, mask: Tensor | None) -> Tensor:
         """log p(x|z), (L, N), in nats; -inf where an observed element is impossible."""
-        self.found = elements_of(self.likelihood, outputs, x, mask)
+        self.found = element_terms(self.likelihood, outputs, x, mask)
         total = self.found.nats.flatten(2).sum(-1)
         return total if self.found.gaps is None else total + self.found.gaps.sum(-1)
 
 
-def elements_of(likelihood: Likelihood, outputs: Tensor, x: Tensor, mask: Tensor | None) -> Elements:
+def element_terms(likelihood: Likelihood, outputs: Tensor, x: Tensor, mask: Tensor | None) -> ElementTerms:
     """The terms of log p(x|z) by element.
 
     Args:
@@ -100,7 +100,7 @@ def elements_of(likelihood: Likelihood, outputs: Tensor, x: Tensor, mask: Tensor
     nats = p_x.without_gaps.log_prob_elements(known)
     if mask is not None:
         nats = torch.where(mask, nats, torch.zeros((), dtype=nats.dtype, device=nats.device))
-    return Elements(nats, p_x.log_prob_gap_elements(mask) if isinstance(p_x, RowsWithGaps) else None)
+    return ElementTerms(nats, p_x.log_prob_gap_elements(mask) if isinstance(p_x, RowsWithGaps) else None)
 
 
 def attributed_elbo(

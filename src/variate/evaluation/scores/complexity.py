@@ -32,7 +32,7 @@ LOSSLESS: dict[str, dict[str, Any]] = {
 MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
 
 
-def require_images(schema: Schema | None, has_gaps: bool) -> None:
+def require_codable(schema: Schema | None, has_gaps: bool) -> None:
     """Refuses rows that no coder of images takes.
 
     Args:

@@ -19,13 +19,14 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from variate.errors import InputError
 from variate.evaluation.scores.reference import ReferenceScores
 
 MISSING = 1e300
 """What stands for a missing cell, among numbers that are far from it."""
 
 
-class Moved(NamedTuple):
+class Shift(NamedTuple):
     """How far the distribution of a number moved.
 
     Attributes:
@@ -51,8 +52,8 @@ class Drift(NamedTuple):
         num_held_out: Number of held-out rows.
     """
 
-    rows: tuple[Moved, ...]
-    columns: tuple[Moved, ...]
+    rows: tuple[Shift, ...]
+    columns: tuple[Shift, ...]
     num_new: int
     num_held_out: int
 
@@ -67,18 +68,25 @@ def drift(new: ReferenceScores, held_out: ReferenceScores) -> Drift:
 
     Args:
         new: What `reference_scores` gave of the new rows, with the settings of the held-out rows.
-        held_out: What `reference_scores` gave of held-out rows.
+        held_out: What `reference_scores` gave of held-out rows. Densities in latent space are compared only if both
+            are the same, as they are for `variate score`.
+
+    Raises:
+        InputError: If they were not made with the same method, number of draws and seed.
     """
+    if new.settings != held_out.settings:
+        expected, got = (f"{s.method!r} with {s.num_samples} draws and seed {s.seed}" for s in (held_out[0], new[0]))
+        raise InputError("new", f"scores of the method {expected}, as of the held-out rows", got)
     pairs: dict[str | int, tuple[Tensor, Tensor]] = {"bound": (new.bound, held_out.bound)}
     pairs["rate"] = (new.rate, held_out.rate)
-    if new.own is not None and held_out.own is not None:
+    if new.own is not None and held_out.own is not None and _same_density(new, held_out):
         pairs[held_out.settings.method] = (new.own, held_out.own)
     if new.oddness is not None and held_out.oddness is not None:
         columns = zip(new.oddness.unbind(1), held_out.oddness.unbind(1), strict=True)
         pairs |= {place: (_with_missing(own), _with_missing(known)) for place, (own, known) in enumerate(columns)}
     distances = [distance(*pair) for pair in pairs.values()]
     corrected = holm([p for _, p in distances])
-    found = [Moved(name, d, p, q) for name, (d, p), q in zip(pairs, distances, corrected, strict=True)]
+    found = [Shift(name, d, p, q) for name, (d, p), q in zip(pairs, distances, corrected, strict=True)]
     columns_moved = sorted((m for m in found if isinstance(m.name, int)), key=lambda m: -m.distance)
     whole = tuple(m for m in found if isinstance(m.name, str))
     return Drift(whole, tuple(columns_moved), new.num_rows, held_out.num_rows)
@@ -102,6 +110,13 @@ def holm(p_values: list[float]) -> list[float]:
         most = max(most, min(1.0, (len(order) - rank) * p_values[place]))
         found[place] = most
     return found
+
+
+def _same_density(new: ReferenceScores, held_out: ReferenceScores) -> bool:
+    """Whether the density in latent space is the same, if there is one."""
+    if new.latent is None or held_out.latent is None:
+        return new.latent is held_out.latent
+    return all(torch.equal(one, other) for one, other in zip(new.latent, held_out.latent, strict=True))
 
 
 def _with_missing(oddness: Tensor) -> Tensor:

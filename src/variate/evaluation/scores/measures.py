@@ -16,7 +16,7 @@ from variate.data.batch import Batch
 from variate.data.dataset import Dataset
 from variate.errors import InputError
 from variate.evaluation.scores.attribution import Attribution, Noise, attributed_elbo, attributed_importance
-from variate.evaluation.scores.complexity import coded_nats, require_images
+from variate.evaluation.scores.complexity import coded_nats, require_codable
 from variate.evaluation.scores.latent_density import LatentDensity, posterior_place
 from variate.evaluation.scores.regret import STEPS, regret
 from variate.limits import ScoreMethod
@@ -37,7 +37,7 @@ MOST_COLUMNS = 1_000
 """Columns of a table whose cells are ranked, at most."""
 
 
-class Settings(NamedTuple):
+class ScoreSettings(NamedTuple):
     """What decides a score besides the model and the row.
 
     Attributes:
@@ -89,7 +89,9 @@ class Meter:
         keep_elements: Give the nats of each element.
     """
 
-    def __init__(self, model: Model, settings: Settings, latent: LatentDensity | None, keep_elements: bool) -> None:
+    def __init__(
+        self, model: Model, settings: ScoreSettings, latent: LatentDensity | None, keep_elements: bool
+    ) -> None:
         self.model, self.settings, self.latent, self.keep_elements = model, settings, latent, keep_elements
         key = Key(generator(settings.seed), 1)
         self.noise: Noise = [n.to(model.device) for n in model.posterior_noise(key, settings.num_samples, 1)]
@@ -145,7 +147,7 @@ class Meter:
 def measure(
     model: Model,
     rows: Dataset,
-    settings: Settings,
+    settings: ScoreSettings,
     *,
     latent: LatentDensity | None = None,
     keep_elements: bool = False,
@@ -168,7 +170,7 @@ def measure(
     """
     if settings.method == "complexity":
         schema = rows.schema if model.recipe is None else model.recipe.schema
-        require_images(schema, rows.mask is not None and not rows.mask.all().all())
+        require_codable(schema, rows.mask is not None and not rows.mask.all().all())
     meter = Meter(model, settings, latent, keep_elements)
     steps = STEPS if settings.method == "regret" else 1
     found = []
@@ -234,7 +236,7 @@ def default_samples(method: ScoreMethod) -> int:
     return IMPORTANCE_SAMPLES if method == "importance" else DEFAULT_SAMPLES
 
 
-def require_latent(settings: Settings, latent: LatentDensity | None) -> None:
+def require_latent(settings: ScoreSettings, latent: LatentDensity | None) -> None:
     """Refuses a method that needs to know where other rows lie in latent space, or how probable they are.
 
     Raises:

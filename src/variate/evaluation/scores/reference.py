@@ -19,7 +19,7 @@ from variate.evaluation.scores.measures import (
     DEFAULT_METHOD,
     IN_LATENT_SPACE,
     Measures,
-    Settings,
+    ScoreSettings,
     default_samples,
     measure,
     require_latent,
@@ -49,7 +49,7 @@ class ReferenceScores(NamedTuple):
         clean: P-values of other held-out rows, which are known to be clean, (m,); None where there are none.
     """
 
-    settings: Settings
+    settings: ScoreSettings
     bound: Tensor
     rate: Tensor
     own: Tensor | None = None
@@ -63,7 +63,7 @@ class ReferenceScores(NamedTuple):
         return len(self.bound)
 
 
-def reference_of(measures: Measures, settings: Settings, latent: LatentDensity | None) -> ReferenceScores:
+def reference_of(measures: Measures, settings: ScoreSettings, latent: LatentDensity | None) -> ReferenceScores:
     """Measures of held-out rows, kept for comparison."""
     return ReferenceScores(settings, measures.bound, measures.rate, measures.own, measures.oddness, latent)
 
@@ -96,7 +96,7 @@ def reference_scores(
     Raises:
         InputError: If a number is out of range, or the rows are not what the model or the method takes.
     """
-    settings = Settings(method, num_samples or default_samples(method), seed)
+    settings = ScoreSettings(method, num_samples or default_samples(method), seed)
     most = MOST_FITTED_ROWS if method == "regret" else MOST_ROWS
     rows, fitted_to, clean = _parts(model, data, most, method in IN_LATENT_SPACE)
     latent = None if fitted_to is None else fit_latent_density(_places(model, fitted_to))
@@ -149,7 +149,7 @@ def scores_of(measures: Measures, reference: ReferenceScores) -> tuple[Tensor, T
     return score, torch.where(measures.is_empty, 1.0, p_value)
 
 
-def require_same(settings: Settings, reference: ReferenceScores) -> None:
+def require_same(settings: ScoreSettings, reference: ReferenceScores) -> None:
     """Refuses scores of held-out rows that were made otherwise.
 
     Raises:

@@ -11,7 +11,7 @@ from variate.evaluation.scores.measures import (
     DEFAULT_METHOD,
     IN_LATENT_SPACE,
     Measures,
-    Settings,
+    ScoreSettings,
     default_samples,
     measure,
     require_latent,
@@ -136,17 +136,17 @@ def _settings(
     num_samples: int | None,
     seed: int | None,
     calibration: ReferenceScores | Data | None,
-) -> Settings:
+) -> ScoreSettings:
     """What was asked for; what was not is as in the calibration."""
     if isinstance(calibration, ReferenceScores):
         own = calibration.settings
         asked = (method or own.method, num_samples or own.num_samples, own.seed if seed is None else seed)
-        return Settings(*asked)
+        return ScoreSettings(*asked)
     chosen = method or DEFAULT_METHOD
-    return Settings(chosen, num_samples or default_samples(chosen), seed or 0)
+    return ScoreSettings(chosen, num_samples or default_samples(chosen), seed or 0)
 
 
-def ranked_scores(found: Measures, settings: Settings, reference: ReferenceScores | None) -> Scores:
+def ranked_scores(found: Measures, settings: ScoreSettings, reference: ReferenceScores | None) -> Scores:
     """Scores of measured rows, with p-values where there are held-out rows."""
     cells = None
     if reference is not None:
