@@ -37,7 +37,7 @@ CHOSEN_ON = ("breast-cancer", "abalone", "Fashion-MNIST: digits enlarged", "icon
 SLOW_ROWS = 300
 """Rows of each kind for regret, which fits q to each."""
 RIVALS = ("VAE", "AutoEncoder", "IForest", "ECOD", "KNN", "LOF")
-ICONS, FLAGS = Path("/usr/share/icons/silk/16x16"), Path("/usr/share/flags/countries/320x240")
+ICONS, FLAGS = Path("/usr/share/icons/silk/16x16"), Path("/usr/share/iso-flags-png-320x240")
 
 
 class Case(NamedTuple):

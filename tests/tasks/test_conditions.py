@@ -14,7 +14,10 @@ from variate.tasks.classify import classify_rows
 from variate.tasks.sample import sample, with_context
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*collapsed", "ignore:.*equal to a training row")
-SMALL_RUN = {"model": ModelOptions(width=16, depth=1, latent=2), "training": TrainingOptions(epochs=200, lr=5e-3, batch_size=64)}
+SMALL_RUN = {
+    "model": ModelOptions(width=16, depth=1, latent=2),
+    "training": TrainingOptions(epochs=200, lr=5e-3, batch_size=64),
+}
 
 
 def write(path, n=400, seed=0, with_species=True):
