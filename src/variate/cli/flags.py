@@ -24,6 +24,18 @@ OF_COMMANDS = frozenset(
         "fill",
         "given",
         "draws",
+        "curve",
+        "steps",
+        "gif",
+        "row",
+        "latents",
+        "span",
+        "stops",
+        "plus",
+        "minus",
+        "strength",
+        "k",
+        "2d",
     },
 )
 """Options of commands, besides those of training, that have a flag of their own name."""
@@ -41,7 +53,8 @@ WITH_TRUE = frozenset(
 )
 """Options that are True, False, or left to us: unlike a switch, their flag has a value."""
 
-OTHER_NAMES = {"num_samples": "samples", "annealed_rows": "ais", "num_rows": "rows", "n": "number"}
+OTHER_NAMES = {"num_samples": "samples", "annealed_rows": "ais", "num_rows": "rows", "n": "number", "map": "2d",
+               "curves": "curve", "num_latents": "latents"}  # fmt: skip
 """Parameters in Python whose flags have another name."""
 
 POSITIONAL = {"model": "MODEL", "data": "DATA", "source": "DATA", "x": "DATA", "real": "REAL", "synthetic": "SYNTHETIC"}

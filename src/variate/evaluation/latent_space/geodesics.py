@@ -35,8 +35,8 @@ from variate.runtime.random import generator, mix
 Decode = Callable[[Tensor], RowDistribution]
 """From places, (M, d), to p(x|z), batch shape (1, M)."""
 
-SEGMENTS = 16
-"""Least number of steps of a path while it is sought."""
+LEAST_STEPS = 16
+"""Least number of steps in which a path is sought and measured."""
 STEPS = 120
 """Steps of the optimiser."""
 STEP_SIZE = 0.05
@@ -45,7 +45,7 @@ LEAST_SLOPE = 0.05
 """Slopes below this do not count as full ones for Adam, in energies of the straight line per distance of the ends."""
 EUCLIDEAN = 1e-3
 """Share of the Euclidean metric."""
-ELEMENTS, FEWEST_DRAWS, MOST_DRAWS = 2**12, 2, 32
+ELEMENTS, FEWEST_DRAWS, MOST_DRAWS = 2**12, 2, 64
 """Elements of rows that are drawn per step of the path, and the numbers of rows that this may be."""
 SHARES = (1.0, 0.5, 0.25)
 """Parts of the way from the straight line to the path that was found, of which the best one is taken."""
@@ -78,7 +78,7 @@ def geodesic(decode: Decode, start: Tensor, end: Tensor, steps: int, seed: int =
     Returns:
         The path, (steps + 1, d).
     """
-    fineness = -(-SEGMENTS // steps)
+    fineness = -(-LEAST_STEPS // steps)
     t = torch.linspace(0, 1, fineness * steps + 1, dtype=start.dtype, device=start.device)
     straight = linear(start, end, t)
     bends = _bends(decode, straight, seed)

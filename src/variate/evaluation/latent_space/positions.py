@@ -81,7 +81,7 @@ def decoder(model: Model, context: Tensor | None = None) -> Callable[[Tensor], R
 
     Args:
         model: The model, in evaluation mode.
-        context: What all places are conditioned on, (1, *c).
+        context: What the places are conditioned on, (M, *c), or (1, *c) for all.
     """
 
     def decode(places: Tensor) -> RowDistribution:
@@ -104,9 +104,8 @@ def decoded(model: Model, places: Tensor, context: Tensor | None = None, batch_s
     found = []
     with evaluating(model):
         for some in torch.arange(len(places)).split(batch_size):
-            latents = split_groups(places[some].to(model.device, model.dtype).unsqueeze(0), latent_shapes(model))
-            own = None if context is None else context[some].to(model.device)
-            found.append(typical(model, model.decode(latents, own).without_gaps).squeeze(0).cpu())
+            p_x = decoder(model, None if context is None else context[some])(places[some])
+            found.append(typical(model, p_x).squeeze(0).cpu())
     return torch.cat(found)
 
 
