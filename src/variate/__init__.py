@@ -39,6 +39,10 @@ if TYPE_CHECKING:
     from variate.evaluation.conditional.impute import Imputed, impute
     from variate.evaluation.evaluate import Evaluation, evaluate
     from variate.evaluation.gap_budget import GapBudget, gap_budget
+    from variate.evaluation.latent_space.interpolate import Interpolation, interpolate
+    from variate.evaluation.latent_space.neighbours import Nearest, neighbours
+    from variate.evaluation.latent_space.shift import Shifted, shift
+    from variate.evaluation.latent_space.traverse import Traversal, traverse
     from variate.models.base import Model
     from variate.models.build import build
     from variate.models.draws import Draws, Group
@@ -75,6 +79,14 @@ _HOMES = {
     "evaluate": "variate.evaluation.evaluate",
     "GapBudget": "variate.evaluation.gap_budget",
     "gap_budget": "variate.evaluation.gap_budget",
+    "Interpolation": "variate.evaluation.latent_space.interpolate",
+    "interpolate": "variate.evaluation.latent_space.interpolate",
+    "Nearest": "variate.evaluation.latent_space.neighbours",
+    "neighbours": "variate.evaluation.latent_space.neighbours",
+    "Shifted": "variate.evaluation.latent_space.shift",
+    "shift": "variate.evaluation.latent_space.shift",
+    "Traversal": "variate.evaluation.latent_space.traverse",
+    "traverse": "variate.evaluation.latent_space.traverse",
     "Draws": "variate.models.draws",
     "Group": "variate.models.draws",
     "Model": "variate.models.base",
@@ -111,15 +123,19 @@ __all__ = [
     "History",
     "Imputed",
     "InputError",
+    "Interpolation",
     "Model",
     "ModelOptions",
+    "Nearest",
     "NonFiniteError",
     "Recipe",
     "Run",
     "Schema",
+    "Shifted",
     "Splits",
     "Terms",
     "TrainingOptions",
+    "Traversal",
     "VariateWarning",
     "annealed_evidence",
     "build",
@@ -132,12 +148,16 @@ __all__ = [
     "from_arrays",
     "gap_budget",
     "impute",
+    "interpolate",
     "load",
     "log_evidence",
+    "neighbours",
     "obey",
     "read",
+    "shift",
     "split",
     "to_arrow",
+    "traverse",
 ]
 
 

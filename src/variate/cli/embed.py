@@ -26,10 +26,12 @@ class Embed(Checked):
     std: bool = False
     """Add the standard deviations of q(z|x)."""
     map: Annotated[Map | None, tyro.conf.arg(name="2d", metavar="[{pca,umap}]")] = None
-    """Add a map in two dimensions, as columns x and y: pca (the default), the directions along which rows differ most, or
+    """Add a map in two dimensions, as columns x and y: by pca, the default, along whose axes rows differ most, or by
     umap, which keeps neighbours together."""
     picture: str | None = None
     """File for a picture of the map, .png."""
+    color: str | None = None
+    """What the picture is coloured by: a column of the table, or folder for images in sub-folders."""
     seed: Seed = 0
     """Seed of umap."""
     overwrite: bool = False
@@ -41,12 +43,15 @@ class Embed(Checked):
         from variate.errors import InputError, Option, Sentence
         from variate.runs import Run
         from variate.tasks.embed import embed
+        from variate.tasks.map_colors import map_colors
 
         path = writers.new_path(self.out, writers.TABLE_ENDINGS, self.overwrite)
         picture = self.picture and writers.new_path(self.picture, (".png",), self.overwrite, "picture")
-        if picture and self.map is None:
-            raise InputError("picture", Sentence("a map, by ", Option("map")), "no map", "ask for one, or leave it out")
+        for option, needed in (("picture", "map"), ("color", "picture")):
+            if getattr(self, option) is not None and getattr(self, needed) is None:
+                raise InputError(option, Sentence("to come with ", Option(needed)), "none", "add it, or leave this out")
         run = Run(self.model)
+        colors = None if self.color is None else map_colors(run, self.data, self.color)
         found = embed(run, self.data, std=self.std, map=self.map, seed=self.seed)
         if picture:
             from variate.reports.maps import Points, map_picture
@@ -54,7 +59,7 @@ class Embed(Checked):
 
             points = Points()
             writers.write_pieces(path, points.passing(found.pieces), found.num_rows)
-            save(map_picture(points), picture)
+            save(map_picture(points, colors), picture)
         else:
             writers.write_pieces(path, found.pieces, found.num_rows)
         say(f"wrote {found.num_rows:,} rows of {run.model.num_latents} latents to {path}, in the order of the data")

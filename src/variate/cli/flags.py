@@ -36,6 +36,7 @@ OF_COMMANDS = frozenset(
         "strength",
         "k",
         "2d",
+        "color",
     },
 )
 """Options of commands, besides those of training, that have a flag of their own name."""

@@ -25,8 +25,8 @@ class Interpolate(Checked):
     rows: tuple[int, ...] = ()
     """Numbers of the rows to pass through, counting from 0; by default four, chosen by the seed."""
     curve: Annotated[tuple[Curve, ...], tyro.conf.arg(metavar="{linear,spherical,geodesic} ..")] = ("linear",)
-    """How to get from row to row: linear, spherical, or geodesic, along which what is decoded changes least. Several are
-    shown below one another."""
+    """How to get from row to row: linear, spherical, or geodesic, along which what is decoded changes least. Several
+    are shown below one another."""
     steps: PathSteps = 10
     """Steps from each row to the next."""
     out: str | None = None
@@ -47,8 +47,8 @@ class Interpolate(Checked):
         run = Run(self.model)
         schema = run.recipe.schema
         path = rows_path(self.out, "interpolation", schema, self.overwrite)
-        from variate.reports.moving import gif_path, save_animation
         from variate.reports.moved_rows import write_paths
+        from variate.reports.moving import gif_path, save_animation
 
         animation = gif_path(self.gif, schema, self.overwrite)
         found = interpolate_rows(

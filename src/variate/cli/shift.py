@@ -12,7 +12,7 @@ from variate.limits import Checked, Strength
 
 if TYPE_CHECKING:
     from variate.config.schema import Schema
-    from variate.tasks.shift import Shifted
+    from variate.tasks.shift import ShiftedRows
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class Shift(Checked):
         say(f"wrote {count:,} moved rows to {path}")
 
 
-def outcome(found: "Shifted", schema: "Schema") -> Iterator[str]:
+def outcome(found: "ShiftedRows", schema: "Schema") -> Iterator[str]:
     """What the move does, and how far it leaves the data."""
     from variate.reports.moves import SHOWN_CELLS, moves_said
 

@@ -1,6 +1,7 @@
 """Rows that were found by moves in latent space, written to files: pictures, tables or arrays."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from variate.reports.pictures import save
 from variate.reports.rows import is_picture, write_reconstructions
 from variate.tasks.interpolate import Paths
 from variate.tasks.neighbours import NearestRows
-from variate.tasks.shift import Shifted
+from variate.tasks.shift import ShiftedRows
 from variate.tasks.traverse import Traversed
 
 PICTURED = 48
@@ -62,7 +63,7 @@ def write_traversal(path: Path, found: Traversed, schema: Schema) -> None:
     _write_numbers(path, first, found.rows.reshape(-1, *found.rows.shape[2:]), schema)
 
 
-def write_shifted(path: Path, found: Shifted, schema: Schema) -> int:
+def write_shifted(path: Path, found: ShiftedRows, schema: Schema) -> int:
     """Writes moved rows: pictures below their reconstructions, or a line per row with its number and log p(z).
 
     Returns:
@@ -91,11 +92,15 @@ def write_neighbours(path: Path, found: NearestRows, row: int, schema: Schema) -
 
 
 def _write_numbers(path: Path, first: Mapping[str, np.ndarray], rows: np.ndarray, schema: Schema) -> None:
-    """Writes rows with columns before them; of anything but tables, an .npy file holds the rows alone."""
+    """Writes rows with columns before them; of anything but tables, an .npy file holds the rows alone.
+
+    Columns that were set aside say nothing of a row that was decoded, so that only constants are written.
+    """
     if path.suffix.lower() == ".npy" and not schema.columns:
         writers.write_array(path, rows)
         return
-    named = named_columns(rows, schema, as_written if path.suffix.lower() == ".csv" else as_they_came)
+    known = replace(schema, aside=tuple(own for own in schema.aside if own.kind == "constant"))
+    named = named_columns(rows, known, as_written if path.suffix.lower() == ".csv" else as_they_came)
     own = {}
     for name, values in first.items():
         while name in named:  # a column of the rows keeps its name

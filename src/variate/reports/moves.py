@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from variate.config.schema import Column, Schema
+from variate.data import Dataset
 from variate.data.schema.naming import name_called
 from variate.data.schema.written import as_written
 from variate.evaluation.latent_space.effects import ColumnMove
@@ -88,15 +89,19 @@ def neighbours_report(found: NearestRows, schema: Schema, row: int) -> Report:
     """
     columns = schema.columns[:SHOWN_CELLS]
     numbers = [row, *found.numbers.tolist()]
-    lines: list[tuple[str, ...]] = []
-    cells = np.concatenate([_cells(rows.x.all(), columns) for rows in (found.row, found.rows)])
-    for number, distance, own in zip(numbers, ["", *(f"{d:.3f}" for d in found.distances)], cells, strict=True):
-        lines.append((str(number), distance, *own))
+    cells = [*_cells(found.row, columns), *_cells(found.rows, columns)]
+    distances = ["", *(f"{distance:.3f}" for distance in found.distances)]
+    lines = [(str(number), *own) for number, *own in zip(numbers, distances, strict=True)]
+    lines = [(*line, *own) for line, own in zip(lines, cells, strict=True)]
     title = f"the {len(found.numbers):,} of {found.total:,} rows that are nearest to row {row:,}, counting from 0"
     return Report(title, [Table(("row", "distance", *(column.name for column in columns)), tuple(lines))])
 
 
-def _cells(x: np.ndarray, columns: Sequence[Column]) -> np.ndarray:
-    """Cells of the first columns as texts, (N, columns)."""
-    found = [[cell_said(float(value), own) for value in x[:, place]] for place, own in enumerate(columns)]
-    return np.array(found, dtype=object).T.reshape(len(x), len(columns))
+def _cells(rows: Dataset, columns: Sequence[Column]) -> list[tuple[str, ...]]:
+    """Cells of the first columns of each row as texts; missing ones are empty."""
+    x = rows.x.all()
+    seen = np.ones(x.shape, bool) if rows.mask is None else rows.mask.all()
+    return [
+        tuple(cell_said(float(x[row, place]), own) if seen[row, place] else "" for place, own in enumerate(columns))
+        for row in range(len(x))
+    ]

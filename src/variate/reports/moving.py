@@ -73,6 +73,4 @@ def save_animation(rows: np.ndarray, path: Path, schema: Schema) -> None:
     frames = [grid(images[:, moment]) for moment in range(count)]
     frames += frames[-2:0:-1]
     with files.replacing(path) as part:
-        frames[0].save(
-            part, format="GIF", save_all=True, append_images=frames[1:], duration=FRAME_MILLISECONDS, loop=0
-        )
+        frames[0].save(part, format="GIF", save_all=True, append_images=frames[1:], duration=FRAME_MILLISECONDS, loop=0)

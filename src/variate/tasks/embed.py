@@ -45,7 +45,7 @@ def embed(
         seed: Seed of UMAP's draws.
 
     Raises:
-        InputError: If the data cannot be used, umap-learn is wanted and not there, or, when the pieces are taken, if the
+        InputError: If the data cannot be used, or umap-learn is wanted and not there; when the pieces are taken, if the
             model gives numbers that are not finite.
     """
     rows = run.all_rows(data)

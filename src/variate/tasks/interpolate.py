@@ -1,5 +1,6 @@
 """Rows between rows of a data set."""
 
+from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -64,7 +65,7 @@ def interpolate_rows(
     chosen = rows or tuple(map(int, np.random.default_rng(seed).permutation(len(source))[:DEFAULT_ROWS]))
     if len(chosen) < 2:
         raise InputError("rows", "at least two rows, to go from one to the next", "one row")
-    if any(one == next_one for one, next_one in zip(chosen, chosen[1:], strict=False)):
+    if any(one == next_one for one, next_one in pairwise(chosen)):
         raise InputError("rows", "different rows next to each other", f"{' '.join(map(str, chosen))}")
     passed = numbered(source, chosen)
 
@@ -78,7 +79,7 @@ def interpolate_rows(
 
 
 def possible_rows(run: Run, rows: "Tensor") -> np.ndarray:
-    """Decoded rows, (N, *event), if they are finite; columns of a table that follow from others are computed from these.
+    """Decoded rows, (N, *event), if they are finite; what follows from other columns is computed.
 
     Raises:
         InputError: If a number is not finite.

@@ -58,9 +58,9 @@ def nearest_rows(run: Run, data: str | None = None, *, row: int, k: Neighbours =
         numbers = range(start, start + len(piece))
         finite_rows(others.numpy(), "the latent coordinates", TRAIN_AGAIN, numbers)
         near = nearest(own, others, min(k + 1, len(others)))
-        near = Nearest(near.index + start, near.distance)
+        near = Nearest(near.rows + start, near.distance)
         found = near if found is None else merged(found, near, k + 1)
     assert found is not None
-    is_other = found.index[0] != row
+    is_other = found.rows[0] != row
     index, distance = (part[0][is_other][:k].numpy() for part in found)
     return NearestRows(wanted, index, distance, rows.select(index), len(rows))

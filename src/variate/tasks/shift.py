@@ -12,13 +12,13 @@ from variate.tasks.numbered import group, group_rows, numbered
 
 if TYPE_CHECKING:
     from variate.evaluation.latent_space.effects import ColumnMove
-    from variate.evaluation.latent_space.shift import Shift
+    from variate.evaluation.latent_space.shift import Shifted
 
 RARE = 0.05
 """Share of the held-out rows whose log p(z) counts as low."""
 
 
-class Shifted(NamedTuple):
+class ShiftedRows(NamedTuple):
     """Rows that were moved.
 
     Attributes:
@@ -37,7 +37,7 @@ class Shifted(NamedTuple):
     before: np.ndarray
     moves: "tuple[ColumnMove, ...]"
     sizes: tuple[int, int]
-    found: "Shift"
+    found: "Shifted"
     usual_log_prior: float
     unlikely: float
 
@@ -51,7 +51,7 @@ def shift_rows(
     minus: tuple[str, ...] = (),
     rows: tuple[int, ...] = (),
     strength: Strength = 1.0,
-) -> Shifted:
+) -> ShiftedRows:
     """Moves rows from one group towards another: `variate.shift` on the rows of a source.
 
     Args:
@@ -88,7 +88,7 @@ def shift_rows(
     if schema.kind == "table":
         before = found.latents - strength * found.direction
         moves = column_moves(model, schema, model.dataset(source), before, found.latents, moved.all().context)
-    return Shifted(
+    return ShiftedRows(
         numbers,
         possible_rows(run, found.rows),
         possible_rows(run, found.before),

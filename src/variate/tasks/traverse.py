@@ -62,9 +62,7 @@ def traverse_latents(
     from variate.evaluation.latent_space.traverse import traverse
 
     model, schema = run.model, run.recipe.schema
-    found = traverse(
-        model, held_out.data, start=start, num_latents=num_latents, span=span, stops=stops, seed=seed
-    )
+    found = traverse(model, held_out.data, start=start, num_latents=num_latents, span=span, stops=stops, seed=seed)
     flat = possible_rows(run, found.rows.flatten(0, 1))
     moves = []
     if schema.kind == "table":

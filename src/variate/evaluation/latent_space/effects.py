@@ -1,9 +1,10 @@
 r"""What a move in latent space does to each column of a table, in no units.
 
-A column of numbers moves by the share of the rows whose value lies between the two medians of p(x_j|z); with F the mid
-distribution function of the column's values, that is |F(after) - F(before)|. A column of bits or categories moves by the
-total variation of their probabilities, 1/2 sum_k |p_k(after) - p_k(before)|. Both are from 0 to 1. Of several rows that
-move together, numbers have the mean of their shares, and categories the total variation of mean probabilities.
+A column of numbers moves by the share of the rows whose value lies between the two medians of p(x_j|z); with F the
+mid distribution function of the column's values, that is |F(after) - F(before)|. A column of bits or categories moves
+by the total variation of their probabilities, 1/2 sum_k |p_k(after) - p_k(before)|. Both are from 0 to 1. Of several
+rows that move together, numbers have the mean of their shares, and categories the total variation of mean
+probabilities.
 """
 
 from typing import NamedTuple
@@ -89,7 +90,9 @@ def _decoded(model: Model, places: Tensor, codes: int, context: Tensor | None) -
             p_x = decoder(model, None if context is None else context[some])(places[some])
             values.append(typical(model, p_x).squeeze(0).cpu().double())
             for code in range(codes):
-                rows = torch.full((1, len(some), *p_x.event_shape), float(code), dtype=torch.float64, device=model.device)
+                rows = torch.full(
+                    (1, len(some), *p_x.event_shape), float(code), dtype=torch.float64, device=model.device
+                )
                 total[code] += p_x.log_prob_elements(rows).double().exp().squeeze(0).sum(0).cpu()
     return _Decoded(torch.cat(values).numpy(), total / len(places))
 

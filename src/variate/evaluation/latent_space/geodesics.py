@@ -3,18 +3,20 @@ r"""Geodesics of the decoder: paths along which what is decoded changes as littl
 The Fisher information of z as a parameter of p(x|z) is a metric on latent space: the one that the decoder pulls back
 from the space of distributions of rows, for every likelihood and in no units,
 
-    ds^2 = dz^T G(z) dz,    G(z) = E_{x ~ p(x|z)}[ grad_z log p(x|z) grad_z log p(x|z)^T ],    ds^2 = 2 KL to second order.
+    ds^2 = dz^T G(z) dz,    G(z) = E_{x ~ p(x|z)}[ grad_z log p(x|z) grad_z log p(x|z)^T ],    ds^2 ~ 2 KL.
 
-A path z_0 .. z_T has the energy E = T sum_t ds_t^2 and the length sum_t ds_t <= sqrt(E). The path of least energy between
-two ends is a geodesic, passed through at constant speed: each step changes p(x|z) by the same amount. A step is measured
-at its middle m_t = (z_t + z_(t+1)) / 2. The terms of the chain rule of a row have scores without correlation, so that
+A path z_0 .. z_T has the energy E = T sum_t ds_t^2 and the length sum_t ds_t <= sqrt(E). The path of least energy
+between two ends is a geodesic, passed through at constant speed: each step changes p(x|z) by the same amount. A step
+is measured at its middle m_t = (z_t + z_(t+1)) / 2. The terms of the chain rule of a row have scores without
+correlation, so that
 
     ds_t^2 = sum_j E_{x ~ p(x|m_t)}[ D_tj^2 ],    D_tj = log p(x_j | z_(t+1)) - log p(x_j | z_t),
 
-which is estimated by draws. Its gradient is that of the squares at fixed draws, and that of the distribution of the draws,
-E[D_tj^2 grad log p(x_j | m_t)]. The path is the straight line plus sines, of which the k-th is divided by k, so that the
-energy of a flat space is equally curved in all coefficients. Where the decoder does not react to a latent, the metric does
-not decide the path: a small share of the Euclidean metric, scaled to the same energy, keeps it straight there.
+which is estimated by draws. Its gradient is that of the squares at fixed draws, and that of the distribution of the
+draws, E[D_tj^2 grad log p(x_j | m_t)] (where elements depend on others, the change of these is left out). The path is
+the straight line plus sines, of which the k-th is divided by k, so that the energy of a flat space is equally curved
+in all coefficients. Where the decoder does not react to a latent, the metric does not decide the path: a small share
+of the Euclidean metric, scaled to the same energy, keeps it straight there.
 
 References:
     Latent space oddity: on the curvature of deep generative models (Arvanitidis et al., 2018)

@@ -1,5 +1,6 @@
 """Rows between rows: a path through latent space, decoded."""
 
+from itertools import pairwise
 from typing import NamedTuple
 
 import torch
@@ -15,6 +16,7 @@ from variate.models.checked import Data
 from variate.models.entry import of_a_model
 from variate.models.network import evaluating
 from variate.runtime.progress import progress
+
 
 class Interpolation(NamedTuple):
     """A path through rows, with P points.
@@ -61,7 +63,7 @@ def interpolate(
         The path. A model that is conditional on a context decodes it under the context of the first row.
 
     Raises:
-        InputError: If there are less than two rows, the rows are not what the model takes, or an option is out of range.
+        InputError: If there is one row only, the rows are not what the model takes, or an option is out of range.
 
     References:
         Pulling back information geometry (Arvanitidis et al., 2022)
@@ -72,10 +74,10 @@ def interpolate(
     places = positions(model, rows).mean
     context = None if rows.context is None else rows.all().context
     first = None if context is None else context[:1]
-    legs, energies = [], []
+    legs, energies = list[Tensor](), list[list[float]]()
     with evaluating(model), progress("finding paths", len(places) - 1, show_progress) as advance:
         decode = decoder(model, first)
-        for start, end in zip(places[:-1], places[1:], strict=True):
+        for start, end in pairwise(places):
             leg, *found = _leg(decode, start.to(model.device), end.to(model.device), curve, steps, seed)
             legs.append(leg.cpu() if not legs else leg[1:].cpu())
             energies.append(found)

@@ -1,13 +1,13 @@
 r"""Rows like this one: the nearest in latent space.
 
-The distance of two rows is that of their posteriors, the Wasserstein distance of Gaussians with means m, m' and standard
-deviations s, s' of their latents (taken as independent),
+The distance of two rows is that of their posteriors, the Wasserstein distance of Gaussians with means m, m' and
+standard deviations s, s' of their latents (taken as independent),
 
     d^2 = sum_i (m_i - m'_i)^2 + (s_i - s'_i)^2,
 
-in units of the prior. A latent that says nothing has the same mean and the same deviation for all rows, so that it counts
-for nothing; and rows are near only if the model is equally sure about them. d is the Euclidean distance of the vectors
-(m, s), among which scikit-learn searches.
+in units of the prior. A latent that says nothing has the same mean and the same deviation for all rows, so that it
+counts for nothing; and rows are near only if the model is equally sure about them. d is the Euclidean distance of the
+vectors (m, s), among which scikit-learn searches.
 """
 
 from typing import NamedTuple
@@ -28,11 +28,11 @@ class Nearest(NamedTuple):
     """For each of N rows the K nearest ones, the nearest first.
 
     Attributes:
-        index: Their numbers, (N, K).
+        rows: Their numbers, (N, K).
         distance: How far they are, (N, K), float64.
     """
 
-    index: Tensor
+    rows: Tensor
     distance: Tensor
 
 

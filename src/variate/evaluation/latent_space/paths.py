@@ -3,9 +3,9 @@ r"""Paths between two places a and b of latent space, t from 0 to 1, whose ends 
     linear     z(t) = (1 - t) a + t b
     spherical  z(t) = r(t) (sin((1 - t) w) a/|a| + sin(t w) b/|b|) / sin(w),    r(t) = (1 - t) |a| + t |b|
 
-with w the angle between a and b, seen from the centre of N(0, I). Means of different norms are no points of one sphere:
-the direction turns at a constant rate and the norm changes linearly. Where the great circle is not unique (a or b is 0,
-or they are parallel, as they always are with one latent), the path is the straight line.
+with w the angle between a and b, seen from the centre of N(0, I). Means of different norms are no points of one
+sphere: the direction turns at a constant rate and the norm changes linearly. Where the great circle is not unique (a
+or b is 0, or they are parallel, as they always are with one latent), the path is the straight line.
 
 References:
     Sampling generative networks (White, 2016), for the spherical path

@@ -1,7 +1,8 @@
 r"""Where rows lie in latent space, what stands there, and how far a place is from the data.
 
-The place of a row is the mean of q(z|x), all groups of latents side by side; that of a group is given the means of the
-groups above it. With mean m(x) and variance v(x) of q(z|x), the *aggregate* q(z) = E_x[q(z|x)] has for each latent
+The place of a row is the mean of q(z|x), all groups of latents side by side; that of a group is given the means of
+the groups above it. With mean m(x) and variance v(x) of q(z|x), the *aggregate* q(z) = E_x[q(z|x)] has for each
+latent
 
     mean      E_x[m_i(x)]
     variance  Var_x(m_i(x)) + E_x[v_i(x)]

@@ -1,10 +1,11 @@
 r"""A map of the data: the latents of rows in two dimensions.
 
 *PCA.* The two orthogonal directions along which the means m(x) of q(z|x) vary most: the first eigenvectors of their
-covariance. The sign of each is such that its largest component is positive. Sums are enough to find them, so that rows may
-come in pieces.
+covariance. The sign of each is such that its largest component is positive. Sums are enough to find them, so that
+rows may come in pieces.
 
-*UMAP* keeps neighbours together instead of distances (McInnes et al., 2018); umap-learn computes it, and is imported only then.
+*UMAP* keeps neighbours together instead of distances (McInnes et al., 2018); umap-learn computes it, and is imported
+only then.
 """
 
 from importlib.util import find_spec
@@ -20,13 +21,13 @@ class Sums(NamedTuple):
     """What principal components are computed from, joined by adding.
 
     Attributes:
-        count: Number of rows.
+        num_rows: Number of rows.
         first: Sum of the vectors less an origin, (d,), float64.
         second: Sum of their outer products, (d, d), float64.
         origin: What is subtracted, (d,): about the mean, so that few digits cancel.
     """
 
-    count: int
+    num_rows: int
     first: Tensor
     second: Tensor
     origin: Tensor
@@ -44,7 +45,9 @@ class Sums(NamedTuple):
     def add(self, vectors: Tensor) -> "Sums":
         """With more rows, (N, d)."""
         own = vectors.double() - self.origin
-        return self._replace(count=self.count + len(own), first=self.first + own.sum(0), second=self.second + own.T @ own)
+        return self._replace(
+            num_rows=self.num_rows + len(own), first=self.first + own.sum(0), second=self.second + own.T @ own
+        )
 
 
 class Plane(NamedTuple):
@@ -71,8 +74,8 @@ def principal_plane(sums: Sums) -> Plane:
     Args:
         sums: Over all rows.
     """
-    mean = sums.first / sums.count
-    covariance = sums.second / sums.count - torch.outer(mean, mean)
+    mean = sums.first / sums.num_rows
+    covariance = sums.second / sums.num_rows - torch.outer(mean, mean)
     values, vectors = torch.linalg.eigh(covariance)
     vectors, values = vectors.flip(1), values.flip(0).clamp(min=0)
     largest = vectors.abs().argmax(0)

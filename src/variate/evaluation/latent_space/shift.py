@@ -1,11 +1,12 @@
 r"""Arithmetic with groups of rows: what tells one group from another is added to rows.
 
-With m(x) the mean of q(z|x), the direction from one group to another is the difference of their mean places, and a row is
-moved along it:
+With m(x) the mean of q(z|x), the direction from one group to another is the difference of their mean places, and a
+row is moved along it:
 
     direction = mean of m over plus - mean of m over minus,     z = m(x) + strength * direction.
 
-What comes out need not look like data. log p(z) of the moved rows beside that of rows as they are says how far they left.
+What comes out need not look like data. log p(z) of the moved rows beside that of rows as they are says how far they
+left.
 
 References:
     Unsupervised representation learning with deep convolutional generative adversarial networks (Radford et al., 2016)
@@ -22,7 +23,8 @@ from variate.models.base import Model
 from variate.models.checked import Data
 from variate.models.entry import of_a_model
 
-class Shift(NamedTuple):
+
+class Shifted(NamedTuple):
     """N rows that were moved.
 
     Attributes:
@@ -44,7 +46,7 @@ class Shift(NamedTuple):
 
 @checked_arguments
 @of_a_model
-def shift(model: Model, x: Data, plus: Data, minus: Data, *, strength: Strength = 1.0) -> Shift:
+def shift(model: Model, x: Data, plus: Data, minus: Data, *, strength: Strength = 1.0) -> Shifted:
     """Rows moved by what tells one group of rows from another.
 
     Args:
@@ -64,7 +66,7 @@ def shift(model: Model, x: Data, plus: Data, minus: Data, *, strength: Strength 
         raise InputError("plus", "another group of rows than `minus`", got, "choose groups that differ")
     before, context = positions(model, rows).mean, rows.all().context
     latents = before + strength * direction
-    return Shift(
+    return Shifted(
         decoded(model, latents, context),
         decoded(model, before, context),
         latents,

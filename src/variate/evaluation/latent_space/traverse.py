@@ -18,6 +18,7 @@ from variate.models.base import Model
 from variate.models.checked import Data
 from variate.models.entry import of_a_model
 
+
 class Traversal(NamedTuple):
     """Latents that were moved, K of them, each to P places.
 
