@@ -105,7 +105,7 @@ def _painted(colors: Colors) -> Painted:
     if len(different):
         part = (ranks / max(1, len(different) - 1))[:, None]
         pixels[seen] = np.rint((1 - part) * LOW + part * HIGH).astype(np.uint8)
-        legend = [Entry(tuple(LOW), f"{different[0]:.4g}"), Entry(tuple(HIGH), f"{different[-1]:.4g}")]
+        legend = [Entry(tuple(end), said) for end, said in zip((LOW, HIGH), colors.ends, strict=True)]
     return Painted(pixels, (*legend, *(() if seen.all() else (Entry(MISSING, "missing"),))))
 
 

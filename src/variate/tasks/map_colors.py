@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from variate.data.schema.written import as_written
 from variate.data.storage.base import SAMPLE_BYTES
 from variate.data.wording import list_names
 from variate.errors import InputError, did_you_mean
@@ -22,11 +23,13 @@ class Colors(NamedTuple):
         name: Of the column.
         values: Codes of categories or numbers, (N,); NaN where the cell is missing.
         categories: The names of the codes; empty for numbers.
+        ends: The least and the largest number as they are written; empty for categories.
     """
 
     name: str
     values: np.ndarray
     categories: tuple[str, ...]
+    ends: tuple[str, ...] = ()
 
 
 def map_colors(run: Run, data: str | None, name: str) -> Colors:
@@ -61,4 +64,8 @@ def map_colors(run: Run, data: str | None, name: str) -> Colors:
     values = np.concatenate(found)
     if column.kind == "categorical":
         return Colors(name, np.where(values < len(column.categories), values, np.nan), column.categories)
-    return Colors(name, values, ("0", "1") if column.kind == "binary" else ())
+    if column.kind == "binary":
+        return Colors(name, values, tuple(map(str, as_written(np.arange(2.0), column))))
+    seen = values[~np.isnan(values)]
+    ends = np.array([seen.min(), seen.max()]) if len(seen) else seen
+    return Colors(name, values, (), tuple(map(str, as_written(ends, column))))
