@@ -27,13 +27,11 @@ def test_columns_move_by_shares_of_rows_and_by_total_variation():
         assert moves[place].after == np.median(end[:, place])
         assert moves[place].probability is None
     for place, codes in ((1, 3), (3, 2)):
-        p, q = (
-            np.array([
-                model.decode([places[None]]).log_prob_elements(torch.full((4,), float(code)))[0, :, place].exp().mean().item()
-                for code in range(codes)
-            ])
-            for places in (before, after)
-        )  # fmt: skip
+        each = torch.arange(codes).double()[:, None, None, None].expand(codes, 1, 4, 4)
+        masses = [
+            model.decode([places[None]]).log_prob_elements(each)[:, 0, :, place].exp() for places in (before, after)
+        ]
+        p, q = (mass.mean(1).detach().numpy() for mass in masses)
         assert np.isclose(moves[place].share, np.abs(p - q).sum() / 2)
         assert moves[place].before == (q - p).argmin()
         assert moves[place].after == (q - p).argmax()

@@ -9,7 +9,8 @@ from torch import nn
 from small_models import make
 from variate.distributions.normal import NormalElements
 from variate.distributions.rows import Independent
-from variate.evaluation.latent_space.geodesics import geodesic, path_energy
+from variate.evaluation.latent_space import geodesics
+from variate.evaluation.latent_space.geodesics import draws_per_step, geodesic, path_energy
 from variate.evaluation.latent_space.paths import linear
 from variate.evaluation.latent_space.positions import decoder
 from variate.models.network import evaluating
@@ -84,8 +85,9 @@ def test_a_latent_that_the_decoder_ignores_stays_on_the_straight_line():
     torch.testing.assert_close(found.path[:, 2], torch.linspace(0, 1, 9), rtol=0, atol=0.02)
 
 
-@pytest.mark.parametrize("likelihood", ["bernoulli", "categorical", "quantile-logistic", "columns", "student-t"])
-def test_no_path_has_more_energy_than_the_straight_line(likelihood):
+@pytest.mark.parametrize("likelihood", ["bernoulli", "categorical", "discretized-logistic", "columns"])
+def test_no_path_has_more_energy_than_the_straight_line(likelihood, monkeypatch):
+    monkeypatch.setattr(geodesics, "STEPS", 30)
     model, _ = make(likelihood)
     with torch.no_grad():
         for module in model.decoder.modules():
@@ -93,15 +95,13 @@ def test_no_path_has_more_energy_than_the_straight_line(likelihood):
                 module.weight.mul_(3)
     with evaluating(model):
         decode = decoder(model)
-        for seed in range(3):
-            start, end = 2 * torch.randn(2, 2, generator=torch.Generator().manual_seed(seed))
-            found = geodesic(decode, start, end, 4, seed=1)
-            assert found.energy <= found.straight_energy
-            assert found.path.isfinite().all()
-            assert torch.equal(found.path[0], start)
-            assert torch.equal(found.path[-1], end)
-            again = geodesic(decode, start, end, 4, seed=1)
-            assert torch.equal(found.path, again.path)
+        start, end = 2 * torch.randn(2, 2)
+        found, again = (geodesic(decode, start, end, 4, draws_per_step(model), seed=1) for _ in range(2))
+    assert found.energy <= found.straight_energy
+    assert found.path.isfinite().all()
+    assert torch.equal(found.path[0], start)
+    assert torch.equal(found.path[-1], end)
+    assert torch.equal(found.path, again.path)
 
 
 def test_equal_ends_have_no_energy():

@@ -32,6 +32,7 @@ from torch import Tensor
 
 from variate.distributions.rows import RowDistribution
 from variate.evaluation.latent_space.paths import linear
+from variate.models.base import Model
 from variate.runtime.random import generator, mix
 
 Decode = Callable[[Tensor], RowDistribution]
@@ -47,8 +48,8 @@ LEAST_SLOPE = 0.05
 """Slopes below this do not count as full ones for Adam, in energies of the straight line per distance of the ends."""
 EUCLIDEAN = 1e-3
 """Share of the Euclidean metric."""
-ELEMENTS, FEWEST_DRAWS, MOST_DRAWS = 2**12, 2, 64
-"""Elements of rows that are drawn per step of the path, and the numbers of rows that this may be."""
+NUMBERS, FEWEST_DRAWS, MOST_DRAWS = 2**12, 2, 64
+"""Parameters of p(x|z) that are used per step of the path, one row after the other, and how many rows this may be."""
 SHARES = (1.0, 0.5, 0.25)
 """Parts of the way from the straight line to the path that was found, of which the best one is taken."""
 
@@ -67,7 +68,14 @@ class Geodesic(NamedTuple):
     straight_energy: float
 
 
-def geodesic(decode: Decode, start: Tensor, end: Tensor, steps: int, seed: int = 0) -> Geodesic:
+def draws_per_step(model: Model) -> int:
+    """Number of rows that are drawn to measure a step: fewer of large ones, whose elements make up for it."""
+    return min(max(NUMBERS // math.prod(model.likelihood.out_shape), FEWEST_DRAWS), MOST_DRAWS)
+
+
+def geodesic(
+    decode: Decode, start: Tensor, end: Tensor, steps: int, num_draws: int = MOST_DRAWS, seed: int = 0
+) -> Geodesic:
     """The path of least energy that is found from the straight line; call it within `evaluating`.
 
     Args:
@@ -75,6 +83,7 @@ def geodesic(decode: Decode, start: Tensor, end: Tensor, steps: int, seed: int =
         start: The first place, (d,), on the decoder's device.
         end: The last place, (d,).
         steps: Steps from one to the other.
+        num_draws: Draws per step.
         seed: Seed of all draws.
 
     Returns:
@@ -83,24 +92,24 @@ def geodesic(decode: Decode, start: Tensor, end: Tensor, steps: int, seed: int =
     fineness = -(-LEAST_STEPS // steps)
     t = torch.linspace(0, 1, fineness * steps + 1, dtype=start.dtype, device=start.device)
     straight = linear(start, end, t)
-    bends = _bends(decode, straight, seed)
+    bends = _bends(decode, straight, num_draws, seed)
     candidates = [straight, *(straight + share * bends for share in SHARES)]
-    energies = [path_energy(decode, path, seed) for path in candidates]
+    energies = [path_energy(decode, path, num_draws, seed) for path in candidates]
     best = min(range(len(candidates)), key=energies.__getitem__)
     return Geodesic(candidates[best][::fineness], energies[best], energies[0])
 
 
 @torch.no_grad()
-def path_energy(decode: Decode, path: Tensor, seed: int = 0) -> float:
+def path_energy(decode: Decode, path: Tensor, num_draws: int = MOST_DRAWS, seed: int = 0) -> float:
     """The energy of a path, (T + 1, d), with the same draws for the same seed."""
-    return float((len(path) - 1) * _squares(decode, path, generator(mix(seed, "energy"), path.device)).sum())
+    return float((len(path) - 1) * _squares(decode, path, num_draws, generator(mix(seed, "energy"), path.device)).sum())
 
 
 @torch.enable_grad()
-def _bends(decode: Decode, straight: Tensor, seed: int) -> Tensor:
+def _bends(decode: Decode, straight: Tensor, num_draws: int, seed: int) -> Tensor:
     """What is added to the straight line, (T + 1, d): 0 at both ends."""
     num_steps, distance = len(straight) - 1, (straight[-1] - straight[0]).norm()
-    unit = path_energy(decode, straight, seed)
+    unit = path_energy(decode, straight, num_draws, seed)
     if not unit or not math.isfinite(unit) or not distance:
         return torch.zeros_like(straight)
     waves, places = (torch.arange(*ends).to(straight) for ends in ((1, num_steps), (0, num_steps + 1)))
@@ -113,18 +122,17 @@ def _bends(decode: Decode, straight: Tensor, seed: int) -> Tensor:
     for _ in range(STEPS):
         path = straight + distance * (sines @ weights)
         euclidean = path.diff(dim=0).square().sum() / distance.square()
-        loss = num_steps * (_squares(decode, path, draws).sum() / unit + EUCLIDEAN * euclidean)
+        loss = num_steps * (_squares(decode, path, num_draws, draws).sum() / unit + EUCLIDEAN * euclidean)
         (weights.grad,) = torch.autograd.grad(loss, [weights])
         optimizer.step()
         schedule.step()
     return distance * (sines @ weights.detach())
 
 
-def _squares(decode: Decode, path: Tensor, draws: torch.Generator) -> Tensor:
+def _squares(decode: Decode, path: Tensor, num_draws: int, draws: torch.Generator) -> Tensor:
     """Estimates of ds_t^2, (T,), float64, whose gradients are those of their expectations."""
     middles = (path[1:] + path[:-1]) / 2
     ends, middle = decode(torch.cat([path[:-1], path[1:]])), decode(middles)
-    num_draws = min(max(ELEMENTS // math.prod(middle.event_shape), FEWEST_DRAWS), MOST_DRAWS)
     x = middle.sample((num_draws,), draws)
     log_p = ends.log_prob_elements(torch.cat([x, x], 2)).double().flatten(3)
     squares = (log_p[:, :, len(middles) :] - log_p[:, :, : len(middles)]).square()

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from variate.errors import InputError
-from variate.evaluation.latent_space.geodesics import LEAST_STEPS, Decode, geodesic, path_energy
+from variate.evaluation.latent_space.geodesics import LEAST_STEPS, Decode, draws_per_step, geodesic, path_energy
 from variate.evaluation.latent_space.paths import linear, spherical
 from variate.evaluation.latent_space.positions import decoded, decoder, positions
 from variate.limits import Curve, PathSteps, Seed, checked_arguments
@@ -78,7 +78,8 @@ def interpolate(
     with evaluating(model), progress("finding paths", len(places) - 1, show_progress) as advance:
         decode = decoder(model, first)
         for start, end in pairwise(places):
-            leg, *found = _leg(decode, start.to(model.device), end.to(model.device), curve, steps, seed)
+            ends = start.to(model.device), end.to(model.device)
+            leg, *found = _leg(decode, ends, curve, steps, draws_per_step(model), seed)
             legs.append(leg.cpu() if not legs else leg[1:].cpu())
             energies.append(found)
             advance(1)
@@ -90,12 +91,13 @@ def interpolate(
 
 
 def _leg(
-    decode: Decode, start: Tensor, end: Tensor, curve: Curve, steps: int, seed: int
+    decode: Decode, ends: tuple[Tensor, Tensor], curve: Curve, steps: int, num_draws: int, seed: int
 ) -> tuple[Tensor, float, float]:
     """The path from one place to another, (steps + 1, latents), its energy and that of the straight line."""
     if curve == "geodesic":
-        return geodesic(decode, start, end, steps, seed)
+        return geodesic(decode, *ends, steps, num_draws, seed)
     fineness = -(-LEAST_STEPS // steps)
-    t = torch.linspace(0, 1, fineness * steps + 1, dtype=start.dtype, device=start.device)
-    path, straight = (spherical if curve == "spherical" else linear)(start, end, t), linear(start, end, t)
-    return path[::fineness], path_energy(decode, path, seed), path_energy(decode, straight, seed)
+    t = torch.linspace(0, 1, fineness * steps + 1, dtype=ends[0].dtype, device=ends[0].device)
+    path = (spherical if curve == "spherical" else linear)(*ends, t)
+    energies = [path_energy(decode, own, num_draws, seed) for own in (path, linear(*ends, t))]
+    return path[::fineness], energies[0], energies[1]
