@@ -9,7 +9,6 @@ from variate.data.relations import computed
 from variate.errors import InputError
 from variate.limits import Curve, PathSteps, Seed, checked_arguments
 from variate.runs import Run
-from variate.runtime.finite import TRAIN_AGAIN, finite_rows
 from variate.tasks.numbered import numbered
 
 if TYPE_CHECKING:
@@ -79,11 +78,6 @@ def interpolate_rows(
 
 
 def possible_rows(run: Run, rows: "Tensor") -> np.ndarray:
-    """Decoded rows, (N, *event), if they are finite; what follows from other columns is computed.
-
-    Raises:
-        InputError: If a number is not finite.
-    """
+    """Decoded rows, (N, *event), in which columns of a table that follow from others are computed from these."""
     schema = run.recipe.schema
-    found = finite_rows(rows.numpy(), "the decoded rows", f"nothing was written: {TRAIN_AGAIN}")
-    return computed(found, schema.relations, schema.columns, gaps=False)
+    return computed(rows.numpy(), schema.relations, schema.columns, gaps=False)

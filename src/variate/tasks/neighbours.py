@@ -8,7 +8,6 @@ from variate.data import Dataset
 from variate.errors import InputError
 from variate.limits import Neighbours, checked_arguments
 from variate.runs import Run
-from variate.runtime.finite import TRAIN_AGAIN, finite_rows
 from variate.tasks.embed import pieces_in_memory
 from variate.tasks.numbered import numbered
 
@@ -55,8 +54,6 @@ def nearest_rows(run: Run, data: str | None = None, *, row: int, k: Neighbours =
     own, found = signatures(run.model, wanted), None
     for start, piece in pieces_in_memory(rows):
         others = signatures(run.model, piece)
-        numbers = range(start, start + len(piece))
-        finite_rows(others.numpy(), "the latent coordinates", TRAIN_AGAIN, numbers)
         near = nearest(own, others, min(k + 1, len(others)))
         near = Nearest(near.rows + start, near.distance)
         found = near if found is None else merged(found, near, k + 1)

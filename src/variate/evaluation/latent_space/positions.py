@@ -11,6 +11,7 @@ What stands at a place z is, of images and arrays, E[x|z]. Of tables it is the m
 probable one of each category: values that a cell can have.
 """
 
+import math
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -24,6 +25,8 @@ from variate.evaluation.groups import draw_posterior, join_groups, latent_shapes
 from variate.models.base import Model
 from variate.models.capabilities import Moments, offers
 from variate.models.network import evaluating
+from variate.runtime import memory
+from variate.runtime.finite import finite_rows
 
 AT_A_TIME = 1024
 """Rows that are encoded or decoded together."""
@@ -52,7 +55,7 @@ def positions(model: Model, rows: Dataset, batch_size: int = AT_A_TIME) -> Posit
         batch_size: Rows at a time.
 
     Raises:
-        InputError: If the posterior has no moments.
+        InputError: If the posterior has no moments, or the model gives numbers that are not finite.
     """
     found = []
     with evaluating(model):
@@ -61,7 +64,10 @@ def positions(model: Model, rows: Dataset, batch_size: int = AT_A_TIME) -> Posit
             draws = draw_posterior(model, batch.to(model.device), [noise.to(model.device) for noise in zeros])
             variances = [_variance(q, z) for q, z in zip(draws.q, draws.latents, strict=True)]
             found.append([join_groups(parts).squeeze(0).cpu().double() for parts in (draws.latents, variances)])
-    return Positions(*(torch.cat(parts) for parts in zip(*found, strict=True)))
+    mean, variance = (torch.cat(parts) for parts in zip(*found, strict=True))
+    for part in (mean, variance):
+        finite_rows(part.numpy(), "the latent coordinates")
+    return Positions(mean, variance)
 
 
 def _variance(q: object, z: Tensor) -> Tensor:
@@ -101,13 +107,20 @@ def decoded(model: Model, places: Tensor, context: Tensor | None = None, batch_s
         places: Latents, (M, latents).
         context: What they are conditioned on, (M, *c).
         batch_size: Places at a time.
+
+    Raises:
+        InputError: If the rows do not fit in memory, or a number of theirs is not finite.
     """
+    size = 2 * len(places) * math.prod(model.event_shape) * model.dtype.itemsize  # they are joined from batches
+    memory.require(size, "the decoded rows", "rows that fit", "take fewer steps, or fewer rows")
     found = []
     with evaluating(model):
         for some in torch.arange(len(places)).split(batch_size):
             p_x = decoder(model, None if context is None else context[some])(places[some])
             found.append(typical(model, p_x).squeeze(0).cpu())
-    return torch.cat(found)
+    rows = torch.cat(found)
+    finite_rows(rows.numpy(), "the decoded rows")
+    return rows
 
 
 def typical(model: Model, p_x: RowDistribution) -> Tensor:
