@@ -81,7 +81,7 @@ def map_picture(points: Points, colors: Colors | None = None) -> Image.Image:
     for axis, name in enumerate(("x", "y")):
         middle = (low[axis] + high[axis]) / 2
         said = f"{name}: {middle - span / 2:.3g} to {middle + span / 2:.3g}"
-        draw_text(draw, MARGIN + axis * SIDE / 2, SIDE + MARGIN + 8, said, LETTERS, "#777777", SIDE / 2)
+        draw_text(draw, MARGIN + axis * SIDE / 2, SIDE + MARGIN + 8.0, said, LETTERS, "#777777", SIDE / 2)
     if colors is not None:
         _legend(draw, colors.name, painted.legend)
     return picture
@@ -110,9 +110,9 @@ def _painted(colors: Colors) -> Painted:
 
 
 def _legend(draw: ImageDraw.ImageDraw, name: str, entries: tuple[Entry, ...]) -> None:
-    left, width = SIDE + MARGIN + 16, LEGEND + MARGIN - 24
-    draw_text(draw, left, MARGIN, name, LETTERS + 2, "#222222", width)
+    left, width = SIDE + MARGIN + 16.0, LEGEND + MARGIN - 24.0
+    draw_text(draw, left, float(MARGIN), name, LETTERS + 2, "#222222", width)
     for line, (color, text) in enumerate(entries, 1):
-        top = MARGIN + 4 + line * LINE
+        top = MARGIN + 4.0 + line * LINE
         draw.rectangle((left, top, left + 12, top + 12), fill=tuple(map(int, color)))
         draw_text(draw, left + 20, top + 6, text, LETTERS, "#222222", width - 20, "lm")

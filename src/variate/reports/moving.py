@@ -51,7 +51,7 @@ def strips(rows: np.ndarray, labels: Sequence[str], schema: Schema) -> Image.Ima
     draw, height = ImageDraw.Draw(picture), (sheet.height - GAP) / len(rows)
     for line, label in enumerate(labels):
         middle = GAP + (line + 0.5) * height - GAP / 2
-        draw_text(draw, MARGIN - 8, middle, label, LETTERS, INK, MARGIN - 12, "rm")
+        draw_text(draw, MARGIN - 8.0, middle, label, LETTERS, INK, MARGIN - 12.0, "rm")
     return picture
 
 

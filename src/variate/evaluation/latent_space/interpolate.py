@@ -74,7 +74,7 @@ def interpolate(
     places = positions(model, rows).mean
     context = None if rows.context is None else rows.all().context
     first = None if context is None else context[:1]
-    decoded(model, places, None if first is None else first.expand_as(context))  # which refuses what is not finite
+    decoded(model, places, context)  # which refuses what is not finite
     legs, energies = list[Tensor](), list[list[float]]()
     with evaluating(model), progress("finding paths", len(places) - 1, show_progress) as advance:
         decode = decoder(model, first)
