@@ -26,6 +26,7 @@ README = (ROOT / "README.md").read_text()
 CONCEPTS = (ROOT / "docs" / "concepts.md").read_text()
 SCALING = (ROOT / "docs" / "scaling.md").read_text()
 TABLES = (ROOT / "docs" / "tables.md").read_text()
+USES = (ROOT / "docs" / "uses.md").read_text()
 
 TORCHRUN = {"nproc-per-node", "nnodes", "node-rank", "master-addr", "master-port"}
 """Options in the docs that are not ours."""
@@ -177,10 +178,30 @@ def test_the_python_of_tables_runs(workplace):
     assert list(names["new"].columns) == list(names["frame"].columns)
 
 
+@pytest.mark.ci
+@pytest.mark.filterwarnings("ignore::variate.VariateWarning")  # one epoch is too few
+def test_the_commands_and_the_python_of_uses_run(workplace, monkeypatch):
+    torch.set_default_dtype(torch.float32)
+    for command in commands(USES):
+        _, *arguments = shlex.split(command)
+        if arguments[0] == "train":
+            arguments += ["--epochs", "1", "--width", "8", "--batch-size", "20", "--compile", "off"]
+        monkeypatch.setattr(sys, "argv", ["variate", *arguments])
+        main()
+    for block in blocks("python", USES):
+        exec(compile(block, "uses.md", "exec"), {})
+    assert len((workplace / "between.csv").read_text().splitlines()) == 1 + 6
+    assert len((workplace / "half-way.csv").read_text().splitlines()) == 1 + 3
+    assert len((workplace / "like-3.csv").read_text().splitlines()) == 1 + 6
+    for picture in ("strip.png", "path.gif", "curves.png", "shifted.png", "traversal.png", "neighbours.png", "map.png"):
+        with Image.open(workplace / picture) as found:
+            found.load()
+
+
 def test_options_named_in_the_docs_exist():
     groups = (DataOptions, ModelOptions, TrainingOptions, *COMMANDS.values())
     known = {f.name.replace("_", "-") for group in groups for f in dataclasses.fields(group)} | {"help"}
-    for text in (README, CONCEPTS, SCALING, TABLES):
+    for text in (README, CONCEPTS, SCALING, TABLES, USES):
         for option in set(re.findall(r"--([a-z][a-z-]+)", text)) - TORCHRUN:
             assert option in known, option
 

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from variate.evaluation.evaluate import Evaluation, evaluate
     from variate.evaluation.gap_budget import GapBudget, gap_budget
     from variate.evaluation.latent_space.interpolate import Interpolation, interpolate
-    from variate.evaluation.latent_space.neighbours import Nearest, neighbours
+    from variate.evaluation.latent_space.neighbours import NearestNeighbours, neighbours
     from variate.evaluation.latent_space.shift import Shifted, shift
     from variate.evaluation.latent_space.traverse import Traversal, traverse
     from variate.models.base import Model
@@ -81,7 +81,7 @@ _HOMES = {
     "gap_budget": "variate.evaluation.gap_budget",
     "Interpolation": "variate.evaluation.latent_space.interpolate",
     "interpolate": "variate.evaluation.latent_space.interpolate",
-    "Nearest": "variate.evaluation.latent_space.neighbours",
+    "NearestNeighbours": "variate.evaluation.latent_space.neighbours",
     "neighbours": "variate.evaluation.latent_space.neighbours",
     "Shifted": "variate.evaluation.latent_space.shift",
     "shift": "variate.evaluation.latent_space.shift",
@@ -126,7 +126,7 @@ __all__ = [
     "Interpolation",
     "Model",
     "ModelOptions",
-    "Nearest",
+    "NearestNeighbours",
     "NonFiniteError",
     "Recipe",
     "Run",

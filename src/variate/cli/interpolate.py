@@ -63,12 +63,12 @@ class Interpolate(Checked):
         write_paths(path, found, self.steps, schema)
         if animation is not None:
             save_animation(found.rows, animation, schema)
-        for sentence in outcome(found):
+        for sentence in energies_said(found):
             say(sentence)
         say(f"wrote {', '.join(str(written) for written in (path, animation) if written)}")
 
 
-def outcome(found: "Paths") -> Iterator[str]:
+def energies_said(found: "Paths") -> Iterator[str]:
     """How far each path is, in the metric of the decoder."""
     rows = " -> ".join(map(str, found.numbers))
     straight = next(iter(found.found.values())).straight_energy.sum().item()

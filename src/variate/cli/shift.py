@@ -54,12 +54,12 @@ class Shift(Checked):
         from variate.reports.moved_rows import write_shifted
 
         count = write_shifted(path, found, schema)
-        for sentence in outcome(found, schema):
+        for sentence in shift_said(found, schema):
             say(sentence)
         say(f"wrote {count:,} moved rows to {path}")
 
 
-def outcome(found: "ShiftedRows", schema: "Schema") -> Iterator[str]:
+def shift_said(found: "ShiftedRows", schema: "Schema") -> Iterator[str]:
     """What the move does, and how far it leaves the data."""
     from variate.reports.moves import SHOWN_CELLS, moves_said
 

@@ -49,13 +49,13 @@ def nearest_rows(run: Run, data: str | None = None, *, row: int, k: Neighbours =
     if k >= len(rows):
         raise InputError("k", f"at most {len(rows) - 1:,}, the number of other rows", k, "give a smaller number")
 
-    from variate.evaluation.latent_space.neighbours import Nearest, merged, nearest, signatures
+    from variate.evaluation.latent_space.neighbours import NearestNeighbours, merged, nearest_vectors, signatures
 
     own, found = signatures(run.model, wanted), None
     for start, piece in pieces_in_memory(rows):
         others = signatures(run.model, piece)
-        near = nearest(own, others, min(k + 1, len(others)))
-        near = Nearest(near.rows + start, near.distance)
+        near = nearest_vectors(own, others, min(k + 1, len(others)))
+        near = NearestNeighbours(near.rows + start, near.distance)
         found = near if found is None else merged(found, near, k + 1)
     assert found is not None
     is_other = found.rows[0] != row

@@ -60,9 +60,14 @@ def group(run: Run, data: str | None, words: Sequence[str], argument: str) -> np
 
 
 def group_rows(rows: Dataset, numbers: np.ndarray) -> Dataset:
-    """The rows of a group in memory; of more than fit well, some, spread evenly."""
+    """The rows of a group in memory, as many as `thinned` leaves."""
+    return rows.select(thinned(rows, numbers))
+
+
+def thinned(rows: Dataset, numbers: np.ndarray) -> np.ndarray:
+    """The numbers of the rows of a group; of more on disk than fit well into memory, some, spread evenly."""
     most = len(numbers) if rows.in_memory else rows.x.limit(SAMPLE_BYTES)
-    return rows.select(numbers[evenly_spaced(len(numbers), most)])
+    return numbers[evenly_spaced(len(numbers), most)]
 
 
 def _meeting(rows: Dataset, schema: Schema, words: Sequence[str], argument: str) -> np.ndarray:

@@ -8,7 +8,7 @@ from variate.errors import InputError
 from variate.limits import Strength, checked_arguments
 from variate.runs import Run
 from variate.tasks.interpolate import possible_rows
-from variate.tasks.numbered import group, group_rows, numbered
+from variate.tasks.numbered import group, group_rows, numbered, thinned
 
 if TYPE_CHECKING:
     from variate.evaluation.latent_space.effects import ColumnMove
@@ -66,15 +66,9 @@ def shift_rows(
         InputError: If the data, a group or a number cannot be used, or the model gives rows that are not finite.
     """
     source = run.all_rows(data)
-    towards = group(run, data, plus, "plus")
-    away = group(run, data, minus, "minus") if minus else np.setdiff1d(np.arange(len(source)), towards)
-    if not len(away):
-        raise InputError("plus", "a group that leaves rows to compare it with", "all rows", "name another group")
-    if np.array_equal(towards, away):
-        raise InputError("minus", "another group than `plus`", "the same rows", "choose groups that differ")
+    towards, away = _groups(run, data, len(source), plus, minus)
     groups = [group_rows(source, numbers) for numbers in (towards, away)]
     moved = numbered(source, rows) if rows else groups[1]
-    numbers = np.array(rows or away)
 
     from variate.evaluation.latent_space.effects import column_moves
     from variate.evaluation.latent_space.positions import positions, prior_density
@@ -82,14 +76,14 @@ def shift_rows(
 
     model, schema = run.model, run.recipe.schema
     found = shift(model, moved, *groups, strength=strength)
-    own = [(positions(model, model.dataset(rows)).mean, rows.all().context) for rows in groups]
+    own = [(positions(model, model.dataset(each)).mean, each.all().context) for each in groups]
     usual = np.concatenate([prior_density(model, *each).numpy() for each in own])
     moves: tuple[ColumnMove, ...] = ()
     if schema.kind == "table":
         before = found.latents - strength * found.direction
         moves = column_moves(model, schema, model.dataset(source), before, found.latents, moved.all().context)
     return ShiftedRows(
-        numbers,
+        np.array(rows) if rows else thinned(source, away),
         possible_rows(run, found.rows),
         possible_rows(run, found.before),
         moves,
@@ -98,3 +92,20 @@ def shift_rows(
         float(usual.mean()),
         float((found.log_prior.numpy() < np.quantile(usual, RARE)).mean()),
     )
+
+
+def _groups(
+    run: Run, data: str | None, count: int, plus: tuple[str, ...], minus: tuple[str, ...]
+) -> tuple[np.ndarray, np.ndarray]:
+    """The numbers of the rows of both groups, of which the second one is by default all other rows.
+
+    Raises:
+        InputError: If a group cannot be used, or both are the same.
+    """
+    towards = group(run, data, plus, "plus")
+    away = group(run, data, minus, "minus") if minus else np.setdiff1d(np.arange(count), towards)
+    if not len(away):
+        raise InputError("plus", "a group that leaves rows to compare it with", "all rows", "name another group")
+    if np.array_equal(towards, away):
+        raise InputError("minus", "another group than `plus`", "the same rows", "choose groups that differ")
+    return towards, away

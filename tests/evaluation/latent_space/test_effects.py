@@ -6,7 +6,7 @@ import torch
 from examples import table
 from small_models import make
 from variate.evaluation.latent_space.effects import column_moves
-from variate.evaluation.latent_space.positions import decoded
+from variate.evaluation.latent_space.positions import decoded_rows
 
 
 def test_columns_move_by_shares_of_rows_and_by_total_variation():
@@ -15,7 +15,7 @@ def test_columns_move_by_shares_of_rows_and_by_total_variation():
     before, after = torch.randn(4, 2), 3 * torch.randn(4, 2)
     moves = {move.place: move for move in column_moves(model, schema, data, before, after)}
     x = data.x.all()
-    start, end = (decoded(model, places).numpy() for places in (before, after))
+    start, end = (decoded_rows(model, places).numpy() for places in (before, after))
     for place in (0, 2):
 
         def rank(value, column=x[:, place]):

@@ -6,7 +6,7 @@ from oracles import LinearGaussian
 from refusals import refused
 from small_models import make
 from variate import neighbours
-from variate.evaluation.latent_space.neighbours import merged, nearest
+from variate.evaluation.latent_space.neighbours import merged, nearest_vectors
 from variate.evaluation.latent_space.positions import positions
 
 
@@ -36,8 +36,8 @@ def test_what_the_latents_do_not_see_does_not_count():
 
 def test_parts_that_are_merged_are_the_whole():
     wanted, others = torch.randn(3, 4), torch.randn(50, 4)
-    whole = nearest(wanted, others, 7)
-    first, second = nearest(wanted, others[:20], 7), nearest(wanted, others[20:], 7)
+    whole = nearest_vectors(wanted, others, 7)
+    first, second = nearest_vectors(wanted, others[:20], 7), nearest_vectors(wanted, others[20:], 7)
     found = merged(first, second._replace(rows=second.rows + 20), 7)
     assert torch.equal(found.rows, whole.rows)
     assert torch.equal(found.distance, whole.distance)

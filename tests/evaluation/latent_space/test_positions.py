@@ -6,7 +6,7 @@ import torch
 from oracles import LinearGaussian, LinearLadder
 from small_models import make
 from variate import from_arrays
-from variate.evaluation.latent_space.positions import aggregate, decoded, positions, prior_density
+from variate.evaluation.latent_space.positions import aggregate, decoded_rows, positions, prior_density
 from variate.training.validation import posterior_means
 
 
@@ -44,21 +44,21 @@ def test_the_aggregate_has_the_moments_of_draws_from_all_posteriors():
 def test_what_stands_at_a_place_is_the_mean_whatever_the_batches():
     exact = LinearGaussian(5, 3, 0.7)
     places = torch.randn(9, 3)
-    torch.testing.assert_close(decoded(exact.vae("full"), places, batch_size=4), places @ exact.W.T + exact.mu)
+    torch.testing.assert_close(decoded_rows(exact.vae("full"), places, batch_size=4), places @ exact.W.T + exact.mu)
 
 
 def test_a_context_belongs_to_its_place():
     model = LinearLadder()
     places, context = torch.randn(6, 5), torch.randn(6, 2)
     expected = model.decode([places[None, :, :2], places[None, :, 2:]], context).mean[0]
-    torch.testing.assert_close(decoded(model, places, context, batch_size=4), expected)
+    torch.testing.assert_close(decoded_rows(model, places, context, batch_size=4), expected)
 
 
 @pytest.mark.parametrize("likelihood", ["columns", "quantile-logistic"])
 def test_rows_of_a_table_have_values_that_cells_can_have(likelihood):
     model, _ = make(likelihood)
     places = 2 * torch.randn(30, 2)
-    _, codes, counts, bits = decoded(model, places, batch_size=8).T
+    _, codes, counts, bits = decoded_rows(model, places, batch_size=8).T
     p_x = model.decode([places[None]])
     masses = torch.stack([p_x.log_prob_elements(torch.full((4,), k).double())[0, :, 1] for k in range(3)])
     assert torch.equal(codes, masses.argmax(0).double())

@@ -9,7 +9,7 @@ from torch import Tensor
 from variate.errors import InputError
 from variate.evaluation.latent_space.geodesics import LEAST_STEPS, Decode, draws_per_step, geodesic, path_energy
 from variate.evaluation.latent_space.paths import linear, spherical
-from variate.evaluation.latent_space.positions import decoded, decoder, positions
+from variate.evaluation.latent_space.positions import decoded_rows, decoder, positions
 from variate.limits import Curve, PathSteps, Seed, checked_arguments
 from variate.models.base import Model
 from variate.models.checked import Data
@@ -74,7 +74,7 @@ def interpolate(
     places = positions(model, rows).mean
     context = None if rows.context is None else rows.all().context
     first = None if context is None else context[:1]
-    decoded(model, places, context)  # which refuses what is not finite
+    decoded_rows(model, places, context)  # which refuses what is not finite
     legs, energies = list[Tensor](), list[list[float]]()
     with evaluating(model), progress("finding paths", len(places) - 1, show_progress) as advance:
         decode = decoder(model, first)
@@ -88,7 +88,7 @@ def interpolate(
     energy, straight = torch.tensor(energies, dtype=torch.float64).T
     t = torch.arange(len(latents), dtype=torch.float64) / steps
     own = None if first is None else first.expand(len(latents), *first.shape[1:])
-    return Interpolation(t, latents, decoded(model, latents, own), energy, straight)
+    return Interpolation(t, latents, decoded_rows(model, latents, own), energy, straight)
 
 
 def _leg(

@@ -24,7 +24,7 @@ from variate.models.checked import Data
 from variate.models.entry import of_a_model
 
 
-class Nearest(NamedTuple):
+class NearestNeighbours(NamedTuple):
     """For each of N rows the K nearest ones, the nearest first.
 
     Attributes:
@@ -38,7 +38,7 @@ class Nearest(NamedTuple):
 
 @checked_arguments
 @of_a_model
-def neighbours(model: Model, x: Data, among: Data, k: Neighbours = 10) -> Nearest:
+def neighbours(model: Model, x: Data, among: Data, k: Neighbours = 10) -> NearestNeighbours:
     """The rows that are nearest to given rows in latent space.
 
     Args:
@@ -53,7 +53,7 @@ def neighbours(model: Model, x: Data, among: Data, k: Neighbours = 10) -> Neares
     wanted, others = model.dataset(x), model.dataset(among, "among")
     if k > len(others):
         raise InputError("k", f"at most {len(others):,}, the number of rows to look among", k, "give a smaller number")
-    return nearest(signatures(model, wanted), signatures(model, others), k)
+    return nearest_vectors(signatures(model, wanted), signatures(model, others), k)
 
 
 def signatures(model: Model, rows: Data) -> Tensor:
@@ -62,7 +62,7 @@ def signatures(model: Model, rows: Data) -> Tensor:
     return torch.cat([places.mean, places.variance.sqrt()], 1)
 
 
-def nearest(wanted: Tensor, others: Tensor, k: int) -> Nearest:
+def nearest_vectors(wanted: Tensor, others: Tensor, k: int) -> NearestNeighbours:
     """The nearest of some vectors to others.
 
     Args:
@@ -76,11 +76,11 @@ def nearest(wanted: Tensor, others: Tensor, k: int) -> Nearest:
     index = torch.from_numpy(search.kneighbors(wanted.numpy(), return_distance=False).astype(np.int64))
     distance = (others[index] - wanted[:, None]).norm(dim=-1)  # the search multiplies out and loses digits
     order = distance.sort(dim=1, stable=True).indices
-    return Nearest(index.gather(1, order), distance.gather(1, order))
+    return NearestNeighbours(index.gather(1, order), distance.gather(1, order))
 
 
-def merged(one: Nearest, other: Nearest, k: int) -> Nearest:
+def merged(one: NearestNeighbours, other: NearestNeighbours, k: int) -> NearestNeighbours:
     """The k nearest of two sets of neighbours of the same rows; of equally near ones those of the first set."""
     index, distance = (torch.cat(parts, 1) for parts in zip(one, other, strict=True))
     order = distance.sort(dim=1, stable=True).indices[:, :k]
-    return Nearest(index.gather(1, order), distance.gather(1, order))
+    return NearestNeighbours(index.gather(1, order), distance.gather(1, order))

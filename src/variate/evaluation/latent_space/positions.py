@@ -99,7 +99,7 @@ def decoder(model: Model, context: Tensor | None = None) -> Callable[[Tensor], R
     return decode
 
 
-def decoded(model: Model, places: Tensor, context: Tensor | None = None, batch_size: int = AT_A_TIME) -> Tensor:
+def decoded_rows(model: Model, places: Tensor, context: Tensor | None = None, batch_size: int = AT_A_TIME) -> Tensor:
     """What stands at places, (M, *event), on the CPU.
 
     Args:

@@ -17,7 +17,7 @@ from typing import NamedTuple
 from torch import Tensor
 
 from variate.errors import InputError
-from variate.evaluation.latent_space.positions import decoded, positions, prior_density
+from variate.evaluation.latent_space.positions import decoded_rows, positions, prior_density
 from variate.limits import Strength, checked_arguments
 from variate.models.base import Model
 from variate.models.checked import Data
@@ -67,8 +67,8 @@ def shift(model: Model, x: Data, plus: Data, minus: Data, *, strength: Strength 
     before, context = positions(model, rows).mean, rows.all().context
     latents = before + strength * direction
     return Shifted(
-        decoded(model, latents, context),
-        decoded(model, before, context),
+        decoded_rows(model, latents, context),
+        decoded_rows(model, before, context),
         latents,
         direction,
         prior_density(model, latents, context),

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from variate.errors import InputError
 from variate.evaluation.diagnostics.latents import latent_rates
-from variate.evaluation.latent_space.positions import Positions, aggregate, decoded, positions
+from variate.evaluation.latent_space.positions import Positions, aggregate, decoded_rows, positions
 from variate.limits import Seed, Span, Stops, TopLatents, checked_arguments
 from variate.models.base import Model
 from variate.models.checked import Data
@@ -83,7 +83,7 @@ def traverse(
         moved[:, latent] = whole.mean[latent] + s * whole.std[latent]
     flat = latents.flatten(0, 1)
     own_context = None if context is None else context.expand(len(flat), *context.shape[1:])
-    found = decoded(model, flat, own_context)
+    found = decoded_rows(model, flat, own_context)
     return Traversal(order, nats[order], s, latents, found.unflatten(0, latents.shape[:2]))
 
 
