@@ -9,12 +9,15 @@ LAYERS: tuple[dict[str, str], ...] = (
     {"cli": "the command line: one dataclass per command, and the names of its flags"},
     {"reports": "what is shown: a report as data, rendered to the terminal, JSON and pictures"},
     {
-        "tasks": "what is done with a trained model: sampling, reconstructing, embedding, filling gaps",
+        "tasks": "what is done with a trained model: sampling, reconstructing, embedding, filling gaps, moving",
         "comparison": "whether a synthetic table is good, and whether it is a copy",
     },
     {"runs": "a run directory as an object"},
     {"doctor": "why a model is not better: measurements, and the rules that turn them into words"},
-    {"evaluation": "how good a model is: bounds on log p(x), diagnostics, gap budget; draws given what is known"},
+    {
+        "evaluation": "how good a model is: bounds on log p(x), diagnostics, gap budget; draws given what is known; "
+        "moves in latent space"
+    },
     {"training": "`fit`: the loop and the step, what a run is, its state and its checkpoint"},
     {"objectives": "bounds on log p(x), and what training maximises"},
     {"models": "the protocol of a model, the plain VAE, posteriors, priors; building and loading"},

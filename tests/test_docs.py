@@ -202,6 +202,26 @@ def test_the_python_of_tables_runs(workplace):
     assert list(names["new"].columns) == list(names["frame"].columns)
 
 
+@pytest.mark.ci
+@pytest.mark.filterwarnings("ignore::variate.VariateWarning")  # one epoch is too few
+def test_the_commands_and_the_python_of_uses_run(workplace, monkeypatch):
+    torch.set_default_dtype(torch.float32)
+    for command in commands(USES):
+        _, *arguments = shlex.split(command)
+        if arguments[0] == "train":
+            arguments += ["--epochs", "1", "--width", "8", "--batch-size", "20", "--compile", "off"]
+        monkeypatch.setattr(sys, "argv", ["variate", *arguments])
+        main()
+    for block in blocks("python", USES):
+        exec(compile(block, "uses.md", "exec"), {})
+    assert len((workplace / "between.csv").read_text().splitlines()) == 1 + 6
+    assert len((workplace / "half-way.csv").read_text().splitlines()) == 1 + 3
+    assert len((workplace / "like-3.csv").read_text().splitlines()) == 1 + 6
+    for picture in ("strip.png", "path.gif", "curves.png", "shifted.png", "traversal.png", "neighbours.png", "map.png"):
+        with Image.open(workplace / picture) as found:
+            found.load()
+
+
 def test_options_named_in_the_docs_exist():
     groups = (DataOptions, ModelOptions, TrainingOptions, *COMMANDS.values())
     known = {f.name.replace("_", "-") for group in groups for f in dataclasses.fields(group)} | {"help"}

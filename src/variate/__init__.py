@@ -42,6 +42,10 @@ if TYPE_CHECKING:
     from variate.evaluation.conditional.impute import Imputed, impute
     from variate.evaluation.evaluate import Evaluation, evaluate
     from variate.evaluation.gap_budget import GapBudget, gap_budget
+    from variate.evaluation.latent_space.interpolate import Interpolation, interpolate
+    from variate.evaluation.latent_space.neighbours import NearestNeighbours, neighbours
+    from variate.evaluation.latent_space.shift import Shifted, shift
+    from variate.evaluation.latent_space.traverse import Traversal, traverse
     from variate.evaluation.scores.drift import Drift, drift
     from variate.evaluation.scores.reference import ReferenceScores, reference_scores
     from variate.evaluation.scores.score import Scores, score
@@ -89,6 +93,14 @@ _HOMES = {
     "reference_scores": "variate.evaluation.scores.reference",
     "Scores": "variate.evaluation.scores.score",
     "score": "variate.evaluation.scores.score",
+    "Interpolation": "variate.evaluation.latent_space.interpolate",
+    "interpolate": "variate.evaluation.latent_space.interpolate",
+    "NearestNeighbours": "variate.evaluation.latent_space.neighbours",
+    "neighbours": "variate.evaluation.latent_space.neighbours",
+    "Shifted": "variate.evaluation.latent_space.shift",
+    "shift": "variate.evaluation.latent_space.shift",
+    "Traversal": "variate.evaluation.latent_space.traverse",
+    "traverse": "variate.evaluation.latent_space.traverse",
     "Draws": "variate.models.draws",
     "Group": "variate.models.draws",
     "Model": "variate.models.base",
@@ -127,17 +139,21 @@ __all__ = [
     "History",
     "Imputed",
     "InputError",
+    "Interpolation",
     "Model",
     "ModelOptions",
+    "NearestNeighbours",
     "NonFiniteError",
     "Recipe",
     "ReferenceScores",
     "Run",
     "Schema",
     "Scores",
+    "Shifted",
     "Splits",
     "Terms",
     "TrainingOptions",
+    "Traversal",
     "VariateWarning",
     "annealed_evidence",
     "build",
@@ -152,14 +168,18 @@ __all__ = [
     "from_arrays",
     "gap_budget",
     "impute",
+    "interpolate",
     "load",
     "log_evidence",
+    "neighbours",
     "obey",
     "read",
     "reference_scores",
     "score",
+    "shift",
     "split",
     "to_arrow",
+    "traverse",
 ]
 
 

@@ -13,7 +13,8 @@ GROUPS = (DataOptions, ModelOptions, TrainingOptions)
 
 
 def test_every_flag_of_every_command_is_known_and_no_other():
-    fields = {field.name for command in COMMANDS.values() for field in dataclasses.fields(command)}
+    names = {field.name for command in COMMANDS.values() for field in dataclasses.fields(command)}
+    fields = {OTHER_NAMES.get(name, name) for name in names}
     groups = {"data", "model", "training"}
     assert fields - set(POSITIONAL) - groups <= OF_COMMANDS | OF_TRAINING
     assert fields - groups - set(POSITIONAL) >= OF_COMMANDS
@@ -30,6 +31,8 @@ def test_every_flag_of_every_command_is_known_and_no_other():
         (Option("annealed_rows", 20), "--ais 20"),
         (Option("num_rows"), "--rows"),
         (Option("n"), "--number"),
+        (Option("map", "pca"), "--2d pca"),
+        (Option("curves"), "--curve"),
         (Option("resume", True), "--resume"),
         (Option("header", True), "--header True"),
         (Option("header", False), "--header False"),

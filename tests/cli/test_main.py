@@ -8,7 +8,7 @@ import pytest
 import variate
 from small_runs import finished
 from variate.cli import COMMANDS
-from variate.cli.flags import POSITIONAL
+from variate.cli.flags import OTHER_NAMES, POSITIONAL
 from variate.config.recipe import DataOptions, ModelOptions, TrainingOptions
 from variate.errors import InputError, Option, Sentence, VariateWarning
 from variate.runtime.distributed import LostProcessError
@@ -25,7 +25,7 @@ def test_help_names_every_command_and_every_option(variate_command):
         groups = (DataOptions, ModelOptions, TrainingOptions) if name == "train" else (command,)
         for option in (option.name for group in groups for option in dataclasses.fields(group)):
             by_position = option in POSITIONAL and POSITIONAL[option] in out
-            assert by_position or f"--{option.replace('_', '-')}" in out, (name, option)
+            assert by_position or f"--{OTHER_NAMES.get(option, option).replace('_', '-')}" in out, (name, option)
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ import os
 import pytest
 
 from variate.cli.main import COMMANDS
+from variate.cli.parsing import with_bare_values
 
 
 @pytest.mark.parametrize("columns", ["1", "20"])
@@ -46,3 +47,16 @@ def test_no_command_names_them_all_and_a_close_one_is_suggested(variate_command)
     code, _, err = variate_command("train", "digits", "--epoch", "3")
     assert code == 2
     assert "--epochs" in err
+
+
+def test_a_flag_that_stands_alone_has_the_value_that_its_command_says():
+    commands = {"a": type("A", (), {"BARE": {"--2d": ("pca", "umap")}}), "b": type("B", (), {})}
+    for typed, meant in (
+        (["a", "x", "--2d"], ["a", "x", "--2d", "pca"]),
+        (["a", "--2d", "x"], ["a", "--2d", "pca", "x"]),
+        (["a", "--2d", "umap"], ["a", "--2d", "umap"]),
+        (["a", "--2d", "--std"], ["a", "--2d", "pca", "--std"]),
+        (["b", "--2d"], ["b", "--2d"]),
+        ([], []),
+    ):
+        assert list(with_bare_values(commands, typed)) == meant

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-COMMANDS = ("evaluate", "doctor", "sample", "embed", "reconstruct", "score")
+COMMANDS = ("evaluate", "doctor", "sample", "embed", "reconstruct", "score", "interpolate", "traverse")
 
 
 @pytest.fixture

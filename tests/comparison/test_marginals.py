@@ -9,7 +9,7 @@ from variate.comparison.marginals import (
     beyond,
     compare_column,
     kolmogorov_smirnov,
-    shift,
+    standardised_shift,
     total_variation,
     unseen,
 )
@@ -29,7 +29,7 @@ def test_distances_of_numbers_are_scipys(decimals):
     x, y = gappy(np.round(RNG.normal(1, 2, 150), decimals)), gappy(np.round(RNG.normal(0, 1, 240), decimals))
     a, b = x[~np.isnan(x)], y[~np.isnan(y)]
     assert kolmogorov_smirnov(x, y) == pytest.approx(stats.ks_2samp(a, b).statistic, abs=1e-12)
-    assert shift(x, y) == pytest.approx(stats.wasserstein_distance(a, b) / b.std(), rel=1e-12)
+    assert standardised_shift(x, y) == pytest.approx(stats.wasserstein_distance(a, b) / b.std(), rel=1e-12)
 
 
 def test_total_variation_is_half_the_sum_of_differences():
@@ -40,7 +40,7 @@ def test_total_variation_is_half_the_sum_of_differences():
 
 def test_a_column_beside_itself_has_no_distance():
     x = gappy(np.round(RNG.gamma(2.0, 10, 100), 1))
-    for measure in (kolmogorov_smirnov, shift, total_variation, beyond, unseen, beside_grid):
+    for measure in (kolmogorov_smirnov, standardised_shift, total_variation, beyond, unseen, beside_grid):
         assert measure(x, x) == 0
 
 
@@ -48,15 +48,15 @@ def test_columns_without_a_value_have_nothing_in_common():
     x, none = np.array([1.0, 2.0]), np.array([NAN])
     for measure in (kolmogorov_smirnov, total_variation):
         assert measure(none, x) == measure(x, none) == 1
-    assert math.isnan(shift(none, x))
+    assert math.isnan(standardised_shift(none, x))
     assert beyond(none, x) == beyond(x, none) == unseen(none, x) == beside_grid(none, x) == 0
 
 
 def test_a_shift_has_no_unit_and_is_that_of_the_mean():
     x = RNG.normal(size=500)
-    assert shift(x + 0.7, x) == pytest.approx(0.7 / x.std())
-    assert shift(1000 * x + 700, 1000 * x) == pytest.approx(0.7 / x.std())
-    assert math.isnan(shift(x, np.ones(9)))
+    assert standardised_shift(x + 0.7, x) == pytest.approx(0.7 / x.std())
+    assert standardised_shift(1000 * x + 700, 1000 * x) == pytest.approx(0.7 / x.std())
+    assert math.isnan(standardised_shift(x, np.ones(9)))
 
 
 def test_values_that_no_real_row_has_are_counted():

@@ -30,6 +30,19 @@ OF_COMMANDS = frozenset(
         "attribution",
         "reference",
         "recalibrate",
+        "curve",
+        "steps",
+        "gif",
+        "row",
+        "latents",
+        "span",
+        "stops",
+        "plus",
+        "minus",
+        "strength",
+        "k",
+        "2d",
+        "color",
     },
 )
 """Options of commands, besides those of training, that have a flag of their own name."""
@@ -47,7 +60,8 @@ WITH_TRUE = frozenset(
 )
 """Options that are True, False, or left to us: unlike a switch, their flag has a value."""
 
-OTHER_NAMES = {"num_samples": "samples", "annealed_rows": "ais", "num_rows": "rows", "n": "number"}
+OTHER_NAMES = {"num_samples": "samples", "annealed_rows": "ais", "num_rows": "rows", "n": "number", "map": "2d",
+               "curves": "curve", "num_latents": "latents"}  # fmt: skip
 """Parameters in Python whose flags have another name."""
 
 POSITIONAL = {"model": "MODEL", "data": "DATA", "source": "DATA", "x": "DATA", "real": "REAL", "synthetic": "SYNTHETIC"}

@@ -19,13 +19,17 @@ from variate.cli.embed import Embed
 from variate.cli.endings import ended_by, text
 from variate.cli.evaluate import Evaluate
 from variate.cli.impute import Impute
+from variate.cli.interpolate import Interpolate
+from variate.cli.neighbours import Neighbours
 from variate.cli.output import complain, line, say, warn
 from variate.cli.parsing import parsed
 from variate.cli.reconstruct import Reconstruct
 from variate.cli.sample import Sample
 from variate.cli.score import Score
+from variate.cli.shift import Shift
 from variate.cli.signals import Ended, ending_signals
 from variate.cli.train import Train
+from variate.cli.traverse import Traverse
 from variate.errors import InputError, VariateWarning
 from variate.runtime.distributed import is_main_process
 from variate.runtime.files import working_directory_is_gone
@@ -42,6 +46,10 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     "compare": Compare,
     "impute": Impute,
     "score": Score,
+    "interpolate": Interpolate,
+    "traverse": Traverse,
+    "shift": Shift,
+    "neighbours": Neighbours,
 }
 
 DESCRIPTION = """Train variational autoencoders on images and tables, and use them.
@@ -55,12 +63,13 @@ DESCRIPTION = """Train variational autoencoders on images and tables, and use th
 `variate sample runs/digits` draws new images; `variate impute RUN` fills the gaps of a table.
 
 `variate score runs/digits` finds odd rows, and says what made them odd.
+`variate traverse RUN` says what each latent does; `variate interpolate RUN` goes from row to row.
 
 `variate COMMAND --help` says what a command can do.
 
 `variate --version` prints the version."""
 
-RESULT_IN_FILES = (Train, Sample, Reconstruct, Embed, Classify, Impute, Score)
+RESULT_IN_FILES = (Train, Sample, Reconstruct, Embed, Classify, Impute, Score, Interpolate, Shift)
 """Commands that print only what they do. What the others print is their result, like help and version."""
 
 

@@ -45,6 +45,7 @@ def parsed(commands: Mapping[str, Callable[..., Any]], description: str, typed: 
         SystemExit: If the arguments are no command, or ask for help.
     """
     _require_bare_switches(commands, typed)
+    typed = with_bare_values(commands, typed)
     read = partial(tyro.extras.subcommand_cli_from_dict, dict(commands), prog="variate", description=description)
     parse = partial(read, config=CONFIG, use_underscores=False)
     refused, held = None, _Held()
@@ -78,6 +79,18 @@ def _require_bare_switches(commands: Mapping[str, Callable[..., Any]], typed: Se
         name = flag.removeprefix("--").replace("-", "_")
         if equals and flag.startswith("--") and name in switches:
             raise InputError(name, "no value, since it is a switch", repr(value), "leave the value out")
+
+
+def with_bare_values(commands: Mapping[str, Callable[..., Any]], typed: Sequence[str]) -> Sequence[str]:
+    """The arguments with the value of each flag that stands alone, where the command says what it then is."""
+    flags: Mapping[str, Sequence[str]] = getattr(commands.get(typed[0]), "BARE", {}) if typed else {}
+    found = []
+    for place, word in enumerate(typed):
+        found.append(word)
+        values = flags.get(word)
+        if values is not None and (place + 1 == len(typed) or typed[place + 1] not in values):
+            found.append(values[0])
+    return found
 
 
 def _switches(options: object) -> Iterator[str]:

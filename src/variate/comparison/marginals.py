@@ -96,7 +96,7 @@ def compare_column(
         name=column.name,
         kind=column.kind,
         distance=contrast(kolmogorov_smirnov if is_number else total_variation, synthetic, real, halves),
-        shift=contrast(shift, synthetic, real, halves) if is_number else None,
+        shift=contrast(standardised_shift, synthetic, real, halves) if is_number else None,
         missing=Shares(share(np.isnan(real)), share(np.isnan(synthetic))),
         outside=contrast(beyond if is_number else unseen, synthetic, real, halves),
         off_grid=contrast(beside_grid, synthetic, real, halves) if has_grid else None,
@@ -111,7 +111,7 @@ def kolmogorov_smirnov(synthetic: Cells, real: Cells) -> float:
     return float(np.abs(_difference(x, y)[1]).max()) if len(x) and len(y) else 1.0
 
 
-def shift(synthetic: Cells, real: Cells) -> float:
+def standardised_shift(synthetic: Cells, real: Cells) -> float:
     """1-Wasserstein distance in standard deviations of the real values; NaN where it is not defined."""
     x, y = _known(synthetic), _known(real)
     if not len(x) or not len(y):

@@ -4,16 +4,15 @@ Pillow draws it. It is a dependency already and brings a font, and a few bars ne
 """
 
 from collections.abc import Sequence
-from functools import cache
 from typing import NamedTuple
 
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
 from variate.comparison.compare import Comparison
 from variate.comparison.histograms import Histogram
 from variate.comparison.marginals import ColumnComparison
-from variate.errors import printable
 from variate.reports.comparison import worst_first
+from variate.reports.lettering import draw_text, font_of
 
 SHOWN = 5
 """Columns in the picture; the sixth place holds the legend."""
@@ -58,9 +57,9 @@ def marginals_picture(found: Comparison) -> Image.Image:
 
 def _column(draw: ImageDraw.ImageDraw, panel: Box, column: ColumnComparison) -> None:
     distance = column.distance
-    _text(draw, panel.left, panel.top, column.name, LARGE, INK, panel.right - panel.left)
+    draw_text(draw, panel.left, panel.top, column.name, LARGE, INK, panel.right - panel.left)
     told = f"distance {distance.value:.3f}, two halves of the real table {distance.halves:.3f}"
-    _text(draw, panel.left, panel.top + LARGE + 6, told, SMALL, PALE, panel.right - panel.left)
+    draw_text(draw, panel.left, panel.top + LARGE + 6, told, SMALL, PALE, panel.right - panel.left)
     inside = panel._replace(top=panel.top + HEAD, bottom=panel.bottom - FOOT)
     (_numbers if column.histogram.is_of_numbers else _categories)(draw, inside, column.histogram)
 
@@ -83,7 +82,7 @@ def _numbers(draw: ImageDraw.ImageDraw, box: Box, shown: Histogram) -> None:
     last = len(shown.labels) - 1
     for number, x, anchor in ((0, box.left, "la"), (last // 2, box.left + last // 2 * width, "ma"),
                               (last, box.right, "ra")):  # fmt: skip
-        _text(draw, x, box.bottom + 6, shown.labels[number], SMALL, PALE, (box.right - box.left) / 3, anchor)
+        draw_text(draw, x, box.bottom + 6, shown.labels[number], SMALL, PALE, (box.right - box.left) / 3, anchor)
 
 
 def _categories(draw: ImageDraw.ImageDraw, box: Box, shown: Histogram) -> None:
@@ -93,26 +92,26 @@ def _categories(draw: ImageDraw.ImageDraw, box: Box, shown: Histogram) -> None:
     room = box.right - box.left - LABELS - SHARES
     for number, name in enumerate(shown.labels):
         top = box.top + number * step
-        _text(draw, box.left + LABELS - 8, top + step / 2, name, SMALL, INK, LABELS - 8, "rm")
+        draw_text(draw, box.left + LABELS - 8, top + step / 2, name, SMALL, INK, LABELS - 8, "rm")
         for share, color, above in ((shown.real[number], REAL, 0.08), (shown.synthetic[number], SYNTHETIC, 0.5)):
             start, end = box.left + LABELS, box.left + LABELS + share / tallest * room
             draw.rectangle((start, top + above * step, end, top + (above + 0.38) * step), fill=color)
         both = f"{shown.synthetic[number]:.0%} ({shown.real[number]:.0%})"
         longest = max(shown.real[number], shown.synthetic[number]) / tallest * room
-        _text(draw, box.left + LABELS + longest + 6, top + step / 2, both, SMALL - 2, PALE, SHARES, "lm")
+        draw_text(draw, box.left + LABELS + longest + 6, top + step / 2, both, SMALL - 2, PALE, SHARES, "lm")
 
 
 def _legend(draw: ImageDraw.ImageDraw, panel: Box, names: tuple[str, str]) -> None:
     real, synthetic = names
     width = panel.right - panel.left
-    _text(draw, panel.left, panel.top, "the columns that differ most", LARGE, INK, width)
+    draw_text(draw, panel.left, panel.top, "the columns that differ most", LARGE, INK, width)
     for number, (color, said) in enumerate(((REAL, f"real: {real}"), (SYNTHETIC, f"synthetic: {synthetic}"))):
         top = panel.top + HEAD + number * 30
         draw.rectangle((panel.left, top, panel.left + 22, top + 14), fill=color)
-        _text(draw, panel.left + 34, top + 7, said, SMALL, INK, width - 34, "lm")
+        draw_text(draw, panel.left + 34, top + 7, said, SMALL, INK, width - 34, "lm")
     said = "shares of the cells that have a value; the first and the last bar also count what lies beyond"
     for number, line in enumerate(_wrapped(said, width)):
-        _text(draw, panel.left, panel.top + HEAD + 80 + number * (SMALL + 5), line, SMALL, PALE, width)
+        draw_text(draw, panel.left, panel.top + HEAD + 80 + number * (SMALL + 5), line, SMALL, PALE, width)
 
 
 def _wrapped(text: str, width: float) -> Sequence[str]:
@@ -120,27 +119,8 @@ def _wrapped(text: str, width: float) -> Sequence[str]:
     lines = [""]
     for word in text.split():
         longer = f"{lines[-1]} {word}".strip()
-        if lines[-1] and _font(SMALL).getlength(longer) > width:
+        if lines[-1] and font_of(SMALL).getlength(longer) > width:
             lines.append(word)
         else:
             lines[-1] = longer
     return lines
-
-
-def _text(
-    draw: ImageDraw.ImageDraw, x: float, y: float, text: str, size: int, color: str, width: float, anchor: str = "la"
-) -> None:
-    """Draws a text, cut where it is wider than a number of pixels."""
-    font, text = _font(size), printable(text, 200)
-    if font.getlength(text) > width:
-        while text and font.getlength(f"{text}...") > width:
-            text = text[:-1]
-        text = f"{text}..."
-    draw.text((x, y), text, fill=color, font=font, anchor=anchor)
-
-
-@cache
-def _font(size: int) -> ImageFont.FreeTypeFont:
-    font = ImageFont.load_default(size)
-    assert isinstance(font, ImageFont.FreeTypeFont)
-    return font
