@@ -38,12 +38,12 @@ class Spread(NamedTuple):
     Attributes:
         mean: The mean.
         std: The standard deviation of a single measurement, not of the mean; NaN where there is one.
-        count: Number of measurements.
+        number: How many measurements there are.
     """
 
     mean: float
     std: float
-    count: int
+    number: int
 
 
 def spread_of(values: Sequence[float]) -> Spread:

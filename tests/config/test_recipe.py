@@ -142,6 +142,7 @@ def test_a_recipe_of_before_the_new_options_takes_what_was_built_then():
     new = ("delimiter", "header", "encoding", "split_by", "split_time", "mask_folder")
     assert [again["data"].pop(name) for name in new] == [None] * len(new)
     assert again["model"].pop("gaps") == "given"
+    assert again.pop("compared_latents") == []
     del again["model"]["activation"], again["training"]["schedule"]
     assert again == json.loads(WRITTEN_BEFORE)
 

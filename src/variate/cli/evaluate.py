@@ -1,7 +1,7 @@
 """`variate evaluate`: how good a model is, in one table and in evaluation.json."""
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from annotated_types import Interval
 
@@ -11,12 +11,19 @@ from variate.cli.output import say
 from variate.config.recipe import Precision
 from variate.limits import MOST_ROWS, Checked, Rows, Samples, Seed
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from variate.reports.report import Report
+    from variate.runs import HeldOut, Run
+
 
 @dataclass(frozen=True)
 class Evaluate(Checked):
     """Say how good a model is on rows that it has not seen: bounds on log p(x), rate, distortion, active units.
 
-    Prints one table, and writes it to evaluation.json beside the model.
+    Prints one table, and writes it to evaluation.json beside the model. Of a directory of `train --seeds`, it evaluates
+    the run of each seed, and a second table says how much every number varies among them.
     """
 
     model: Model
@@ -43,15 +50,28 @@ class Evaluate(Checked):
         from variate.config.run_files import EVALUATION_FILE
         from variate.runs.directory import record_path
         from variate.runs.run import Run
+        from variate.runs.seeds import runs_of_seeds
 
         run = Run(self.model, mask_folder=self.mask_folder)
         path = record_path(run.path / EVALUATION_FILE, self.out)
-        held_out = run.held_out(self.data)
+        runs, held_out = runs_of_seeds(run), run.held_out(self.data)
         # Torch is loaded from here on: what cannot be used was refused before.
-        from variate.evaluation.evaluate import evaluate
-        from variate.reports.evaluation import evaluation_report
         from variate.reports.json import to_json
         from variate.reports.terminal import show
+
+        reports = [self.report(own, held_out) for own in runs]
+        show(reports[0], as_flag)
+        record = to_json(reports[0])
+        if len(runs) > 1:
+            over_seeds = self.over_seeds(runs, reports, held_out)
+            show(over_seeds, as_flag)
+            record |= to_json(over_seeds)
+        say(f"wrote {run.save_evaluation(record, path)}")
+
+    def report(self, run: "Run", held_out: "HeldOut") -> "Report":
+        """The evaluation of a run."""
+        from variate.evaluation.evaluate import evaluate
+        from variate.reports.evaluation import evaluation_report
 
         precision = run.use_precision(self.precision)
         found = evaluate(
@@ -63,6 +83,11 @@ class Evaluate(Checked):
             seed=self.seed,
             show_progress=True,
         )
-        report = evaluation_report(found, run, held_out, seed=self.seed, precision=precision)
-        show(report, as_flag)
-        say(f"wrote {run.save_evaluation(to_json(report), path)}")
+        return evaluation_report(found, run, held_out, seed=self.seed, precision=precision)
+
+    def over_seeds(self, runs: "Sequence[Run]", reports: "Sequence[Report]", held_out: "HeldOut") -> "Report":
+        """What the runs of several seeds measure, and how alike they embed the rows."""
+        from variate.evaluation.probes.agreement import agreement_of
+        from variate.reports.seeds import seeds_report
+
+        return seeds_report(reports, runs, agreement_of([run.model for run in runs], held_out.data))

@@ -27,7 +27,9 @@ def warnings(
         steps: Number of steps taken.
         stopped: Why the run ended: "finished", "early" or "interrupted".
     """
-    yield from on_latents(active(posterior_means(model, data)).tolist(), latents(data.schema))
+    searched = model.recipe is not None and model.recipe.compared_latents
+    default = model.num_latents if searched else latents(data.schema)
+    yield from on_latents(active(posterior_means(model, data)).tolist(), default)
     warmup = (options.kl_warmup or 0.0) * num_rows / (options.batch_size or num_rows)
     if stopped != "interrupted" and steps < warmup:
         yield Sentence(
@@ -55,7 +57,7 @@ def on_latents(varies: Sequence[bool], default: int) -> Iterator[Sentence]:
 
     Args:
         varies: Whether each latent's posterior mean varies with x.
-        default: The number of latents that a model of these rows has if none was chosen.
+        default: The number of latents that a model of these rows has if none was given, or that a search found.
     """
     total, alive = len(varies), sum(varies)
     if alive == total or (total == default and (alive >= FEW * total or total == 1)):

@@ -24,7 +24,7 @@ def test_rotated_scaled_and_shifted_embeddings_agree_entirely():
     assert found.cka.mean == pytest.approx(1, abs=1e-10)
     assert found.cka.std == pytest.approx(0, abs=1e-10)
     assert found.overlap == (1, 0, 3)
-    assert found.cka.count == 3
+    assert found.cka.number == 3
 
 
 def test_cka_is_that_of_the_kernels():

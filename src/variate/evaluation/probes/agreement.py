@@ -23,10 +23,17 @@ from jaxtyping import Float64, Int
 from torch import Tensor
 
 from variate.errors import InputError
+from variate.limits import Rows, Seed
+from variate.models.base import Model
+from variate.models.checked import Data
+from variate.runtime.random import some_rows
 from variate.statistics import Spread, spread_of
+from variate.training.validation import posterior_means
 
 NEIGHBOURS = 10
 """Number of nearest rows that are compared."""
+MOST_ROWS = 2_000
+"""Number of rows that are taken if it is not said; memory grows with its square."""
 
 
 class Agreement(NamedTuple):
@@ -45,6 +52,25 @@ class Agreement(NamedTuple):
     chance: float
     neighbours: int
     num_rows: int
+
+
+def agreement_of(models: Sequence[Model], data: Data, *, num_rows: Rows = MOST_ROWS, seed: Seed = 0) -> Agreement:
+    """How alike models embed rows, by the means of q(z|x).
+
+    Args:
+        models: At least two models of the same data.
+        data: Rows as they are, (N, *event), a data set, or splits, whose test part is taken.
+        num_rows: How many of the rows to take, chosen by the seed.
+        seed: Seed of the choice of rows.
+
+    Raises:
+        InputError: If there are fewer than two models or three rows, or the rows are not what the models take.
+    """
+    if len(models) < 2:
+        raise InputError("models", "at least two models", len(models))
+    rows = models[0].dataset(data)
+    rows = rows.select(some_rows(len(rows), num_rows, seed).numpy())
+    return agreement([posterior_means(model, model.dataset(rows)) for model in models])
 
 
 def agreement(embeddings: Sequence[Float64[Tensor, "N _"]]) -> Agreement:

@@ -151,7 +151,8 @@ def _at_most(rows: Labelled, most: int, seed: int) -> Labelled:
     if len(rows.labels) <= most:
         return rows
     which = np.sort(np.random.default_rng(seed).permutation(len(rows.labels))[:most])
-    return Labelled(*(None if part is None else part[which] for part in rows))
+    features = None if rows.features is None else rows.features[which]
+    return Labelled(rows.embeddings[which], rows.labels[which], features)
 
 
 def standardised(train: Rows, new: Rows) -> tuple[Rows, Rows]:
