@@ -57,6 +57,7 @@ class Evaluate(Checked):
         runs, held_out = runs_of_seeds(run), run.held_out(self.data)
         # Torch is loaded from here on: what cannot be used was refused before.
         from variate.reports.json import to_json
+        from variate.reports.seeds import record_of_seeds
         from variate.reports.terminal import show
 
         reports = [self.report(own, held_out) for own in runs]
@@ -65,7 +66,7 @@ class Evaluate(Checked):
         if len(runs) > 1:
             over_seeds = self.over_seeds(runs, reports, held_out)
             show(over_seeds, as_flag)
-            record |= to_json(over_seeds)
+            record = record_of_seeds(reports[0], over_seeds)
         say(f"wrote {run.save_evaluation(record, path)}")
 
     def report(self, run: "Run", held_out: "HeldOut") -> "Report":

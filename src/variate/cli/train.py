@@ -131,15 +131,12 @@ def size(planned: "Plan") -> str:
 def spread(runs: "Sequence[Run]", reports: "Sequence[Report]") -> Path:
     """Shows what runs of several seeds measured, and writes it into the directory of the first. Returns the file."""
     from variate.evaluation.probes.agreement import agreement_of
-    from variate.reports.json import save_json
-    from variate.reports.seeds import seeds_report
+    from variate.reports.seeds import record_of_seeds, seeds_report
     from variate.reports.terminal import show
 
-    path = runs[0].path / SEEDS_FILE
     found = seeds_report(reports, runs, agreement_of([run.model for run in runs], runs[0].held_out().data))
     show(found, as_flag)
-    save_json(found, path)
-    return path
+    return runs[0].save_evaluation(record_of_seeds(reports[0], found), runs[0].path / SEEDS_FILE)
 
 
 def close(run: "Run") -> "Report":

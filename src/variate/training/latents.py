@@ -195,7 +195,7 @@ def search(score: Callable[[int], Bounds], start: int, limit: int) -> dict[int, 
     Returns:
         The bounds for all numbers that were tried.
     """
-    found = {latent: score(latent) for latent in (start, half(start))}
+    found = {latent: score(latent) for latent in dict.fromkeys((start, half(start)))}
     while True:
         trials = compared(found)
         smallest, chosen, largest = trials[0].latent, LatentSearch(trials, 0, 0, 0).latent, trials[-1].latent
