@@ -35,6 +35,9 @@ FULL = Recipe(
         split_seed=9,
         split_by="c",
         split_time="f",
+        condition=("g",),
+        weight="h",
+        labels="i",
         stream="on",
     ),
     model=ModelOptions(
@@ -137,9 +140,10 @@ def test_a_recipe_of_before_the_new_options_takes_what_was_built_then():
     again = json.loads(found.to_json())
     assert again["data"].pop("stream") == "auto"
     assert (again["data"].pop("missing"), again["data"].pop("formats")) == ([], [])
-    assert (again["schema"].pop("aside"), again["schema"].pop("relations")) == ([], [])
+    assert [again["schema"].pop(name) for name in ("aside", "relations", "conditions")] == [[], [], []]
+    assert again["data"].pop("condition") == []
     assert again["data"].pop("transparency") == "kept"
-    new = ("delimiter", "header", "encoding", "split_by", "split_time", "mask_folder")
+    new = ("delimiter", "header", "encoding", "split_by", "split_time", "mask_folder", "weight", "labels")
     assert [again["data"].pop(name) for name in new] == [None] * len(new)
     assert again["model"].pop("gaps") == "given"
     assert again.pop("compared_latents") == []

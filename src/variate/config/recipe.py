@@ -88,6 +88,12 @@ class DataOptions(Checked):
     """Keep rows with the same value in this table column in one part: one patient's, one shop's."""
     split_time: str | None = None
     """Hold out the latest rows by this table column: the last for the test, those before them for validation."""
+    condition: tuple[str, ...] = ()
+    """What the model is conditional on: columns of a table, or label, what images and arrays are labelled with."""
+    weight: str | None = None
+    """Table column, or array of an .npz, with the weight of each row; it is left out of the model."""
+    labels: str | None = None
+    """Table column, or label, that is left out of the model and kept beside the rows, to judge the model by."""
     stream: Switch = "auto"
     """Read rows from disk as they are needed; auto: if they would take more than half of the memory."""
 

@@ -166,6 +166,7 @@ class Schema(Checked):
         columns: For tables, the columns in order.
         aside: For tables, the columns that are left out, in order.
         relations: For tables, the columns that follow from others, in an order in which they can be computed.
+        conditions: What the model is conditional on, one column per element of the context.
     """
 
     kind: Kind
@@ -174,6 +175,7 @@ class Schema(Checked):
     columns: tuple[Column, ...] = ()
     aside: tuple[Aside, ...] = ()
     relations: tuple[Relation, ...] = ()
+    conditions: tuple[Column, ...] = ()
 
     def __post_init__(self) -> None:
         """Checks the fields, and that they fit one another.
@@ -188,12 +190,13 @@ class Schema(Checked):
             raise InputError("shape", f"at most {MOST_ELEMENTS:,} elements per row", self.shape)
         if self.columns and self.shape != (len(self.columns),):
             raise InputError("shape", f"({len(self.columns)},), one element per column", self.shape)
-        names = [*(column.name for column in self.columns), *(column.name for column in self.aside)]
+        columns = (*self.columns, *self.conditions)
+        names = [*(column.name for column in columns), *(column.name for column in self.aside)]
         if len(set(names)) < len(names):
             got = f"{len(set(names)):,} names of {len(names):,} columns"
             raise InputError("columns", "columns of different names", got)
         try:
-            texts = (text for column in self.columns for text in (column.name, *column.categories))
+            texts = (text for column in columns for text in (column.name, *column.categories))
             "".join([*texts, *(text for own in self.aside for text in (own.name, own.value))]).encode()
         except UnicodeEncodeError as error:
             raise InputError("columns", "names in Unicode", f"half a character ({error.reason})") from None

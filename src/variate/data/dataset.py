@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import DTypeLike
 
-from variate.config.schema import Schema
+from variate.config.schema import Column, Schema
 from variate.data.conversion import computable
 from variate.data.schema.kinds import require_numbers
 from variate.data.storage.base import MOST_ROWS, SAMPLE_BYTES, Index, Storage, evenly_spaced
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from variate.data.batch import Batch, Transform
 
 MASKS = ("mask", "context_mask")
+STORED = ("x", "mask", "context", "context_mask", "weight", "labels")
+"""The fields of a dataset that are storages."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,6 +44,8 @@ class Dataset:
         context: What a model is conditioned on, (N, *c).
         context_mask: True where an element of the context is observed, (N, *c); None: all are.
         weight: Weight of each row, (N,); None: all rows count the same.
+        labels: What each row is labelled with, (N,): numbers or codes, NaN where there is none. Models do not see it.
+        label: What the labels are.
         transforms: What training applies to each batch of these rows, in order. `take` does not apply them.
         name: What to call the data.
         notes: What was assumed, changed or left out when the data were read, one sentence each.
@@ -57,6 +61,8 @@ class Dataset:
     context: Storage | None = None
     context_mask: Storage | None = None
     weight: Storage | None = None
+    labels: Storage | None = None
+    label: Column | None = None
     transforms: "tuple[Transform, ...]" = ()
     name: str = ""
     notes: tuple[str, ...] = ()
@@ -68,7 +74,7 @@ class Dataset:
                 raise InputError(part, expected, told(storage), "use `from_arrays` for arrays")
             require_numbers(storage.dtype, part)
         event = self.context.shape if self.context is not None else ()
-        shapes = {"x": self.schema.shape, "mask": self.schema.shape, "context_mask": event, "weight": ()}
+        shapes = {"x": self.schema.shape, "mask": self.schema.shape, "context_mask": event, "weight": (), "labels": ()}
         for part, storage in self.storages().items():
             expected, found = (len(self), *shapes.get(part, storage.shape)), (len(storage), *storage.shape)
             if found != expected:
@@ -90,8 +96,8 @@ class Dataset:
         return self.x.in_memory
 
     def storages(self) -> dict[str, Storage]:
-        """The storages that are not None, by the name of their field, which is also that of `Batch`."""
-        parts = {part: getattr(self, part) for part in ("x", "mask", "context", "context_mask", "weight")}
+        """The storages that are not None, by the name of their field."""
+        parts = {part: getattr(self, part) for part in STORED}
         return {part: storage for part, storage in parts.items() if storage is not None}
 
     def take(self, index: Index) -> "Batch":
@@ -144,7 +150,8 @@ class Dataset:
         from variate.data.batch import Batch
 
         types = dict.fromkeys(MASKS, bool)
-        parts = {part: _tensor(read(storage), part, types.get(part)) for part, storage in self.storages().items()}
+        stored = {part: storage for part, storage in self.storages().items() if part in Batch._fields}
+        parts = {part: _tensor(read(storage), part, types.get(part)) for part, storage in stored.items()}
         return Batch(**parts, rows=_tensor(index, "rows", np.int64))
 
 

@@ -118,38 +118,49 @@ class Run:
             raise InputError(self.name, "a model with a recipe", "one without")
         return recipe
 
-    def splits(self) -> Splits:
+    def splits(self, labels: str | None = None) -> Splits:
         """The model's own data, split as they were for training.
+
+        Args:
+            labels: What the rows are to be labelled with, a column or `label`; by default as for training.
 
         Raises:
             InputError: If they cannot be read, or have changed since.
         """
+        if labels not in (None, self.recipe.data.labels):
+            return self._split(labels)
         if self._splits is None:
-            splits = split(self._read(self.recipe.source), self.recipe.data)
-            if splits.fingerprint != self.recipe.fingerprint:
-                raise InputError(
-                    self.recipe.source,
-                    "the data that the model was trained on",
-                    "data that have changed since, so that no part of them is known to be held out",
-                    Sentence("give the rows to use as ", Option("data")),
-                )
-            self._splits = splits
+            self._splits = self._split(self.recipe.data.labels)
         return self._splits
 
-    def held_out(self, data: str | None = None) -> HeldOut:
+    def _split(self, labels: str | None) -> Splits:
+        """The model's own data with some labels."""
+        options = replace(self.recipe.data, labels=labels)
+        splits = split(self._reading(self.recipe.source, read, labels), options)
+        if splits.fingerprint != self.recipe.fingerprint:
+            raise InputError(
+                self.recipe.source,
+                "the data that the model was trained on",
+                "data that have changed since, so that no part of them is known to be held out",
+                Sentence("give the rows to use as ", Option("data")),
+            )
+        return splits
+
+    def held_out(self, data: str | None = None, labels: str | None = None) -> HeldOut:
         """Rows to judge the model by.
 
         Args:
             data: Name or path of other data, all rows of which are taken (of data larger than memory, some, spread
                 evenly); by default the test part of the model's own data.
+            labels: As for `splits`; of other data by default none.
 
         Raises:
             InputError: If the data cannot be used.
         """
         if not self.is_other(data):
-            own = self.splits()
+            own = self.splits(labels)
             return HeldOut(own.test, f"test part of {own.name}", self.recipe.source, own.fingerprint)
-        source = self._read(data)
+        source = self._reading(data, read, labels)
         rows = held_out_rows(source, self.recipe.data.split_seed)
         part = data
         if len(rows) < len(source):
@@ -208,11 +219,12 @@ class Run:
         """Data as the model takes them."""
         return self._reading(data, read)
 
-    def _reading(self, data: str, reading: Callable[[str, DataOptions, Schema], T]) -> T:
+    def _reading(self, data: str, reading: Callable[[str, DataOptions, Schema], T], labels: str | None = None) -> T:
         """What is read for the model; whether other data than its own stay on disk depends on their own size."""
-        own = self.recipe.data
+        own = replace(self.recipe.data, labels=labels)
         if self.is_other(data):
-            other = replace(own, stream="auto", split_by=None, split_time=None, mask_folder=self.mask_folder)
+            rows = replace(own, split_by=None, split_time=None, weight=None)
+            other = replace(rows, stream="auto", mask_folder=self.mask_folder)
             return reading(data, other, self.recipe.schema)
         if self.mask_folder is not None:
             remedy = "leave it out: the model's own images have the mask pictures that it was trained with"

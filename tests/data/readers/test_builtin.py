@@ -14,10 +14,11 @@ from variate.data.readers.builtin import read_digits, read_fashion
 OPTIONS = DataOptions()
 RNG = np.random.default_rng(0)
 PARTS = {"train-images": RNG.integers(0, 256, (6, 3, 3)), "t10k-images": RNG.integers(0, 256, (2, 3, 3))}
+LABELS = {"train-images": np.arange(6) % 2, "t10k-images": np.arange(2)}
 
 
 def packed(values, name=""):
-    header = bytes([0, 0, 8, 3]) + np.array(values.shape, ">u4").tobytes()
+    header = bytes([0, 0, 8, values.ndim]) + np.array(values.shape, ">u4").tobytes()
     return gzip.compress(header + values.astype(np.uint8).tobytes(), mtime=len(name))
 
 
@@ -25,6 +26,9 @@ def save(folder, parts=PARTS):
     folder.mkdir(parents=True, exist_ok=True)
     for part, values in parts.items():
         (folder / f"{part}-idx3-ubyte.gz").write_bytes(packed(values, folder.name))
+    for part, values in LABELS.items():
+        name = part.replace("images", "labels")
+        (folder / f"{name}-idx1-ubyte.gz").write_bytes(packed(values, folder.name))
 
 
 @pytest.fixture(autouse=True)
@@ -34,8 +38,9 @@ def alone(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setattr(builtin, "UPSTREAM", (tmp_path / "upstream").as_uri() + "/")
     monkeypatch.setattr(builtin, "PREFIXES", (str(tmp_path / "usr"),))
-    pins = {part: hashlib.sha256(values.astype(np.uint8).tobytes()).hexdigest() for part, values in PARTS.items()}
-    monkeypatch.setattr(builtin, "PINS", pins)
+    for pins, parts in (("PINS", PARTS), ("LABEL_PINS", LABELS)):
+        found = {part: hashlib.sha256(values.astype(np.uint8).tobytes()).hexdigest() for part, values in parts.items()}
+        monkeypatch.setattr(builtin, pins, found)
 
 
 def check(rows):
@@ -73,7 +78,18 @@ def test_fashion_is_downloaded_once(tmp_path):
         file.unlink()
     check(read_fashion(OPTIONS, None))
     names = sorted(path.name for path in (tmp_path / "cache" / "variate" / "fashion-mnist").iterdir())
-    assert names == ["t10k-images-idx3-ubyte.gz", "train-images-idx3-ubyte.gz"]
+    parts = ("t10k-images-idx3", "t10k-labels-idx1", "train-images-idx3", "train-labels-idx1")
+    assert names == [f"{part}-ubyte.gz" for part in parts]
+
+
+def test_the_labels_of_fashion_are_those_of_its_authors(tmp_path):
+    folder = tmp_path / "usr" / "share" / "datasets" / "fashion-mnist"
+    save(folder)
+    found = read_fashion(DataOptions(labels="label"), None)
+    assert found.dataset.labels.all().tolist() == LABELS["train-images"].tolist()
+    assert found.test.labels.all().tolist() == LABELS["t10k-images"].tolist()
+    (folder / "t10k-labels-idx1-ubyte.gz").write_bytes(packed(1 - LABELS["t10k-images"]))
+    assert "a file of labels" in str(refused(read_fashion, DataOptions(labels="label"), None))
 
 
 def test_files_of_the_same_name_that_are_not_fashion_are_passed_over(tmp_path, monkeypatch):
@@ -123,7 +139,9 @@ def test_the_real_fashion(monkeypatch):
     monkeypatch.undo()
     if not any(map(builtin.load_from, builtin.places())):
         pytest.skip("NOT TESTED: no copy of fashion-mnist on this machine; apt-get install dataset-fashion-mnist")
-    rows = read_fashion(OPTIONS, None)
+    rows = read_fashion(DataOptions(labels="label"), None)
+    for part in (rows.dataset, rows.test):
+        assert np.bincount(part.labels.all().astype(int)).tolist() == [len(part) // 10] * 10
     assert (len(rows.dataset), len(rows.test), rows.x.shape) == (60_000, 10_000, (1, 28, 28))
     counts = np.bincount(rows.x.all().ravel(), minlength=256)
     mean = counts @ np.arange(256) / counts.sum()

@@ -13,7 +13,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from http.client import HTTPException
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -21,6 +21,7 @@ from variate.config.recipe import DataOptions
 from variate.config.schema import Schema
 from variate.data.readers import idx
 from variate.data.readers.array_sources import array_source
+from variate.data.readers.offered import LABEL, with_offered
 from variate.data.readers.people import people, read_people
 from variate.data.source import Source
 from variate.errors import InputError
@@ -36,6 +37,11 @@ PINS = {
     "t10k-images": "c867c93ff95360594e8ec3287995350b824dd110b11595c0e13d5423f621867a",
 }
 """SHA-256 of each part's pixels."""
+LABEL_PINS = {
+    "train-images": "657fbd221bfc9f4198cc14b5619cc33ec57c58dd0e47af4d99d6650759e869a7",
+    "t10k-images": "3d0e6c6ea990b53b6f8f500a41cac93881d981b315f84578b7d915342ade01e9",
+}
+"""SHA-256 of the labels of each part."""
 LARGEST_DOWNLOAD = 2**25
 """Bytes; the larger of the two files has 26 million."""
 PREFIXES = (sys.prefix, "/usr/local", "/usr")
@@ -48,14 +54,16 @@ def read_digits(options: DataOptions, schema: Schema | None) -> Source:
     """scikit-learn's 1,797 handwritten digits, grey 8x8 with 17 levels."""
     from sklearn.datasets import load_digits
 
-    images = load_digits().images.astype(np.uint8)
-    return array_source(images, options, schema, name="digits", levels=DIGITS_LEVELS)
+    found = load_digits()
+    source = array_source(found.images.astype(np.uint8), options, schema, name="digits", levels=DIGITS_LEVELS)
+    return with_offered(source, options, schema, {LABEL: lambda: [found.target]})
 
 
 def read_fashion(options: DataOptions, schema: Schema | None) -> Source:
     """Zalando's 60,000 + 10,000 articles of clothing, grey 28x28, 8-bit."""
-    train, test = next(filter(None, map(load_from, places())), None) or download()
-    return array_source(train, options, schema, name=FASHION, test=test)
+    copy = next(filter(None, map(load_from, places())), None) or download()
+    source = array_source(copy.train, options, schema, name=FASHION, test=copy.test)
+    return with_offered(source, options, schema, {LABEL: lambda: list(map(_labels, copy.files, LABEL_PINS.values()))})
 
 
 BUILTIN: dict[str, Callable[[DataOptions, Schema | None], Source]] = {
@@ -97,28 +105,57 @@ def _folder_of(variable: str, default: str = "") -> Path:
         raise InputError(f"the environment variable {variable}", "a folder", got, "give its whole path") from None
 
 
-def load_from(folder: Path) -> tuple[np.ndarray, np.ndarray] | None:
+class Copy(NamedTuple):
+    """Both parts of Fashion-MNIST.
+
+    Attributes:
+        train: Images of the training set.
+        test: Images of the official test set.
+        files: Where they are.
+    """
+
+    train: np.ndarray
+    test: np.ndarray
+    files: list[Path]
+
+
+def load_from(folder: Path) -> Copy | None:
     """Both parts, if the folder can be read and has complete copies of them."""
     try:
-        files = [idx.idx_file(folder, part) for part in PINS]
+        found = [idx.idx_file(folder, part) for part in PINS]
     except OSError:
         return None
-    parts = [load_pinned(file, pin) for file, pin in zip(files, PINS.values(), strict=True) if file is not None]
-    train, test = parts if len(parts) == 2 else (None, None)
-    return None if train is None or test is None else (train, test)
+    files = [file for file in found if file is not None]
+    parts = [load_pinned(file, pin) for file, pin in zip(files, PINS.values(), strict=False)]
+    train, test = parts if len(parts) == len(PINS) else (None, None)
+    return None if train is None or test is None else Copy(train, test, files)
 
 
-def load_pinned(file: Path, pin: str) -> np.ndarray | None:
-    """The images of a file, if they have this SHA-256."""
+def _labels(images: Path, pin: str) -> np.ndarray:
+    """The labels that belong to a file of images.
+
+    Raises:
+        InputError: If there is no complete copy of them beside it.
+    """
+    file = idx.labels_of(images)
+    values = None if file is None else load_pinned(file, pin, of_labels=True)
+    if values is None:
+        got = f"none that is complete beside {str(images)!r}"
+        raise InputError(FASHION, "a file of labels", got, "remove the images there, so that all is fetched anew")
+    return values
+
+
+def load_pinned(file: Path, pin: str, of_labels: bool = False) -> np.ndarray | None:
+    """The images of a file, or the labels, if they have this SHA-256."""
     try:
-        values = idx.read_idx_array(file)
+        values = idx.read_idx_array(file, of_labels)
     except (InputError, OSError):  # a damaged copy is ignored, like any that is not the right one
         return None
     return values if hashlib.sha256(values.data).hexdigest() == pin else None
 
 
-def download() -> tuple[np.ndarray, np.ndarray]:
-    """Downloads both parts into the cache.
+def download() -> Copy:
+    """Downloads both parts, and their labels, into the cache.
 
     Raises:
         InputError: If that fails, with the three ways to get them.
@@ -126,7 +163,11 @@ def download() -> tuple[np.ndarray, np.ndarray]:
     folder = cache_folder()
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        train, test = (_fetch(f"{part}{idx.IDX_ENDINGS[0]}", pin, folder) for part, pin in PINS.items())
+        names = [f"{part}{idx.IDX_ENDINGS[0]}" for part in PINS]
+        train, test = (_fetch(name, pin, folder) for name, pin in zip(names, PINS.values(), strict=True))
+        for part, pin in LABEL_PINS.items():
+            labels = f"{part.removesuffix('-images')}-labels{idx.LABEL_ENDINGS[0]}"
+            _fetch(labels, pin, folder, of_labels=True)
     except (OSError, HTTPException) as error:
         raise InputError(
             FASHION,
@@ -135,17 +176,17 @@ def download() -> tuple[np.ndarray, np.ndarray]:
             "set VARIATE_DATA to the folder that holds it, or `apt-get install dataset-fashion-mnist`, or connect to "
             "the network",
         ) from None
-    return train, test
+    return Copy(train, test, [folder / name for name in names])
 
 
-def _fetch(name: str, pin: str, folder: Path) -> np.ndarray:
+def _fetch(name: str, pin: str, folder: Path, of_labels: bool = False) -> np.ndarray:
     """Downloads one file; it gets its name in the folder only when it is complete and checked."""
     with urllib.request.urlopen(UPSTREAM + name, timeout=DOWNLOAD_TIMEOUT) as answer:
         data = answer.read(LARGEST_DOWNLOAD)
     with tempfile.TemporaryDirectory(dir=folder) as temporary:
         file = Path(temporary) / name
         file.write_bytes(data)
-        values = load_pinned(file, pin)
+        values = load_pinned(file, pin, of_labels)
         if values is None:
             got = "a file with another checksum"
             raise InputError(f"{UPSTREAM}{name}", f"a file of {FASHION}", got, "try again later")

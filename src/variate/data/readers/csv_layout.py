@@ -181,7 +181,7 @@ def _sample_rows(data: bytes, start: int, dialect: Dialect, name: str) -> Rows:
 
 def _needed(schema: Schema | None) -> set[str]:
     """The names of the columns that a model needs."""
-    return {column.name for column in schema.columns} if schema is not None else set()
+    return {own.name for own in (*schema.columns, *schema.conditions)} if schema is not None else set()
 
 
 def _verdict(rows: Rows, options: DataOptions, schema: Schema | None) -> Verdict:
@@ -191,9 +191,8 @@ def _verdict(rows: Rows, options: DataOptions, schema: Schema | None) -> Verdict
         return Verdict(True)
     if options.header is not None:
         return Verdict(options.header)
-    given = {*options.drop, *dict(options.columns), *dict(options.formats), options.split_by, options.split_time} - {
-        None
-    }
+    by = {options.split_by, options.split_time, options.weight, options.labels} - {None}
+    given = {*options.drop, *dict(options.columns), *dict(options.formats), *options.condition, *by}
     if given and given <= set(rows[0]):
         return Verdict(True)
     return Verdict(False) if needed and all(map(MADE_NAME.fullmatch, needed)) else judge(rows)

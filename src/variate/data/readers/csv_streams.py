@@ -21,6 +21,7 @@ import pyarrow as pa
 from variate.config.recipe import DataOptions
 from variate.config.schema import Schema
 from variate.data.dataset import Dataset
+from variate.data.readers.beside import Beside
 from variate.data.readers.csv_layout import Layout, layout_of, made_names
 from variate.data.readers.csv_parsing import OddQuotes, blank_lines_note, check_quotes, odd_quotes, parsed_rows
 from variate.data.readers.csv_text import LONGEST_CELL, CsvText
@@ -28,7 +29,7 @@ from variate.data.readers.csv_types import BlockParser, numbers_asked, text_type
 from variate.data.readers.encodings import NotUtf8Error, Text
 from variate.data.readers.leading_zeros import zeros_note
 from variate.data.readers.missing_words import missing_words, missing_words_note
-from variate.data.readers.split_keys import SplitKey
+from variate.data.readers.roles import names_beside
 from variate.data.readers.streamed_columns import StreamedColumns
 from variate.data.readers.tables import wanted_columns
 from variate.data.readers.text_blocks import BLOCK, Block, first_bytes, row_blocks
@@ -131,7 +132,7 @@ class CsvStream:
     def _is_kept(self, number: int, name: str) -> bool:
         """Whether a column may be one of the table: one without a name is if it has a value."""
         if self.schema is None:
-            return number in self.unnamed or name not in self.options.drop
+            return number in self.unnamed or name not in (*self.options.drop, *names_beside(self.options))
         return number in self.unnamed or any(name == column.name for column in self.schema.columns)
 
     def source(self) -> Source:
@@ -142,38 +143,38 @@ class CsvStream:
         """
         if self.layout.names is not None and not self.unnamed:
             wanted_columns(self.names, 1, self.options, self.schema, self.name)  # refuses before anything is read
-        key = self._key()
+        beside = self._beside()
         parser = BlockParser(
             self.width,
-            {*self.kept, *map(self.names.index, key.names)},
+            {*self.kept, *map(self.names.index, beside.names)},
             text_types(self.names, self.options, self.schema, self.layout.doubtful),
             numbers_asked(self.names, self.options, self.schema),
         )
         while True:
-            columns, key = StreamedColumns(self.kept, self.name, self.options, self.schema), self._key()
+            columns, beside = StreamedColumns(self.kept, self.name, self.options, self.schema), self._beside()
             try:
-                self._read(parser, columns, key)
+                self._read(parser, columns, beside)
                 if not parser.turn():
                     columns.finish(parser.types)
-                    return self._made(parser, columns, key)
+                    return self._made(parser, columns, beside)
             except BaseException:
                 columns.writer.abandon()
                 raise
             columns.writer.abandon()
 
-    def _key(self) -> SplitKey:
-        """What collects the values of the column to split by."""
-        return SplitKey.of(self.options, self.names, self.name)
+    def _beside(self) -> Beside:
+        """What collects the columns that stand beside those of the model."""
+        return Beside(self.options, self.names, self.schema, self.name)
 
-    def _read(self, parser: BlockParser, columns: StreamedColumns, key: SplitKey) -> None:
+    def _read(self, parser: BlockParser, columns: StreamedColumns, beside: Beside) -> None:
         """Reads all rows in the types that are known."""
         self.odd, self.last_line, self.words = OddQuotes(), 0, Counter()
         with closing(ahead(self._parts(parser))) as parts:
             for part in parts:
                 if not part.is_void:
-                    for name in key.names:
-                        own = part.table.select([str(self.names.index(name))]).rename_columns(key.names)
-                        key.add(own, self.name, columns.rows)
+                    if beside.names:
+                        own = part.table.select([str(self.names.index(name)) for name in beside.names])
+                        beside.add(own.rename_columns(beside.names), self.name, columns.rows)
                     columns.add(part.table)
 
     def _parts(self, parser: BlockParser) -> Iterator[Part]:
@@ -206,7 +207,7 @@ class CsvStream:
         if self.width == 1 and table.num_rows:
             self.last_line = text.line_at(text.survey.last)
 
-    def _made(self, parser: BlockParser, columns: StreamedColumns, key: SplitKey) -> Source:
+    def _made(self, parser: BlockParser, columns: StreamedColumns, beside: Beside) -> Source:
         """The source of the rows that were written."""
         notes, kept = self._notes(parser, columns), self._named(columns)
         if len(kept) < len(self.names):
@@ -233,7 +234,7 @@ class CsvStream:
         mask = ParquetGaps(rows) if has_gaps else None
         notes += [*own_notes, _where(scratch.path.stat().st_size)]
         data = Dataset(rows, schema, mask=mask, name=self.name, notes=tuple(notes))
-        return Source(data, sizes=(self.packed.path.stat().st_size,), key=key.column())
+        return beside.attached(Source(data, sizes=(self.packed.path.stat().st_size,)))
 
     def _notes(self, parser: BlockParser, columns: StreamedColumns) -> list[str]:
         """What was assumed of the text."""

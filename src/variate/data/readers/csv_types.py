@@ -44,7 +44,7 @@ def text_types(
         doubtful: Numbers of the columns that may be other numbers than they look like.
     """
     if schema is not None:
-        textual = {column.name for column in schema.columns if is_textual(column)}
+        textual = {column.name for column in (*schema.columns, *schema.conditions) if is_textual(column)}
     else:
         textual = {*dict(options.formats), *(names[number] for number in doubtful if number < len(names))}
     return {number: pa.string() for number, name in enumerate(names) if name in textual}

@@ -8,13 +8,14 @@
 
 The lengths are checked against the size of the file, and a gzipped file is unpacked no further than its header says, so
 that a broken or hostile file takes no memory. A folder holds images as train-images and t10k-images (the official test
-set), under one of the names that are in use.
+set), under one of the names that are in use; the labels of NAME-images are those of NAME-labels beside it.
 """
 
 import gzip
 import io
 import math
 import struct
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -24,6 +25,7 @@ from variate.config.recipe import DataOptions
 from variate.config.schema import Schema
 from variate.data.readers.array_sources import array_source
 from variate.data.readers.decoding import DEFLATE_RATIO, decoding, fill
+from variate.data.readers.offered import LABEL, Offered, with_offered
 from variate.data.source import Source
 from variate.errors import InputError
 from variate.runtime import memory
@@ -33,6 +35,7 @@ MOST_AXES = 4
 GZIP_MAGIC = b"\x1f\x8b"
 TRAIN_IMAGES, TEST_IMAGES = "train-images", "t10k-images"
 IDX_ENDINGS = ("-idx3-ubyte.gz", "-idx3-ubyte", ".idx3-ubyte.gz", ".idx3-ubyte")
+LABEL_ENDINGS = ("-idx1-ubyte.gz", "-idx1-ubyte", ".idx1-ubyte.gz", ".idx1-ubyte")
 
 
 class IdxHeader(NamedTuple):
@@ -73,7 +76,8 @@ def idx_file(folder: Path, part: str) -> Path | None:
 
 def read_idx(path: Path, options: DataOptions, schema: Schema | None) -> Source:
     """Reads one file of images."""
-    return array_source(read_idx_array(path), options, schema, name=path.name)
+    source = array_source(read_idx_array(path), options, schema, name=path.name)
+    return with_offered(source, options, schema, offered_labels([path]))
 
 
 def read_idx_folder(folder: Path, options: DataOptions, schema: Schema | None) -> Source:
@@ -82,18 +86,38 @@ def read_idx_folder(folder: Path, options: DataOptions, schema: Schema | None) -
     if train is None:
         raise AssertionError("the folder was chosen because it holds the training images")
     held_out = None if test is None else read_idx_array(test)
-    return array_source(read_idx_array(train), options, schema, name=folder.name, test=held_out)
+    source = array_source(read_idx_array(train), options, schema, name=folder.name, test=held_out)
+    return with_offered(source, options, schema, offered_labels([train] if test is None else [train, test]))
 
 
-def read_idx_array(path: Path) -> np.ndarray:
+def offered_labels(images: Sequence[Path]) -> Offered:
+    """The labels of files of images, if each has a file of them beside it."""
+    files = [labels_of(path) for path in images]
+    found = [file for file in files if file is not None]
+    return {LABEL: lambda: [read_idx_array(file, of_labels=True) for file in found]} if len(found) == len(files) else {}
+
+
+def labels_of(images: Path) -> Path | None:
+    """The file of labels that belongs to a file of images, if there is one."""
+    part, is_named, _ = images.name.partition("-images")
+    files = (images.parent / f"{part}-labels{ending}" for ending in LABEL_ENDINGS) if is_named else ()
+    return next((file for file in files if file.is_file()), None)
+
+
+def read_idx_array(path: Path, of_labels: bool = False) -> np.ndarray:
     """The array of one file.
 
+    Args:
+        path: The file.
+        of_labels: Whether it is one of labels and not of images.
+
     Raises:
-        InputError: If the file is cut short, longer than its header says, not in this format, or of labels.
+        InputError: If the file is cut short, longer than its header says, not in this format, or of labels where it
+            should be of images.
     """
     with decoding(str(path), "a complete idx file", "fetch it again"), _open_idx(path) as stream:
         header = _read_header(stream, path)
-        _refuse_impossible(header, path)
+        _refuse_impossible(header, path, of_labels)
         values = np.empty(header.shape, header.dtype)
         found = fill(stream, values)
         more = stream.read(1)  # also compares gzip's checksum, which is known at the end
@@ -130,9 +154,12 @@ def _read_header(stream: io.BufferedIOBase, path: Path) -> IdxHeader:
     return IdxHeader(dtype, struct.unpack(f">{axes}I", lengths))
 
 
-def _refuse_impossible(header: IdxHeader, path: Path) -> None:
-    """Refuses a header that cannot be true of this file, or that is not one of images."""
-    if len(header.shape) == 1:
+def _refuse_impossible(header: IdxHeader, path: Path, of_labels: bool) -> None:
+    """Refuses a header that cannot be true of this file, or that is not one of images, or of labels."""
+    if of_labels and len(header.shape) != 1:
+        got = f"an array of {len(header.shape)} axes"
+        raise InputError(str(path), "labels, one number per row", got, "give the file of labels its own name")
+    if len(header.shape) == 1 and not of_labels:
         remedy = "give the file of images that belongs to it"
         raise InputError(str(path), "images", "one number per row, which looks like labels", remedy)
     if header.size > DEFLATE_RATIO * path.stat().st_size:

@@ -14,7 +14,7 @@ import math
 import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 import numpy as np
@@ -46,6 +46,7 @@ from variate.data.readers.image_listing import (
 )
 from variate.data.readers.image_masks import Masks, mask_of, masks_of, with_gaps, without_masks
 from variate.data.readers.image_resizing import Size
+from variate.data.readers.offered import LABEL, Offered, with_offered
 from variate.data.readers.quiet import quiet_decoders
 from variate.data.schema.kinds import WHITE, every
 from variate.data.source import Source
@@ -96,8 +97,16 @@ def read_images(found: ImageListing, name: str, options: DataOptions, schema: Sc
     data = Dataset(InMemory(values), pixels, name=name, notes=notes)
     if observed is not None:
         data = with_gaps(data, observed, () if masks is None else masks.notes)
-    source = _as_kind(Source(data), options, schema)
-    return dataclasses.replace(source, names=tuple(file.entry.name for file in files))
+    source, names = _as_kind(Source(data), options, schema), tuple(file.entry.name for file in files)
+    return dataclasses.replace(with_offered(source, options, schema, _folders(names)), names=names)
+
+
+def _folders(names: Sequence[str]) -> Offered:
+    """The sub-folders that the files are in, as labels; nothing where all are in one folder."""
+    folders = [str(PurePosixPath(name).parent) for name in names]
+    if len(set(folders)) == 1:
+        return {}
+    return {LABEL: lambda: [np.array([None if folder == "." else folder for folder in folders], object)]}
 
 
 def _as_kind(source: Source, options: DataOptions, schema: Schema | None) -> Source:

@@ -4,14 +4,14 @@ A header is read first, and its size is checked against that of the file and of 
 or hostile file takes no memory. Nothing is unpickled.
 
 An .npz archive of several arrays gives the one that is named as in `TRAIN_KEYS`, with an official test set named as in
-`TEST_KEYS`; FILE.npz:NAME gives the array NAME.
+`TEST_KEYS`; FILE.npz:NAME gives the array NAME. The others can be labels, conditions and weights of its rows.
 """
 
 import io
 import math
 import struct
 import zipfile
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -22,6 +22,7 @@ from variate.config.recipe import DataOptions
 from variate.config.schema import Schema
 from variate.data.readers.array_sources import array_source, mapped_source
 from variate.data.readers.decoding import decoding, fill
+from variate.data.readers.offered import LABEL, Offered, with_offered
 from variate.data.readers.shards import NPY_SUFFIXES, shards
 from variate.data.readers.zips import open_member, opened_zip
 from variate.data.schema.kinds import require_numbers
@@ -34,6 +35,8 @@ TRAIN_KEYS = ("x", "data", "images", "train", "x_train")
 """Names of the rows in an .npz archive of several arrays; the first that is there is taken."""
 TEST_KEYS = ("test", "x_test")
 """Names of its official test set."""
+LABEL_KEYS, TEST_LABEL_KEYS = (LABEL, "labels", "y", "y_train", "train_labels"), ("y_test", "test_labels")
+"""Names of the labels of the rows and of the test set; the first that is there is taken."""
 HEADER_READERS = {
     (1, 0): ("<H", npy_format.read_array_header_1_0),
     (2, 0): ("<I", npy_format.read_array_header_2_0),
@@ -171,10 +174,34 @@ def read_npz(path: Path, options: DataOptions, schema: Schema | None) -> Source:
     with opened_zip(file, "a complete .npz archive", "save it again with numpy.savez") as archive:
         members = _members(archive, file.name)
         rows, test = _chosen_keys(members, key, file.name)
-        values = _read_member(archive, members[rows], f"{file.name}:{rows}")
-        held_out = None if test is None else _read_member(archive, members[test], f"{file.name}:{test}")
-    name = file.name if key is None else f"{file.name}:{key}"
-    return array_source(values, options, schema, name=name, test=held_out)
+
+        def read(own: str, of_text: bool = False) -> np.ndarray:
+            return _read_member(archive, members[own], f"{file.name}:{own}", of_text)
+
+        name = file.name if key is None else f"{file.name}:{key}"
+        source = array_source(read(rows), options, schema, name=name, test=None if test is None else read(test))
+        return with_offered(source, options, schema, _offered(members, rows, test, read))
+
+
+def _offered(keys: Collection[str], rows: str, test: str | None, read: Callable[[str, bool], np.ndarray]) -> Offered:
+    """What an archive has beside its rows: the other arrays, and labels under one of their usual names.
+
+    Args:
+        keys: The names of its arrays.
+        rows: The name of the rows.
+        test: The name of the test set.
+        read: Reads the array of a name, which may be one of text.
+    """
+
+    def values(name: str, of_test: str | None) -> Callable[[], Sequence[np.ndarray]]:
+        return lambda: [read(name, True), *([] if of_test is None else [read(of_test, True)])]
+
+    offered = {name: values(name, None) for name in keys if name not in (rows, test)}
+    labels = next((name for name in LABEL_KEYS if name in keys), None)
+    if labels is not None:
+        of_test = next((name for name in TEST_LABEL_KEYS if name in keys), None) if test is not None else None
+        offered[LABEL] = values(labels, of_test)
+    return offered
 
 
 def _members(archive: zipfile.ZipFile, name: str) -> dict[str, zipfile.ZipInfo]:
@@ -212,23 +239,24 @@ def _chosen_keys(keys: Collection[str], key: str | None, name: str) -> tuple[str
     return rows[0], next((known for known in TEST_KEYS if known in keys), None)
 
 
-def _read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: str) -> np.ndarray:
-    """One array of an open archive."""
+def _read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: str, of_text: bool = False) -> np.ndarray:
+    """One array of an open archive, of numbers or, if that is allowed, of text."""
     with decoding(name, "a complete array", "save it again"), open_member(archive, info) as stream:
-        header = read_npy_header(stream, info.file_size, name)
+        header = read_npy_header(stream, info.file_size, name, of_text)
         values = _read_values(stream, header, name)
         if stream.read(1):  # also compares the checksum, which is known at the end
             raise InputError(name, "one array", "more after it", "save it again with numpy.savez")
     return values
 
 
-def read_npy_header(stream: io.BufferedReader, length: int, name: str) -> NpyHeader:
+def read_npy_header(stream: io.BufferedReader, length: int, name: str, of_text: bool = False) -> NpyHeader:
     """Reads the header of an array in NumPy's format.
 
     Args:
         stream: At its beginning; afterwards at the values.
         length: Its bytes.
         name: What to call it.
+        of_text: Whether it may be of text.
 
     Raises:
         InputError: If it is in no format of NumPy's, not of numbers, cut short, or has a shape that no array can have.
@@ -239,7 +267,8 @@ def read_npy_header(stream: io.BufferedReader, length: int, name: str) -> NpyHea
     if dtype.hasobject:
         got = "Python objects, which are never unpickled"
         raise InputError(name, "an array of numbers", got, "save an array of numbers")
-    require_numbers(dtype, name)
+    if not (of_text and dtype.kind == "U"):
+        require_numbers(dtype, name)
     header = NpyHeader(shape, dtype, by_columns, offset)
     _refuse_impossible(header, name)
     if header.offset + header.size > length:

@@ -6,15 +6,14 @@ profiles of row groups join exactly.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from variate.config.recipe import DataOptions
 from variate.config.schema import Schema
 from variate.data.dataset import Dataset
-from variate.data.readers.originals import Original, Piece
+from variate.data.readers.beside import Beside
+from variate.data.readers.originals import Original, Piece, rows_of_model
 from variate.data.readers.shards import PARQUET_SUFFIXES, shards
-from variate.data.readers.split_keys import SplitKey
 from variate.data.readers.surveys import ColumnSurvey
 from variate.data.readers.tables import require_table, source_of, wanted_columns
 from variate.data.schema.arrow_columns import refuse_one_text
@@ -34,12 +33,10 @@ def read_parquet(path: Path, options: DataOptions, schema: Schema | None) -> Sou
     notes = [*notes, *own_notes]
     if memory.streams(options.stream, 8 * len(names) * rows):
         return _rows_on_disk(groups, names, options, schema, notes)
-    key = SplitKey.of(options, groups.names, groups.name)
-    if not key.names:
-        return source_of(groups.read_all(names), path.name, options, schema, notes)
-    table = groups.read_all(list(dict.fromkeys([*names, *key.names])))
-    key.add(table, path.name)
-    return replace(source_of(table.select(names), path.name, options, schema, notes), key=key.column())
+    beside = Beside(options, groups.names, schema, groups.name)
+    table = groups.read_all(list(dict.fromkeys([*names, *beside.names])))
+    beside.add(table, path.name)
+    return beside.attached(source_of(table.select(names), path.name, options, schema, notes))
 
 
 def original_parquet(path: Path, options: DataOptions, schema: Schema) -> Original:
@@ -54,7 +51,7 @@ def original_parquet(path: Path, options: DataOptions, schema: Schema) -> Origin
     def pieces() -> Iterator[Piece]:
         for number in range(len(groups)):
             table = groups.read(number, groups.names)
-            rows = source_of(table.select(names), groups.label(number), options, schema).dataset
+            rows = rows_of_model(table, names, groups.label(number), options, schema)
             yield Piece(table.cast(groups.columns), rows)
 
     return Original(path.name, schema, rows, tuple(notes), pieces)
@@ -63,21 +60,21 @@ def original_parquet(path: Path, options: DataOptions, schema: Schema) -> Origin
 def _rows_on_disk(
     groups: RowGroups, names: Sequence[str], options: DataOptions, schema: Schema | None, notes: Sequence[str]
 ) -> Source:
-    key = SplitKey.of(options, groups.names, groups.name)
-    groups.require_each([*names, *key.names])
+    beside = Beside(options, groups.names, schema, groups.name)
+    groups.require_each([*names, *beside.names])
     own_notes: list[str] = []
     has_gaps = schema is not None  # of other rows than the model's, that is seen only when they are read
     were_read = schema is None
     if schema is None:
         schema, own_notes = _surveyed(groups, names, options)
         has_gaps = any(column.gaps for column in schema.columns)
-    for number in range(len(groups)) if key.names else ():
-        key.add(groups.read(number, key.names), groups.label(number))
+    for number in range(len(groups)) if beside.names else ():
+        beside.add(groups.read(number, beside.names), groups.label(number))
     rows = ParquetRows(groups, schema.columns, options.missing, were_read)
     mask = ParquetGaps(rows) if has_gaps else None
     sizes = tuple(file.stat().st_size for file in groups.files)
     data = Dataset(rows, schema, mask=mask, name=groups.name, notes=(*notes, *own_notes))
-    return Source(data, sizes=sizes, key=key.column())
+    return beside.attached(Source(data, sizes=sizes))
 
 
 def _surveyed(groups: RowGroups, names: Sequence[str], options: DataOptions) -> tuple[Schema, list[str]]:

@@ -59,12 +59,16 @@ SPECIAL_OPTIONS = {
     "encoding": "a table of text",
     "split_by": "a table",
     "split_time": "a table",
+    "condition": "a table, or images or arrays with labels",
+    "labels": "a table, or images or arrays with labels",
+    "weight": "a table, or an .npz archive",
     "stream": "a table of text, or .npy or .parquet files",
 }
 """Options that only some readers use, and what they are for."""
 IN_MEMORY = "a table in memory"
-IMAGE_OPTIONS = ("size", "mode", "mask_folder", "transparency")
-TABLE_OPTIONS = ("columns", "formats", "drop", "missing", "split_by", "split_time")
+LABEL_OPTIONS = ("condition", "labels")
+IMAGE_OPTIONS = ("size", "mode", "mask_folder", "transparency", *LABEL_OPTIONS)
+TABLE_OPTIONS = ("columns", "formats", "drop", "missing", "split_by", "split_time", "weight", *LABEL_OPTIONS)
 TEXT_OPTIONS = (*TABLE_OPTIONS, "delimiter", "header", "encoding", "stream")
 
 
@@ -112,9 +116,9 @@ TEXT_FORMATS = ".csv .tsv .tab .psv .txt .data or .dat (a table of text), also w
 NPY, PARQUET = (partial(is_file_or_shards, suffixes=suffixes) for suffixes in (NPY_SUFFIXES, PARQUET_SUFFIXES))
 
 READERS = (
-    Reader(idx.is_idx_folder, "idx.read_idx_folder"),
+    Reader(idx.is_idx_folder, "idx.read_idx_folder", LABEL_OPTIONS),
     Reader(NPY, "npy.read_npy", ("stream",), ".npy (an array), or a folder of them"),
-    Reader(npy.is_npz, "npy.read_npz", (), ".npz (arrays)"),
+    Reader(npy.is_npz, "npy.read_npz", ("weight", *LABEL_OPTIONS), ".npz (arrays)"),
     Reader(
         PARQUET,
         "parquet.read_parquet",
@@ -140,7 +144,7 @@ READERS = (
     Reader(unpacking.is_zipped_table, "csv_files.read_csv", TEXT_OPTIONS, original="original_csv"),
     Reader(has_suffix(".zip"), "images.read_image_zip", IMAGE_OPTIONS, ".zip (images, or one table of text)"),
     Reader(Path.is_dir, "images.read_image_folder", IMAGE_OPTIONS, "a folder of images"),
-    Reader(idx.is_idx, "idx.read_idx", (), "MNIST's format (idx, plain or .gz)"),
+    Reader(idx.is_idx, "idx.read_idx", LABEL_OPTIONS, "MNIST's format (idx, plain or .gz)"),
 )
 """The readers; the first that takes a path reads it."""
 
@@ -180,7 +184,7 @@ def read(
     name = os.fsdecode(source)
     with _refusing_unreadable(name):
         if isinstance(source, str) and name in BUILTIN:
-            _require_used(name, options, schema, uses=())
+            _require_used(name, options, schema, TABLE_OPTIONS if name in BUILTIN_TABLES else LABEL_OPTIONS)
             return BUILTIN[name](options, schema)
         path = _as_path(name)
         reader = _reader_of(name, path)

@@ -17,7 +17,8 @@ from variate.config.recipe import DataOptions
 from variate.config.schema import Aside, Column, Schema
 from variate.data.dataset import Dataset
 from variate.data.gaps import empty_note
-from variate.data.readers.split_keys import SplitKey
+from variate.data.readers.beside import Beside
+from variate.data.readers.roles import names_beside
 from variate.data.schema.arrow_columns import each_column, refuse_one_text
 from variate.data.schema.column_notes import column_notes, gaps_note, unseen_notes
 from variate.data.schema.columns import Decided, Listed, decide_all
@@ -52,7 +53,7 @@ def table_source(
     Args:
         table: The table.
         name: What to call it.
-        options: `columns`, `formats`, `drop`, `missing`, `split_by` and `split_time` are used.
+        options: `columns`, `formats`, `drop`, `missing` and those of `Beside` are used.
         schema: Of a model, if the rows are read for one.
         notes: What was assumed when it was read.
         listed: Categories that columns list themselves, by the names of the columns.
@@ -61,10 +62,9 @@ def table_source(
         InputError: If the table cannot be used as it is, or lacks what a model needs.
     """
     wanted, own_notes = wanted_columns(table.column_names, table.num_rows, options, schema, name)
-    key = SplitKey.of(options, table.column_names, name)
-    key.add(table, name)
-    source = source_of(table.select(wanted), name, options, schema, (*notes, *own_notes), listed)
-    return replace(source, key=key.column())
+    beside = Beside(options, table.column_names, schema, name, listed)
+    beside.add(table, name)
+    return beside.attached(source_of(table.select(wanted), name, options, schema, (*notes, *own_notes), listed))
 
 
 def wanted_columns(
@@ -75,7 +75,7 @@ def wanted_columns(
     Args:
         names: The names of all columns.
         num_rows: Number of rows.
-        options: `columns`, `formats` and `drop` are used.
+        options: `columns`, `formats`, `drop` and those of `names_beside` are used.
         schema: Of a model, if the rows are read for one.
         source: What errors call the table.
 
@@ -214,17 +214,19 @@ def require_names(names: Sequence[str], source: str) -> None:
 
 
 def kept_columns(names: Sequence[str], options: DataOptions, source: str) -> list[str]:
-    """The names of the columns that are not dropped.
+    """The names of the columns that are neither dropped nor beside those of the model.
 
     Raises:
         InputError: If no column is left, or an option names a column that is not there.
     """
     _require_known(options.drop, names, "drop", source)
-    kept = [name for name in names if name not in options.drop]
+    beside = names_beside(options)
+    read = [name for name in names if name not in options.drop or name in beside]
+    kept = [name for name in read if name not in beside]
     if not kept:
         raise InputError("drop", "at least one column to be left", f"every column of {source}", "drop fewer columns")
-    _require_known(dict(options.columns), kept, "columns", source)
-    _require_known(dict(options.formats), kept, "formats", source)
+    _require_known(dict(options.columns), read, "columns", source)
+    _require_known(dict(options.formats), read, "formats", source)
     return kept
 
 
@@ -234,7 +236,7 @@ def extra_columns(names: Sequence[str], options: DataOptions, schema: Schema, so
     Raises:
         InputError: If the table lacks a column of the schema, or one of these is dropped.
     """
-    needed = [column.name for column in schema.columns]
+    needed = [column.name for column in (*schema.columns, *schema.conditions)]
     taken = sorted(set(needed) & set(options.drop))
     if taken:
         remedy = "do not drop what is needed"
@@ -244,7 +246,7 @@ def extra_columns(names: Sequence[str], options: DataOptions, schema: Schema, so
         expected = f"all columns that are needed; {plural(len(missing), 'column')} missing: {_listed(missing)}"
         remedy = did_you_mean(missing[0], names) or "give a table with these columns"
         raise InputError(source, expected, f"the columns {_listed(sorted(names), 10)}", remedy)
-    known = {*needed, *(column.name for column in schema.aside)}
+    known = {*needed, *names_beside(options), *(column.name for column in schema.aside)}
     extra = [column for column in names if column not in known]
     if not extra:
         return []
