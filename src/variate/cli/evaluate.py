@@ -14,6 +14,7 @@ from variate.limits import MOST_ROWS, Checked, Rows, Samples, Seed
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from variate.data import Dataset
     from variate.reports.report import Report
     from variate.runs import HeldOut, Run
 
@@ -40,6 +41,9 @@ class Evaluate(Checked):
     """Take this many of the rows, chosen by the seed; by default all."""
     precision: Precision = "auto"
     """Precision of the networks; auto takes the one that the model was trained in, if the machine is fast at it."""
+    labels: str | None = None
+    """Say how well this table column, or label of images and arrays, can be told from embeddings: by a linear probe and
+    by nearest neighbours that learn from training rows. By default what the model was trained with as --labels."""
     seed: Seed = 0
     """Seed of the draws."""
     out: str | None = None
@@ -54,13 +58,14 @@ class Evaluate(Checked):
 
         run = Run(self.model, mask_folder=self.mask_folder)
         path = record_path(run.path / EVALUATION_FILE, self.out)
-        runs, held_out = runs_of_seeds(run), run.held_out(self.data)
+        runs, held_out = runs_of_seeds(run), run.held_out(self.data, self.labels)
+        train = None if held_out.data.labels is None else run.splits(self.labels).train
         # Torch is loaded from here on: what cannot be used was refused before.
         from variate.reports.json import to_json
         from variate.reports.seeds import record_of_seeds
         from variate.reports.terminal import show
 
-        reports = [self.report(own, held_out) for own in runs]
+        reports = [self.report(own, held_out, train) for own in runs]
         show(reports[0], as_flag)
         record = to_json(reports[0])
         if len(runs) > 1:
@@ -69,8 +74,8 @@ class Evaluate(Checked):
             record = record_of_seeds(reports[0], over_seeds)
         say(f"wrote {run.save_evaluation(record, path)}")
 
-    def report(self, run: "Run", held_out: "HeldOut") -> "Report":
-        """The evaluation of a run."""
+    def report(self, run: "Run", held_out: "HeldOut", train: "Dataset | None") -> "Report":
+        """The evaluation of a run, by labels too if there are training rows to learn them from."""
         from variate.evaluation.evaluate import evaluate
         from variate.reports.evaluation import evaluation_report
 
@@ -84,7 +89,8 @@ class Evaluate(Checked):
             seed=self.seed,
             show_progress=True,
         )
-        return evaluation_report(found, run, held_out, seed=self.seed, precision=precision)
+        report = evaluation_report(found, run, held_out, seed=self.seed, precision=precision)
+        return report if train is None else judged_by_labels(report, run, held_out, train, self.seed)
 
     def over_seeds(self, runs: "Sequence[Run]", reports: "Sequence[Report]", held_out: "HeldOut") -> "Report":
         """What the runs of several seeds measure, and how alike they embed the rows."""
@@ -92,3 +98,16 @@ class Evaluate(Checked):
         from variate.reports.seeds import seeds_report
 
         return seeds_report(reports, runs, agreement_of([run.model for run in runs], held_out.data))
+
+
+def judged_by_labels(report: "Report", run: "Run", held_out: "HeldOut", train: "Dataset", seed: int) -> "Report":
+    """The report of an evaluation with how well the labels of the rows can be told from their embeddings."""
+    from variate.evaluation.probes.rows import probe_labels
+    from variate.reports.labels import with_labels
+
+    label = held_out.data.label
+    return (
+        report
+        if label is None
+        else with_labels(report, probe_labels(run.model, train, held_out.data, seed=seed), label)
+    )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import tyro
 from annotated_types import Interval
 
+from variate.cli.evaluate import judged_by_labels
 from variate.cli.flags import as_flag
 from variate.cli.output import say, warn
 from variate.config.parts import NETWORKS
@@ -156,6 +157,8 @@ def close(run: "Run") -> "Report":
     precision, held_out = run.use_precision(), run.held_out()
     found = evaluate(run.model, held_out.data)
     report = evaluation_report(found, run, held_out, seed=0, precision=precision)
+    if held_out.data.labels is not None:
+        report = judged_by_labels(report, run, held_out, run.splits().train, 0)
     show(report, as_flag)
     written = [run.model_file, run.path / METRICS_FILE]
     if schema.is_image:
