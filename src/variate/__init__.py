@@ -48,6 +48,8 @@ if TYPE_CHECKING:
     from variate.runs.run import Run
     from variate.statistics import Estimate
     from variate.training import History, fit
+    from variate.training.latent_trials import choose_latent
+    from variate.training.latents import LatentSearch
 
 __version__ = "0.1.0"
 
@@ -89,6 +91,8 @@ _HOMES = {
     "Estimate": "variate.statistics",
     "History": "variate.training",
     "fit": "variate.training",
+    "choose_latent": "variate.training.latent_trials",
+    "LatentSearch": "variate.training.latents",
 }
 
 __all__ = [
@@ -111,6 +115,7 @@ __all__ = [
     "History",
     "Imputed",
     "InputError",
+    "LatentSearch",
     "Model",
     "ModelOptions",
     "NonFiniteError",
@@ -123,6 +128,7 @@ __all__ = [
     "VariateWarning",
     "annealed_evidence",
     "build",
+    "choose_latent",
     "compare",
     "diagnose",
     "elbo",

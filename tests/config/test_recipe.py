@@ -75,6 +75,7 @@ FULL = Recipe(
         threads=2,
         seed=12,
     ),
+    compared_latents=(2, 3, 6),
 )
 
 
@@ -177,6 +178,7 @@ def damaged(path, value):
         (("data", "validation"), "0.1"),
         (("model", "latent"), 3.7),
         (("model", "latent"), "3"),
+        (("compared_latents",), [2.5]),
         (("model", "components"), None),
         (("training", "seed"), "5"),
         (("training", "seed"), True),

@@ -1,18 +1,14 @@
-"""The search for the number of latents: on made-up bounds, and on rows that are known to have a few."""
+"""The search for the number of latents, on made-up bounds."""
 
-import dataclasses
 import math
 
 import numpy as np
 import pytest
 import torch
 
-import variate
-from refusals import refused
-from variate import ModelOptions, TrainingOptions
-from variate.config.defaults import choose
 from variate.statistics import estimate
-from variate.training.latents import DRAWS, TRAININGS, LatentSearch, Trials, choose_latent, compared, half, search
+from variate.training.latent_trials import TRAININGS
+from variate.training.latents import compared, half, search
 
 ENOUGH = 6
 
@@ -24,151 +20,77 @@ def bounds(latent, enough=ENOUGH, noise=0.01, trainings=TRAININGS, num_rows=200,
     return rows + min(latent, enough) + noise * torch.randn(trainings, 1, generator=source, dtype=torch.float64)
 
 
+def tried(found):
+    return [trial.latent for trial in found.trials]
+
+
 @pytest.mark.parametrize(
-    ("start", "limit", "tried", "found"),
+    ("start", "limit", "expected", "latent"),
     [
-        (16, 64, {16, 8, 4}, 8),
-        (2, 64, {2, 1, 4, 8, 16}, 8),
-        (2, 5, {2, 1, 4, 5}, 5),
-        (6, 6, {6, 3}, 6),
-        (64, 64, {64, 32, 16, 8, 4}, 8),
-        (1, 1, {1}, 1),
+        (16, 64, [4, 8, 16], 8),
+        (2, 64, [1, 2, 4, 8, 16], 8),
+        (2, 5, [1, 2, 4, 5], 5),
+        (6, 6, [3, 6], 6),
+        (64, 64, [4, 8, 16, 32, 64], 8),
+        (1, 1, [1], 1),
     ],
 )
-def test_the_search_goes_on_as_long_as_an_end_wins(start, limit, tried, found):
+def test_the_search_goes_on_as_long_as_an_end_wins(start, limit, expected, latent):
     asked = []
-    made = search(lambda latent: asked.append(latent) or bounds(latent, noise=0), start, limit)
-    assert set(made) == tried
-    assert len(asked) == len(set(asked))
-    assert LatentSearch(compared(made), 200, 1, TRAININGS).latent == found
+    found = search(lambda number: asked.append(number) or bounds(number, noise=0), start, limit)
+    assert tried(found) == expected == sorted(asked)
+    assert found.latent == latent
 
 
-def test_latents_that_are_not_needed_are_mostly_not_taken_although_noise_may_favour_them():
-    chosen = []
-    for repeat in range(100):
-        made = search(lambda latent, repeat=repeat: bounds(latent, seed=100 * repeat + latent), 16, 64)
-        chosen.append(LatentSearch(compared(made), 200, 1, TRAININGS).latent)
-    assert min(chosen) == 8
-    # Equal numbers are more than one standard error apart in a fifth of the cases; 0.6 is 5 standard errors off.
-    assert np.mean([number == 8 for number in chosen]) > 0.6
+def test_noise_of_the_seeds_alone_does_not_make_the_largest_number_win():
+    noise = torch.randn(100, 2, 2, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    found = [compared({8: torch.zeros(2, 50) + own[:1].T, 16: torch.zeros(2, 50) + own[1:].T}) for own in noise]
+    best = [own.trials[1].behind.value == 0 for own in found]
+    # By Student's t of 2 degrees of freedom, 16 is ahead by more than one standard error in 21 % of the cases.
+    assert 0.35 < np.mean(best) < 0.65
+    assert 0.05 < np.mean([own.largest_wins for own in found]) < 0.37
+
+
+def test_a_number_that_loses_nats_is_not_taken_because_seeds_are_noisy():
+    rows = 0.01 * torch.randn(2, 200, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    seeds = torch.tensor([[-1.0], [1.0]], dtype=torch.float64)
+    found = compared({2: rows + seeds - 0.1, 4: rows + seeds})
+    assert found.seed_stderr == pytest.approx(math.sqrt(2), rel=0.01)
+    assert found.latent == 4
+    assert not found.largest_wins
 
 
 def test_where_none_is_needed_one_is_left():
     found = search(lambda latent: bounds(latent, enough=0, noise=0), 16, 64)
-    assert set(found) == {16, 8, 4, 2, 1}
-    assert LatentSearch(compared(found), 200, 1, TRAININGS).latent == 1
+    assert tried(found) == [1, 2, 4, 8, 16]
+    assert found.latent == 1
 
 
-def test_a_difference_has_the_noise_of_rows_and_of_seeds():
-    found = {4: bounds(4, noise=0.3), 8: bounds(8, noise=0.3, seed=1)}
-    low, high = compared(found)
-    rows = {latent: made.mean(0) for latent, made in found.items()}
-    by_rows = estimate(rows[8] - rows[4])
-    seeds = sum((made.mean(1)[0] - made.mean(1)[1]).item() ** 2 / 2 for made in found.values()) / 2
-    assert low.behind.value == pytest.approx(by_rows.value)
-    assert low.behind.stderr == pytest.approx(math.sqrt(by_rows.stderr**2 + 2 * seeds / 2))
+def test_a_difference_is_that_of_the_same_rows_with_the_noise_of_seeds_beside_it():
+    made = {4: bounds(4, noise=0.3), 8: bounds(8, noise=0.3, seed=1)}
+    found = compared(made, num_steps=7)
+    low, high = found.trials
+    rows = {latent: own.mean(0) for latent, own in made.items()}
+    assert low.behind == pytest.approx(estimate(rows[8] - rows[4]))
     assert (high.behind, high.is_as_good) == ((0, 0), True)
     assert high.bound == estimate(rows[8])
+    seeds = sum((own.mean(1)[0] - own.mean(1)[1]).item() ** 2 / 2 for own in made.values()) / 2
+    assert found.seed_stderr == pytest.approx(math.sqrt(2 * seeds / 2))
+    assert (found.num_rows, found.num_steps, found.num_trainings) == (200, 7, TRAININGS)
 
 
-def test_the_stated_error_is_how_much_the_difference_varies():
-    """Two equal numbers of latents, whose rows and seeds are drawn anew: z-scores have a spread of about 1."""
-
+def test_the_stated_noise_of_seeds_is_how_much_a_difference_varies():
     def one(seed):
         source = torch.Generator().manual_seed(seed)
-        normal = lambda *shape: torch.randn(*shape, generator=source, dtype=torch.float64)  # noqa: E731
-        return {d: normal(1, 50) + 0.3 * normal(TRAININGS, 1) for d in (1, 2, 4, 8)}
+        by_seed = torch.randn(4, TRAININGS, 1, dtype=torch.float64, generator=source)
+        return dict(zip((1, 2, 4, 8), by_seed.expand(4, TRAININGS, 5), strict=True))
 
-    scores = []
-    for seed in range(300):
-        found = one(seed)
-        behind = {trial.latent: trial.behind for trial in compared(found)}
-        best = next(d for d, own in behind.items() if own == (0, 0))
-        other = next(d for d in found if d != best)
-        stderr = behind[other].stderr
-        scores.append((found[1].mean() - found[2].mean()).item() / stderr)
-    # The spread of 300 scores is known to 4 %; that of seeds has 4 degrees of freedom, which adds about 15 %.
-    assert np.std(scores) == pytest.approx(1.1, abs=0.2)
+    found = [one(seed) for seed in range(300)]
+    differences = [(own[1].mean() - own[2].mean()).item() for own in found]
+    stated = [compared(own).seed_stderr ** 2 for own in found]
+    # Mean squares of 300 normal numbers vary by 8 %, those of 1,200 degrees of freedom by 4 %.
+    assert np.mean(np.square(differences)) == pytest.approx(np.mean(stated), rel=0.3)
 
 
 def test_half_is_rounded_up_and_ends_at_one():
     assert [half(latent) for latent in (7, 4, 2, 1)] == [4, 2, 1, 1]
-
-
-def rows_with_latents(num_latents, num_rows=1200, size=12):
-    """Rows that are a linear function of a few latents, with little noise."""
-    rng = np.random.default_rng(0)
-    z = rng.normal(size=(num_rows, num_latents))
-    return (z @ rng.normal(size=(num_latents, size)) + 0.1 * rng.normal(size=(num_rows, size))).astype(np.float32)
-
-
-@pytest.fixture(scope="module")
-def splits():
-    torch.set_default_dtype(torch.float32)
-    return variate.split(variate.from_arrays(rows_with_latents(2)))
-
-
-SMALL = ModelOptions(width=32, depth=1)
-SHORT = TrainingOptions(epochs=40, threads=1)
-
-
-def test_rows_of_two_latents_get_two(splits, monkeypatch):
-    monkeypatch.setattr("variate.training.latents.LEAST_STEPS", 200)
-    found = choose_latent(splits, dataclasses.replace(SMALL, latent=4), SHORT)
-    assert found.latent == 2
-    assert [trial.latent for trial in found.trials] == [1, 2, 4]
-    one = found.trials[0]
-    assert one.behind.value > 3 * one.behind.stderr
-    assert (found.num_rows, found.num_trainings) == (len(splits.validation), TRAININGS)
-    assert "latents 2: " in found.reason
-    assert f"1 {one.behind.plus_minus()} nats behind" in found.reason
-
-
-def test_the_same_options_give_the_same_numbers(splits):
-    recipe = choose(splits.schema, len(splits.train), model=SMALL, training=TrainingOptions(epochs=1)).recipe
-    once, again = (Trials(recipe, splits).score(3) for _ in range(2))
-    assert torch.equal(once, again)
-    assert not torch.equal(once[0], once[1])
-
-
-def test_a_trial_is_a_shorter_run_of_whole_schedule(splits):
-    recipe = choose(splits.schema, len(splits.train), model=SMALL, training=TrainingOptions(epochs=300)).recipe
-    trials = Trials(recipe, splits)
-    assert trials.run_steps == round(300 * len(splits.train) / recipe.training.batch_size)
-    assert trials.num_steps == pytest.approx(trials.run_steps / 3, rel=0.05)
-    few = Trials(dataclasses.replace(recipe, training=dataclasses.replace(recipe.training, epochs=3)), splits)
-    assert few.num_steps == few.run_steps
-    warm = dataclasses.replace(recipe.training, kl_warmup=30.0)
-    warm = Trials(dataclasses.replace(recipe, training=warm), splits).options
-    assert warm.kl_warmup / warm.epochs == pytest.approx(30 / 300)
-    assert (1 - warm.ema) * trials.num_steps == pytest.approx((1 - 0.999) * trials.run_steps, rel=0.05)
-
-
-def test_the_cost_is_said_before(splits):
-    recipe = choose(splits.schema, len(splits.train), model=SMALL, training=SHORT).recipe
-    trials = Trials(recipe, splits)
-    cost = trials.cost()
-    assert cost.sizes == (trials.start, half(trials.start))
-    assert cost.part_of_run == pytest.approx(TRAININGS * trials.num_steps / trials.run_steps)
-    assert cost.seconds > 0
-    assert f"{TRAININGS} x {trials.num_steps:,} steps each: {cost.part_of_run:.0%} of the run's steps" in cost.sentence
-
-
-def test_an_importance_weighted_run_is_judged_by_its_own_bound(splits):
-    short = dataclasses.replace(SHORT, epochs=1, bound="iwae", samples=20)
-    recipe = choose(splits.schema, len(splits.train), model=dataclasses.replace(SMALL, latent=2), training=short).recipe
-    trials = Trials(recipe, splits)
-    weighted = trials.score(2)
-    plain = Trials(dataclasses.replace(recipe, training=dataclasses.replace(recipe.training, bound="elbo")), splits)
-    model = trials._trained(2, trials.train, trials.options, splits.validation)
-    assert weighted.shape == (TRAININGS, len(splits.validation))
-    assert trials._bounds(model).mean() > plain._bounds(model).mean()
-    mean = variate.elbo(model, splits.validation, DRAWS, seed=1).elbo.mean()
-    assert plain._bounds(model).mean() == pytest.approx(mean.item(), abs=1.0)
-
-
-def test_data_that_cannot_judge_are_refused(splits):
-    assert refused(choose_latent, rows_with_latents(2)).argument == "data"
-    empty = dataclasses.replace(splits, validation=splits.validation.select(np.arange(1)))
-    assert refused(choose_latent, empty).argument == "data"
-    assert refused(variate.build, splits, ModelOptions(latent="auto")).argument == "latent"

@@ -63,12 +63,12 @@ class Train(Checked):
             say(Sentence("  ", note))
         with planned.claim.held(join()):
             if planned.latent_is_open:
-                planned = searched(planned)
+                planned = search_latents(planned)
             trained = [self.run(own) for own in (planned, *other_seeds(planned, self.seeds))]
             if not is_main_process():
                 return
             if len(trained) > 1:
-                say(f"wrote {spread([run for run, _ in trained], [report for _, report in trained])}")
+                say(f"wrote {show_spread([run for run, _ in trained], [report for _, report in trained])}")
         path = planned.path
         say(f"next: variate sample {path} | variate embed {path} | variate evaluate {path} | variate doctor {path}")
 
@@ -107,10 +107,10 @@ class Train(Checked):
         return Sentence(f"{how}: {kept}, the best on the validation part")
 
 
-def searched(planned: "Plan") -> "Plan":
+def search_latents(planned: "Plan") -> "Plan":
     """The plan with the number of latents that a search finds; says before what it takes, and then what it found."""
     from variate.runs.training import with_latent
-    from variate.training.latents import Trials
+    from variate.training.latent_trials import Trials
 
     trials = Trials(planned.recipe, planned.splits)
     say(trials.cost().sentence)
@@ -129,7 +129,7 @@ def size(planned: "Plan") -> str:
     return f"{model.depth} x {model.width} {units}, {latents}, {model.posterior} posterior"
 
 
-def spread(runs: "Sequence[Run]", reports: "Sequence[Report]") -> Path:
+def show_spread(runs: "Sequence[Run]", reports: "Sequence[Report]") -> Path:
     """Shows what runs of several seeds measured, and writes it into the directory of the first. Returns the file."""
     from variate.evaluation.probes.agreement import agreement_of
     from variate.reports.seeds import record_of_seeds, seeds_report

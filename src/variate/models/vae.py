@@ -41,9 +41,13 @@ class Encoder(nn.Module):
         """q(z|x), batch shape (N,), from scaled features, (N, *inputs.shape)."""
         return self.family(self.network(features).to(features.dtype))
 
+    def features(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        """Scaled features, (N, *inputs.shape), of rows and a mask of shape (N, *event)."""
+        return self.inputs(x if mask is None else x.masked_fill(~mask, 0), mask)
+
     def forward(self, x: Tensor, mask: Tensor | None = None) -> GaussianConditional:
         """q(z|x), batch shape (N,), for rows and a mask of shape (N, *event); what is not observed is not read."""
-        return self.posterior(self.inputs(x if mask is None else x.masked_fill(~mask, 0), mask))
+        return self.posterior(self.features(x, mask))
 
 
 class Decoder(nn.Module):
@@ -96,6 +100,10 @@ class VAE(Model):
     def likelihood(self) -> Likelihood:
         """The family of p(x|z)."""
         return self.decoder.likelihood
+
+    def features(self, x: Tensor, mask: Tensor | None) -> Tensor:
+        """What the encoder's network takes, (N, *inputs.shape), for rows and a mask of shape (N, *event)."""
+        return self.encoder.features(x, mask)
 
     def encode(self, batch: Batch) -> GaussianConditional:
         """q(z|x), batch shape (N,)."""

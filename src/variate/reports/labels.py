@@ -21,7 +21,7 @@ def with_labels(report: Report, found: LabelProbe, label: Column) -> Report:
         f"{label.name!r} told from embeddings: {found.score} on {found.num_test:,} held-out rows, learned from "
         f"{found.num_train:,} training rows"
     )
-    lines = Quantities(tuple(quantities(found, label.name)), title)
+    lines = Quantities(tuple(label_quantities(found, label.name)), title)
     return dataclasses.replace(
         report,
         sections=(*report.sections, lines, Remarks(_remarks(found, label.name))),
@@ -30,7 +30,7 @@ def with_labels(report: Report, found: LabelProbe, label: Column) -> Report:
     )  # fmt: skip
 
 
-def quantities(found: LabelProbe, name: str) -> Iterator[Quantity]:
+def label_quantities(found: LabelProbe, name: str) -> Iterator[Quantity]:
     """The lines of the section."""
 
     def both(predicted: Predicted, linear: str, nearest: str) -> Iterator[Quantity]:

@@ -46,7 +46,7 @@ def seeds_report(reports: Sequence[Report], runs: Sequence[Run], agreement: Agre
             Remarks(_remarks(len(seeds))),
         ),
         reports[0].facts,
-        {"seeds": details(lines, runs, agreement)},
+        {"seeds": seeds_details(lines, runs, agreement)},
     )
 
 
@@ -55,7 +55,7 @@ def record_of_seeds(first: Report, over_seeds: Report) -> dict[str, Any]:
     return to_json(dataclasses.replace(first, details={**first.details, **over_seeds.details}))
 
 
-def details(lines: Sequence[tuple[Quantity, ...]], runs: Sequence[Run], agreement: Agreement) -> dict[str, Any]:
+def seeds_details(lines: Sequence[tuple[Quantity, ...]], runs: Sequence[Run], agreement: Agreement) -> dict[str, Any]:
     """The numbers as JSON values."""
     return {
         "seeds": [run.recipe.training.seed for run in runs],

@@ -125,7 +125,7 @@ def train(planned: Plan, show_progress: bool = False) -> Trained:
     from variate.models.build import fit_scaling, from_recipe
     from variate.runtime.random import seeded
     from variate.training import run_training
-    from variate.training.latents import Trials
+    from variate.training.latent_trials import Trials
 
     if planned.latent_is_open:
         planned = with_latent(planned, Trials(planned.recipe, planned.splits).search(show_progress))

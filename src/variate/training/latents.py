@@ -5,59 +5,28 @@ is not needed costs nothing. So the search starts at the default number and at h
 far is as good as any, it tries half of that; if instead the largest one is better than all smaller ones, it tries twice
 that. It ends when a smaller number loses nats, or a larger one gains none.
 
-Each number d is tried by `TRAININGS` trainings with different seeds, shorter than the run (`PART`) but with a whole
-schedule each. With b_dsn the bound of row n under d and seed s, a number is as good as the best one, d*, if it is
-within one standard error of it:
+Each number d is tried by a few trainings with different seeds (`variate.training.latent_trials`). With b_dsn the bound
+of row n under d and seed s, and b_dn its mean over the S seeds, a number is as good as the best one, d*, if it is within
+one standard error over rows of it:
 
-    behind  = mean_n (b_d*n - b_dn)                              with b_dn the mean over S seeds
-    stderr^2 = var_n (b_d*n - b_dn) / N  +  2 v / S              v = mean over d of var_s (mean_n b_dsn)
+    behind = mean_n (b_d*n - b_dn)         stderr^2 = var_n (b_d*n - b_dn) / N
 
-The first part is the choice of the rows, which both numbers are judged by; the second is what another seed of the
-training would have changed, pooled over all numbers. Trainings that are much shorter than the run favour few latents:
-on digits, 4 latents win after 300 steps, 8 after 1,000, and after 3,000 there is no difference between 8, 16 and 32.
+What another seed of the training would have changed is not part of that: it would let numbers pass that are too small,
+which costs nats, while one that is too large costs none. But it decides how far up the search goes: a larger number
+wins only if it is ahead by more than both,
 
-The validation part judges the numbers, as it does the weights of a run. The test part is not looked at.
+    stderr^2 + 2 v / S                     v = mean over d of var_s (mean_n b_dsn)
 """
 
-import dataclasses
 import math
-import time
 from collections.abc import Callable
-from functools import partial
 from typing import NamedTuple
 
-import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from variate.config.defaults import choose, choose_training
-from variate.config.recipe import ModelOptions, Recipe, TrainingOptions
-from variate.data.dataset import Dataset, Splits
-from variate.data.wording import told
-from variate.errors import InputError, Option, Sentence
-from variate.limits import checked_arguments
-from variate.models.base import Model
-from variate.models.build import fit_scaling, from_recipe
-from variate.models.checked import drawn
-from variate.models.network import evaluating
-from variate.objectives import elbo, log_mean_exp
-from variate.runtime import distributed
-from variate.runtime.modes import own_modes
-from variate.runtime.progress import progress
-from variate.runtime.random import Key, generator, mix, seeded, some_rows
 from variate.statistics import Estimate, estimate
-from variate.training.cost import multiplications
-from variate.training.trainer import run_training
-
-TRAININGS = 2
-"""Trainings for each number of latents, S."""
-PART, LEAST_STEPS = 1 / 3, 500
-"""Steps of each, as a part of the run's; least number of them, unless the run has fewer."""
-DRAWS = 8
-"""Posterior draws per row by which a number of latents is judged."""
-TIMED_STEPS = 20
-"""Steps by which the time of a step is measured."""
 
 Bounds = Float[Tensor, "S N"]
 """The bound of each held-out row after each training."""
@@ -69,8 +38,7 @@ class LatentTrial(NamedTuple):
     Attributes:
         latent: The number.
         bound: Mean bound of the held-out rows over all its trainings, in nats per row; standard error over rows.
-        behind: How far that is below the best number's, in nats per row; the standard error is that of both the choice
-            of the rows and the seed of the training. 0 of the best number.
+        behind: How far that is below the best number's, in nats per row; standard error over rows.
     """
 
     latent: int
@@ -88,12 +56,15 @@ class LatentSearch(NamedTuple):
 
     Attributes:
         trials: One per number, rising.
+        seed_stderr: Standard error of a difference between two numbers that is due to the seeds of their trainings, in
+            nats per row; pooled over all numbers.
         num_rows: Number of held-out rows that judged them.
         num_steps: Steps of each training.
         num_trainings: Trainings for each number.
     """
 
     trials: tuple[LatentTrial, ...]
+    seed_stderr: float
     num_rows: int
     num_steps: int
     num_trainings: int
@@ -104,13 +75,21 @@ class LatentSearch(NamedTuple):
         return next(trial.latent for trial in self.trials if trial.is_as_good)
 
     @property
+    def largest_wins(self) -> bool:
+        """Whether the largest number is ahead of all others by more than rows and seeds explain."""
+        *others, largest = self.trials
+        ahead = [own.behind.value > math.hypot(own.behind.stderr, self.seed_stderr) for own in others]
+        return largest.behind.value == 0 and all(ahead)
+
+    @property
     def reason(self) -> str:
         """Why, in a sentence with the numbers."""
         others = [trial for trial in self.trials if trial.latent != self.latent]
         own = next(trial for trial in self.trials if trial.latent == self.latent)
         place = "the best number" if own.behind.value == 0 else "within one standard error of the best number"
         lost = ", ".join(f"{trial.latent} {_behind(trial)}" for trial in others)
-        compared = f"; {lost} on {self.num_rows:,} validation rows" if lost else ""
+        seeds = f"other seeds change a difference by ± {self.seed_stderr:.2f}"
+        compared = f"; {lost} on {self.num_rows:,} validation rows, and {seeds}" if lost else ""
         return f"latents {self.latent}: {place}{compared}"
 
 
@@ -118,93 +97,25 @@ def _behind(trial: LatentTrial) -> str:
     return f"{trial.behind.plus_minus()} nats behind" if trial.behind.value else "the best"
 
 
-class SearchCost(NamedTuple):
-    """What the search takes.
-
-    Attributes:
-        sizes: The numbers of latents that are tried in any case, largest first.
-        num_steps: Steps of each training.
-        part_of_run: Steps for each number of latents, as a part of those of the run.
-        seconds: About how long each number of latents takes on this machine.
-    """
-
-    sizes: tuple[int, ...]
-    num_steps: int
-    part_of_run: float
-    seconds: float
-
-    @property
-    def sentence(self) -> str:
-        """It in a sentence, said before the search begins."""
-        tried = " and ".join(map(str, self.sizes))
-        return (
-            f"latents: tries {tried}, then smaller or larger numbers while those win, {TRAININGS} x {self.num_steps:,} "
-            f"steps each: {self.part_of_run:.0%} of the run's steps, about {lasting(self.seconds)}, for each number"
-        )
-
-
-def lasting(seconds: float) -> str:
-    """`40 s`, `12 min`, `3.5 h`."""
-    if seconds < 90:
-        return f"{max(1, round(seconds))} s"
-    return f"{seconds / 60:.0f} min" if seconds < 90 * 60 else f"{seconds / 3600:.1f} h"
-
-
-@checked_arguments
-@own_modes()
-def choose_latent(
-    data: Splits,
-    model: ModelOptions | None = None,
-    training: TrainingOptions | None = None,
-    *,
-    show_progress: bool = False,
-) -> LatentSearch:
-    """Finds the fewest latents that do not lose nats on the validation part. Of several processes, all must call it.
-
-    Args:
-        data: Splits, of which the training and the validation part are used.
-        model: Options of the model; `latent` is where the search begins, None for the default.
-        training: Options of the run that the number is for.
-        show_progress: Show a progress bar on standard error, on a terminal.
-
-    Returns:
-        All numbers that were tried; its `latent` is the one to take.
-
-    Raises:
-        InputError: If there are fewer than two validation rows, or the options do not fit the data.
-        KeyboardInterrupt: If a training was interrupted.
-    """
-    if not isinstance(data, Splits):
-        raise InputError("data", "splits", told(data), "`split` the data first")
-    model = model or ModelOptions()
-    if model.latent == "auto":
-        model = dataclasses.replace(model, latent=None)
-    return Trials(choose(data.schema, len(data.train), model=model, training=training).recipe, data).search(
-        show_progress
-    )
-
-
-def search(score: Callable[[int], Bounds], start: int, limit: int) -> dict[int, Bounds]:
+def search(score: Callable[[int], Bounds], start: int, limit: int, num_steps: int = 0) -> LatentSearch:
     """Tries numbers of latents until both ends lose, or are 1 and the limit.
 
     Args:
         score: The bounds of the held-out rows for a number of latents, (S, N).
         start: The number to begin with.
         limit: The largest number to try.
-
-    Returns:
-        The bounds for all numbers that were tried.
+        num_steps: Steps of each training, for the record.
     """
     found = {latent: score(latent) for latent in dict.fromkeys((start, half(start)))}
     while True:
-        trials = compared(found)
-        smallest, chosen, largest = trials[0].latent, LatentSearch(trials, 0, 0, 0).latent, trials[-1].latent
-        if chosen == smallest > 1:
+        done = compared(found, num_steps)
+        smallest, largest = done.trials[0].latent, done.trials[-1].latent
+        if done.latent == smallest > 1:
             found[half(smallest)] = score(half(smallest))
-        elif chosen == largest < limit:
+        elif done.largest_wins and largest < limit:
             found[min(2 * largest, limit)] = score(min(2 * largest, limit))
         else:
-            return found
+            return done
 
 
 def half(latent: int) -> int:
@@ -212,139 +123,17 @@ def half(latent: int) -> int:
     return math.ceil(latent / 2)
 
 
-def compared(found: dict[int, Bounds]) -> tuple[LatentTrial, ...]:
-    """Numbers of latents beside the best of them, rising.
+def compared(found: dict[int, Bounds], num_steps: int = 0) -> LatentSearch:
+    """Numbers of latents beside the best of them.
 
     Args:
         found: For each number the bound of each held-out row after each training, (S, N).
+        num_steps: Steps of each training, for the record.
     """
     rows = {latent: bounds.double().mean(0) for latent, bounds in found.items()}
     best = max(rows, key=lambda latent: (rows[latent].mean().item(), -latent))
-    trainings = len(found[best])
     by_seed = torch.stack([bounds.double().mean(1) for bounds in found.values()])
-    seeds = 2 * by_seed.var(1).mean().item() / trainings if trainings > 1 else 0.0
-
-    def behind(latent: int) -> Estimate:
-        if latent == best:
-            return Estimate(0.0, 0.0)
-        value, stderr = estimate(rows[best] - rows[latent])
-        return Estimate(value, math.sqrt(stderr**2 + seeds))
-
-    return tuple(LatentTrial(latent, estimate(rows[latent]), behind(latent)) for latent in sorted(rows))
-
-
-class Trials:
-    """Short trainings of models that differ in their number of latents alone.
-
-    Args:
-        recipe: The recipe of the run, with the number of latents to begin with; its number of epochs may be open.
-        data: The data of the run.
-
-    Attributes:
-        start: The number of latents to begin with.
-        num_steps: Steps of each training.
-        run_steps: Steps of the run.
-
-    Raises:
-        InputError: If there are fewer than two validation rows.
-    """
-
-    def __init__(self, recipe: Recipe, data: Splits) -> None:
-        if len(data.validation) < 2:
-            remedy = Sentence("hold out more by ", Option("validation"))
-            raise InputError("data", "at least two validation rows", len(data.validation), remedy)
-        if not isinstance(recipe.model.latent, int):
-            raise AssertionError("`choose` gives a number")
-        self.recipe, self.validation, self.start = recipe, data.validation, recipe.model.latent
-        train = data.train.sample()
-        with seeded(recipe.training.seed):
-            cost = multiplications(self._model(train, recipe), drawn(train.select(np.arange(1)), 0))
-        options = choose_training(len(data.train), recipe.training, recipe.schema.kind, cost)
-        batch_size, epochs = options.batch_size or 1, options.epochs or 1
-        self.run_steps = max(1, round(epochs * len(data.train) / batch_size))
-        wanted = min(self.run_steps, max(LEAST_STEPS, math.ceil(PART * self.run_steps)))
-        self.train = train.select(some_rows(len(train), wanted * batch_size, options.seed).numpy())
-        trial_epochs = max(1, round(wanted * batch_size / len(self.train)))
-        self.num_steps = max(1, round(trial_epochs * len(self.train) / batch_size))
-        part = self.num_steps / self.run_steps
-        self.options = dataclasses.replace(
-            options,
-            epochs=trial_epochs,
-            kl_warmup=(options.kl_warmup or 0.0) * trial_epochs / epochs,
-            ema=max(0.0, 1 - (1 - options.ema) / min(1.0, part)) if options.ema else 0.0,
-            patience=0,
-            compile="off",
-        )
-
-    def _model(self, train: Dataset, recipe: Recipe) -> Model:
-        model = from_recipe(recipe)
-        fit_scaling(model, train)
-        return model
-
-    def cost(self) -> SearchCost:
-        """What the search takes, by the time of a few steps. Of several processes, all must call it."""
-        rows = self.train.select(np.arange(min(len(self.train), TIMED_STEPS * (self.options.batch_size or 1))))
-        options = dataclasses.replace(self.options, epochs=1, kl_warmup=0.0)
-        steps = max(1, round(len(rows) / (options.batch_size or 1)))
-        self._trained(self.start, rows, options)  # what is slow at first only
-        began = time.monotonic()
-        self._trained(self.start, rows, options)
-        each = TRAININGS * self.num_steps
-        seconds = (time.monotonic() - began) / steps * each
-        return SearchCost(
-            tuple(dict.fromkeys((self.start, half(self.start)))), self.num_steps, each / self.run_steps, seconds
-        )
-
-    def search(self, show_progress: bool = False) -> LatentSearch:
-        """Tries numbers of latents until there is nothing to gain. Of several processes, all must call it.
-
-        Args:
-            show_progress: Show a progress bar for each number on standard error, on a terminal.
-
-        Raises:
-            KeyboardInterrupt: If a training was interrupted.
-        """
-        limit = max(self.start, self.recipe.schema.size)  # more latents than numbers per row are never needed
-        found = search(lambda latent: self.score(latent, show_progress), self.start, limit)
-        return LatentSearch(compared(found), len(self.validation), self.num_steps, TRAININGS)
-
-    def score(self, latent: int, show_progress: bool = False) -> Bounds:
-        """The bound of each held-out row after each training."""
-        found, main = [], distributed.join()
-        with progress(f"trying {latent} latents", TRAININGS, show_progress and main.is_main) as advance:
-            for number in range(TRAININGS):
-                seeded_options = dataclasses.replace(self.options, seed=mix(self.options.seed, "latents", number))
-                model = self._trained(latent, self.train, seeded_options, self.validation)
-                found.append(main.on_main(partial(self._bounds, model)))
-                advance(1)
-        return torch.stack(found)
-
-    def _trained(
-        self, latent: int, rows: Dataset, options: TrainingOptions, validation: Dataset | None = None
-    ) -> Model:
-        """A model that was trained on rows.
-
-        Raises:
-            KeyboardInterrupt: If it was interrupted.
-        """
-        chosen = dataclasses.replace(self.recipe.model, latent=latent)
-        recipe = dataclasses.replace(self.recipe, model=chosen, training=options)
-        with seeded(options.seed):
-            model = self._model(rows, recipe)
-        history = run_training(model, rows, validation, options)
-        if history.stopped == "interrupted":
-            raise KeyboardInterrupt
-        return model
-
-    def _bounds(self, model: Model) -> Float[Tensor, " N"]:
-        """The bound of each held-out row: the ELBO, or the importance-weighted bound where that is maximised."""
-        seed = mix(self.options.seed, "judged")
-        if self.options.bound == "elbo":
-            return elbo(model, self.validation, DRAWS, seed=seed).elbo
-        rows, source, found = model.dataset(self.validation), generator(seed), []
-        with evaluating(model):
-            for batch in rows.batches(1024 // min(1024, self.options.samples)):
-                noise = model.posterior_noise(Key(source, batch.num_rows), self.options.samples, batch.num_rows)
-                draws = model.infer(batch.to(model.device), [eps.to(model.device) for eps in noise])
-                found.append(log_mean_exp(draws.log_px - draws.log_ratio).cpu())
-        return torch.cat(found)
+    trainings, num_rows = found[best].shape
+    trials = (LatentTrial(d, estimate(rows[d]), estimate(rows[best] - rows[d])) for d in sorted(rows))
+    seed_stderr = math.sqrt(2 * by_seed.var(1).mean().item() / trainings)
+    return LatentSearch(tuple(trials), seed_stderr, num_rows, num_steps, trainings)

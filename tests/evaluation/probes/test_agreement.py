@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from refusals import refused
-from variate.evaluation.probes.agreement import agreement, linear_cka, nearest, overlap
+from variate.evaluation.probes.agreement import agreement, linear_cka, nearest_rows, overlap
 
 
 def normal(*shape, seed=0):
@@ -48,8 +48,8 @@ def test_independent_embeddings_agree_as_much_as_chance_has_it():
 
 def test_neighbours_are_the_nearest_other_rows():
     x = torch.tensor([[0.0], [1.0], [3.0], [7.0]], dtype=torch.float64)
-    assert nearest(x, 1).tolist() == [[1], [0], [1], [2]]
-    assert overlap(nearest(x, 2), nearest(x, 2).flip(1)) == 1
+    assert nearest_rows(x, 1).tolist() == [[1], [0], [1], [2]]
+    assert overlap(nearest_rows(x, 2), nearest_rows(x, 2).flip(1)) == 1
     assert overlap(torch.tensor([[1, 2]]), torch.tensor([[2, 3]])) == 0.5
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from refusals import refused
-from variate.evaluation.probes.labels import NEIGHBOURS, Labelled, label_probe, linear, standardised
+from variate.evaluation.probes.labels import NEIGHBOURS, Labelled, label_probe, linear_predictions, standardised
 
 SURE = 4.0
 """Standard errors within which a score at chance is expected."""
@@ -64,7 +64,9 @@ def test_what_an_embedding_lost_is_measured_against_the_rows_themselves():
 def test_the_units_of_an_embedding_do_not_matter_to_the_linear_probe():
     (x, y), (new, _) = blobs(300, 0, 2.0), blobs(200, 1, 2.0)
     scaled = [rows * [1e6, 1e-6, 1.0, 3.0] + 1e3 for rows in (x, new)]
-    once, again = (linear(known, y, asked, True) for known, asked in (standardised(x, new), standardised(*scaled)))
+    once, again = (
+        linear_predictions(known, y, asked, True) for known, asked in (standardised(x, new), standardised(*scaled))
+    )
     np.testing.assert_array_equal(once, again)
 
 

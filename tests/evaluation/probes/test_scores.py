@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import r2_score
 
-from variate.evaluation.probes.scores import accuracy, r_squared, score
+from variate.evaluation.probes.scores import accuracy, r_squared, score_predictions
 
 
 def predictions(num_rows, seed=0, noise=0.5):
@@ -18,14 +18,14 @@ def test_r2_is_that_of_scikit_learn_and_influences_add_up_to_nothing():
     found = r_squared(true, guess)
     assert found.value == pytest.approx(r2_score(true, guess))
     assert found.influences.mean() == pytest.approx(0, abs=1e-12)
-    assert score("R2", true, guess).value == found.value
+    assert score_predictions("R2", true, guess).value == found.value
 
 
 @pytest.mark.parametrize("name", ["R2", "accuracy"])
 def test_the_standard_error_is_how_much_the_score_varies_over_samples_of_rows(name):
     def sample(seed):
         true, guess = predictions(400, seed)
-        return score(name, *((true, guess) if name == "R2" else (np.round(true), np.round(guess))))
+        return score_predictions(name, *((true, guess) if name == "R2" else (np.round(true), np.round(guess))))
 
     found = [sample(seed) for seed in range(400)]
     spread = np.std([one.value for one in found], ddof=1)

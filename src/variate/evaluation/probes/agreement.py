@@ -89,7 +89,7 @@ def agreement(embeddings: Sequence[Float64[Tensor, "N _"]]) -> Agreement:
         raise InputError("embeddings", "the same rows, at least three, in each", f"{sorted(rows)} rows")
     num_rows = rows.pop()
     k = min(NEIGHBOURS, num_rows - 1)
-    near = [nearest(embedding, k) for embedding in embeddings]
+    near = [nearest_rows(embedding, k) for embedding in embeddings]
     pairs = list(itertools.combinations(range(len(embeddings)), 2))
     return Agreement(
         spread_of([linear_cka(embeddings[i], embeddings[j]) for i, j in pairs]),
@@ -107,7 +107,7 @@ def linear_cka(x: Float64[Tensor, "N p"], y: Float64[Tensor, "N q"]) -> float:
     return ((x.T @ y).square().sum() / scale).item() if scale > 0 else math.nan
 
 
-def nearest(x: Float64[Tensor, "N p"], k: int) -> Int[Tensor, "N k"]:
+def nearest_rows(x: Float64[Tensor, "N p"], k: int) -> Int[Tensor, "N k"]:
     """Numbers of the k nearest other rows of each row, by Euclidean distance."""
     distances = torch.cdist(x, x, compute_mode="donot_use_mm_for_euclid_dist")
     return distances.fill_diagonal_(math.inf).topk(k, largest=False).indices

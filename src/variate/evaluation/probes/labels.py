@@ -17,7 +17,7 @@ import numpy as np
 from jaxtyping import Float64
 
 from variate.errors import InputError
-from variate.evaluation.probes.scores import Scored, ScoreName, score
+from variate.evaluation.probes.scores import PredictionScore, ScoreName, score_predictions
 from variate.statistics import Estimate
 
 NEIGHBOURS = 10
@@ -112,10 +112,10 @@ def label_probe(train: Labelled, test: Labelled, *, categorical: bool, seed: int
     name: ScoreName = "accuracy" if categorical else "R2"
     y, true = train.labels, test.labels
 
-    def scored(x: Rows, new: Rows) -> tuple[Scored, Scored]:
+    def scored(x: Rows, new: Rows) -> tuple[PredictionScore, PredictionScore]:
         known, asked = standardised(x, new)
-        return score(name, true, linear(known, y, asked, categorical)), score(
-            name, true, nearest(x, y, new, categorical)
+        return score_predictions(name, true, linear_predictions(known, y, asked, categorical)), score_predictions(
+            name, true, nearest_predictions(x, y, new, categorical)
         )
 
     own, raw = scored(train.embeddings, test.embeddings), None
@@ -126,7 +126,7 @@ def label_probe(train: Labelled, test: Labelled, *, categorical: bool, seed: int
         Predicted(*(found.estimate for found in own)),
         None if raw is None else Predicted(*(found.estimate for found in raw)),
         None if raw is None else Predicted(*(before.over(after) for before, after in zip(raw, own, strict=True))),
-        score(name, true, np.full(len(true), _constant(y, categorical))).estimate,
+        score_predictions(name, true, np.full(len(true), _constant(y, categorical))).estimate,
         min(NEIGHBOURS, len(y)),
         len(y),
         len(true),
@@ -164,7 +164,7 @@ def standardised(train: Rows, new: Rows) -> tuple[Rows, Rows]:
     return known, asked
 
 
-def linear(x: Rows, y: Labels, new: Rows, categorical: bool) -> Labels:
+def linear_predictions(x: Rows, y: Labels, new: Rows, categorical: bool) -> Labels:
     """What a logistic or ridge regression on (x, y) predicts for new rows.
 
     Logistic regression is stopped after `STEPS` steps; whether it has converged by then changes its score by little.
@@ -181,7 +181,7 @@ def linear(x: Rows, y: Labels, new: Rows, categorical: bool) -> Labels:
         return np.asarray(model.fit(x, y).predict(new), np.float64)
 
 
-def nearest(x: Rows, y: Labels, new: Rows, categorical: bool) -> Labels:
+def nearest_predictions(x: Rows, y: Labels, new: Rows, categorical: bool) -> Labels:
     """What the nearest of the rows x say of new rows."""
     from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
     from threadpoolctl import threadpool_limits

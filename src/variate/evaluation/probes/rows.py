@@ -8,8 +8,9 @@ from variate.errors import InputError
 from variate.evaluation.probes.labels import MOST_ROWS, Labelled, LabelProbe, Rows, label_probe
 from variate.limits import Seed, checked_arguments
 from variate.models.base import Model
+from variate.models.capabilities import Features, offers
 from variate.models.entry import of_a_model
-from variate.models.vae import VAE
+from variate.models.network import evaluating
 from variate.runtime.random import some_rows
 from variate.training.validation import posterior_means
 
@@ -49,20 +50,18 @@ def _labelled(model: Model, data: Dataset, with_features: bool) -> Labelled:
     if rows.labels is None:
         raise AssertionError("rows keep their labels")
     labels = np.asarray(rows.labels.all(), np.float64)
-    return Labelled(posterior_means(model, rows).numpy(), labels, features(model, rows) if with_features else None)
+    return Labelled(posterior_means(model, rows).numpy(), labels, row_features(model, rows) if with_features else None)
 
 
-def features(model: Model, rows: Dataset) -> Rows:
+def row_features(model: Model, rows: Dataset) -> Rows:
     """Rows in memory as vectors, (N, D): what the encoder's network takes, or, of other models, the numbers themselves.
 
     An element that is not observed has the feature 0.
     """
-    found = []
-    with torch.no_grad():
+    found, own = [], offers(model, Features)
+    with evaluating(model):
         for batch in rows.batches(1024):
-            x = batch.x if batch.mask is None else batch.x.masked_fill(~batch.mask, 0)
-            if isinstance(model, VAE):
-                own = batch.to(model.device)
-                x = model.encoder.inputs(x.to(model.device), own.mask).cpu()
-            found.append(x.flatten(1).double())
+            x, mask, *_ = batch.to(model.device)
+            numbers = own.features(x, mask) if own else x if mask is None else x.masked_fill(~mask, 0)
+            found.append(numbers.flatten(1).cpu().double())
     return torch.cat(found).numpy()

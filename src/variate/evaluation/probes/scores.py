@@ -26,7 +26,7 @@ Numbers = Float64[np.ndarray, " N"]
 """A number for each row; categories are codes."""
 
 
-class Scored(NamedTuple):
+class PredictionScore(NamedTuple):
     """A score of predictions.
 
     Attributes:
@@ -44,12 +44,12 @@ class Scored(NamedTuple):
         """The score with its standard error."""
         return Estimate(self.value, self.stderr)
 
-    def over(self, other: "Scored") -> Estimate:
+    def over(self, other: "PredictionScore") -> Estimate:
         """By how much this score exceeds another one on the same rows."""
         return Estimate(self.value - other.value, _stderr(self.influences - other.influences))
 
 
-def accuracy(true: Numbers, predicted: Numbers) -> Scored:
+def accuracy(true: Numbers, predicted: Numbers) -> PredictionScore:
     """The share of rows whose category was predicted.
 
     Its standard error is that of (k + 1/2) / (N + 1), which is not 0 where all or none were.
@@ -57,21 +57,21 @@ def accuracy(true: Numbers, predicted: Numbers) -> Scored:
     right = (true == predicted).astype(np.float64)
     value = float(right.mean())
     likely = (right.sum() + 0.5) / (len(right) + 1)
-    return Scored(value, right - value, math.sqrt(likely * (1 - likely) / len(right)))
+    return PredictionScore(value, right - value, math.sqrt(likely * (1 - likely) / len(right)))
 
 
-def r_squared(true: Numbers, predicted: Numbers) -> Scored:
+def r_squared(true: Numbers, predicted: Numbers) -> PredictionScore:
     """The share of the variance of numbers that was predicted; below 0 if their mean is a better prediction."""
     errors, spread = (true - predicted) ** 2, (true - true.mean()) ** 2
     unit = spread.mean()
     if unit == 0:
-        return Scored(math.nan, np.full(len(true), math.nan), math.nan)
+        return PredictionScore(math.nan, np.full(len(true), math.nan), math.nan)
     value = float(1 - errors.mean() / unit)
     influences = -(errors - (1 - value) * spread) / unit
-    return Scored(value, influences, _stderr(influences))
+    return PredictionScore(value, influences, _stderr(influences))
 
 
-def score(name: ScoreName, true: Numbers, predicted: Numbers) -> Scored:
+def score_predictions(name: ScoreName, true: Numbers, predicted: Numbers) -> PredictionScore:
     """The score of this name."""
     return accuracy(true, predicted) if name == "accuracy" else r_squared(true, predicted)
 
