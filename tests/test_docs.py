@@ -26,6 +26,7 @@ README = (ROOT / "README.md").read_text()
 CONCEPTS = (ROOT / "docs" / "concepts.md").read_text()
 SCALING = (ROOT / "docs" / "scaling.md").read_text()
 TABLES = (ROOT / "docs" / "tables.md").read_text()
+USES = (ROOT / "docs" / "uses.md").read_text()
 
 TORCHRUN = {"nproc-per-node", "nnodes", "node-rank", "master-addr", "master-port"}
 """Options in the docs that are not ours."""
@@ -177,10 +178,39 @@ def test_the_python_of_tables_runs(workplace):
     assert list(names["new"].columns) == list(names["frame"].columns)
 
 
+def chapters(text, *titles):
+    """Some chapters of a page, by their titles."""
+    found = [part for part in text.split("\n## ") if part.split("\n")[0] in titles]
+    assert len(found) == len(titles)
+    return "\n".join(found)
+
+
+@pytest.mark.ci
+@pytest.mark.filterwarnings("ignore::variate.VariateWarning")  # one epoch is too few
+def test_the_chapters_on_latents_and_embeddings_run(workplace, monkeypatch):
+    torch.set_default_dtype(torch.float32)
+    monkeypatch.setattr("variate.training.latent_trials.LEAST_STEPS", 20)
+    text = chapters(USES, "How many latents?", "Are the embeddings any good?")
+    found = commands(text)
+    assert len(found) == 5
+    for command in found:
+        _, *arguments = shlex.split(command)
+        if arguments[0] == "train":
+            arguments += ["--epochs", "1", "--width", "8", "--batch-size", "100", "--compile", "off"]
+        monkeypatch.setattr(sys, "argv", ["variate", *arguments])
+        main()
+    assert (workplace / "seeds" / "seed-2" / "model.safetensors").exists()
+    assert (workplace / "seeds" / "seeds.json").exists()
+    (block,) = blocks("python", text)
+    names = {}
+    exec(compile(block, "uses.md", "exec"), names)
+    assert names["vae"].latent == names["found"].latent
+
+
 def test_options_named_in_the_docs_exist():
     groups = (DataOptions, ModelOptions, TrainingOptions, *COMMANDS.values())
     known = {f.name.replace("_", "-") for group in groups for f in dataclasses.fields(group)} | {"help"}
-    for text in (README, CONCEPTS, SCALING, TABLES):
+    for text in (README, CONCEPTS, SCALING, TABLES, USES):
         for option in set(re.findall(r"--([a-z][a-z-]+)", text)) - TORCHRUN:
             assert option in known, option
 

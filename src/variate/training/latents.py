@@ -6,8 +6,8 @@ far is as good as any, it tries half of that; if instead the largest one is bett
 that. It ends when a smaller number loses nats, or a larger one gains none.
 
 Each number d is tried by a few trainings with different seeds (`variate.training.latent_trials`). With b_dsn the bound
-of row n under d and seed s, and b_dn its mean over the S seeds, a number is as good as the best one, d*, if it is within
-one standard error over rows of it:
+of row n under d and seed s, and b_dn its mean over the S seeds, a number is as good as the best one, d*, if it is
+within one standard error over rows of it:
 
     behind = mean_n (b_d*n - b_dn)         stderr^2 = var_n (b_d*n - b_dn) / N
 
