@@ -168,24 +168,38 @@ def test_the_commands_of_concepts_run(workplace, monkeypatch):
 @pytest.mark.filterwarnings("ignore::variate.VariateWarning")  # one epoch is too few
 def test_the_commands_of_uses_run(workplace, monkeypatch):
     torch.set_default_dtype(torch.float32)
+    monkeypatch.setattr("variate.training.latent_trials.LEAST_STEPS", 20)
     for command in commands(USES):
         _, *arguments = shlex.split(command)
         if arguments[0] == "train":
-            arguments += ["--epochs", "1", "--width", "8", "--batch-size", "20", "--compile", "off"]
+            arguments += ["--epochs", "1", "--width", "8", "--batch-size", "100", "--compile", "off"]
         monkeypatch.setattr(sys, "argv", ["variate", *arguments])
         main()
-    assert len((workplace / "why.csv").read_text().splitlines()) == 1 + 60
+    for name, lines in (
+        ("why.csv", 60),
+        ("classes.csv", 180),
+        ("between.csv", 6),
+        ("half-way.csv", 3),
+        ("like-3.csv", 6),
+    ):
+        assert len((workplace / name).read_text().splitlines()) == 1 + lines, name
     assert (workplace / "runs" / "customers" / "calibration" / "bound.safetensors").exists()
+    assert (workplace / "seeds" / "seed-2" / "model.safetensors").exists()
+    assert (workplace / "seeds" / "seeds.json").exists()
+    pictures = ("strip.png", "path.gif", "curves.png", "shifted.png", "traversal.png", "neighbours.png", "map.png")
+    for name in (*pictures, "sevens.png"):
+        with Image.open(workplace / name) as found:
+            found.load()
 
 
 @pytest.mark.ci
 @pytest.mark.filterwarnings("ignore::variate.VariateWarning")  # one epoch is too few
-def test_the_python_of_uses_runs(workplace):
+def test_the_python_of_uses_runs(workplace, monkeypatch):
     torch.set_default_dtype(torch.float32)
-    (block,) = blocks("python", USES)
-    names = {}
-    exec(compile(block.replace("fit(vae, data)", "fit(vae, data, epochs=1)"), "uses.md", "exec"), names)
-    assert names["odd"].shape == (60,)
+    monkeypatch.setattr("variate.training.latent_trials.LEAST_STEPS", 20)
+    for block in blocks("python", USES):
+        quick = block.replace("fit(vae, data)", "fit(vae, data, epochs=1)")
+        exec(compile(quick, "uses.md", "exec"), {})
 
 
 @pytest.mark.ci
@@ -200,26 +214,6 @@ def test_the_python_of_tables_runs(workplace):
     assert names["filled"].isna().sum().sum() == 0
     assert (names["filled"].dtypes == names["frame"].dtypes).all()
     assert list(names["new"].columns) == list(names["frame"].columns)
-
-
-@pytest.mark.ci
-@pytest.mark.filterwarnings("ignore::variate.VariateWarning")  # one epoch is too few
-def test_the_commands_and_the_python_of_uses_run(workplace, monkeypatch):
-    torch.set_default_dtype(torch.float32)
-    for command in commands(USES):
-        _, *arguments = shlex.split(command)
-        if arguments[0] == "train":
-            arguments += ["--epochs", "1", "--width", "8", "--batch-size", "20", "--compile", "off"]
-        monkeypatch.setattr(sys, "argv", ["variate", *arguments])
-        main()
-    for block in blocks("python", USES):
-        exec(compile(block, "uses.md", "exec"), {})
-    assert len((workplace / "between.csv").read_text().splitlines()) == 1 + 6
-    assert len((workplace / "half-way.csv").read_text().splitlines()) == 1 + 3
-    assert len((workplace / "like-3.csv").read_text().splitlines()) == 1 + 6
-    for picture in ("strip.png", "path.gif", "curves.png", "shifted.png", "traversal.png", "neighbours.png", "map.png"):
-        with Image.open(workplace / picture) as found:
-            found.load()
 
 
 def test_options_named_in_the_docs_exist():

@@ -9,9 +9,20 @@ import pytest
 from annotated_types import Ge, Gt, Interval, Le, Lt
 
 import variate
+from refusals import refused
 from variate import Column, DataOptions, InputError, ModelOptions, Recipe, Schema, TrainingOptions
 from variate.cli.main import COMMANDS
-from variate.limits import Checked, Matching, Range, Rule, argument_rules, checked_arguments, rule_of, rules_of
+from variate.limits import (
+    Checked,
+    Matching,
+    Range,
+    Rule,
+    argument_rules,
+    checked,
+    checked_arguments,
+    rule_of,
+    rules_of,
+)
 
 OPTIONS = (DataOptions, ModelOptions, TrainingOptions)
 SMALL = Annotated[int, Interval(ge=1, le=9)]
@@ -236,3 +247,12 @@ def test_a_schema_that_no_row_can_have_is_refused(fields, argument):
     with pytest.raises(InputError) as caught:
         Schema(**fields)
     assert caught.value.argument == argument
+
+
+def test_a_number_or_a_word():
+    rule = rule_of(Annotated[int, Ge(1)] | Literal["auto"] | None)
+    assert rule == Rule(int, optional=True, words_too=("auto",), range=Range(1))
+    assert [checked("latent", value, rule) for value in (3, "auto", None)] == [3, "auto", None]
+    for value in ("many", 0, 2.5, True):
+        error = refused(checked, "latent", value, rule)
+        assert error.expected == "a whole number of at least 1 or 'auto' or None"

@@ -58,6 +58,8 @@ if TYPE_CHECKING:
     from variate.runs.run import Run
     from variate.statistics import Estimate
     from variate.training import History, fit
+    from variate.training.latent_trials import choose_latent
+    from variate.training.latents import LatentSearch
 
 __version__ = "0.1.0"
 
@@ -115,6 +117,8 @@ _HOMES = {
     "Estimate": "variate.statistics",
     "History": "variate.training",
     "fit": "variate.training",
+    "choose_latent": "variate.training.latent_trials",
+    "LatentSearch": "variate.training.latents",
 }
 
 __all__ = [
@@ -140,6 +144,7 @@ __all__ = [
     "Imputed",
     "InputError",
     "Interpolation",
+    "LatentSearch",
     "Model",
     "ModelOptions",
     "NearestNeighbours",
@@ -157,6 +162,7 @@ __all__ = [
     "VariateWarning",
     "annealed_evidence",
     "build",
+    "choose_latent",
     "classify",
     "compare",
     "diagnose",

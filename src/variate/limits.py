@@ -158,6 +158,7 @@ class Rule(NamedTuple):
         kind: int, float, bool, str, tuple, or another class, of which the value must be an instance.
         optional: Whether None is allowed.
         choices: The values that are allowed, where they are listed.
+        words_too: Texts that are allowed besides numbers.
         range: The numbers that are allowed.
         matching: What a text must look like.
         remedy: What to do instead of a value that is not allowed.
@@ -168,6 +169,7 @@ class Rule(NamedTuple):
     kind: type
     optional: bool = False
     choices: tuple[Any, ...] = ()
+    words_too: tuple[str, ...] = ()
     range: Range = Range()
     matching: Matching | None = None
     remedy: str = ""
@@ -184,7 +186,8 @@ class Rule(NamedTuple):
         if self.kind is tuple:
             return self._words_of_tuple()
         names = {int: "a whole number", float: "a number", bool: "True or False", str: "a text"}
-        return " ".join(filter(None, (names.get(self.kind, self.kind.__name__), self.range.words(self.kind is int))))
+        said = (names.get(self.kind, self.kind.__name__), self.range.words(self.kind is int))
+        return " or ".join([" ".join(filter(None, said)), *map(repr, self.words_too)])
 
     def _words_of_tuple(self) -> str:
         if self.repeated:
@@ -194,12 +197,15 @@ class Rule(NamedTuple):
 
 def rule_of(hint: Any) -> Rule | None:  # noqa: ANN401  any annotation
     """The rule that an annotation states; None if it is not one of numbers, texts, switches and tuples of these."""
-    optional = False
+    optional, words = False, ()
     if get_origin(hint) in (Union, UnionType):
         others = [part for part in get_args(hint) if part is not NoneType]
+        optional = len(others) < len(get_args(hint))
+        if len(others) == 2 and get_origin(others[1]) is Literal:
+            words = get_args(others.pop())
         if len(others) != 1:
             return None
-        optional, hint = len(others) < len(get_args(hint)), others[0]
+        hint = others[0]
     found: Rule | None = None
     if get_origin(hint) is Annotated:
         base, *said = get_args(hint)
@@ -221,7 +227,7 @@ def rule_of(hint: Any) -> Rule | None:  # noqa: ANN401  any annotation
             found = Rule(tuple, items=tuple(item for item in items if item is not None), repeated=repeated)
     elif hint in (int, float, bool, str) or dataclasses.is_dataclass(hint):
         found = Rule(hint)
-    return None if found is None else found._replace(optional=optional)
+    return None if found is None else found._replace(optional=optional, words_too=words)
 
 
 def _range(said: list[Any]) -> Range:
@@ -252,8 +258,8 @@ def checked(argument: str, value: Any, rule: Rule) -> Any:  # noqa: ANN401  any 
     Raises:
         InputError: If the value is not allowed.
     """
-    if value is None and rule.optional:
-        return None
+    if (value is None and rule.optional) or (isinstance(value, str) and value in rule.words_too):
+        return value
     if rule.kind is tuple and isinstance(value, list | tuple):
         if rule.repeated or len(value) == len(rule.items):
             rules = rule.items * len(value) if rule.repeated else rule.items

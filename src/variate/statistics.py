@@ -1,6 +1,7 @@
 """Means with their standard errors, bits per dimension, and the location and spread of training rows."""
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -29,6 +30,27 @@ def estimate(per_row: Tensor) -> Estimate:
     values = per_row.double()
     stderr = values.std().item() / math.sqrt(len(values)) if len(values) > 1 else math.nan
     return Estimate(values.mean().item(), stderr)
+
+
+class Spread(NamedTuple):
+    """A number that was measured several times, such as once for each training seed.
+
+    Attributes:
+        mean: The mean.
+        std: The standard deviation of a single measurement, not of the mean; NaN where there is one.
+        number: How many measurements there are.
+    """
+
+    mean: float
+    std: float
+    number: int
+
+
+def spread_of(values: Sequence[float]) -> Spread:
+    """Mean, standard deviation and number of values."""
+    mean = sum(values) / len(values)
+    squares = sum((value - mean) ** 2 for value in values)
+    return Spread(mean, math.sqrt(squares / (len(values) - 1)) if len(values) > 1 else math.nan, len(values))
 
 
 ROWS_AT_A_TIME = 4096

@@ -9,6 +9,7 @@ import pytest
 
 import variate
 from variate.evaluation.bounds.annealed import annealed_evidence
+from variate.evaluation.probes.rows import probe_labels
 from variate.runs import Run
 
 
@@ -48,3 +49,36 @@ def test_the_record_goes_beside_the_model(digits_run, variate_command, tmp_path)
     assert code == 0
     assert "IW-10" in out
     assert Run("copy/model.safetensors").evaluation["rows"] == 180
+
+
+def test_labels_are_told_from_embeddings(digits_run, variate_command, tmp_path):
+    code, out, _ = variate_command("evaluate", digits_run.path, "--samples", 1, "--labels", "label", "--out", "l.json")
+    assert code == 0
+    assert "'label' told from embeddings: accuracy on 180 held-out rows, learned from 1,437 training rows" in out
+    splits = digits_run.splits("label")
+    found = probe_labels(digits_run.model, splits.train, splits.test)
+    assert f"{found.embeddings.linear.value:.3f}  ± {found.embeddings.linear.stderr:.3f}" in out
+    record = json.loads((tmp_path / "l.json").read_text())
+    values = {line["name"]: line["value"] for line in record["quantities"]}
+    assert values["label: accuracy, 10 nearest embeddings"] == found.embeddings.nearest.value
+    assert record["labels"]["score"] == "accuracy"
+    code, _, err = variate_command("evaluate", digits_run.path, "--labels", "colour")
+    assert code == 2
+    assert "--labels: expected" in err
+
+
+def test_a_table_trained_with_labels_is_judged_by_them(table_file, variate_command):
+    code, out, err = variate_command("train", table_file, "--epochs", 2, "--width", 16, "--labels", "city")
+    assert code == 0, err
+    assert "'city' told from embeddings: accuracy on 30 held-out rows" in out
+    code, out, _ = variate_command("evaluate", "runs/people", "--samples", 1)
+    assert code == 0
+    assert "'city' told from embeddings" in out
+    shutil.copy(table_file, "other.csv")
+    code, out, _ = variate_command("evaluate", "runs/people", "other.csv", "--samples", 1)
+    assert code == 0
+    assert "told from embeddings" not in out
+    code, out, _ = variate_command("evaluate", "runs/people", "--samples", 1, "--labels", "height")
+    assert code == 0
+    assert "R2, linear probe" in out
+    assert "the model has seen 'height'" in out

@@ -283,3 +283,32 @@ def test_the_metrics_are_one_json_object_per_validation(digits_run):
 
 def test_main_is_the_entry_point():
     assert main is variate.cli.main
+
+
+def test_the_number_of_latents_is_searched_for_and_kept_with_the_model(variate_command, tmp_path, monkeypatch):
+    monkeypatch.setattr("variate.training.latent_trials.LEAST_STEPS", 30)
+    few = ("--epochs", 2, "--width", 16, "--depth", 1)
+    code, out, err = variate_command("train", "digits", *few, "--latent", "auto", "--out", "run")
+    assert code == 0, err
+    first, cost, found, *_ = out.splitlines()
+    assert "latents by a search" in first
+    assert cost.startswith("latents: tries 16 and 8, then smaller or larger numbers while those win, 2 x ")
+    recipe = Run("run").recipe
+    assert found.startswith(f"latents {recipe.model.latent}: ")
+    assert recipe.model.latent in recipe.compared_latents
+    assert {8, 16} <= set(recipe.compared_latents)
+    assert f"active units of {recipe.model.latent}" in out
+    code, again, err = variate_command("train", "digits", "--resume", "--out", "run", "--latent", "auto")
+    assert code == 0, err
+    assert "tries" not in again
+    assert Run("run").recipe == recipe
+
+
+def test_an_interrupted_search_leaves_nothing(variate_command, tmp_path, monkeypatch):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("variate.training.latent_trials.Trials.score", interrupted)
+    code, *_ = variate_command("train", "digits", "--epochs", 1, "--width", 16, "--latent", "auto")
+    assert code == 130
+    assert not list(tmp_path.iterdir())

@@ -75,6 +75,7 @@ FULL = Recipe(
         threads=2,
         seed=12,
     ),
+    compared_latents=(2, 3, 6),
 )
 
 
@@ -146,6 +147,7 @@ def test_a_recipe_of_before_the_new_options_takes_what_was_built_then():
     new = ("delimiter", "header", "encoding", "split_by", "split_time", "mask_folder", "weight", "labels")
     assert [again["data"].pop(name) for name in new] == [None] * len(new)
     assert again["model"].pop("gaps") == "given"
+    assert again.pop("compared_latents") == []
     del again["model"]["activation"], again["training"]["schedule"]
     assert again == json.loads(WRITTEN_BEFORE)
 
@@ -176,6 +178,7 @@ def damaged(path, value):
         (("data", "validation"), "0.1"),
         (("model", "latent"), 3.7),
         (("model", "latent"), "3"),
+        (("compared_latents",), [2.5]),
         (("model", "components"), None),
         (("training", "seed"), "5"),
         (("training", "seed"), True),

@@ -210,3 +210,38 @@ def test_costs_are_sorted():
     values = [cost.value for _, cost in costs(examination(overfitting=Estimate(3.0, 0.1), trial=GAIN))]
     assert values == sorted(values, reverse=True)
     assert values[:2] == [8.0, 3.0]
+
+
+def collapsed_after_a_search(used, latent, tried):
+    recipe = dataclasses.replace(examination().recipe, model=ModelOptions(latent=latent), compared_latents=tried)
+    active = torch.arange(latent) < used
+    off = per_row(-1.0).unsqueeze(1).expand(10, latent)
+    trial = Trial(Estimate(0.0, 0.1), 60, torch.zeros(latent, dtype=torch.bool))
+    (found,) = findings(examination(recipe=recipe, active=active, switched_off=off, trial=trial))
+    return found.advice.parts
+
+
+def test_a_search_is_not_contradicted():
+    assert Option("latent", 3) not in collapsed_after_a_search(3, 8, (4, 8, 16))
+    assert Option("latent", 4) not in collapsed_after_a_search(4, 8, (4, 8, 16))
+    assert Option("latent", 6) in collapsed_after_a_search(6, 8, (4, 8, 16))
+    assert Option("latent", 1) in collapsed_after_a_search(1, 2, (2, 4))
+
+
+def test_without_a_search_it_is_named():
+    parts = collapsed_after_a_search(3, 8, ())
+    assert Option("latent", 3) in parts
+    assert Option("latent", "auto") in parts
+
+
+@pytest.mark.parametrize("searched", [False, True])
+def test_no_other_advice_is_for_fewer_latents_after_a_search(searched):
+    tried = (2, 4, 8) if searched else ()
+    recipe = dataclasses.replace(examination().recipe, model=ModelOptions(latent=4), compared_latents=tried)
+    off = torch.stack([per_row(2.0 * DIMENSIONS, 0.01), *[per_row(-1.0)] * 3], dim=1)
+    found = findings(examination(recipe=recipe, overfitting=Estimate(20.0, 0.1), switched_off=off))
+    advice = [
+        part for finding in found for part in finding.advice.parts if finding.name in ("over-fitting", "wasted-rate")
+    ]
+    assert len([finding for finding in found if finding.name in ("over-fitting", "wasted-rate")]) == 2
+    assert (Option("latent") in advice) is not searched

@@ -125,3 +125,15 @@ def test_a_run_killed_before_its_first_checkpoint_starts_anew(here):
         "model.safetensors",
         "state.safetensors",
     ]
+
+
+def test_an_open_number_of_latents_is_searched_for_when_it_is_trained(here, monkeypatch):
+    monkeypatch.setattr("variate.training.latent_trials.LEAST_STEPS", 20)
+    options = {"model": ModelOptions(width=16, depth=1, latent="auto"), "training": TrainingOptions(epochs=1)}
+    planned = plan("digits", "run", **options)
+    assert (planned.latent_is_open, planned.recipe.model.latent, planned.recipe.compared_latents) == (True, 16, ())
+    run, _ = train(planned)
+    assert run.recipe.model.latent in run.recipe.compared_latents
+    again = plan("digits", "run", resume=True, **options)
+    assert not again.latent_is_open
+    assert again.recipe.model.latent == run.recipe.model.latent

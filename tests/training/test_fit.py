@@ -348,8 +348,8 @@ def test_collapsed_latents_are_reported(digits):
     assert "--kl_warmup or --free_bits" in spoken(sentence, lambda option: option.as_flag(f"--{option.name}"))
 
 
-def latents_said(varies, default):
-    return [str(sentence) for sentence in health.on_latents(varies, default)]
+def latents_said(varies, default, searched=False):
+    return [str(sentence) for sentence in health.on_latents(varies, default, searched)]
 
 
 def test_collapsed_latents_are_reported_where_their_number_was_chosen():
@@ -362,6 +362,13 @@ def test_collapsed_latents_of_the_default_number_are_reported_where_hardly_any_i
     assert latents_said([True] + [False] * 7, 8) == latents_said([False], 1) == []
     (said,) = latents_said([True] + [False] * 8, 9)
     assert "8 of 9 latents are collapsed (no variation with x): 1, 2, 3, 4, 5, 6, 7, 8; latent=1 is enough" in said
+
+
+def test_a_number_that_a_search_found_is_not_called_too_large():
+    assert latents_said([True, False, True], 3, searched=True) == []
+    (said,) = latents_said([True] + [False] * 8, 9, searched=True)
+    assert "is enough" not in said
+    assert "kl_warmup" in said
     (said,) = latents_said([False] * 9, 9)
     assert "0, 1, 2, 3, 4, 5, 6, 7 ...; if the elements of a row have to do with one another" in said
 

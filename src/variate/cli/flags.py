@@ -10,6 +10,7 @@ OF_COMMANDS = frozenset(
     {
         "out",
         "resume",
+        "seeds",
         "overwrite",
         "samples",
         "ais",

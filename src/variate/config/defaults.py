@@ -92,6 +92,9 @@ def choose_model(schema: Schema, num_rows: int, model: ModelOptions) -> tuple[Mo
     Raises:
         InputError: If an option does not fit the data or the likelihood.
     """
+    if model.latent == "auto":
+        remedy = "choose it by `choose_latent`, which trains models, or leave it out"
+        raise InputError("latent", "a number of latents", "'auto'", remedy)
     likelihood, reason = OF_KIND[schema.kind]
     if model.likelihood != "auto":
         likelihood, reason = model.likelihood, "as asked"

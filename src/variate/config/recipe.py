@@ -102,8 +102,9 @@ class DataOptions(Checked):
 class ModelOptions(Checked):
     """What the model is: posterior, likelihood, prior and networks."""
 
-    latent: Size | None = None
-    """Number of latent dimensions; by default 16 for 8x8 pixels, 32 for 28x28."""
+    latent: Size | Literal["auto"] | None = None
+    """Number of latent dimensions; by default 16 for 8x8 pixels, 32 for 28x28. auto trains models of several sizes and
+    takes the fewest latents that do not lose nats on held-out rows; it says first what that costs."""
     posterior: PosteriorName = "diagonal"
     """Shape of the covariance of q(z|x)."""
     likelihood: LikelihoodName = "auto"
@@ -183,6 +184,8 @@ class Recipe(Checked):
         data: How they were read.
         model: What the model is.
         training: How it is trained.
+        compared_latents: The numbers of latents that were compared to choose that of the model, rising; none if it was
+            given, or is the default.
     """
 
     schema: Schema
@@ -191,6 +194,7 @@ class Recipe(Checked):
     data: DataOptions = DataOptions()
     model: ModelOptions = ModelOptions()
     training: TrainingOptions = TrainingOptions()
+    compared_latents: tuple[Size, ...] = ()
 
     def to_json(self) -> str:
         """The recipe as one JSON object."""
@@ -232,6 +236,9 @@ def structure(value: Any, kind: type[T]) -> T:  # noqa: ANN401  any JSON value
     converter = cattrs.Converter(forbid_extra_keys=True)
     for plain in (bool, int, float, str):
         converter.register_structure_hook(plain, _exactly)
+    converter.register_structure_hook_func(
+        _is_number_or_word, lambda item, hint: _number_or_word(item, hint, converter)
+    )
     converter.register_structure_hook_func(_is_tuple, lambda items, hint: _tuple(items, hint, converter))
     try:
         return converter.structure(value, kind)
@@ -254,6 +261,21 @@ def _exactly(value: Any, kind: type[Any]) -> Any:  # noqa: ANN401
     if type(value) is not kind and not (kind is float and type(value) is int):
         raise TypeError(f"expected {kind.__name__}, got {value!r}")
     return kind(value)
+
+
+def _is_number_or_word(hint: Any) -> bool:  # noqa: ANN401
+    """Whether an annotation allows words beside numbers, as in `int | Literal["auto"] | None`."""
+    first, *others = get_args(hint) or (None,)
+    return get_origin(first) is Annotated and any(get_origin(part) is Literal for part in others)
+
+
+def _number_or_word(value: Any, hint: Any, converter: "Converter") -> Any:  # noqa: ANN401
+    """The value as a whole number, unless it is one of the words or None, where that is allowed."""
+    number, *others = get_args(hint)
+    words = [word for other in others for word in get_args(other)]
+    if type(value) is not int and value is not None and value not in words:
+        raise InputError("a number", f"a whole one, {', '.join(map(repr, words))} or None", repr(value))
+    return converter.structure(value, number) if type(value) is int else value
 
 
 def _is_tuple(hint: Any) -> bool:  # noqa: ANN401

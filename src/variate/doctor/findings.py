@@ -120,8 +120,8 @@ def over_fitting(found: Examination) -> Finding | None:
         "the model fits its training rows better than rows that it has not seen",
         f"ELBO {found.test.value + cost.value:,.2f} on training rows, {found.test.value:,.2f} on test rows",
         Sentence(
-            "use more rows, a smaller ", Option("width"), " or ", Option("depth"), ", a smaller ", Option("latent"),
-            ", or fewer ", Option("epochs"),
+            "use more rows, a smaller ", Option("width"), " or ", Option("depth"),
+            *(() if searched(found) else (", a smaller ", Option("latent"))), ", or fewer ", Option("epochs"),
         ),
     )  # fmt: skip
 
@@ -242,7 +242,9 @@ def wasted(found: Examination) -> Finding | None:
         "wasted-rate",
         f"the decoder does not use {listed(useless)}, which {'has' if len(useless) == 1 else 'have'} a rate",
         "switching them off, one at a time, raises the ELBO",
-        Sentence("train for more ", Option("epochs"), ", or use a smaller ", Option("latent")),
+        Sentence(
+            "train for more ", Option("epochs"), *(() if searched(found) else (", or use a smaller ", Option("latent")))
+        ),
     )
 
 
@@ -259,8 +261,7 @@ def collapsed(found: Examination) -> Finding | None:
             ": a little more training makes some of them carry something",
         )  # fmt: skip
     else:
-        fewer = (Option("latent", used), " is enough for this likelihood; ") if used else ()
-        advice = Sentence(*fewer, Option("kl_warmup"), " may make more of them carry something")
+        advice = Sentence(*fewer(found, used), Option("kl_warmup"), " may make more of them carry something")
     return Finding(
         "latents-to-spare" if many else "collapsed-latents",
         f"{len(spare)} of {total} latents are collapsed: they carry almost nothing",
@@ -269,6 +270,23 @@ def collapsed(found: Examination) -> Finding | None:
         advice,
         many,
     )
+
+
+def searched(found: Examination) -> tuple[int, ...]:
+    """The numbers of latents that a search compared before the run, rising; none if there was no search."""
+    return found.recipe.compared_latents if found.recipe else ()
+
+
+def fewer(found: Examination, used: int) -> tuple[str | Option, ...]:
+    """That as many latents as are used are enough. A search that found that fewer lose nats is not contradicted."""
+    tried, own = searched(found), len(found.active)
+    rejected = max((number for number in tried if number < own), default=0)
+    if used <= rejected or not used:
+        return ()
+    if tried:
+        return Option("latent", used), f" is enough: the search compared no number between {rejected} and {own}; "
+    by_search = (Option("latent", "auto"), " finds the fewest that do not lose nats on held-out rows; ")
+    return Option("latent", used), " is enough for this likelihood, and ", *by_search
 
 
 def unused(found: Examination) -> list[int]:

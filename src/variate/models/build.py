@@ -121,7 +121,7 @@ def composed(recipe: Recipe, networks: Networks | None = None) -> VAE:
     """The model that a recipe describes, whatever it costs; arguments and errors as for `from_recipe`."""
     model, schema = recipe.model, recipe.schema
     check_options(schema, model)
-    if model.latent is None:
+    if not isinstance(model.latent, int):
         raise AssertionError("options are checked before a model is built")
     of_table = LIKELIHOODS["columns" if schema.columns else model.likelihood]
     likelihood = load_part(of_table.path).build(schema, model)
@@ -149,8 +149,8 @@ def check_options(schema: Schema, model: ModelOptions) -> None:
         InputError: If an option is open, or the likelihood or the network does not fit the data.
     """
     for option in SIZES:
-        if getattr(model, option) is None:
-            raise InputError(option, "a number", None, "fill in open options with `choose` first")
+        if not isinstance(getattr(model, option), int):
+            raise InputError(option, "a number", getattr(model, option), "fill in open options with `choose` first")
     fitting = [name for name, part in LIKELIHOODS.items() if part.of_tables or part.columns]
     if not schema.columns:
         fitting = [name for name, part in LIKELIHOODS.items() if not part.of_tables]

@@ -1,10 +1,10 @@
-"""Capabilities that only some conditionals have, as protocols, and the function that looks them up."""
+"""Capabilities that only some conditionals and models have, as protocols, and the function that looks them up."""
 
 from collections.abc import Sequence
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from variate.distributions.conditional import Conditional
 
@@ -82,6 +82,14 @@ class Pairwise(Protocol):
 
 
 @runtime_checkable
+class Features(Protocol):
+    """A model whose encoder's network takes rows as features of order one."""
+
+    def features(self, x: Tensor, mask: Tensor | None) -> Tensor:
+        """What the network takes, (N, *shape), for rows and a mask of shape (N, *event)."""
+
+
+@runtime_checkable
 class Precisions(Protocol):
     """A conditional with a mean, variances and the diagonal of the inverse covariance."""
 
@@ -134,6 +142,6 @@ class Adjustable(Protocol):
         """One conditional of the rows of several."""
 
 
-def offers(conditional: Conditional, capability: type[C]) -> C | None:
-    """The conditional, if it has a capability (one of the protocols above), else None."""
-    return conditional if isinstance(conditional, capability) else None
+def offers(owner: Conditional | nn.Module, capability: type[C]) -> C | None:
+    """The conditional or the model, if it has a capability (one of the protocols above), else None."""
+    return owner if isinstance(owner, capability) else None

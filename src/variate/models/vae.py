@@ -138,6 +138,10 @@ class VAE(Model):
         """The family of p(x|z)."""
         return self.decoder.likelihood
 
+    def features(self, x: Tensor, mask: Tensor | None) -> Tensor:
+        """What the encoder's network takes, (N, *inputs.shape), for rows and a mask of shape (N, *event)."""
+        return self.encoder.features(x, mask)
+
     def encode(self, batch: Batch) -> GaussianConditional:
         """q(z|x, c), batch shape (N,)."""
         return self.encoder(batch.x, batch.mask, self._features(batch.context))

@@ -93,8 +93,9 @@ def _show_section(console: Console, section: Section, speak: Speak) -> None:
 def _in_a_list(quantity: Quantity) -> str:
     """The value before the name, so that values stand below one another."""
     value, stderr = quantity.estimate
-    error = "" if math.isnan(stderr) else f"± {stderr:.2f}"
-    return f"  {value:10,.2f}  {error:9} {quantity.name}"
+    form = ",.2f" if quantity.unit == NATS else ",.3f"
+    error = "" if math.isnan(stderr) else f"± {stderr:{form}}"
+    return f"  {value:10{form}}  {error:9} {quantity.name}"
 
 
 def _grid_of_quantities(section: Quantities) -> Grid:

@@ -16,6 +16,7 @@ from variate.runtime.claims import Claim
 
 if TYPE_CHECKING:
     from variate.training import History
+    from variate.training.latents import LatentSearch
 
 
 class Plan(NamedTuple):
@@ -27,6 +28,7 @@ class Plan(NamedTuple):
         reasons: Why the recipe is what it is, one sentence each.
         splits: The data.
         resume: Whether the run is resumed.
+        latent_is_open: Whether the number of latents, of which the recipe has the default, is to be searched for first.
     """
 
     claim: Claim
@@ -34,6 +36,7 @@ class Plan(NamedTuple):
     reasons: tuple[str, ...]
     splits: Splits
     resume: bool
+    latent_is_open: bool = False
 
     @property
     def path(self) -> Path:
@@ -70,7 +73,9 @@ def plan(
         InputError: If the data, the directory or an option cannot be used.
     """
     data, model, training = data or DataOptions(), model or ModelOptions(), training or TrainingOptions()
-    processes = distributed.join()
+    search, processes = model.latent == "auto", distributed.join()
+    if search:
+        model = dataclasses.replace(model, latent=None)
     if data.mask_folder is not None:
         data = dataclasses.replace(data, mask_folder=processes.on_main(partial(absolute, data.mask_folder)))
     claim = processes.on_main(lambda: resumed_directory(source, out) if resume else new_directory(source, out))
@@ -88,15 +93,24 @@ def plan(
         as_read = dataclasses.replace(data, stream="off" if splits.train.in_memory else "on")
         name = processes.on_main(lambda: absolute(source))
         chosen = choose(splits.schema, len(splits.train), name, splits.fingerprint, as_read, model, training)
-    return Plan(claim, chosen.recipe, chosen.reasons, splits, resume)
+    return Plan(claim, chosen.recipe, chosen.reasons, splits, resume, search and not resume)
 
 
 def _split(source: str, options: DataOptions) -> Splits:
     return split(read(source, options), options)
 
 
+def with_latent(planned: Plan, found: "LatentSearch") -> Plan:
+    """The plan with the number of latents that was found."""
+    model = dataclasses.replace(planned.recipe.model, latent=found.latent)
+    tried = tuple(trial.latent for trial in found.trials)
+    recipe = dataclasses.replace(planned.recipe, model=model, compared_latents=tried)
+    return planned._replace(recipe=recipe, reasons=(*planned.reasons, found.reason), latent_is_open=False)
+
+
 def train(planned: Plan, show_progress: bool = False) -> Trained:
-    """Builds the model and trains it. Of several processes, all must call it.
+    """Builds the model and trains it, after a search for the number of latents if that is open. Of several processes,
+    all must call it.
 
     Args:
         planned: What to do.
@@ -111,7 +125,10 @@ def train(planned: Plan, show_progress: bool = False) -> Trained:
     from variate.models.build import fit_scaling, from_recipe
     from variate.runtime.random import seeded
     from variate.training import run_training
+    from variate.training.latent_trials import Trials
 
+    if planned.latent_is_open:
+        planned = with_latent(planned, Trials(planned.recipe, planned.splits).search(show_progress))
     recipe, splits = planned.recipe, planned.splits
     with seeded(recipe.training.seed):
         model = from_recipe(recipe)

@@ -27,7 +27,9 @@ def warnings(
         steps: Number of steps taken.
         stopped: Why the run ended: "finished", "early" or "interrupted".
     """
-    yield from on_latents(active(posterior_means(model, data)).tolist(), latents(data.schema))
+    varies = active(posterior_means(model, data)).tolist()
+    searched = model.recipe is not None and bool(model.recipe.compared_latents)
+    yield from on_latents(varies, len(varies) if searched else latents(data.schema), searched)
     warmup = (options.kl_warmup or 0.0) * num_rows / (options.batch_size or num_rows)
     if stopped != "interrupted" and steps < warmup:
         yield Sentence(
@@ -45,23 +47,25 @@ def warnings(
         )
 
 
-def on_latents(varies: Sequence[bool], default: int) -> Iterator[Sentence]:
+def on_latents(varies: Sequence[bool], default: int, searched: bool = False) -> Iterator[Sentence]:
     """A sentence on latents that do not vary with x.
 
     The default number of latents is generous, since a latent that is not needed costs nothing. So if a model has that
     many, nothing is said unless less than one in eight varies, which means that it has hardly learned to use them. The
     one latent of a table of one column has nothing to learn. If the user chose another number, it is said that fewer
-    would do; and where none varies, that this is right if the elements of a row have nothing to do with one another.
+    would do; and where none varies, that this is right if the elements of a row have nothing to do with one another. A
+    number that a search found is treated as the default, and it is not said that fewer would do, for they lost nats.
 
     Args:
         varies: Whether each latent's posterior mean varies with x.
-        default: The number of latents that a model of these rows has if none was chosen.
+        default: The number of latents that a model of these rows has if none was given, or that a search found.
+        searched: Whether a search found it.
     """
     total, alive = len(varies), sum(varies)
     if alive == total or (total == default and (alive >= FEW * total or total == 1)):
         return
     dead = [str(number) for number, own in enumerate(varies) if not own]
-    if alive:
+    if alive and not searched:
         remedy: tuple[str | Option, ...] = (Option("latent", alive), " is enough for this data and likelihood, or use ")
     else:
         remedy = (
