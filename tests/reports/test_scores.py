@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from variate import Column, Schema
-from variate.evaluation.scores.drift import Drift, Shift
+from variate.evaluation.scores.drift import ColumnShift, Drift
 from variate.reports.scores import cell_in_words, drift_in_words, heat, rank_in_words
 from variate.tasks.score import OddRow
 
@@ -49,8 +49,8 @@ def test_a_p_value_is_a_number_of_rows(p_value, words):
 
 
 def test_a_drift_is_told_with_the_columns_that_moved_most():
-    rows = (Shift("bound", 0.4, 1e-9, 2e-9), Shift("rate", 0.1, 0.4, 1.0))
-    found = Drift(rows, (Shift(1, 0.3, 1e-4, 3e-4), Shift(3, 0.1, 0.5, 1.0)), 1000, 200)
+    rows = (ColumnShift("bound", 0.4, 1e-9, 2e-9), ColumnShift("rate", 0.1, 0.4, 1.0))
+    found = Drift(rows, (ColumnShift(1, 0.3, 1e-4, 3e-4), ColumnShift(3, 0.1, 0.5, 1.0)), 1000, 200)
     told = list(drift_in_words(found, SCHEMA))
     assert told[0].startswith("have the data changed? yes")
     assert "1,000 new rows against 200 held-out rows" in told[0]
@@ -58,7 +58,7 @@ def test_a_drift_is_told_with_the_columns_that_moved_most():
     assert told[-1].endswith("column (no name)")
     same = Drift(rows[1:], (), 1000, 200)
     assert "nothing that chance does not explain" in next(drift_in_words(same, SCHEMA))
-    many = Drift(rows, tuple(Shift(1, 0.3, 0.5, 1.0) for _ in range(13)), 5, 5)
+    many = Drift(rows, tuple(ColumnShift(1, 0.3, 0.5, 1.0) for _ in range(13)), 5, 5)
     assert list(drift_in_words(many, SCHEMA))[-1] == "  and 3 columns that moved less"
 
 

@@ -11,7 +11,7 @@ from variate.tasks import embed as embedding
 from variate.tasks.embed import embed
 from variate.tasks.interpolate import interpolate_rows
 from variate.tasks.map_colors import map_colors
-from variate.tasks.neighbours import nearest_rows
+from variate.tasks.neighbours import find_neighbours
 from variate.tasks.shift import shift_rows
 from variate.tasks.traverse import traverse_latents
 
@@ -91,7 +91,7 @@ def test_groups_that_do_not_differ_are_refused(table_run):
 
 def test_neighbours_are_those_among_all_rows_without_the_row_itself(digits_run):
     rows = digits_run.all_rows()
-    found = nearest_rows(digits_run, row=3, k=5)
+    found = find_neighbours(digits_run, row=3, k=5)
     expected = variate.neighbours(digits_run.model, rows.select(np.array([3])), rows, k=6)
     assert expected.rows[0, 0] == 3
     assert found.numbers.tolist() == expected.rows[0, 1:].tolist()
@@ -104,11 +104,11 @@ def test_a_row_that_is_there_twice_has_its_copy_as_nearest_neighbour(table_run, 
     line = "170.00,1,3,Bern\n"
     (tmp_path / "x.csv").write_text("height,member,visits,city\n" + line + "150,0,30,Rome\n" + line)
     for row, other in ((0, 2), (2, 0)):
-        found = nearest_rows(table_run, str(tmp_path / "x.csv"), row=row, k=2)
+        found = find_neighbours(table_run, str(tmp_path / "x.csv"), row=row, k=2)
         assert found.numbers.tolist() == [other, 1]
         assert found.distances[0] < 1e-5 < found.distances[1]
-    assert refused(nearest_rows, table_run, str(tmp_path / "x.csv"), row=0, k=3).argument == "k"
-    assert refused(nearest_rows, table_run, str(tmp_path / "x.csv"), row=3, k=1).argument == "row"
+    assert refused(find_neighbours, table_run, str(tmp_path / "x.csv"), row=0, k=3).argument == "k"
+    assert refused(find_neighbours, table_run, str(tmp_path / "x.csv"), row=3, k=1).argument == "row"
 
 
 @pytest.fixture
@@ -123,7 +123,7 @@ def rows_on_disk(digits_run, tmp_path, monkeypatch):
 
 def test_neighbours_on_disk_are_those_in_memory(digits_run, rows_on_disk):
     path, rows = rows_on_disk
-    found = nearest_rows(digits_run, path, row=150, k=8)
+    found = find_neighbours(digits_run, path, row=150, k=8)
     expected = variate.neighbours(digits_run.model, rows[150:151], rows, k=9)
     assert found.numbers.tolist() == expected.rows[0, 1:].tolist()
 
@@ -183,7 +183,7 @@ def test_what_overflows_is_refused_by_every_move(table_run):
         lambda: interpolate_rows(run, rows=(0, 1)),
         lambda: traverse_latents(run),
         lambda: shift_rows(run, plus=("city=Oslo",)),
-        lambda: nearest_rows(run, row=0),
+        lambda: find_neighbours(run, row=0),
         lambda: list(embed(run, map="pca").pieces),
     ]
     for task in tasks:

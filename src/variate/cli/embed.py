@@ -7,7 +7,8 @@ import tyro
 
 from variate.cli.arguments import Data, Model
 from variate.cli.output import say
-from variate.limits import Checked, Map, Seed
+from variate.config.moves import Map
+from variate.limits import Checked, Seed
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,8 @@ import tyro
 
 from variate.cli.arguments import Data, Model
 from variate.cli.output import say
-from variate.limits import Checked, Curve, PathSteps, Seed
+from variate.config.moves import Curve, PathSteps
+from variate.limits import Checked, Seed
 
 if TYPE_CHECKING:
     from variate.tasks.interpolate import Paths

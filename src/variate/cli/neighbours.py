@@ -9,8 +9,8 @@ from annotated_types import Interval
 from variate.cli.arguments import Data, Model
 from variate.cli.flags import as_flag
 from variate.cli.output import say
+from variate.config.moves import Neighbours as Count
 from variate.limits import MOST_ROWS, Checked
-from variate.limits import Neighbours as Count
 
 
 @dataclass(frozen=True)
@@ -35,13 +35,13 @@ class Neighbours(Checked):
         """Looks for the rows, prints them and writes the file."""
         from variate.reports.rows import rows_path
         from variate.runs import Run
-        from variate.tasks.neighbours import nearest_rows
+        from variate.tasks.neighbours import find_neighbours
 
         run = Run(self.model)
         schema = run.recipe.schema
         is_written = self.out is not None or schema.is_image
         path = rows_path(self.out, "neighbours", schema, self.overwrite) if is_written else None
-        found = nearest_rows(run, self.data, row=self.row, k=self.k)
+        found = find_neighbours(run, self.data, row=self.row, k=self.k)
         from variate.reports.moved_rows import write_neighbours
         from variate.reports.moves import neighbours_report
         from variate.reports.terminal import show

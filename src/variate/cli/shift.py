@@ -8,7 +8,8 @@ import tyro
 
 from variate.cli.arguments import Data, Model
 from variate.cli.output import say
-from variate.limits import Checked, Strength
+from variate.config.moves import Strength
+from variate.limits import Checked
 
 if TYPE_CHECKING:
     from variate.config.schema import Schema

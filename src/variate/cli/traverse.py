@@ -8,7 +8,8 @@ from annotated_types import Interval
 from variate.cli.arguments import Data, Model
 from variate.cli.flags import as_flag
 from variate.cli.output import say
-from variate.limits import MOST_ROWS, Checked, Seed, Span, Stops, TopLatents
+from variate.config.moves import Span, Stops, TopLatents
+from variate.limits import MOST_ROWS, Checked, Seed
 
 SHOWN = 10
 """Latents that are shown unless more are asked for."""

@@ -11,7 +11,7 @@ from variate.data.schema.naming import cell_called, name_called
 from variate.data.schema.written import as_written
 from variate.data.wording import plural
 from variate.errors import Sentence, printable
-from variate.evaluation.scores.drift import Drift, Shift
+from variate.evaluation.scores.drift import ColumnShift, Drift
 from variate.evaluation.scores.score import false_alarms
 from variate.limits import ScoreMethod
 from variate.reports import pictures
@@ -200,7 +200,7 @@ def drift_in_words(found: Drift, schema: Schema) -> Iterator[str]:
         yield f"  and {plural(len(found.columns) - LISTED, 'column')} that moved less"
 
 
-def _column(moved: Shift, names: list[str]) -> str:
+def _column(moved: ColumnShift, names: list[str]) -> str:
     assert isinstance(moved.name, int)
     return name_called(names[moved.name])
 

@@ -5,9 +5,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from variate.config.moves import Map
 from variate.data import Dataset
 from variate.data.storage.base import SAMPLE_BYTES
-from variate.limits import Map, Seed, checked_arguments
+from variate.limits import Seed, checked_arguments
 from variate.runs import Run
 from variate.runtime import memory
 from variate.runtime.finite import TRAIN_AGAIN, finite_rows

@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from variate.config.moves import Curve, PathSteps
 from variate.data.relations import computed
 from variate.errors import InputError
-from variate.limits import Curve, PathSteps, Seed, checked_arguments
+from variate.limits import Seed, checked_arguments
 from variate.runs import Run
 from variate.tasks.numbered import numbered
 

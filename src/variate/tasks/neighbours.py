@@ -4,9 +4,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from variate.config.moves import Neighbours
 from variate.data import Dataset
 from variate.errors import InputError
-from variate.limits import Neighbours, checked_arguments
+from variate.limits import checked_arguments
 from variate.runs import Run
 from variate.tasks.embed import pieces_in_memory
 from variate.tasks.numbered import numbered
@@ -31,7 +32,7 @@ class NearestRows(NamedTuple):
 
 
 @checked_arguments
-def nearest_rows(run: Run, data: str | None = None, *, row: int, k: Neighbours = 10) -> NearestRows:
+def find_neighbours(run: Run, data: str | None = None, *, row: int, k: Neighbours = 10) -> NearestRows:
     """The rows of a source that are nearest to one of them: `variate.neighbours`, some rows at a time.
 
     Args:

@@ -4,8 +4,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from variate.config.moves import Strength
 from variate.errors import InputError
-from variate.limits import Strength, checked_arguments
+from variate.limits import checked_arguments
 from variate.runs import Run
 from variate.tasks.interpolate import possible_rows
 from variate.tasks.numbered import group, group_rows, numbered, thinned

@@ -4,7 +4,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from variate.limits import Seed, Span, Stops, TopLatents, checked_arguments
+from variate.config.moves import Span, Stops, TopLatents
+from variate.limits import Seed, checked_arguments
 from variate.runs import Run
 from variate.tasks.interpolate import possible_rows
 from variate.tasks.numbered import numbered

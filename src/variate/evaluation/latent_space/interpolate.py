@@ -6,11 +6,12 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from variate.config.moves import Curve, PathSteps
 from variate.errors import InputError
 from variate.evaluation.latent_space.geodesics import LEAST_STEPS, Decode, draws_per_step, geodesic, path_energy
 from variate.evaluation.latent_space.paths import linear, spherical
 from variate.evaluation.latent_space.positions import decoded_rows, decoder, positions
-from variate.limits import Curve, PathSteps, Seed, checked_arguments
+from variate.limits import Seed, checked_arguments
 from variate.models.base import Model
 from variate.models.checked import Data
 from variate.models.entry import of_a_model

@@ -16,9 +16,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from variate.config.moves import Neighbours
 from variate.errors import InputError
 from variate.evaluation.latent_space.positions import AT_A_TIME, positions
-from variate.limits import Neighbours, checked_arguments
+from variate.limits import checked_arguments
 from variate.models.base import Model
 from variate.models.checked import Data
 from variate.models.entry import of_a_model

@@ -16,9 +16,10 @@ from typing import NamedTuple
 
 from torch import Tensor
 
+from variate.config.moves import Strength
 from variate.errors import InputError
 from variate.evaluation.latent_space.positions import decoded_rows, positions, prior_density
-from variate.limits import Strength, checked_arguments
+from variate.limits import checked_arguments
 from variate.models.base import Model
 from variate.models.checked import Data
 from variate.models.entry import of_a_model

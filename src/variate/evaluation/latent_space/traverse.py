@@ -10,10 +10,11 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from variate.config.moves import Span, Stops, TopLatents
 from variate.errors import InputError
 from variate.evaluation.diagnostics.latents import latent_rates
 from variate.evaluation.latent_space.positions import Positions, aggregate, decoded_rows, positions
-from variate.limits import Seed, Span, Stops, TopLatents, checked_arguments
+from variate.limits import Seed, checked_arguments
 from variate.models.base import Model
 from variate.models.checked import Data
 from variate.models.entry import of_a_model

@@ -26,7 +26,7 @@ MISSING = 1e300
 """What stands for a missing cell, among numbers that are far from it."""
 
 
-class Shift(NamedTuple):
+class ColumnShift(NamedTuple):
     """How far the distribution of a number moved.
 
     Attributes:
@@ -52,8 +52,8 @@ class Drift(NamedTuple):
         num_held_out: Number of held-out rows.
     """
 
-    rows: tuple[Shift, ...]
-    columns: tuple[Shift, ...]
+    rows: tuple[ColumnShift, ...]
+    columns: tuple[ColumnShift, ...]
     num_new: int
     num_held_out: int
 
@@ -86,7 +86,7 @@ def drift(new: ReferenceScores, held_out: ReferenceScores) -> Drift:
         pairs |= {place: (_with_missing(own), _with_missing(known)) for place, (own, known) in enumerate(columns)}
     distances = [distance(*pair) for pair in pairs.values()]
     corrected = holm([p for _, p in distances])
-    found = [Shift(name, d, p, q) for name, (d, p), q in zip(pairs, distances, corrected, strict=True)]
+    found = [ColumnShift(name, d, p, q) for name, (d, p), q in zip(pairs, distances, corrected, strict=True)]
     columns_moved = sorted((m for m in found if isinstance(m.name, int)), key=lambda m: -m.distance)
     whole = tuple(m for m in found if isinstance(m.name, str))
     return Drift(whole, tuple(columns_moved), new.num_rows, held_out.num_rows)
