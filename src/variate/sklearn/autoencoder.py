@@ -15,7 +15,7 @@ from variate.errors import InputError
 from variate.limits import Decay, Rows, Samples
 from variate.models.network import evaluating
 from variate.sklearn.base import MOST_SEEDS, ColumnKinds, RandomState, VariationalEstimator
-from variate.sklearn.bounds import bounds
+from variate.sklearn.bounds import bounds, in_float64
 from variate.sklearn.features import as_given, row_weights
 
 ROWS_AT_A_TIME = 1024
@@ -95,7 +95,7 @@ class VariationalAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
     def transform(self, X: object) -> np.ndarray:
         """The posterior mean E[z|x] of each row of X, (n_samples, latent): deterministic."""
         check_is_fitted(self)
-        return self.model_.embed(self._rows(self._given(X, reset=False))).mean.numpy()
+        return in_float64(self.model_).embed(self._rows(self._given(X, reset=False))).mean.numpy()
 
     def inverse_transform(self, X: object) -> Any:  # noqa: ANN401  an array or a data frame
         """E[x|z] of latents, in the form of the X of `fit`: an array, or a data frame of the same library.

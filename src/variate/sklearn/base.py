@@ -216,9 +216,9 @@ class VariationalEstimator(BaseEstimator):
     # What scikit-learn asks of every estimator.
 
     def __sklearn_tags__(self) -> Tags:
-        """What the estimator can do: X may have gaps and, in a data frame, categories."""
+        """What the estimator can do: X may have gaps. The tag of categories is for those that take nothing else."""
         tags = super().__sklearn_tags__()
-        tags.input_tags.allow_nan = tags.input_tags.categorical = True
+        tags.input_tags.allow_nan = True
         return tags
 
     def __getstate__(self) -> dict[str, Any]:

@@ -1,9 +1,12 @@
-"""The score of a row: a bound on log p(x), with the same posterior noise for every row.
+"""What a model says of a row, whatever rows are beside it: scikit-learn asks this of `transform`, `score_samples`,
+`decision_function` and `predict`.
 
-So the score of a row is a function of the row alone. It depends neither on its place in X nor on the rows beside it,
-which scikit-learn asks of `score_samples`, `decision_function` and `predict`. Each row's score is an unbiased estimate
-of its bound, as with noise of its own; the errors of several rows are correlated.
+The score of a row is a bound on log p(x), with the same posterior noise for every row, so it is a function of the row
+alone. Each score is as good an estimate of its bound as with noise of its own; the errors of several rows are
+correlated. In float32, sums are rounded differently in batches of other sizes, so models are used in float64.
 """
+
+import copy
 
 import numpy as np
 import torch
@@ -18,6 +21,11 @@ SEED = 0
 """Seed of the noise."""
 DRAWS_AT_A_TIME = 4096
 """Posterior draws, of as many rows or fewer, that are scored at a time."""
+
+
+def in_float64(model: Model) -> Model:
+    """A copy of a model that computes in float64, whatever it was trained in."""
+    return copy.deepcopy(model).double()
 
 
 def bounds(model: Model, rows: Dataset, num_samples: int) -> np.ndarray:
@@ -37,6 +45,7 @@ def bounds(model: Model, rows: Dataset, num_samples: int) -> np.ndarray:
     References:
         Importance weighted autoencoders (Burda et al., 2016)
     """
+    model = in_float64(model)
     noise = model.posterior_noise(Key(generator(SEED), 1), num_samples, 1)
     found = []
     with evaluating(model):
@@ -44,5 +53,5 @@ def bounds(model: Model, rows: Dataset, num_samples: int) -> np.ndarray:
             shared = [eps.expand(-1, batch.num_rows, *eps.shape[2:]).to(model.device) for eps in noise]
             draws = model.infer(batch.to(model.device), shared)
             bound = terms(draws).elbo if num_samples == 1 else log_mean_exp(draws.log_px - draws.log_ratio)
-            found.append(bound.cpu().double())
+            found.append(bound.cpu())
     return torch.cat(found).numpy()
