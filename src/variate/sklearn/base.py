@@ -4,7 +4,7 @@ import dataclasses
 import tempfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -19,8 +19,7 @@ from variate.config.schema import ColumnKind, Kind, Schema
 from variate.data.arrays import PIXEL_LEVELS, from_arrays
 from variate.data.conversion import is_frame
 from variate.data.dataset import Dataset
-from variate.data.readers.frames import as_arrow
-from variate.data.readers.sources import read
+from variate.data.readers.frames import Arrow, as_arrow, source_of_arrow
 from variate.data.storage.in_memory import InMemory
 from variate.errors import InputError
 from variate.limits import Decay, Rows, argument_rules, checked
@@ -40,7 +39,7 @@ ColumnKinds = Mapping[str, ColumnKind] | Iterable[tuple[str, ColumnKind]]
 """Kinds of columns, by name."""
 RandomState = int | np.random.RandomState | None
 """What scikit-learn takes as a seed."""
-Rowlike: TypeAlias = pa.Table | np.ndarray
+Given = Arrow | np.ndarray
 """X once it was checked: a table, or an array where the features are all alike."""
 
 
@@ -100,7 +99,7 @@ class VariationalEstimator(BaseEstimator):
 
     # From X to rows.
 
-    def _given(self, X: object, *, reset: bool) -> Rowlike:
+    def _given(self, X: object, *, reset: bool) -> Given:
         """X as a table, or as an array where the features are all alike.
 
         Args:
@@ -109,26 +108,26 @@ class VariationalEstimator(BaseEstimator):
         """
         if is_frame(X) and self.kind == "table":
             validate_data(self, X, reset=reset, skip_check_array=True)
-            table = as_arrow(X).table
+            found = as_arrow(X)
             if reset:
-                self._features = Features.of_frame(X, table.column_names)
-            return table.rename_columns(list(self._features.names))
+                self._features = Features.of_frame(X, found.table.column_names)
+            return found._replace(table=found.table.rename_columns(list(self._features.names)))
         values = validate_data(self, X, reset=reset, dtype="numeric", ensure_all_finite="allow-nan")
         if reset:
             self._features = Features.of_array(values.shape[1])
-        return table_of(values, self._features.names) if self.kind == "table" else values
+        return Arrow(table_of(values, self._features.names), False) if self.kind == "table" else values
 
-    def _first_rows(self, given: Rowlike) -> Dataset:
+    def _first_rows(self, given: Given) -> Dataset:
         """The rows of a first call, from whose values it is told what a row is."""
-        if isinstance(given, pa.Table):
-            return read(given, DataOptions(columns=self._column_kinds())).dataset
+        if isinstance(given, Arrow):
+            return source_of_arrow(given, DataOptions(columns=self._column_kinds()), None).dataset
         levels = PIXEL_LEVELS if self.kind == "pixels" else 0
         return from_arrays(given, schema=Schema(self.kind, given.shape[1:], levels=levels), name="X")
 
-    def _rows(self, given: Rowlike) -> Dataset:
+    def _rows(self, given: Given) -> Dataset:
         """The rows of a later call, read as what the model takes."""
-        if isinstance(given, pa.Table):
-            return read(given, DataOptions(), self._schema).dataset
+        if isinstance(given, Arrow):
+            return source_of_arrow(given, DataOptions(), self._schema).dataset
         return from_arrays(given, schema=self._schema, name="X")
 
     def _column_kinds(self) -> tuple[tuple[str, ColumnKind], ...]:
@@ -184,12 +183,13 @@ class VariationalEstimator(BaseEstimator):
     def _weighted_rows(self, X: object, sample_weight: object, *, reset: bool) -> Dataset:
         """The rows of X with their weights; those of weight 0 are left out."""
         given = self._given(X, reset=reset)
-        weights = row_weights(sample_weight, len(given))
+        count = given.table.num_rows if isinstance(given, Arrow) else len(given)
+        weights = row_weights(sample_weight, count)
         if weights is not None:
-            given = given.filter(pa.array(weights > 0)) if isinstance(given, pa.Table) else given[weights > 0]
-        if reset and len(given) < LEAST_ROWS:
-            expected = f"at least {LEAST_ROWS} samples (rows)"
-            raise InputError("X", expected, f"{len(given)} sample{'s' * (len(given) != 1)}", "give more")
+            given, count = _some(given, weights > 0), int((weights > 0).sum())
+        if reset and count < LEAST_ROWS:
+            got = f"{count} sample{'s' * (count != 1)}"
+            raise InputError("X", f"at least {LEAST_ROWS} samples (rows)", got, "give more rows")
         rows = self._first_rows(given) if reset else self._rows(given)
         return rows if weights is None else rows.replace(weight=InMemory(weights[weights > 0]))
 
@@ -233,6 +233,18 @@ class VariationalEstimator(BaseEstimator):
         if "model_" in state:
             state = {**state, "model_": _model_of(state["model_"])}
         super().__setstate__(state)
+
+
+def _some(given: Given, which: np.ndarray) -> Given:
+    """Some of the rows.
+
+    Args:
+        given: The rows.
+        which: True for those that are kept, (N,).
+    """
+    if isinstance(given, Arrow):
+        return given._replace(table=given.table.filter(pa.array(which)))
+    return given[which]
 
 
 def _over(options: Any, **given: Any) -> Any:  # noqa: ANN401  options of one class, with values of any types

@@ -6,6 +6,7 @@ other.
 """
 
 import importlib
+import numbers
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -88,9 +89,9 @@ def row_weights(sample_weight: object, num_rows: int) -> np.ndarray | None:
     """
     if sample_weight is None:
         return None
+    if isinstance(sample_weight, numbers.Real):
+        sample_weight = np.full(num_rows, float(sample_weight))
     weights, mask = as_array(sample_weight, "sample_weight")
-    if weights.ndim == 0:
-        weights = np.full(num_rows, weights)
     if weights.shape != (num_rows,):
         raise InputError("sample_weight", f"shape ({num_rows},), one weight per row of X", f"shape {weights.shape}")
     weights = weights.astype(np.float64)

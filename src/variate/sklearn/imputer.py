@@ -12,13 +12,14 @@ from variate.config.recipe import Device, ModelOptions, Size, TrainingOptions
 from variate.config.schema import Kind
 from variate.data.conversion import is_frame
 from variate.data.dataset import Dataset
+from variate.data.readers.frames import Arrow
 from variate.data.schema.columns import aside_words
 from variate.data.schema.naming import column_called
 from variate.data.wording import plural
 from variate.errors import InputError
-from variate.evaluation.conditional.impute import impute
-from variate.limits import Decay, Fill, Rows, Samples
-from variate.sklearn.base import ColumnKinds, RandomState, Rowlike, VariationalEstimator
+from variate.evaluation.conditional.impute import Imputed, impute
+from variate.limits import ChainSteps, Decay, Fill, Rows, Samples
+from variate.sklearn.base import ColumnKinds, Given, RandomState, VariationalEstimator
 from variate.sklearn.features import Features, array_of, frame_of
 from variate.sklearn.marked import filled_with, is_gap, missing_cells, without_marked
 
@@ -43,6 +44,8 @@ class VariationalImputer(OneToOneFeatureMixin, TransformerMixin, VariationalEsti
             probable value, or a "draw".
         latent: See `VariationalEstimator`, as for all parameters but the next.
         num_samples: Importance draws per row that is filled.
+        num_steps: Steps of a Markov chain for rows with a small effective sample size. They make draws better
+            calibrated (`variate.impute` takes 200), change medians and means little, and take most of the time.
         add_indicator: Add a feature for each one that had gaps in `fit`: whether its value was missing.
         keep_empty_features: Keep features without any value in `fit`, filled with 0; else they are left out.
     """
@@ -60,6 +63,7 @@ class VariationalImputer(OneToOneFeatureMixin, TransformerMixin, VariationalEsti
         batch_size: Rows | None = None,
         lr: float | None = None,
         num_samples: Samples = 1000,
+        num_steps: ChainSteps = 0,
         add_indicator: bool = False,
         keep_empty_features: bool = False,
         validation_fraction: Decay = 0.1,
@@ -74,7 +78,8 @@ class VariationalImputer(OneToOneFeatureMixin, TransformerMixin, VariationalEsti
             lr=lr, validation_fraction=validation_fraction, model_options=model_options,
             training_options=training_options, device=device, random_state=random_state, verbose=verbose,
         )  # fmt: skip
-        self.missing_values, self.fill, self.num_samples = missing_values, fill, num_samples
+        self.missing_values, self.fill = missing_values, fill
+        self.num_samples, self.num_steps = num_samples, num_steps
         self.add_indicator, self.keep_empty_features = add_indicator, keep_empty_features
 
     def fit(self, X: object, y: object = None, sample_weight: object = None) -> "VariationalImputer":
@@ -92,7 +97,7 @@ class VariationalImputer(OneToOneFeatureMixin, TransformerMixin, VariationalEsti
         self._fit(X, sample_weight)
         return self
 
-    def transform(self, X: object) -> Any:  # noqa: ANN401  an array or a data frame
+    def transform(self, X: Any) -> Any:  # noqa: ANN401  an array or a data frame
         """X without gaps.
 
         The draws behind a filled value depend on the number of its row and on `random_state`, so the same X gives the
@@ -104,20 +109,23 @@ class VariationalImputer(OneToOneFeatureMixin, TransformerMixin, VariationalEsti
         """
         check_is_fitted(self)
         given = self._given(X, reset=False)
-        rows = self._rows(given)
-        missing = self._missing(given, rows)
-        filled = self._filled(given, missing)
-        kept, indicated = self._kept(), self._indicated()
-        if not is_frame(X) or not isinstance(filled, pa.Table):
-            values = array_of(filled) if isinstance(filled, pa.Table) else filled
-            return np.hstack([values[:, kept], missing[:, indicated].astype(np.float64)])
-        table = filled.select(kept)
-        for place in indicated:
+        missing, is_table = self._missing(given, self._rows(given)), is_frame(X)
+        if not isinstance(given, Arrow):
+            return self._with_indicators(self._filled_array(given, missing), missing)
+        table = self._filled_table(given.table, missing)
+        if not is_table:
+            return self._with_indicators(array_of(table), missing)
+        table = table.select(self._kept())
+        for place in self._indicated():
             table = table.append_column(INDICATOR + self._features.names[place], pa.array(missing[:, place]))
         frame = frame_of(table, Features.of_frame(X, []).library)
-        if hasattr(frame, "index") and hasattr(X, "index"):
+        if given.of_pandas:
             frame.index = X.index
         return frame
+
+    def _with_indicators(self, values: np.ndarray, missing: np.ndarray) -> np.ndarray:
+        """The features that are kept, and beside them whether values were missing."""
+        return np.hstack([values[:, self._kept()], missing[:, self._indicated()].astype(np.float64)])
 
     def get_feature_names_out(self, input_features: object = None) -> np.ndarray:
         """The names of the features that `transform` gives, those of indicators last.
@@ -131,33 +139,33 @@ class VariationalImputer(OneToOneFeatureMixin, TransformerMixin, VariationalEsti
 
     # What is missing.
 
-    def _given(self, X: object, *, reset: bool) -> Rowlike:
+    def _given(self, X: object, *, reset: bool) -> Given:
         given = super()._given(X, reset=reset)
         if is_gap(self.missing_values):
             return given
-        if isinstance(given, pa.Table):
-            return without_marked(given, self.missing_values)
+        if isinstance(given, Arrow):
+            return given._replace(table=without_marked(given.table, self.missing_values))
         return np.where(given == self.missing_values, np.nan, given)
 
-    def _first_rows(self, given: Rowlike) -> Dataset:
+    def _first_rows(self, given: Given) -> Dataset:
         """The rows; it is kept which features have gaps, which are empty, and which have a single value."""
         rows = super()._first_rows(given)
         missing = self._missing(given, rows)
         self._gaps = np.asarray(missing.any(axis=0))
         self._empty = np.asarray(missing.all(axis=0))
         self._constants: dict[str, Any] = {}
-        if isinstance(given, pa.Table):
+        if isinstance(given, Arrow):
             names = [own.name for own in rows.schema.aside if own.kind == "constant"]
             for name in (*names, *(own.name for own in rows.schema.columns if own.blank)):
-                own = ~missing[:, given.column_names.index(name)]
-                self._constants[name] = given.column(name).filter(pa.array(own))[0].as_py()
+                known = ~missing[:, given.table.column_names.index(name)]
+                self._constants[name] = given.table.column(name).filter(pa.array(known))[0].as_py()
         return rows
 
     @staticmethod
-    def _missing(given: Rowlike, rows: Dataset) -> np.ndarray:
+    def _missing(given: Given, rows: Dataset) -> np.ndarray:
         """Which values are missing, (N, features)."""
-        if isinstance(given, pa.Table):
-            return missing_cells(given, rows)
+        if isinstance(given, Arrow):
+            return missing_cells(given.table, rows)
         return np.isnan(given) if given.dtype.kind == "f" else np.zeros(given.shape, bool)
 
     def _kept(self) -> list[int]:
@@ -171,25 +179,27 @@ class VariationalImputer(OneToOneFeatureMixin, TransformerMixin, VariationalEsti
 
     # What it is filled with.
 
-    def _filled(self, given: Rowlike, missing: np.ndarray) -> Rowlike:
-        """The rows with their gaps filled; features that are empty are left as they are if they are not kept."""
+    def _imputed(self, given: np.ndarray | pa.Table) -> Imputed:
+        """The rows with the gaps filled that the model knows."""
         asked = self._checked()
-        settings = {"fill": asked["fill"], "num_samples": asked["num_samples"], "seed": self._next_seed}
-        if isinstance(given, pa.Table):
-            found = impute(self.model_, given, **settings)
-            assert found.table is not None
-            return self._completed(found.table, missing)
+        settings = {name: asked[name] for name in ("fill", "num_samples", "num_steps")}
+        return impute(self.model_, given, **settings, seed=self._next_seed)
+
+    def _filled_array(self, given: np.ndarray, missing: np.ndarray) -> np.ndarray:
+        """Features that are all alike with their gaps filled."""
         values = given.astype(np.float64)
-        values[missing] = impute(self.model_, given, **settings).rows.numpy()[missing]
+        values[missing] = self._imputed(given).rows.numpy()[missing]
         values[missing & self._empty] = EMPTY
         return values
 
-    def _completed(self, table: pa.Table, missing: np.ndarray) -> pa.Table:
-        """The table with the gaps filled that are none to the model: of features that are set aside, or are ticks.
+    def _filled_table(self, given: pa.Table, missing: np.ndarray) -> pa.Table:
+        """A table with its gaps filled, also those that are none to the model: of features that are set aside or ticks.
 
         Raises:
             InputError: If there is no value to fill them with.
         """
+        table = self._imputed(given).table
+        assert table is not None
         known = {own.name for own in self._schema.columns if not own.blank}
         for place in self._kept():
             name, own = table.column_names[place], missing[:, place]
