@@ -89,6 +89,12 @@ def test_features_that_are_all_alike_have_one_likelihood(kind):
     assert list(fitted(frame, kind=kind).feature_names_in_) == list("abcdef")
 
 
+def test_parameters_that_change_after_the_fit_are_those_of_the_next_one():
+    found = fitted(numbers())
+    expected = found.score(numbers())
+    assert found.set_params(kind="real", latent=5).score(numbers()) == expected
+
+
 def test_kinds_of_columns_can_be_given():
     found = fitted(mixed(), columns={"id": "real", "visits": "real"})
     assert {column.name: column.kind for column in found.model_.recipe.schema.columns} == {
@@ -137,7 +143,7 @@ def test_the_score_is_the_mean_of_the_scores():
 def test_more_draws_come_closer_to_the_evidence():
     x = numbers()
     found = fitted(x)
-    one, many = found.score(x), found.set_params(num_samples=200).score(x)
+    one, many = (found.set_params(num_samples=number).score(x) for number in (1, 200))
     assert many > one
 
 

@@ -169,6 +169,8 @@ def test_a_gap_in_a_feature_that_was_set_aside_is_refused():
     assert error.argument == "column 'x6' of X"
     assert "columns={'x6': 'real'}" in error.remedy
     assert np.isfinite(imputer(columns={"x6": "real"}).fit_transform(x)).all()
+    texts = pd.DataFrame({"a": x[:, 0], "name": [f"name {place}" for place in range(59)] + [None]})
+    assert "columns={'name': 'categorical'}" in refused(imputer().fit_transform, texts).remedy
 
 
 def test_it_is_part_of_pipelines():

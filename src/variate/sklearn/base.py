@@ -106,7 +106,8 @@ class VariationalEstimator(BaseEstimator):
             X: An array or a data frame.
             reset: Whether it is the X of a first call, which decides the number of features and their names.
         """
-        if is_frame(X) and self.kind == "table":
+        is_table = (self.kind if reset else self._schema.kind) == "table"
+        if is_table and is_frame(X):
             validate_data(self, X, reset=reset, skip_check_array=True)
             found = as_arrow(X)
             if reset:
@@ -115,7 +116,7 @@ class VariationalEstimator(BaseEstimator):
         values = validate_data(self, X, reset=reset, dtype="numeric", ensure_all_finite="allow-nan")
         if reset:
             self._features = Features.of_array(values.shape[1])
-        return Arrow(table_of(values, self._features.names), False) if self.kind == "table" else values
+        return Arrow(table_of(values, self._features.names), False) if is_table else values
 
     def _first_rows(self, given: Given) -> Dataset:
         """The rows of a first call, from whose values it is told what a row is."""

@@ -215,5 +215,6 @@ class VariationalImputer(OneToOneFeatureMixin, TransformerMixin, VariationalEsti
         """The error about gaps in a feature that the model does not know."""
         (aside,) = (own for own in self._schema.aside if own.name == name)
         expected = f"a value in every row, since the model set this feature aside ({aside_words(aside)})"
-        remedy = f"give its kind, as in columns={{{name!r}: 'real'}} or 'categorical', or leave it out"
+        kind = "categorical" if aside.format is None else "real"
+        remedy = f"give its kind, as in columns={{{name!r}: {kind!r}}}, or leave it out"
         return InputError(f"{column_called(name)} of X", expected, plural(gaps, "gap"), remedy)
