@@ -6,7 +6,10 @@ python tests/layers.py        writes the table into docs/architecture.md
 from pathlib import Path
 
 LAYERS: tuple[dict[str, str], ...] = (
-    {"cli": "the command line: one dataclass per command, and the names of its flags"},
+    {
+        "cli": "the command line: one dataclass per command, and the names of its flags",
+        "sklearn": "estimators for scikit-learn",
+    },
     {"reports": "what is shown: a report as data, rendered to the terminal, JSON and pictures"},
     {
         "tasks": "what is done with a trained model: sampling, reconstructing, embedding, filling gaps, moving",

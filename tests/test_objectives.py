@@ -332,7 +332,7 @@ def test_free_bits_of_groups_with_several_axes_are_those_of_each_latent():
         def infer(self, *arguments, **named):
             return Draws((), (), (q,), (q,), log_px)
 
-    found = free_bits_elbo(Step(Stub(), None, (), torch.tensor(1.0), free_nats=10.5))
+    found = free_bits_elbo(Step(Stub(), Batch(torch.zeros(4, 1)), (), torch.tensor(1.0), free_nats=10.5))
     rates = q.kl_elements(q)  # whose means over the rows are 9 .. 14
     expected = rates.masked_fill(rates.mean(0) < 10.5, 10.5).sum((1, 2))
     torch.testing.assert_close(-found.objective + log_px.mean(0), expected)

@@ -164,6 +164,11 @@ class Step(NamedTuple):
         """Draws from the posterior."""
         return self.model.infer(self.batch, self.noise, log_prob=self.log_prob)
 
+    def weighted(self, values: Tensor) -> Tensor:
+        """Values of each row, (N, ...), times the weight of the row; as they are where rows have no weights."""
+        weight = self.batch.weight
+        return values if weight is None else weight.reshape(-1, *(1,) * (values.dim() - 1)) * values
+
 
 def weighted_elbo(step: Step) -> Scored:
     """-distortion - beta rate.
@@ -191,7 +196,7 @@ def free_bits_elbo(step: Step) -> Scored:
             expected = "0 for a posterior or a prior whose rate is not a sum over latents"
             raise InputError("free_bits", expected, step.free_nats)
         per_row = rates.mean(0) if rates.dim() > len(group.shape) + 1 else rates  # (N, *group.shape)
-        mean_rates = step.mean_over_processes(per_row.detach().mean(0))
+        mean_rates = step.mean_over_processes(step.weighted(per_row.detach()).mean(0))
         penalised.append(torch.where(mean_rates > step.free_nats, per_row, step.free_nats).flatten(1).sum(-1))
     found = terms(draws)
     return Scored(-found.distortion - step.beta * sum(penalised[1:], penalised[0]), found)

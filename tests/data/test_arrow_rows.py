@@ -1,5 +1,7 @@
 """Rows of a model as a table: what was read comes back as it was."""
 
+import datetime
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -77,6 +79,16 @@ def test_means_of_whole_numbers_that_are_not_whole_are_kept():
     schema = Schema("table", (1,), columns=(Column("year", "real", step=1.0, low=1970.0, high=2020.0),))
     assert to_arrow(np.array([[1999.5]]), schema).to_pydict() == {"year": [1999.5]}
     assert to_arrow(np.array([[1999.0]]), schema).column("year").type == pa.int64()
+
+
+def test_columns_that_have_one_value_or_none_come_back_in_their_type():
+    day = datetime.datetime(2020, 1, 2)
+    table = pa.table({"a": [1.5, 2.5] * 20, "fee": [5.0, None] * 20, "tick": ["x", None] * 20, "day": [day, None] * 20})
+    source = read(table)
+    assert [column.blank for column in source.schema.columns] == [False, True, True, True]
+    found = to_arrow(source.x.all(), source.schema)
+    assert found.schema == table.schema
+    assert found.to_pydict() == table.to_pydict()
 
 
 def test_other_rows_are_refused():

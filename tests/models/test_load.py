@@ -7,6 +7,7 @@ import random
 from pathlib import Path
 from typing import get_args
 
+import pyarrow
 import pytest
 import safetensors.torch
 import torch
@@ -22,6 +23,7 @@ from variate import VAE, Batch, Decoder, Encoder, InputError, ModelOptions, buil
 from variate.config.parts import PosteriorName, PriorName
 from variate.config.recipe import FORMAT, Recipe
 from variate.config.run_files import MODEL_FILE
+from variate.distributions.quantile_map import MOST_KNOTS
 from variate.models import load as loading
 from variate.models import posteriors, priors
 from variate.networks import MLP, Standardize
@@ -102,6 +104,14 @@ def test_every_network_and_scale_comes_back(tmp_path, network, scale):
     twin = load(tmp_path)  # a directory that holds it
     same_state(vae, twin)
     same_elbo(twin, vae, rows)
+
+
+def test_a_small_model_of_a_table_of_categories_comes_back(tmp_path):
+    # Its file has fewer elements than a tensor that building it makes on the way.
+    vae = build(pyarrow.table({"a": ["x", "y"] * 10, "b": ["u", "u", "v", "v"] * 5}), ModelOptions(latent=1, width=4))
+    assert sum(tensor.numel() for tensor in vae.state_dict().values()) < MOST_KNOTS
+    vae.save(tmp_path / "m.safetensors")
+    same_state(vae, load(tmp_path / "m.safetensors"))
 
 
 def test_optimal_scale_comes_back(tmp_path):

@@ -25,7 +25,7 @@ from variate.errors import Option, spoken
 from variate.runtime import tensor_files
 from variate.runtime.distributed import Processes
 from variate.training import health
-from variate.training.trainer import Loss, Trainer
+from variate.training.trainer import Trainer
 
 pytestmark = pytest.mark.filterwarnings("ignore::variate.VariateWarning")
 
@@ -617,18 +617,3 @@ for options in ({"resume": True}, {"run": 3}, {"run": b"run"}, {"run": ["run"]},
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["run"] * 6
-
-
-def test_weighted_rows_count_as_their_copies():
-    rows = torch.randn(40, 5)
-    twice = torch.cat([rows, rows[:20]])
-    weights = torch.where(torch.arange(40) < 20, 2.0, 1.0) * 40 / 60
-    options = {"epochs": 1, "compile": "off", "lr": 1e-3, "ema": 0.0, "clip": 0.0, "kl_warmup": 0.0}
-    gradients = []
-    for x, weight in ((twice, None), (rows, weights)):
-        vae = variate.build(rows, ModelOptions(latent=2, width=8, depth=1), seed=3).double()
-        loss = Loss(vae, variate.TrainingOptions(**options), Processes())
-        noise = (torch.zeros(1, len(x), 2),)
-        loss.of(Batch(x, weight=weight), noise, torch.ones(()))[0].backward()
-        gradients.append(torch.cat([p.grad.flatten() for p in vae.parameters() if p.grad is not None]))
-    torch.testing.assert_close(*gradients)

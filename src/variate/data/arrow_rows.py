@@ -78,7 +78,7 @@ def _column(cells: np.ndarray, values: np.ndarray, own: Column) -> pa.Array:
         values: Its values as the model has them.
         own: What it is.
     """
-    if own.kind == "categorical":
+    if own.kind == "categorical" and not own.blank:
         return _categories(values, own)
     if own.format == "time":
         micros = np.rint(np.mod(np.nan_to_num(values), DAY) * 1e6).astype(np.int64)

@@ -30,6 +30,8 @@ T = TypeVar("T")
 
 CALLS = 100
 """Building a model takes at most this many calls of torch's functions per tensor, and as many besides."""
+SMALL = 4096
+"""Elements of a tensor that building a model may make on its way, however few there are in the file."""
 
 
 @own_modes()
@@ -88,7 +90,7 @@ def expected_model(path: Path, recipe: Recipe | None, header: TensorHeader) -> V
         remedy = "build it and pass it as load(path, into=model)"
         raise InputError(str(path), "a model with a recipe", "one with custom parts", remedy)
     try:
-        return outline(recipe, header.num_elements, CALLS * (len(header.entries) + 1))
+        return outline(recipe, max(SMALL, header.num_elements), CALLS * (len(header.entries) + 1))
     except InputError as error:
         raise of_file(path, error) from None
 

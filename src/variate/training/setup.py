@@ -21,6 +21,7 @@ from variate.runtime.distributed import Processes
 from variate.training.batches import Batches, ResidentBatches, StreamedBatches
 from variate.training.cost import multiplications
 from variate.training.hardware import settle
+from variate.training.row_weights import with_mean_one
 
 PROBES = 16
 """Rows by which processes tell whether they were given the same data."""
@@ -64,6 +65,8 @@ def prepare(
     some = train.sample()
     check(some, model, "train")
     held_out = validation_dataset(model, data, validation)
+    train = with_mean_one(train, model)
+    held_out = None if held_out is None else with_mean_one(held_out, model)
     cost = multiplications(model, drawn(some.select(np.arange(1)), 0))
     options = complete(options, overrides, train, cost)
     steps = max(1, round((options.epochs or 1) * len(train) / (options.batch_size or 1)))

@@ -210,13 +210,14 @@ class Loss(nn.Module):
         return self.objective(step)
 
     def of(self, batch: Batch, noise: tuple[Tensor, ...], beta: Tensor) -> tuple[Tensor, Tensor]:
-        """The loss, and the means of objective, ELBO, distortion and rate in nats, (4,), float64."""
+        """The loss, and the weighted means of objective, ELBO, distortion and rate in nats, (4,), float64."""
         scored = self.score(batch, noise, beta)
         per_row = scored.objective if batch.weight is None else batch.weight * scored.objective
         loss = -per_row.mean() / self.dimensions
         if self.processes.world > 1:  # not finite on one process, not finite in the mean: all stop at the same step
             loss = loss * torch.where(loss.detach().isfinite(), 1.0, torch.nan)
-        return loss, torch.stack([scored.objective.detach(), *(t.detach() for t in scored.terms)]).double().mean(1)
+        found = torch.stack([scored.objective.detach(), *(t.detach() for t in scored.terms)]).double()
+        return loss, (found if batch.weight is None else batch.weight * found).mean(1)
 
     def forward(self, batch: Batch, noise: tuple[Tensor, ...], beta: Tensor) -> tuple[Tensor, Tensor]:
         """What `of` gives, perhaps compiled."""

@@ -21,7 +21,7 @@ def validate(
 
     Args:
         model: The model.
-        data: The rows.
+        data: The rows; their weights, if they have some, have the mean 1.
         seed: Seed of the draws.
         processes: The processes of the run.
         num_samples: Posterior draws per row, K, if the mean importance-weighted bound is wanted too, as "iwae"; None
@@ -39,7 +39,8 @@ def validate(
             if own.num_rows:
                 draws = model.infer(own, noise)
                 weighted = [] if num_samples is None else [log_mean_exp(draws.log_px - draws.log_ratio)]
-                sums += torch.stack([*terms(draws), *weighted]).double().sum(1)
+                found = torch.stack([*terms(draws), *weighted]).double()
+                sums += (found if own.weight is None else own.weight * found).sum(1)
     return dict(zip(names, (processes.total(sums) / len(data)).tolist(), strict=True))
 
 

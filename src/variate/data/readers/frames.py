@@ -61,7 +61,11 @@ class Arrow(NamedTuple):
 def read_frame(frame: Frame, options: DataOptions, schema: Schema | None) -> Source:
     """Reads a table in memory."""
     require_table(NAME, options, schema)
-    found = as_arrow(frame, options.drop)
+    return source_of_arrow(as_arrow(frame, options.drop), options, schema)
+
+
+def source_of_arrow(found: Arrow, options: DataOptions, schema: Schema | None) -> Source:
+    """Reads what `as_arrow` gave."""
     listed = listed_categories(found.table, options.missing, found.of_pandas)
     return table_source(found.table, NAME, options, schema, found.notes, listed)
 
