@@ -82,7 +82,7 @@ class Pairwise(Protocol):
 
 
 @runtime_checkable
-class Features(Protocol):
+class OffersFeatures(Protocol):
     """A model whose encoder's network takes rows as features of order one."""
 
     def features(self, x: Tensor, mask: Tensor | None) -> Tensor:

@@ -8,7 +8,7 @@ from variate.errors import InputError
 from variate.evaluation.probes.labels import MOST_ROWS, Labelled, LabelProbe, Rows, label_probe
 from variate.limits import Seed, checked_arguments
 from variate.models.base import Model
-from variate.models.capabilities import Features, offers
+from variate.models.capabilities import OffersFeatures, offers
 from variate.models.entry import of_a_model
 from variate.models.network import evaluating
 from variate.runtime.random import some_rows
@@ -58,7 +58,7 @@ def row_features(model: Model, rows: Dataset) -> Rows:
 
     An element that is not observed has the feature 0.
     """
-    found, own = [], offers(model, Features)
+    found, own = [], offers(model, OffersFeatures)
     with evaluating(model):
         for batch in rows.batches(1024):
             x, mask, *_ = batch.to(model.device)
