@@ -256,6 +256,8 @@ def test_weights_are_passed_through_a_cross_validation():
         ({"validation_fraction": 1.0}, "validation_fraction"),
         ({"num_samples": 0}, "num_samples"),
         ({"epochs": 2.5}, "epochs"),
+        ({"epochs": 0}, "epochs"),
+        ({"batch_size": 0}, "batch_size"),
         ({"lr": -1.0}, "lr"),
         ({"model_options": {"latent": 2}}, "model_options"),
         ({"device": "gpu"}, "device"),
@@ -276,5 +278,15 @@ def test_x_that_cannot_be_used_is_refused():
 def test_a_training_that_the_user_ended_ends_the_search(monkeypatch):
     train = base.fit
     monkeypatch.setattr(base, "fit", lambda *args, **named: train(*args, **named)._replace(stopped="interrupted"))
+    found = VariationalAutoencoder(**SMALL)
     with pytest.raises(KeyboardInterrupt):
-        fitted(numbers())
+        found.fit(numbers())
+    with pytest.raises(sklearn.exceptions.NotFittedError):
+        found.transform(numbers())
+
+
+def test_a_fit_that_fails_leaves_nothing_that_seems_to_be_fitted():
+    found = fitted(numbers())
+    refused(found.fit, np.ones((20, 2)))
+    with pytest.raises(sklearn.exceptions.NotFittedError):
+        found.transform(numbers())

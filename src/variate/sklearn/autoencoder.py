@@ -12,7 +12,7 @@ from variate.config.parts import LikelihoodName
 from variate.config.recipe import Device, ModelOptions, Size, TrainingOptions
 from variate.config.schema import Kind
 from variate.errors import InputError
-from variate.limits import Decay, Rows, Samples
+from variate.limits import Decay, Samples
 from variate.models.network import evaluating
 from variate.sklearn.base import MOST_SEEDS, ColumnKinds, RandomState, VariationalEstimator
 from variate.sklearn.bounds import bounds, in_float64
@@ -27,10 +27,10 @@ class VariationalAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         VariationalAutoencoder(latent=2).fit_transform(X)          means of q(z|x)
         cross_val_score(VariationalAutoencoder(), X)               bounds on log p(x), in nats per row
 
-    Rows may have gaps (NaN, or missing cells of a data frame): the model is trained on what is observed.
+    Rows may have gaps (NaN, or missing cells of a data frame): the model is trained on what is observed. Parameters and
+    attributes that are not listed here are those of `VariationalEstimator`.
 
     Args:
-        latent: See `VariationalEstimator`, as for all parameters but the next.
         num_samples: Posterior draws per row for `score_samples`: 1 gives the ELBO, more the importance-weighted bound,
             which is closer to log p(x).
     """
@@ -42,8 +42,8 @@ class VariationalAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         kind: Kind = "table",
         columns: ColumnKinds | None = None,
         likelihood: LikelihoodName | None = None,
-        epochs: Rows | None = None,
-        batch_size: Rows | None = None,
+        epochs: int | None = None,
+        batch_size: int | None = None,
         lr: float | None = None,
         num_samples: Samples = 10,
         validation_fraction: Decay = 0.1,

@@ -22,11 +22,11 @@ from variate.data.dataset import Dataset
 from variate.data.readers.frames import Arrow, as_arrow, source_of_arrow
 from variate.data.storage.in_memory import InMemory
 from variate.errors import InputError
-from variate.limits import Decay, Rows, argument_rules, checked
+from variate.limits import Decay, argument_rules, checked
 from variate.models.base import Model
 from variate.models.build import build
 from variate.models.load import load
-from variate.sklearn.features import Features, row_weights, table_of
+from variate.sklearn.features import Features, library_of, row_weights, table_of
 from variate.training import fit
 
 LEAST_ROWS = 2
@@ -81,8 +81,8 @@ class VariationalEstimator(BaseEstimator):
         kind: Kind = "table",
         columns: ColumnKinds | None = None,
         likelihood: LikelihoodName | None = None,
-        epochs: Rows | None = None,
-        batch_size: Rows | None = None,
+        epochs: int | None = None,
+        batch_size: int | None = None,
         lr: float | None = None,
         validation_fraction: Decay = 0.1,
         model_options: ModelOptions | None = None,
@@ -111,11 +111,11 @@ class VariationalEstimator(BaseEstimator):
             validate_data(self, X, reset=reset, skip_check_array=True)
             found = as_arrow(X)
             if reset:
-                self._features = Features.of_frame(X, found.table.column_names)
+                self._features = Features(tuple(found.table.column_names), library_of(X))
             return found._replace(table=found.table.rename_columns(list(self._features.names)))
         values = validate_data(self, X, reset=reset, dtype="numeric", ensure_all_finite="allow-nan")
         if reset:
-            self._features = Features.of_array(values.shape[1])
+            self._features = Features(tuple(f"x{place}" for place in range(values.shape[1])), "numpy")
         return Arrow(table_of(values, self._features.names), False) if is_table else values
 
     def _first_rows(self, given: Given) -> Dataset:
@@ -164,12 +164,12 @@ class VariationalEstimator(BaseEstimator):
     def _fit(self, X: object, sample_weight: object) -> Dataset:
         """Fits a new model to X; returns its rows, without those of weight 0."""
         fraction, seed = self._checked()["validation_fraction"], self._seed()
+        self.__dict__.pop("model_", None)  # a fit that fails leaves nothing that seems to be fitted
         rows = self._weighted_rows(X, sample_weight, reset=True)
         held_out = round(len(rows) * fraction)
         order = np.random.default_rng(seed).permutation(len(rows))
         train, validation = (rows.select(np.sort(part)) for part in np.split(order, [len(rows) - held_out]))
-        self._build(train, seed)
-        self._train(train, validation if held_out else None)
+        self._train(self._built(train, seed), train, validation if held_out else None)
         return rows
 
     def _partial_fit(self, X: object, sample_weight: object) -> None:
@@ -177,9 +177,7 @@ class VariationalEstimator(BaseEstimator):
         self._checked()
         is_first = not hasattr(self, "model_")
         rows = self._weighted_rows(X, sample_weight, reset=is_first)
-        if is_first:
-            self._build(rows, self._seed())
-        self._train(rows, None, **ONE_PASS)
+        self._train(self._built(rows, self._seed()) if is_first else self.model_, rows, None, **ONE_PASS)
 
     def _weighted_rows(self, X: object, sample_weight: object, *, reset: bool) -> Dataset:
         """The rows of X with their weights; those of weight 0 are left out."""
@@ -194,25 +192,26 @@ class VariationalEstimator(BaseEstimator):
         rows = self._first_rows(given) if reset else self._rows(given)
         return rows if weights is None else rows.replace(weight=InMemory(weights[weights > 0]))
 
-    def _build(self, train: Dataset, seed: int) -> None:
-        """Makes the model, untrained."""
+    def _built(self, train: Dataset, seed: int) -> Model:
+        """A new model, untrained."""
         options = _over(self.model_options or ModelOptions(), latent=self.latent, likelihood=self.likelihood)
-        self.model_, self._next_seed, self.notes_ = build(train, options, seed=seed), seed, train.notes
+        self._next_seed, self.notes_ = seed, train.notes
+        return build(train, options, seed=seed)
 
-    def _train(self, train: Dataset, validation: Dataset | None, **fixed: Any) -> None:  # noqa: ANN401
-        """Trains the model.
+    def _train(self, model: Model, train: Dataset, validation: Dataset | None, **fixed: Any) -> None:  # noqa: ANN401
+        """Trains a model, which then is the estimator's.
 
         Raises:
             KeyboardInterrupt: If the user ended the training.
         """
         options = _over(self.training_options or TrainingOptions(), epochs=self.epochs, lr=self.lr, device=self.device)
-        options = dataclasses.replace(options, seed=self._next_seed, **fixed)
-        size = self.batch_size or options.batch_size
-        options = _over(options, batch_size=None if size is None else min(size, len(train)))
-        self.history_ = fit(self.model_, train, validation, options, show_progress=self.verbose)
-        self._next_seed += 1
+        options = _over(options, seed=self._next_seed, batch_size=self.batch_size, **fixed)
+        if options.batch_size is not None:
+            options = _over(options, batch_size=min(options.batch_size, len(train)))
+        self.history_ = fit(model, train, validation, options, show_progress=self.verbose)
         if self.history_.stopped == "interrupted":  # `fit` ends well at Ctrl-C, but a search must not go on
             raise KeyboardInterrupt
+        self.model_, self._next_seed = model, self._next_seed + 1
 
     # What scikit-learn asks of every estimator.
 
@@ -221,6 +220,10 @@ class VariationalEstimator(BaseEstimator):
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = True
         return tags
+
+    def __sklearn_is_fitted__(self) -> bool:
+        """Whether there is a model."""
+        return hasattr(self, "model_")
 
     def __getstate__(self) -> dict[str, Any]:
         """The parameters and what was learnt, the model as the bytes of its own file."""

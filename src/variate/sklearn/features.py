@@ -31,16 +31,11 @@ class Features(NamedTuple):
     names: tuple[str, ...]
     library: str
 
-    @classmethod
-    def of_array(cls, number: int) -> "Features":
-        """The features of an array."""
-        return cls(tuple(f"x{place}" for place in range(number)), "numpy")
 
-    @classmethod
-    def of_frame(cls, frame: object, names: list[str]) -> "Features":
-        """The features of a data frame."""
-        library = type(frame).__module__.partition(".")[0]
-        return cls(tuple(names), library if library in ("pandas", "polars") else "pyarrow")
+def library_of(frame: object) -> str:
+    """The library of a data frame; "pyarrow" for all but pandas and polars."""
+    library = type(frame).__module__.partition(".")[0]
+    return library if library in ("pandas", "polars") else "pyarrow"
 
 
 def table_of(values: np.ndarray, names: tuple[str, ...]) -> pa.Table:

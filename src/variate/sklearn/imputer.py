@@ -18,9 +18,9 @@ from variate.data.schema.naming import column_called
 from variate.data.wording import plural
 from variate.errors import InputError
 from variate.evaluation.conditional.impute import Imputed, impute
-from variate.limits import ChainSteps, Decay, Fill, Rows, Samples
+from variate.limits import ChainSteps, Decay, Fill, Samples
 from variate.sklearn.base import ColumnKinds, Given, RandomState, VariationalEstimator
-from variate.sklearn.features import Features, array_of, frame_of
+from variate.sklearn.features import array_of, frame_of, library_of
 from variate.sklearn.marked import filled_with, is_gap, missing_cells, without_marked
 
 EMPTY = 0
@@ -35,14 +35,14 @@ class VariationalImputer(OneToOneFeatureMixin, TransformerMixin, VariationalEsti
         VariationalImputer().fit_transform(X)
 
     An array gives an array of float64, and a data frame one of the same library, with the same types. A feature with
-    one value is filled with that value.
+    one value is filled with that value. Parameters and attributes that are not listed here are those of
+    `VariationalEstimator`.
 
     Args:
         missing_values: What stands for a missing value: NaN (or None), or a number or a text; a NaN or an empty cell is
             missing, too.
         fill: What stands for a missing value: the "median" of what it may be, its "mean", the "mode", which is the most
             probable value, or a "draw".
-        latent: See `VariationalEstimator`, as for all parameters but the next.
         num_samples: Importance draws per row that is filled.
         num_steps: Steps of a Markov chain for rows with a small effective sample size. They make draws better
             calibrated (`variate.impute` takes 200), change medians and means little, and take most of the time.
@@ -59,8 +59,8 @@ class VariationalImputer(OneToOneFeatureMixin, TransformerMixin, VariationalEsti
         kind: Kind = "table",
         columns: ColumnKinds | None = None,
         likelihood: LikelihoodName | None = None,
-        epochs: Rows | None = None,
-        batch_size: Rows | None = None,
+        epochs: int | None = None,
+        batch_size: int | None = None,
         lr: float | None = None,
         num_samples: Samples = 1000,
         num_steps: ChainSteps = 0,
@@ -118,7 +118,7 @@ class VariationalImputer(OneToOneFeatureMixin, TransformerMixin, VariationalEsti
         table = table.select(self._kept())
         for place in self._indicated():
             table = table.append_column(INDICATOR + self._features.names[place], pa.array(missing[:, place]))
-        frame = frame_of(table, Features.of_frame(X, []).library)
+        frame = frame_of(table, library_of(X))
         if given.of_pandas:
             frame.index = X.index
         return frame
@@ -148,7 +148,7 @@ class VariationalImputer(OneToOneFeatureMixin, TransformerMixin, VariationalEsti
         return np.where(given == self.missing_values, np.nan, given)
 
     def _first_rows(self, given: Given) -> Dataset:
-        """The rows; it is kept which features have gaps, which are empty, and which have a single value."""
+        """Reads the rows, and remembers which features have gaps, which are empty, and which have a single value."""
         rows = super()._first_rows(given)
         missing = self._missing(given, rows)
         self._gaps = np.asarray(missing.any(axis=0))

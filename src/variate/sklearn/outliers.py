@@ -12,7 +12,7 @@ from variate.config.recipe import Device, ModelOptions, Size, TrainingOptions
 from variate.config.schema import Kind
 from variate.data.dataset import Dataset
 from variate.errors import InputError
-from variate.limits import Decay, Rows, Samples
+from variate.limits import Decay, Samples
 from variate.sklearn.base import ColumnKinds, RandomState, VariationalEstimator
 from variate.sklearn.bounds import bounds
 
@@ -26,8 +26,9 @@ class VariationalOutlierDetector(OutlierMixin, VariationalEstimator):
 
         VariationalOutlierDetector(contamination=0.01).fit_predict(X)    -1 for outliers, 1 for the others
 
+    Parameters and attributes that are not listed here are those of `VariationalEstimator`.
+
     Args:
-        latent: See `VariationalEstimator`, as for all parameters but the next.
         contamination: Share of outliers in X, above 0 and at most 0.5; or "auto", which takes rows for outliers whose
             score is below the lower quartile by more than 1.5 interquartile ranges (Tukey's fence).
         num_samples: Posterior draws per row for the scores: 1 gives the ELBO, more the importance-weighted bound.
@@ -47,8 +48,8 @@ class VariationalOutlierDetector(OutlierMixin, VariationalEstimator):
         kind: Kind = "table",
         columns: ColumnKinds | None = None,
         likelihood: LikelihoodName | None = None,
-        epochs: Rows | None = None,
-        batch_size: Rows | None = None,
+        epochs: int | None = None,
+        batch_size: int | None = None,
         lr: float | None = None,
         num_samples: Samples = 10,
         validation_fraction: Decay = 0.1,
