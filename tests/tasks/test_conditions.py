@@ -8,6 +8,7 @@ import pytest
 from refusals import refused
 from small_runs import SMALL
 from variate.config.recipe import DataOptions, ModelOptions, TrainingOptions
+from variate.errors import VariateWarning
 from variate.runs import Run
 from variate.runs.training import plan, train
 from variate.tasks.classify import classify_rows
@@ -121,3 +122,11 @@ def test_a_number_to_condition_on_has_to_be_given(tmp_path):
 def test_a_model_without_conditions_classifies_nothing(table_run):
     error = refused(classify_rows, table_run)
     assert (error.argument, error.got) == ("model", "one without")
+
+
+def test_rows_without_a_condition_are_left_out_and_counted(fish, tmp_path):
+    lines = write(tmp_path / "new.csv", 20, seed=2).read_text().splitlines()
+    lines[3] = ",".join([*lines[3].split(",")[:2], "", "yes"])
+    (tmp_path / "new.csv").write_text("\n".join(lines))
+    with pytest.warns(VariateWarning, match="Left out: 1 row of 20 without a value of 'species', 'adult'"):
+        assert len(fish.all_rows(str(tmp_path / "new.csv"))) == 19

@@ -49,7 +49,7 @@ def split(data: Source | Dataset, options: DataOptions = DataOptions()) -> Split
     if not isinstance(data, Source | Dataset):
         remedy = "`read` it first" if is_frame(data) else "use `from_arrays` for arrays"
         raise InputError("data", "what `read` or `from_arrays` gave", told(data), remedy)
-    source = _with_conditions(data if isinstance(data, Source) else Source(data))
+    source = rows_with_conditions(data if isinstance(data, Source) else Source(data))
     _require_key(source, options)
     transforms = tuple(step for step in source.dataset.transforms if not isinstance(step, DrawBits))
     if transforms != source.dataset.transforms:  # grey levels whose bits are still to be drawn
@@ -58,8 +58,8 @@ def split(data: Source | Dataset, options: DataOptions = DataOptions()) -> Split
     return _split_in_memory(source, options) if source.in_memory else _split_on_disk(source, options)
 
 
-def _with_conditions(source: Source) -> Source:
-    """The rows without those that lack a condition of the model: they say nothing about p(x|c).
+def rows_with_conditions(source: Source) -> Source:
+    """The rows without those that lack a condition of the model, of which p(x|c) says nothing; a note counts them.
 
     Raises:
         InputError: If no row has all of them.
@@ -74,8 +74,10 @@ def _with_conditions(source: Source) -> Source:
     key = source.key
     if key is not None:
         key = key._replace(values=np.ascontiguousarray(key.values[_has_conditions(source.dataset)]))
-    note = f"Left out of all parts: {plural(number, 'row')} without a condition."
-    found = replace(source, dataset=complete, test=test, key=key)
+    names = tuple(name for name, has in zip(source.names, _has_conditions(source.dataset), strict=False) if has)
+    named = list_names([repr(column.name) for column in source.schema.conditions])
+    note = f"Left out: {plural(number, 'row')} of {len(source):,} without a value of {named}."
+    found = replace(source, dataset=complete, test=test, key=key, names=names)
     return found.replace(notes=(*source.notes, note))
 
 

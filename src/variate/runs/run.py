@@ -11,9 +11,9 @@ from variate.config.model_file import recipe_in
 from variate.config.recipe import DataOptions, Precision, Recipe
 from variate.config.run_files import DIAGNOSIS_FILE, EVALUATION_FILE, METRICS_FILE, MODEL_FILE
 from variate.config.schema import Schema
-from variate.data import Dataset, Source, Splits, fingerprint, held_out_rows, read, split
+from variate.data import Dataset, Source, Splits, fingerprint, held_out_rows, read, rows_with_conditions, split
 from variate.data.readers.sources import read_original
-from variate.errors import InputError, Option, Sentence
+from variate.errors import InputError, Option, Sentence, warn_caller
 from variate.runs.directory import absolute
 from variate.runs.records import parsed_record, read_record, record_text, write_record
 from variate.runtime import files
@@ -160,7 +160,7 @@ class Run:
         if not self.is_other(data):
             own = self.splits(labels)
             return HeldOut(own.test, f"test part of {own.name}", self.recipe.source, own.fingerprint)
-        source = self._reading(data, read, labels)
+        source = _complete(self._reading(data, read, labels))
         rows = held_out_rows(source, self.recipe.data.split_seed)
         part = data
         if len(rows) < len(source):
@@ -193,11 +193,11 @@ class Run:
         Raises:
             InputError: If the data cannot be used, or are grey levels on disk and the model is of bits.
         """
-        return self._read(self.recipe.source if data is None else data).all_rows()
+        return _complete(self._read(self.recipe.source if data is None else data)).all_rows()
 
     def named_rows(self, data: str | None = None) -> tuple[Dataset, tuple[str, ...]]:
         """As `all_rows`, with the path of each row's file, where rows are files."""
-        source = self._read(self.recipe.source if data is None else data)
+        source = _complete(self._read(self.recipe.source if data is None else data))
         return source.all_rows(), source.names
 
     def rows_to_classify(self, data: str | None = None) -> HeldOut:
@@ -313,6 +313,14 @@ class Run:
     def save_diagnosis(self, record: Mapping[str, Any]) -> Path:
         """Writes a diagnosis, as JSON values, to diagnosis.json. Returns the file."""
         return write_record(self.path / DIAGNOSIS_FILE, record)
+
+
+def _complete(source: Source) -> Source:
+    """The rows that a model with conditions can be used on; a warning counts those that are left out."""
+    found = rows_with_conditions(source)
+    if len(found) < len(source):
+        warn_caller(found.notes[-1])
+    return found
 
 
 def _saved_recipe(path: Path) -> Recipe | None:

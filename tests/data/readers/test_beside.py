@@ -66,7 +66,7 @@ def test_parts_of_a_split_keep_what_belongs_to_their_rows(table):
         assert (number % 10 != 0).all()
         assert np.array_equal(batch.context.squeeze(1), number % 3)
     assert sum(map(len, (parts.train, parts.validation, parts.test))) == 270
-    assert any("Left out of all parts: 30 rows without a condition." in note for note in parts.notes)
+    assert any("Left out: 30 rows of 300 without a value of 'kind'." in note for note in parts.notes)
 
 
 def test_labels_are_no_part_of_the_fingerprint_but_conditions_are(table):
