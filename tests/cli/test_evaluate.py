@@ -82,3 +82,15 @@ def test_a_table_trained_with_labels_is_judged_by_them(table_file, variate_comma
     assert code == 0
     assert "R2, linear probe" in out
     assert "the model has seen 'height'" in out
+
+
+def test_labels_that_teach_nothing_are_no_end_of_a_training(table_file, variate_command, tmp_path):
+    lines = table_file.read_text().splitlines()
+    rows = [f"{line},{number + 0.5 if number < 2 else ''}" for number, line in enumerate(lines[1:])]
+    (tmp_path / "odd.csv").write_text("\n".join([f"{lines[0]},odd", *rows]))
+    code, _, err = variate_command("train", "odd.csv", "--epochs", 1, "--width", 8, "--labels", "odd", "--out", "run")
+    assert code == 0, err
+    assert (tmp_path / "run" / "samples.csv").exists()
+    code, _, err = variate_command("evaluate", "run", "--samples", 1)
+    assert code == 2
+    assert "labels: expected" in err

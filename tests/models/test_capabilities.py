@@ -2,6 +2,7 @@ import pytest
 import torch
 from torch.distributions import Independent, Laplace
 
+import variate
 from variate.distributions import DiagonalGaussian, FullGaussian, IsotropicGaussian, StandardNormal
 from variate.distributions.foreign import Foreign, Pushforward
 from variate.distributions.mixture import GaussianMixture
@@ -28,6 +29,7 @@ OFFERED = {
     "Pairwise": {*GAUSSIANS},
     "Precisions": {*GAUSSIANS},
     "Adjustable": {*GAUSSIANS},
+    "Features": set(),
 }
 
 
@@ -47,3 +49,15 @@ def test_conditionals_offer_what_the_table_says(capability, name):
     conditional = CONDITIONALS[name]
     found = offers(conditional, protocols()[capability])
     assert found is (conditional if name in OFFERED[capability] else None)
+
+
+def test_a_vae_offers_the_features_of_rows_and_what_is_missing_is_not_read():
+    rows = torch.randn(9, 4, generator=torch.Generator().manual_seed(0))
+    vae = variate.build(rows.numpy(), variate.ModelOptions(latent=2, width=8, depth=1))
+    found = offers(vae, capabilities.Features)
+    assert found is vae
+    mask = torch.ones(9, 4, dtype=torch.bool)
+    mask[0, 1] = False
+    features = found.features(rows.where(mask, torch.nan), mask)
+    assert features[0, 1] == 0
+    torch.testing.assert_close(features[1:], ((rows - rows.mean(0)) / rows.std(0, correction=0))[1:].to(features))

@@ -17,18 +17,19 @@ from variate.statistics import Estimate, Spread
 AGREEMENT = Agreement(Spread(0.9, 0.05, 3), Spread(0.5, 0.1, 3), 0.05, 10, 201)
 
 
-def report():
+def report(agreement=AGREEMENT):
     runs = [run(TrainingOptions(seed=seed)) for seed in (4, 5, 6)]
     found = [evaluation(elbo=Estimate(value, 0.5)) for value in (-9.0, -8.0, -4.0)]
     reports = [
         evaluation_report(one, own, HELD_OUT, seed=0, precision="float32") for one, own in zip(found, runs, strict=True)
     ]
-    return seeds_report(reports, runs, AGREEMENT)
+    return seeds_report(reports, runs, agreement)
 
 
 def test_every_number_has_its_mean_and_its_spread_over_seeds():
     made = report()
     table, _ = made.of_type(Table)
+    assert report(agreement=None).of_type(Table) == [table]
     assert table.rows[0] == ("ELBO", "-7.00", "2.65", "0.50", "-9.00  -8.00  -4.00", "2.5247 ± 0.9543")
     assert [row[0] for row in table.rows] == [line["name"] for line in to_json(made)["seeds"]["quantities"]]
     assert made.title == "3 training seeds (4, 5, 6), on the same rows"

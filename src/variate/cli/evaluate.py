@@ -101,13 +101,13 @@ class Evaluate(Checked):
 
 
 def judged_by_labels(report: "Report", run: "Run", held_out: "HeldOut", train: "Dataset", seed: int) -> "Report":
-    """The report of an evaluation with how well the labels of the rows can be told from their embeddings."""
+    """The report of an evaluation with how well the labels of the rows can be told from their embeddings.
+
+    Raises:
+        InputError: If the rows have no labels, or such as teach nothing.
+    """
     from variate.evaluation.probes.rows import probe_labels
     from variate.reports.labels import with_labels
 
-    label = held_out.data.label
-    return (
-        report
-        if label is None
-        else with_labels(report, probe_labels(run.model, train, held_out.data, seed=seed), label)
-    )
+    found = probe_labels(run.model, train, held_out.data, seed=seed)
+    return with_labels(report, found, held_out.data.label) if held_out.data.label is not None else report

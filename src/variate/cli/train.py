@@ -13,7 +13,7 @@ from variate.cli.output import say, warn
 from variate.config.parts import NETWORKS
 from variate.config.recipe import DataOptions, ModelOptions, TrainingOptions
 from variate.config.run_files import METRICS_FILE, SEEDS_FILE
-from variate.errors import Option, Sentence
+from variate.errors import InputError, Option, Sentence
 from variate.limits import Checked
 from variate.runtime.distributed import is_main_process, join
 
@@ -158,7 +158,10 @@ def close(run: "Run") -> "Report":
     found = evaluate(run.model, held_out.data)
     report = evaluation_report(found, run, held_out, seed=0, precision=precision)
     if held_out.data.labels is not None:
-        report = judged_by_labels(report, run, held_out, run.splits().train, 0)
+        try:
+            report = judged_by_labels(report, run, held_out, run.splits().train, 0)
+        except InputError as error:  # of labels that teach nothing; the model was trained without them
+            warn(str(error))
     show(report, as_flag)
     written = [run.model_file, run.path / METRICS_FILE]
     if schema.is_image:

@@ -27,13 +27,13 @@ def least_difference(number: int) -> float:
     return quantile.item() * math.sqrt(2 / number)
 
 
-def seeds_report(reports: Sequence[Report], runs: Sequence[Run], agreement: Agreement) -> Report:
+def seeds_report(reports: Sequence[Report], runs: Sequence[Run], agreement: Agreement | None) -> Report:
     """The report of several runs that differ in their seed alone.
 
     Args:
         reports: The evaluation of each, on the same rows.
         runs: The runs, the first one's directory being that of all.
-        agreement: How alike they embed these rows.
+        agreement: How alike they embed these rows; None of too few.
     """
     seeds = [run.recipe.training.seed for run in runs]
     lines = list(zip(*(report.quantities for report in reports), strict=True))
@@ -42,7 +42,7 @@ def seeds_report(reports: Sequence[Report], runs: Sequence[Run], agreement: Agre
         f"{len(seeds)} training seeds ({', '.join(map(str, seeds))}), on the same rows",
         (
             Table(("", "mean", "SD over seeds", "SE over rows", "each seed", per_dim), tuple(map(_row, lines))),
-            Table(("embeddings, by pairs of seeds", "mean", "SD over pairs", "by chance"), _agreement_rows(agreement)),
+            *(() if agreement is None else (_agreement_table(agreement),)),
             Remarks(_remarks(len(seeds))),
         ),
         reports[0].facts,
@@ -55,13 +55,16 @@ def record_of_seeds(first: Report, over_seeds: Report) -> dict[str, Any]:
     return to_json(dataclasses.replace(first, details={**first.details, **over_seeds.details}))
 
 
-def seeds_details(lines: Sequence[tuple[Quantity, ...]], runs: Sequence[Run], agreement: Agreement) -> dict[str, Any]:
+def seeds_details(
+    lines: Sequence[tuple[Quantity, ...]], runs: Sequence[Run], agreement: Agreement | None
+) -> dict[str, Any]:
     """The numbers as JSON values."""
     return {
         "seeds": [run.recipe.training.seed for run in runs],
         "runs": [str(run.path.relative_to(runs[0].path)) for run in runs],
         "quantities": [_quantity(line) for line in lines],
-        "embeddings": {
+        "embeddings": agreement
+        and {
             "rows": agreement.num_rows,
             "neighbours": agreement.neighbours,
             "cka": agreement.cka._asdict(),
@@ -114,14 +117,15 @@ def _told(value: float, form: str) -> str:
     return "" if math.isnan(value) else format(value, form)
 
 
-def _agreement_rows(found: Agreement) -> tuple[tuple[str, ...], ...]:
+def _agreement_table(found: Agreement) -> Table:
     def row(name: str, spread: Spread, chance: str) -> tuple[str, ...]:
         return name, f"{spread.mean:.3f}", _told(spread.std, ".3f"), chance
 
-    return (
-        row("linear CKA", found.cka, ""),
+    rows = (
+        row("linear CKA (1: rotated or scaled)", found.cka, ""),
         row(f"share of {found.neighbours} nearest rows in common", found.overlap, f"{found.chance:.3f}"),
     )
+    return Table(("embeddings, by pairs of seeds", "mean", "SD over pairs", "by chance"), rows)
 
 
 def _remarks(number: int) -> tuple[str, ...]:
@@ -129,5 +133,4 @@ def _remarks(number: int) -> tuple[str, ...]:
         "SD over seeds: how much a number varies from one training to the next, on the same rows",
         f"to tell one setting from another, train both with {number} seeds: means that are less than "
         f"{least_difference(number):.1f} SD apart may differ by chance, however small the standard error over rows is",
-        "linear CKA: 1 if one embedding is the other one rotated and scaled",
     )

@@ -1,8 +1,8 @@
 """Trainings by which numbers of latents are compared, before a run.
 
 Each number is tried by `TRAININGS` trainings with different seeds. They are shorter than the run (`PART`), with a whole
-schedule each. Trainings that are much shorter favour few latents: on digits, 4 latents win after 300 steps, 8 after
-1,000, and after 3,000 there is no difference between 8, 16 and 32.
+schedule each, so that a number takes as long as the run. Shorter trainings favour few latents: on digits, 4 latents win
+after 300 steps, 8 after 1,000, and after 3,000 there is no difference between 8, 16 and 32.
 
 The validation part judges the numbers, as it does the weights of a run. The test part is not looked at.
 """
@@ -39,7 +39,7 @@ from variate.training.trainer import run_training
 
 TRAININGS = 2
 """Trainings for each number of latents, S."""
-PART, LEAST_STEPS = 1 / 3, 500
+PART, LEAST_STEPS = 1 / 2, 1_000
 """Steps of each, as a part of the run's; least number of them, unless the run has fewer."""
 DRAWS = 8
 """Posterior draws per row by which a number of latents is judged."""

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import torch
 
+import variate
 from refusals import refused
-from variate.evaluation.probes.agreement import agreement, linear_cka, nearest_rows, overlap
+from variate.evaluation.probes.agreement import agreement, agreement_of, linear_cka, nearest_rows, overlap
 
 
 def normal(*shape, seed=0):
@@ -57,3 +58,15 @@ def test_a_constant_embedding_has_no_cka_and_other_rows_are_refused():
     assert np.isnan(linear_cka(torch.ones(5, 2), normal(5, 2)))
     for embeddings in ([normal(5, 2)], [normal(5, 2), normal(6, 2)], [normal(2, 2), normal(2, 2)]):
         assert refused(agreement, embeddings).argument == "embeddings"
+
+
+def test_of_models_the_means_are_compared_and_of_too_few_rows_nothing_is():
+    torch.set_default_dtype(torch.float32)
+    rows = normal(60, 4).float().numpy()
+    model, other = (variate.build(rows, variate.ModelOptions(latent=2, width=8, depth=1), seed=seed) for seed in (0, 1))
+    found = agreement_of([model, other], rows, num_rows=50, seed=3)
+    assert found.num_rows == 50
+    assert found.cka.number == 1
+    assert agreement_of([model, model], rows).cka.mean == pytest.approx(1)
+    assert agreement_of([model, other], rows[:2]) is None
+    assert refused(agreement_of, [model], rows).argument == "models"

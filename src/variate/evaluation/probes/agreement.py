@@ -32,8 +32,8 @@ from variate.training.validation import posterior_means
 
 NEIGHBOURS = 10
 """Number of nearest rows that are compared."""
-MOST_ROWS = 2_000
-"""Number of rows that are taken if it is not said; memory grows with its square."""
+LEAST_ROWS, MOST_ROWS = 3, 2_000
+"""Fewer rows have no agreement; of more, some are taken, for memory grows with the square of their number."""
 
 
 class Agreement(NamedTuple):
@@ -54,7 +54,9 @@ class Agreement(NamedTuple):
     num_rows: int
 
 
-def agreement_of(models: Sequence[Model], data: Data, *, num_rows: Rows = MOST_ROWS, seed: Seed = 0) -> Agreement:
+def agreement_of(
+    models: Sequence[Model], data: Data, *, num_rows: Rows = MOST_ROWS, seed: Seed = 0
+) -> Agreement | None:
     """How alike models embed rows, by the means of q(z|x).
 
     Args:
@@ -63,13 +65,18 @@ def agreement_of(models: Sequence[Model], data: Data, *, num_rows: Rows = MOST_R
         num_rows: How many of the rows to take, chosen by the seed.
         seed: Seed of the choice of rows.
 
+    Returns:
+        The agreement; None of fewer than `LEAST_ROWS` rows.
+
     Raises:
-        InputError: If there are fewer than two models or three rows, or the rows are not what the models take.
+        InputError: If there are fewer than two models, or the rows are not what the models take.
     """
     if len(models) < 2:
         raise InputError("models", "at least two models", len(models))
     rows = models[0].dataset(data)
     rows = rows.select(some_rows(len(rows), num_rows, seed).numpy())
+    if len(rows) < LEAST_ROWS:
+        return None
     return agreement([posterior_means(model, model.dataset(rows)) for model in models])
 
 
@@ -85,8 +92,8 @@ def agreement(embeddings: Sequence[Float64[Tensor, "N _"]]) -> Agreement:
     rows = {len(embedding) for embedding in embeddings}
     if len(embeddings) < 2:
         raise InputError("embeddings", "those of at least two models", len(embeddings))
-    if len(rows) > 1 or max(rows) < 3:
-        raise InputError("embeddings", "the same rows, at least three, in each", f"{sorted(rows)} rows")
+    if len(rows) > 1 or max(rows) < LEAST_ROWS:
+        raise InputError("embeddings", f"the same rows, at least {LEAST_ROWS}, in each", f"{sorted(rows)} rows")
     num_rows = rows.pop()
     k = min(NEIGHBOURS, num_rows - 1)
     near = [nearest_rows(embedding, k) for embedding in embeddings]
