@@ -29,7 +29,7 @@ OFFERED = {
     "Pairwise": {*GAUSSIANS},
     "Precisions": {*GAUSSIANS},
     "Adjustable": {*GAUSSIANS},
-    "Features": set(),
+    "OffersFeatures": set(),
 }
 
 
@@ -54,7 +54,7 @@ def test_conditionals_offer_what_the_table_says(capability, name):
 def test_a_vae_offers_the_features_of_rows_and_what_is_missing_is_not_read():
     rows = torch.randn(9, 4, generator=torch.Generator().manual_seed(0))
     vae = variate.build(rows.numpy(), variate.ModelOptions(latent=2, width=8, depth=1))
-    found = offers(vae, capabilities.Features)
+    found = offers(vae, capabilities.OffersFeatures)
     assert found is vae
     mask = torch.ones(9, 4, dtype=torch.bool)
     mask[0, 1] = False
