@@ -53,6 +53,7 @@ SECTIONS = {
     "table-likelihoods": Section("held-out nats of tables, by Gaussians and by the default", OWN),
     "imputation": Section("gaps of tables of numbers, filled by variate and by scikit-learn", OWN),
     "synthetic": Section("synthetic tables, by variate and by ctgan's TVAE", OWN),
+    "conditions": Section("models of images given their label: bounds, samples of a class, Bayes' rule", FASHION),
     "anomalies": Section("odd rows of tables and odd images, found by variate and by PyOD", OWN),
     "first-contact": Section("what is decided about tables at first contact, and what a default run gives", OWN),
     "start-up": Section("start of a process, first step, memory, growth", ANY),
