@@ -10,6 +10,7 @@ import variate
 from refusals import refused
 from variate import ModelOptions, TrainingOptions
 from variate.config.defaults import choose
+from variate.data.storage.in_memory import InMemory
 from variate.training.latent_trials import DRAWS, TRAININGS, Trials, choose_latent
 from variate.training.latents import half
 
@@ -91,3 +92,15 @@ def test_data_that_cannot_judge_are_refused(splits):
     empty = dataclasses.replace(splits, validation=splits.validation.select(np.arange(1)))
     assert refused(choose_latent, empty).argument == "data"
     assert refused(variate.build, splits, ModelOptions(latent="auto")).argument == "latent"
+
+
+def test_held_out_rows_count_as_much_as_they_weigh(splits):
+    recipe = choose(splits.schema, len(splits.train), model=SMALL, training=TrainingOptions(epochs=1)).recipe
+    plain = Trials(recipe, splits).score(2)
+    mean = plain.mean(0).numpy()
+    weight = np.where(mean < np.median(mean), 5.0, 0.0)
+    weighted = dataclasses.replace(splits, validation=splits.validation.replace(weight=InMemory(weight)))
+    trials = Trials(recipe, weighted)
+    expected = (plain.double().numpy() * weight).sum(1) / weight.sum()
+    np.testing.assert_allclose(trials.score(2).mean(1).numpy(), expected, rtol=1e-5)
+    assert (expected < plain.mean(1).numpy() - 1).all()

@@ -188,7 +188,7 @@ class Trials:
         return search(lambda latent: self.score(latent, show_progress), self.start, limit, self.num_steps)
 
     def score(self, latent: int, show_progress: bool = False) -> Bounds:
-        """The bound of each held-out row after each training."""
+        """The bound of each held-out row after each training, times the row's weight where rows have one."""
         found, main = [], distributed.join()
         with progress(f"trying {latent} latents", TRAININGS, show_progress and main.is_main) as advance:
             for number in range(TRAININGS):
@@ -196,7 +196,11 @@ class Trials:
                 model = self._trained(latent, self.train, seeded_options, self.validation)
                 found.append(main.on_main(partial(self._bounds, model)))
                 advance(1)
-        return torch.stack(found)
+        bounds, weight = torch.stack(found), self.validation.weight
+        if weight is None:
+            return bounds
+        weights = torch.from_numpy(np.asarray(weight.all(), np.float64))
+        return bounds * (weights / weights.mean())
 
     def _trained(
         self, latent: int, rows: Dataset, options: TrainingOptions, validation: Dataset | None = None
