@@ -166,13 +166,13 @@ def test_the_commands_of_concepts_run(workplace, monkeypatch):
 
 @pytest.mark.ci
 @pytest.mark.filterwarnings("ignore::variate.VariateWarning")  # one epoch is too few
-def test_the_commands_of_uses_run(workplace, monkeypatch):
+def test_the_commands_of_uses_run_and_then_its_python(workplace, monkeypatch):
     torch.set_default_dtype(torch.float32)
     monkeypatch.setattr("variate.training.latent_trials.LEAST_STEPS", 20)
     for command in commands(USES):
         _, *arguments = shlex.split(command)
         if arguments[0] == "train":
-            arguments += ["--epochs", "1", "--width", "8", "--batch-size", "100", "--compile", "off"]
+            arguments += ["--epochs", "1", "--width", "8", "--batch-size", "40", "--compile", "off"]
         monkeypatch.setattr(sys, "argv", ["variate", *arguments])
         main()
     for name, lines in (
@@ -190,16 +190,8 @@ def test_the_commands_of_uses_run(workplace, monkeypatch):
     for name in (*pictures, "sevens.png"):
         with Image.open(workplace / name) as found:
             found.load()
-
-
-@pytest.mark.ci
-@pytest.mark.filterwarnings("ignore::variate.VariateWarning")  # one epoch is too few
-def test_the_python_of_uses_runs(workplace, monkeypatch):
-    torch.set_default_dtype(torch.float32)
-    monkeypatch.setattr("variate.training.latent_trials.LEAST_STEPS", 20)
     for block in blocks("python", USES):
-        quick = block.replace("fit(vae, data)", "fit(vae, data, epochs=1)")
-        exec(compile(quick, "uses.md", "exec"), {})
+        exec(compile(block.replace("fit(vae, data)", "fit(vae, data, epochs=1)"), "uses.md", "exec"), {})
 
 
 @pytest.mark.ci
