@@ -20,6 +20,7 @@ from variate.data.schema.columns import MOST_CATEGORIES, OTHER
 from variate.data.schema.grids import TOLERANCE, WRITTEN_DECIMALS, decimals_of
 from variate.data.schema.naming import cell_called, name_called
 from variate.data.schema.number_formats import is_number_name, number_text
+from variate.data.schema.origin import as_they_came
 from variate.data.wording import list_names, plural
 
 LISTED = 10
@@ -139,4 +140,7 @@ def growth_notes(before: Sequence[Column], after: Sequence[Column], found: Mappi
 def _range(column: Column) -> str:
     assert column.low is not None
     assert column.high is not None
-    return f"{number_text(column.low)} to {number_text(column.high)}"
+    if not column.format:
+        return f"{number_text(column.low)} to {number_text(column.high)}"
+    low, high = as_they_came(np.array([column.low, column.high]), column)
+    return f"{low} to {high}"
