@@ -1,8 +1,8 @@
 r"""Wider ranges for maps from numbers to normal scores (`variate.distributions.quantile_map`).
 
-A map is estimated once, from the rows that a model was first trained on. Where other rows have numbers beyond its range,
-a piece is put at its end, and what that piece gets of the distribution function F is taken from the least possible
-place, so that the scores of all other numbers stay:
+A map is estimated once, from the rows that a model was first trained on. Where other rows have numbers beyond its
+range, a piece is put at its end. What that piece gets of the distribution function F is taken from where it changes the
+fewest scores:
 
     without a grid    from what lies beyond the range: with F = 1 - b at its end, the new piece rises to 1 - b / 2
     on a grid         from the last piece, of the mass m, which keeps m - min(m / 2, g)

@@ -258,12 +258,13 @@ def extra_columns(names: Sequence[str], options: DataOptions, schema: Schema, so
 
 def columns_without_use(names: Sequence[str], options: DataOptions, schema: Schema) -> list[str]:
     """The names of the columns that are neither in the schema nor read beside its columns."""
-    known = {column.name for column in (*schema.columns, *schema.conditions, *schema.aside)}
-    return [name for name in names if name not in known | set(names_beside(options))]
+    columns = [column.name for column in (*schema.columns, *schema.conditions)]
+    known = {*columns, *names_beside(options), *(column.name for column in schema.aside)}
+    return [name for name in names if name not in known]
 
 
 def without_use(source: Source, names: Sequence[str], options: DataOptions, schema: Schema | None) -> Source:
-    """The source, which knows the columns of the table that a model has no use for; arguments as for `wanted_columns`."""
+    """The source with the columns of its table that a model has no use for; arguments as for `wanted_columns`."""
     if schema is None:
         return source
     before, extra = source.unseen, tuple(columns_without_use(names, options, schema))
