@@ -71,6 +71,8 @@ def widened(knots: Float64[np.ndarray, " Q"], shares: Float64[np.ndarray, " Q"],
         else:
             rest = found.outer / 2
             shares[0] = shares[0] if found.outer else found.given
+            if found.outer and knots[0] < knots[1]:  # the smallest number stays in its piece, which begins at it
+                knots[0] = np.nextafter(knots[0], -np.inf)
             knots, shares = np.append(start, knots), np.append(rest, shares)
     while len(knots) > MOST_KNOTS:
         least = _least_needed(knots, shares)

@@ -26,12 +26,14 @@ ADDED_TO = ("drop", "missing")
 """Data options that are the old ones, to which more may be added."""
 AS_BEFORE = ("delimiter", "header", "encoding")
 """Data options that are the old ones unless others are given: they say how a file is written."""
+LR = 1e-3
+"""Peak learning rate, half of the usual one, which first makes a trained model worse."""
 DIGITS = 12
 """Of the SHA-256, in hexadecimal."""
 
 
-class Beginning(NamedTuple):
-    """What a run begins with.
+class Predecessor(NamedTuple):
+    """The model that a run goes on from, and what it was made of.
 
     Attributes:
         start: The model.
@@ -42,7 +44,7 @@ class Beginning(NamedTuple):
     recipe: Recipe
 
 
-def beginning(model: str, data: DataOptions, options: ModelOptions) -> Beginning:
+def predecessor(model: str, data: DataOptions, options: ModelOptions) -> Predecessor:
     """The model that a run goes on from.
 
     Args:
@@ -66,7 +68,7 @@ def beginning(model: str, data: DataOptions, options: ModelOptions) -> Beginning
                 remedy = Sentence("leave it out, or train a new model without ", Option("start"))
                 raise InputError(name, f"{kept!r} as in {model!r}, which the run goes on from", repr(value), remedy)
     path = absolute(str(run.model_file))
-    return Beginning(Start(path, digest_of(run)), recipe)
+    return Predecessor(Start(path, digest_of(run)), recipe)
 
 
 def digest_of(run: Run) -> str:
@@ -106,29 +108,30 @@ def require_dropped(options: DataOptions, old: DataOptions, source: Source) -> N
             raise InputError("drop", f"a column of {source.name} that the model does not need", repr(name))
 
 
-def goes_on(begun: Beginning, splits: Splits, source: str, data: DataOptions, training: TrainingOptions) -> Choice:
+def goes_on(earlier: Predecessor, splits: Splits, source: str, data: DataOptions, training: TrainingOptions) -> Choice:
     """The recipe of a run that goes on, and why it is what it is.
 
     Args:
-        begun: What it begins with.
+        earlier: The model that it goes on from.
         splits: The new rows.
         source: Name or path of the data.
         data: How they were read.
-        training: Training options; the weight of the rate does not rise unless that is asked for, since the latents of
-            a trained model have something to say.
+        training: Training options. Unless they are given, the learning rate is `LR`, and the weight of the rate does
+            not rise, since the latents of a trained model have something to say.
     """
-    if training.kl_warmup is None:
-        training = dataclasses.replace(training, kl_warmup=0.0)
+    lr = LR if training.lr is None else training.lr
+    warmup = 0.0 if training.kl_warmup is None else training.kl_warmup
+    training = dataclasses.replace(training, lr=lr, kl_warmup=warmup)
     recipe = dataclasses.replace(
-        begun.recipe,
+        earlier.recipe,
         schema=splits.schema,
         source=source,
         fingerprint=splits.fingerprint,
         data=data,
         training=choose_training(len(splits.train), training, splits.schema.kind),
-        start=begun.start,
+        start=earlier.start,
     )
-    return Choice(recipe, (f"goes on from {begun.start.model}",))
+    return Choice(recipe, (f"goes on from {earlier.start.model}",))
 
 
 def first_model(recipe: Recipe, splits: Splits) -> "VAE":

@@ -11,7 +11,7 @@ from variate.data import Splits, read, split
 from variate.errors import InputError
 from variate.runs.directory import absolute, new_directory, resumed_directory, resumed_recipe
 from variate.runs.run import Run
-from variate.runs.start import Beginning, beginning, data_options, first_model, goes_on, require_dropped
+from variate.runs.start import Predecessor, data_options, first_model, goes_on, predecessor, require_dropped
 from variate.runtime import distributed
 from variate.runtime.claims import Claim
 
@@ -77,10 +77,10 @@ def plan(
     """
     data, model, training = data or DataOptions(), model or ModelOptions(), training or TrainingOptions()
     search, processes = model.latent == "auto", distributed.join()
-    begun = None
+    earlier = None
     if start is not None and not resume:
-        begun = processes.on_main(partial(beginning, start, data, model))
-        data = data_options(data, begun.recipe.data)
+        earlier = processes.on_main(partial(predecessor, start, data, model))
+        data = data_options(data, earlier.recipe.data)
     if search:
         model = dataclasses.replace(model, latent=None)
     if data.mask_folder is not None:
@@ -88,7 +88,7 @@ def plan(
     claim = processes.on_main(lambda: resumed_directory(source, out) if resume else new_directory(source, out))
     path = claim.path
     old = processes.on_main(lambda: resumed_recipe(path, source, data, model, training, start)) if resume else None
-    splits = processes.on_all(lambda: _split(source, data, old, begun))
+    splits = processes.on_all(lambda: _split(source, data, old, earlier))
     if len(set(processes.gather(splits.fingerprint))) > 1:
         raise InputError("data", "the same files on every machine", f"different contents of {source!r}")
     if old and old.fingerprint != splits.fingerprint:
@@ -99,22 +99,22 @@ def plan(
     else:
         as_read = dataclasses.replace(data, stream="off" if splits.train.in_memory else "on")
         name = processes.on_main(lambda: absolute(source))
-        if begun:
-            chosen = goes_on(begun, splits, name, as_read, training)
+        if earlier:
+            chosen = goes_on(earlier, splits, name, as_read, training)
         else:
             chosen = choose(splits.schema, len(splits.train), name, splits.fingerprint, as_read, model, training)
     return Plan(claim, chosen.recipe, chosen.reasons, splits, resume, search and not resume)
 
 
-def _split(source: str, options: DataOptions, old: Recipe | None, begun: Beginning | None) -> Splits:
+def _split(source: str, options: DataOptions, old: Recipe | None, earlier: Predecessor | None) -> Splits:
     """The data in parts: as a run that is resumed had them, with the schema of a model that training goes on from, or
     as they are.
     """
     if old:
         return split(read(source, old.data, old.schema if old.start else None), old.data)
-    if begun:
-        found = read(source, options, begun.recipe.schema, grow=True)
-        require_dropped(options, begun.recipe.data, found)
+    if earlier:
+        found = read(source, options, earlier.recipe.schema, grow=True)
+        require_dropped(options, earlier.recipe.data, found)
         return split(found, options)
     return split(read(source, options), options)
 
