@@ -177,18 +177,13 @@ def read(
     Raises:
         InputError: If the source is not understood, or its content cannot be read in the way asked for.
     """
-    if not grow:
-        return _read(source, options, schema)
-    if schema is None:
+    if grow and schema is None:
         raise InputError("schema", "that of a model, which is to grow", "None", "give model.recipe.schema")
-    from variate.data.readers.grown import grown_source
+    if grow and schema is not None:
+        from variate.data.readers.grown import grown_source
 
-    source = _frames().repeatable(source) if is_frame(source) else source
-    return grown_source(partial(_read, source, options), options, schema)
-
-
-def _read(source: str | os.PathLike[str] | Frame, options: DataOptions, schema: Schema | None) -> Source:
-    """Reads data as they are, or as a model with a schema takes them."""
+        source = _frames().repeatable(source) if is_frame(source) else source
+        return grown_source(partial(read, source, options), options, schema)
     if is_frame(source):
         _require_used(IN_MEMORY, options, schema, TABLE_OPTIONS)
         return _frames().read_frame(source, options, schema)
