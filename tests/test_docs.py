@@ -19,6 +19,7 @@ from PIL import Image
 import variate
 from variate.cli.main import COMMANDS, main
 from variate.config.recipe import DataOptions, ModelOptions, TrainingOptions
+from variate.runs.training import plan, train
 from workbooks import book
 
 ROOT = Path(__file__).parent.parent
@@ -172,7 +173,7 @@ def test_the_commands_of_uses_run(workplace, monkeypatch):
     for command in commands(USES):
         _, *arguments = shlex.split(command)
         if arguments[0] == "train":
-            arguments += ["--epochs", "1", "--width", "8", "--batch-size", "100", "--compile", "off"]
+            arguments += ["--epochs", "1", "--width", "8", "--batch-size", "40", "--compile", "off"]
         monkeypatch.setattr(sys, "argv", ["variate", *arguments])
         main()
     for name, lines in (
@@ -197,6 +198,7 @@ def test_the_commands_of_uses_run(workplace, monkeypatch):
 def test_the_python_of_uses_runs(workplace, monkeypatch):
     torch.set_default_dtype(torch.float32)
     monkeypatch.setattr("variate.training.latent_trials.LEAST_STEPS", 20)
+    train(plan("people", "runs/people", model=ModelOptions(width=8), training=TrainingOptions(epochs=1)))
     for block in blocks("python", USES):
         quick = block.replace("fit(vae, data)", "fit(vae, data, epochs=1)")
         exec(compile(quick, "uses.md", "exec"), {})
