@@ -210,7 +210,7 @@ def test_the_python_of_tables_runs(workplace):
 
 def test_options_named_in_the_docs_exist():
     groups = (DataOptions, ModelOptions, TrainingOptions, *COMMANDS.values())
-    known = {f.name.replace("_", "-") for group in groups for f in dataclasses.fields(group)} | {"help"}
+    known = {f.name.replace("_", "-") for group in groups for f in dataclasses.fields(group)} | {"help", "from"}
     for text in (README, CONCEPTS, SCALING, TABLES, USES):
         for option in set(re.findall(r"--([a-z][a-z-]+)", text)) - TORCHRUN:
             assert option in known, option

@@ -12,6 +12,7 @@
     variate.classify(vae, rows)                     p(c|x) of a model with conditions, by Bayes' rule
     variate.score(vae, rows, calibration=data)      how odd each row is, and why
     variate.to_arrow(vae.sample(16), data.schema)   new rows of a table, for every library of data frames
+    variate.grow(vae, data)                         a model with room for new categories, ranges and gaps
     vae.embed(data.test), vae.sample(16), vae.reconstruct(data.test)
     vae.save("model.safetensors");  vae = variate.load("model.safetensors")
 
@@ -52,6 +53,7 @@ if TYPE_CHECKING:
     from variate.models.base import Model
     from variate.models.build import build
     from variate.models.draws import Draws, Group
+    from variate.models.growing import grow
     from variate.models.load import load
     from variate.models.vae import VAE, Decoder, Encoder
     from variate.objectives import Terms, elbo
@@ -107,6 +109,7 @@ _HOMES = {
     "Group": "variate.models.draws",
     "Model": "variate.models.base",
     "build": "variate.models.build",
+    "grow": "variate.models.growing",
     "load": "variate.models.load",
     "Decoder": "variate.models.vae",
     "Encoder": "variate.models.vae",
@@ -173,6 +176,7 @@ __all__ = [
     "fit",
     "from_arrays",
     "gap_budget",
+    "grow",
     "impute",
     "interpolate",
     "load",

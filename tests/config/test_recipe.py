@@ -76,6 +76,7 @@ FULL = Recipe(
         seed=12,
     ),
     compared_latents=(2, 3, 6),
+    start=recipe.Start("/runs/digits/model.safetensors", "0123456789ab"),
 )
 
 
@@ -148,6 +149,7 @@ def test_a_recipe_of_before_the_new_options_takes_what_was_built_then():
     assert [again["data"].pop(name) for name in new] == [None] * len(new)
     assert again["model"].pop("gaps") == "given"
     assert again.pop("compared_latents") == []
+    assert again.pop("start") is None
     del again["model"]["activation"], again["training"]["schedule"]
     assert again == json.loads(WRITTEN_BEFORE)
 

@@ -65,3 +65,27 @@ def test_codes_that_no_name_has_are_refused(likelihood, row):
 def test_columns_have_names_and_not_too_many(sizes):
     with pytest.raises(InputError, match="categories: expected from 1 to 65,536"):
         CategoricalColumns(sizes)
+
+
+@pytest.mark.parametrize("equal", [True, False])
+def test_new_names_have_at_most_what_names_never_seen_have_and_the_others_lose_that(likelihood, equal):
+    grown, more = CategoricalColumns([5, 1, 8, 2]), [2, 0, 1, 0]
+    grown.extend(likelihood.log_frequency.split(SIZES), likelihood.log_unseen)
+    if equal:  # the bound is reached where all logits are equal
+        likelihood.log_frequency.zero_()
+        grown.extend([torch.zeros(size) for size in SIZES], likelihood.log_unseen)
+    outputs = torch.zeros(1, sum(SIZES)) if equal else 3 * torch.randn(50, sum(SIZES))
+    own = outputs.split(SIZES, -1)
+    extended = [torch.cat([o, o.mean(-1, keepdim=True).expand(-1, m)], -1) for o, m in zip(own, more, strict=True)]
+    before = likelihood(outputs).factor(0).log_prob(torch.zeros(1, 4))
+    after = grown(torch.cat(extended, -1)).factor(0)
+    for column, (size, new) in enumerate(zip(SIZES, more, strict=True)):
+        codes = torch.zeros(new, 1, 4)
+        codes[..., column] = size + torch.arange(new)[:, None]
+        of_seen = math.log1p(-1 / 42)
+        q = (after.log_prob(codes)[..., column] - of_seen).exp().sum(0)
+        assert (q <= 1 / 42 + 1e-9).all()
+        if equal and new:
+            torch.testing.assert_close(q, torch.full_like(q, 1 / 42), rtol=1e-5, atol=0)
+        lost = (after.log_prob(torch.zeros(1, 4)) - before)[:, column]
+        torch.testing.assert_close(lost, torch.log1p(-q), rtol=0, atol=1e-6)

@@ -10,6 +10,7 @@ OF_COMMANDS = frozenset(
     {
         "out",
         "resume",
+        "from",
         "seeds",
         "overwrite",
         "samples",
@@ -62,7 +63,7 @@ WITH_TRUE = frozenset(
 """Options that are True, False, or left to us: unlike a switch, their flag has a value."""
 
 OTHER_NAMES = {"num_samples": "samples", "annealed_rows": "ais", "num_rows": "rows", "n": "number", "map": "2d",
-               "curves": "curve", "num_latents": "latents"}  # fmt: skip
+               "curves": "curve", "num_latents": "latents", "start": "from"}  # fmt: skip
 """Parameters in Python whose flags have another name."""
 
 POSITIONAL = {"model": "MODEL", "data": "DATA", "source": "DATA", "x": "DATA", "real": "REAL", "synthetic": "SYNTHETIC"}

@@ -47,6 +47,9 @@ class Train(Checked):
     seeds: Annotated[int, Interval(ge=1, le=1_000)] = 1
     """Train this many runs with the seeds that follow, in directories inside the first one's, and say how much every
     number varies among them."""
+    start: Annotated[str | None, tyro.conf.arg(name="from", metavar="MODEL")] = None
+    """Go on from a run directory or a model file with new rows of the same columns. Its model's options, columns and
+    scalings stay; new categories, ranges and gaps get room."""
     data: DataOptions = field(default_factory=DataOptions)
     model: ModelOptions = field(default_factory=ModelOptions)
     training: TrainingOptions = field(default_factory=TrainingOptions)
@@ -57,7 +60,7 @@ class Train(Checked):
         from variate.runs.seeds import other_seeds
         from variate.runs.training import plan
 
-        planned = plan(self.source, self.out, self.resume, self.data, self.model, self.training)
+        planned = plan(self.source, self.out, self.resume, self.data, self.model, self.training, self.start)
         say(f"{describe(planned.splits)}; {'; '.join(planned.reasons)}; {size(planned)}")
         for note in planned.splits.notes:
             say(Sentence("  ", note))

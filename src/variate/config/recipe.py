@@ -174,6 +174,19 @@ class TrainingOptions(Checked):
 
 
 @dataclass(frozen=True)
+class Start(Checked):
+    """The model that a run went on from.
+
+    Attributes:
+        model: The path of its file.
+        digest: The first 12 hexadecimal digits of the SHA-256 of its weights and recipe.
+    """
+
+    model: str
+    digest: str
+
+
+@dataclass(frozen=True)
 class Recipe(Checked):
     """Everything that is needed to build a model again and to know where it came from.
 
@@ -186,6 +199,7 @@ class Recipe(Checked):
         training: How it is trained.
         compared_latents: The numbers of latents that were compared to choose that of the model, rising; none if it was
             given, or is the default.
+        start: The model that training went on from; None if it began with random weights.
     """
 
     schema: Schema
@@ -195,6 +209,7 @@ class Recipe(Checked):
     model: ModelOptions = ModelOptions()
     training: TrainingOptions = TrainingOptions()
     compared_latents: tuple[Size, ...] = ()
+    start: Start | None = None
 
     def to_json(self) -> str:
         """The recipe as one JSON object."""

@@ -1,7 +1,9 @@
 """What reading gives: rows as they were found, not yet split."""
 
 import dataclasses
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -30,6 +32,18 @@ class SplitColumn(NamedTuple):
     format: str = ""
 
 
+class Unseen(NamedTuple):
+    """What a model has never seen, in data that were read for it.
+
+    Attributes:
+        categories: Such categories with the number of their cells, by the names of columns and conditions.
+        columns: Names of the columns of the table that the model does not have.
+    """
+
+    categories: Mapping[str, Mapping[str, int]] = MappingProxyType({})
+    columns: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, eq=False)
 class Source:
     """Data as they were read.
@@ -41,6 +55,7 @@ class Source:
         sizes: Bytes of each file of rows on disk, which count towards their fingerprint.
         key: The column by which the rows are split, if they were read with `split_by` or `split_time`.
         names: Of image files, the path of each row's file.
+        unseen: Tells what the model has never seen; of rows on disk, all may be read for it.
     """
 
     dataset: Dataset
@@ -48,6 +63,7 @@ class Source:
     sizes: tuple[int, ...] = ()
     key: SplitColumn | None = None
     names: tuple[str, ...] = ()
+    unseen: Callable[[], Unseen] = Unseen
 
     @property
     def x(self) -> Storage:

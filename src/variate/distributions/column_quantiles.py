@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from variate.config.schema import Column
 from variate.data.schema.grids import WRITTEN_DECIMALS, decimals_of
 from variate.distributions.quantile_map import MOST_KNOTS, QuantileMap, fit_knots
+from variate.distributions.widening import widened
 
 LARGEST_START = 4.0
 """Before it is set from data, a map is the identity between minus and plus this."""
@@ -55,3 +56,15 @@ class ColumnQuantiles(nn.Module):
             self.low[i], self.high[i] = low, high
             decimals = decimals_of(np.array([low, column.step]))
             self.decimals[i] = 10.0 ** (WRITTEN_DECIMALS if decimals is None else decimals)
+
+    def grow_from(self, old: "ColumnQuantiles") -> None:
+        """Takes the maps of the same columns, and widens them to the ranges that the columns have now."""
+        self.load_state_dict(old.state_dict())
+        for i, (column, before) in enumerate(zip(self.columns, old.columns, strict=True)):
+            if column.low is None or column.high is None or (column.low, column.high) == (before.low, before.high):
+                continue
+            half = column.step / 2
+            found = widened(self.knots[i].numpy(), self.shares[i].numpy(), column.low - half, column.high + half)
+            self.knots[i].copy_(torch.from_numpy(found.knots))
+            self.shares[i].copy_(torch.from_numpy(found.shares))
+            self.low[i], self.high[i] = min(column.low, float(self.low[i])), max(column.high, float(self.high[i]))

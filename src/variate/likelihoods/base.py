@@ -8,6 +8,7 @@ A new likelihood is a module here, with a `Likelihood` that has a `build`, and a
 `variate.config.parts.LIKELIHOODS`.
 """
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 
@@ -17,6 +18,7 @@ from torch import Tensor, nn
 
 from variate.config.recipe import ModelOptions
 from variate.config.schema import Schema
+from variate.config.slots import Slot
 from variate.distributions.rows import RowDistribution
 
 LogProb = Callable[[Tensor, Tensor, Tensor | None], Tensor]
@@ -93,6 +95,15 @@ class Likelihood(nn.Module, ABC):
 
     def fit_scaling(self, rows: Tensor) -> None:
         """Sets the scalings and starting biases, which are buffers, from the training rows, (N, *event)."""
+
+    @property
+    def slots(self) -> list[Slot]:
+        """What each output stands for."""
+        return [Slot("parameter", "", i) for i in range(math.prod(self.out_shape))]
+
+    def grow_from(self, old: "Likelihood") -> None:
+        """Takes the scalings and weights of a likelihood of the same kind, whose columns have grown since."""
+        self.load_state_dict(old.state_dict())
 
     def is_quantity(self) -> Tensor:
         """Which elements of a row are quantities, not codes of names: booleans of shape *event, on the CPU."""

@@ -84,3 +84,24 @@ class CategoricalColumns(Likelihood):
             counts = column.long().clamp(0, size).bincount(minlength=size + 1)[:size].double() + 0.5
             frequencies.append(counts.log() - counts.sum().log())
         self.log_frequency.copy_(torch.cat(frequencies))
+
+    def extend(self, log_frequencies: Sequence[Tensor], log_unseen: Tensor) -> None:
+        r"""Takes the scalings of columns that have more names now, the new ones last.
+
+        Let a column have K names with logits l_j, and M new ones whose outputs are the means of the others'. Their
+        log-frequencies are the mean of the others' plus log(K e / (M (1 - e))), with e the probability of all names
+        that were never seen. A mean is at most logsumexp(l) - log K, so the new names together have a probability
+        q <= e, whatever z is. That of each old name is multiplied by 1 - q.
+
+        Args:
+            log_frequencies: Those of the names before, of each column.
+            log_unseen: Log of e.
+        """
+        self.log_unseen.copy_(log_unseen)
+        odds = torch.logit(log_unseen.exp()).exp()
+        found = []
+        for own, size in zip(log_frequencies, self.sizes, strict=True):
+            more = size - len(own)
+            start = own.double().mean() + (odds * len(own) / max(more, 1)).log()
+            found.append(torch.cat([own, start.to(own).expand(more)]))
+        self.log_frequency.copy_(torch.cat(found))

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from variate.config.parts import LIKELIHOODS, load_part
 from variate.config.recipe import ModelOptions
 from variate.config.schema import Column, Schema
+from variate.config.slots import Slot
 from variate.distributions.joint import JointRows
 from variate.errors import InputError, Option, Sentence, unknown
 from variate.likelihoods.base import Likelihood
@@ -76,7 +77,7 @@ class Columns(Likelihood):
         sizes = [prod(likelihood.out_shape) for likelihood, _ in groups]
         super().__init__((len(columns),), (sum(sizes),))
         self.sizes = sizes
-        self.names = [column.name for column in columns]
+        self.table, self.names = columns, [column.name for column in columns]
         self.parts = nn.ModuleList(likelihood for likelihood, _ in groups)
         for i, (_, own) in enumerate(groups):
             self.register_buffer(f"columns_{i}", torch.tensor(own), persistent=False)
@@ -130,6 +131,35 @@ class Columns(Likelihood):
         for part, columns in self.items():
             result[columns.cpu()] = part.is_quantity()
         return result
+
+    @property
+    def slots(self) -> list[Slot]:
+        """What each output stands for."""
+        found = []
+        for number, (part, columns) in enumerate(self.items()):
+            if isinstance(part, CategoricalColumns):
+                own = [self.table[i] for i in columns.tolist()]
+                found += [Slot("category", column.name, name) for column in own for name in column.categories]
+            else:
+                found += [Slot("parameter", str(number), i) for i in range(prod(part.out_shape))]
+        return found
+
+    def grow_from(self, old: Likelihood) -> None:
+        """Takes what the parts have. A column with more categories may belong to another part than before."""
+        if not isinstance(old, Columns):
+            raise AssertionError("columns grow out of columns")
+        before = list(old.items())
+        found: dict[int, tuple[Tensor, Tensor]] = {}
+        for part, columns in before:
+            if isinstance(part, CategoricalColumns):
+                own = zip(columns.tolist(), part.log_frequency.split(part.sizes), strict=True)
+                found |= {i: (log_frequency, part.log_unseen) for i, log_frequency in own}
+        for number, (part, columns) in enumerate(self.items()):
+            if isinstance(part, CategoricalColumns):
+                log_frequencies, log_unseen = zip(*(found[i] for i in columns.tolist()), strict=True)
+                part.extend(log_frequencies, log_unseen[0])
+            else:  # parts of numbers come first, and stay as they are
+                part.grow_from(before[number][0])
 
     def floored(self) -> Tensor | None:
         """Which columns have a learned scale at its floor."""

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from variate.config.slots import Slot
 from variate.distributions.gaps import RowsWithGaps
 from variate.likelihoods.base import Likelihood
 
@@ -43,6 +44,17 @@ class WithGaps(Likelihood):
     def fit_scaling(self, rows: Tensor) -> None:
         """Sets the scalings of the values."""
         self.values.fit_scaling(rows)
+
+    @property
+    def slots(self) -> list[Slot]:
+        """What each output stands for."""
+        return [*self.values.slots, *(Slot("observed", str(i)) for i in self.columns.tolist())]
+
+    def grow_from(self, old: Likelihood) -> None:
+        """Takes what the likelihood of the values has."""
+        if not isinstance(old, WithGaps):
+            raise AssertionError("a model of gaps grows out of one")
+        self.values.grow_from(old.values)
 
     def is_quantity(self) -> Tensor:
         """Which columns are quantities."""

@@ -83,6 +83,14 @@ class QuantileLogisticColumns(Likelihood):
         self.quantiles.fit(rows)
         self.log_outside.fill_(-math.log(len(rows) + 2))
 
+    def grow_from(self, old: Likelihood) -> None:
+        """Takes scales and scores, and widens these where ranges are wider now."""
+        if not isinstance(old, QuantileLogisticColumns):
+            raise AssertionError("quantiles grow out of quantiles")
+        self.scale.load_state_dict(old.scale.state_dict())
+        self.log_outside.copy_(old.log_outside)
+        self.quantiles.grow_from(old.quantiles)
+
     def rescaled(self, log_factor: float | Tensor) -> "QuantileLogisticColumns":
         """A copy with every scale multiplied by a factor."""
         copied = copy.deepcopy(self)

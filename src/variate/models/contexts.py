@@ -59,10 +59,25 @@ class Contexts(nn.Module):
     def fit(self, context: Tensor) -> None:
         """Sets the scaling of the features, and the prior, from the contexts of the training rows, (N, c)."""
         self.inputs.fit_scaling(context)
+        self.count(context)
+
+    def count(self, context: Tensor) -> None:
+        """Sets the prior from contexts, (N, c)."""
         if self.is_countable:
             counts = torch.zeros(len(self.values), dtype=torch.float64)
             counts.index_add_(0, self.places(context), torch.ones(len(context), dtype=torch.float64))
             self.log_prob.copy_(((counts + 1 / len(counts)) / (len(context) + 1)).log())
+
+    def grow_from(self, old: "Contexts") -> None:
+        """Takes the scaling and the prior of the same conditions, whose columns have grown since.
+
+        A context that is new has the probability of the least probable one.
+        """
+        self.inputs.grow_from(old.inputs)
+        if self.is_countable and old.is_countable:
+            log_p = torch.full_like(self.log_prob, float(old.log_prob.min()))
+            log_p[self.places(old.values)] = old.log_prob
+            self.log_prob.copy_(log_p if len(log_p) == len(old.log_prob) else log_p.log_softmax(0))
 
     def places(self, context: Tensor) -> Tensor:
         """The numbers of contexts (N, c) among `values`, (N,) int64."""

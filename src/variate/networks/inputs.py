@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from variate.config.schema import Column
+from variate.config.slots import Slot
 from variate.distributions.column_quantiles import ColumnQuantiles
 from variate.errors import InputError
 from variate.statistics import moments
@@ -32,6 +33,10 @@ class Inputs(nn.Module, ABC):
     @abstractmethod
     def fit_scaling(self, rows: Tensor) -> None:
         """Sets the scaling from the training rows, (N, *event)."""
+
+    def grow_from(self, old: "Inputs") -> None:
+        """Takes the scaling of inputs of the same kind, whose columns have grown since."""
+        self.load_state_dict(old.state_dict())
 
 
 class Standardize(Inputs):
@@ -91,6 +96,7 @@ class ColumnInputs(Inputs):
 
     def __init__(self, columns: Sequence[Column]) -> None:
         super().__init__()
+        self.columns = tuple(columns)
         self.quantities = [i for i, column in enumerate(columns) if column.kind in ("real", "counts")]
         self.bits = [i for i, column in enumerate(columns) if column.kind == "binary"]
         self.categorical = [(i, len(c.categories)) for i, c in enumerate(columns) if c.kind == "categorical"]
@@ -118,3 +124,20 @@ class ColumnInputs(Inputs):
         """Sets the scores and the scaling of the columns of numbers from the training rows, (N, columns)."""
         self.scores.fit(rows[:, self.quantities])
         self.standardize.fit_scaling(rows[:, self.bits])
+
+    @property
+    def slots(self) -> list[Slot]:
+        """What each feature stands for."""
+        names = [column.name for column in self.columns]
+        return [
+            *(Slot("value", names[i]) for i in self.numeric),
+            *(Slot("gap", names[i]) for i in self.with_gaps),
+            *(Slot("category", names[i], own) for i, _ in self.categorical for own in self.columns[i].categories),
+        ]
+
+    def grow_from(self, old: Inputs) -> None:
+        """Takes the scalings of the columns, and widens the scores where ranges are wider now."""
+        if not isinstance(old, ColumnInputs):
+            raise AssertionError("columns grow out of columns")
+        self.standardize.grow_from(old.standardize)
+        self.scores.grow_from(old.scores)

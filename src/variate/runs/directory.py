@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 
 from variate.config.recipe import DataOptions, ModelOptions, Recipe, TrainingOptions
-from variate.config.run_files import CHECKPOINT
+from variate.config.run_files import CHECKPOINT, MODEL_FILE
 from variate.data.readers.builtin import BUILTIN
 from variate.data.readers.npy import archive_and_key
 from variate.errors import InputError, Option, Sentence
@@ -125,7 +125,14 @@ def _saved(run: Path) -> tuple[str, float] | None:
     return (source, written) if isinstance(source, str) else None
 
 
-def resumed_recipe(run: Path, source: str, data: DataOptions, model: ModelOptions, training: TrainingOptions) -> Recipe:
+def resumed_recipe(
+    run: Path,
+    source: str,
+    data: DataOptions,
+    model: ModelOptions,
+    training: TrainingOptions,
+    start: str | None = None,
+) -> Recipe:
     """The recipe of a run to resume. Options that were given must agree with it, except for threads.
 
     Args:
@@ -134,6 +141,7 @@ def resumed_recipe(run: Path, source: str, data: DataOptions, model: ModelOption
         data: Options as given, like the following two; those at their default are not compared.
         model: The same.
         training: The same. Its number of threads is that of this machine, and replaces the saved one.
+        start: The model that the run went on from, if it is named again.
 
     Raises:
         InputError: If there is no checkpoint, or the data or an option differ.
@@ -143,6 +151,9 @@ def resumed_recipe(run: Path, source: str, data: DataOptions, model: ModelOption
     recipe = saved_recipe(run)
     if absolute(recipe.source) != absolute(source):
         raise InputError("data", f"{recipe.source!r}, which {str(run)!r} is a run on", repr(source))
+    if start is not None and (recipe.start is None or recipe.start.model not in _models_at(start)):
+        expected = "random weights" if recipe.start is None else f"{recipe.start.model!r}"
+        raise InputError("start", f"{expected}, which {str(run)!r} began with", repr(start), "leave it out")
     for given, saved in ((data, recipe.data), (model, recipe.model), (training, recipe.training)):
         for option in dataclasses.fields(given):
             value, kept = getattr(given, option.name), getattr(saved, option.name)
@@ -153,6 +164,11 @@ def resumed_recipe(run: Path, source: str, data: DataOptions, model: ModelOption
     if training.threads or distributed.launched() > 1:  # the saved number was for another number of processes
         recipe = dataclasses.replace(recipe, training=dataclasses.replace(recipe.training, threads=training.threads))
     return recipe
+
+
+def _models_at(path: str) -> tuple[str, str]:
+    """The model files that a path can stand for: itself, or one in the directory that it is."""
+    return absolute(path), absolute(str(Path(path) / MODEL_FILE))
 
 
 def absolute(source: str) -> str:

@@ -11,6 +11,7 @@ from variate.data import Splits, read, split
 from variate.errors import InputError
 from variate.runs.directory import absolute, new_directory, resumed_directory, resumed_recipe
 from variate.runs.run import Run
+from variate.runs.start import Predecessor, data_options, first_model, goes_on, predecessor, require_dropped
 from variate.runtime import distributed
 from variate.runtime.claims import Claim
 
@@ -58,6 +59,7 @@ def plan(
     data: DataOptions | None = None,
     model: ModelOptions | None = None,
     training: TrainingOptions | None = None,
+    start: str | None = None,
 ) -> Plan:
     """Reads and splits the data, and decides all that was left open. Of several processes, all must call it.
 
@@ -68,20 +70,25 @@ def plan(
         data: How the data are read.
         model: What the model is.
         training: How it is trained.
+        start: A run directory or a model file to go on from with the weights, scalings and options of its model.
 
     Raises:
         InputError: If the data, the directory or an option cannot be used.
     """
     data, model, training = data or DataOptions(), model or ModelOptions(), training or TrainingOptions()
     search, processes = model.latent == "auto", distributed.join()
+    earlier = None
+    if start is not None and not resume:
+        earlier = processes.on_main(partial(predecessor, start, data, model))
+        data = data_options(data, earlier.recipe.data)
     if search:
         model = dataclasses.replace(model, latent=None)
     if data.mask_folder is not None:
         data = dataclasses.replace(data, mask_folder=processes.on_main(partial(absolute, data.mask_folder)))
     claim = processes.on_main(lambda: resumed_directory(source, out) if resume else new_directory(source, out))
     path = claim.path
-    old = processes.on_main(lambda: resumed_recipe(path, source, data, model, training)) if resume else None
-    splits = processes.on_all(lambda: _split(source, old.data if old else data))
+    old = processes.on_main(lambda: resumed_recipe(path, source, data, model, training, start)) if resume else None
+    splits = processes.on_all(lambda: _split(source, data, old, earlier))
     if len(set(processes.gather(splits.fingerprint))) > 1:
         raise InputError("data", "the same files on every machine", f"different contents of {source!r}")
     if old and old.fingerprint != splits.fingerprint:
@@ -92,11 +99,23 @@ def plan(
     else:
         as_read = dataclasses.replace(data, stream="off" if splits.train.in_memory else "on")
         name = processes.on_main(lambda: absolute(source))
-        chosen = choose(splits.schema, len(splits.train), name, splits.fingerprint, as_read, model, training)
+        if earlier:
+            chosen = goes_on(earlier, splits, name, as_read, training)
+        else:
+            chosen = choose(splits.schema, len(splits.train), name, splits.fingerprint, as_read, model, training)
     return Plan(claim, chosen.recipe, chosen.reasons, splits, resume, search and not resume)
 
 
-def _split(source: str, options: DataOptions) -> Splits:
+def _split(source: str, options: DataOptions, old: Recipe | None, earlier: Predecessor | None) -> Splits:
+    """The data in parts: as a run that is resumed had them, with the schema of a model that training goes on from, or
+    as they are.
+    """
+    if old:
+        return split(read(source, old.data, old.schema if old.start else None), old.data)
+    if earlier:
+        found = read(source, options, earlier.recipe.schema, grow=True)
+        require_dropped(options, earlier.recipe.data, found)
+        return split(found, options)
     return split(read(source, options), options)
 
 
@@ -130,9 +149,12 @@ def train(planned: Plan, show_progress: bool = False) -> Trained:
     if planned.latent_is_open:
         planned = with_latent(planned, Trials(planned.recipe, planned.splits).search(show_progress))
     recipe, splits = planned.recipe, planned.splits
-    with seeded(recipe.training.seed):
-        model = from_recipe(recipe)
-        fit_scaling(model, splits.train)
+    if recipe.start and not planned.resume:
+        model = first_model(recipe, splits)
+    else:
+        with seeded(recipe.training.seed):
+            model = from_recipe(recipe)
+            fit_scaling(model, splits.train)
     history = run_training(
         model,
         splits,

@@ -29,6 +29,7 @@ from torch import Tensor, nn
 from variate.config.recipe import TrainingOptions
 from variate.config.run_files import MODEL_FILE
 from variate.data.batch import Batch
+from variate.data.dataset import Dataset
 from variate.errors import InputError, NonFiniteError, warn_caller
 from variate.likelihoods.base import LogProb
 from variate.likelihoods.fused import fused
@@ -345,6 +346,8 @@ class Trainer:
         """Steps, validations and checkpoints until the end. Returns why it ended."""
         now, processes = self.state.progress, self.processes
         check_every = max(CHECK_STEPS, math.ceil(len(self.job.train) / self.batches.batch_size))
+        if self.model.recipe and self.model.recipe.start and math.isinf(now.best_bound) and not now.step:
+            self.judge_start()
         if output and not now.step:
             self.save(output)
         if output:
@@ -373,6 +376,13 @@ class Trainer:
             return "interrupted"
         return "finished" if now.step >= self.job.steps else "early"
 
+    def judge_start(self) -> None:
+        """Validates the weights that a run goes on from, which are kept unless training finds better ones."""
+        if self.job.validation is None:
+            return
+        with self.seeding("validation"):
+            self.state.keep_best(self._bound(self._validation_means(self.job.validation)))
+
     def validate(self) -> Record:
         """Validates the average weights, keeps them if they are the best, and reports the means since the last time."""
         with self.seeding("validation"):
@@ -394,17 +404,25 @@ class Trainer:
         if job.validation is None:
             state.keep_last()
         else:
-            freeze_scale(state.average, self.judged)
-            draws = None if self.options.bound == "elbo" else self.options.samples
-            means = validate(state.average, job.validation, mix(self.options.seed, "validation"), self.processes, draws)
+            means = self._validation_means(job.validation)
             record |= {f"validation_{name}": value for name, value in means.items()}
             collapsed = spread(state.average, job.validation, self.processes) <= ACTIVE
             record["collapsed"] = collapsed.nonzero().flatten().tolist()
-            state.keep_best(means.get("iwae", means["elbo"]))
+            state.keep_best(self._bound(means))
             if progress.step < self.warmup_steps:
                 progress.checks_since_best = 0  # patience begins where the weight of the rate is what it will be
         progress.records.append(record)
         return record
+
+    def _validation_means(self, rows: Dataset) -> dict[str, float]:
+        """The mean terms of the average weights on validation rows."""
+        freeze_scale(self.state.average, self.judged)
+        draws = None if self.options.bound == "elbo" else self.options.samples
+        return validate(self.state.average, rows, mix(self.options.seed, "validation"), self.processes, draws)
+
+    def _bound(self, means: Mapping[str, float]) -> float:
+        """The bound by which weights are kept."""
+        return means.get("iwae", means["elbo"])
 
     def restore(self, output: Output) -> None:
         """Continues from the checkpoint of a run directory."""

@@ -119,6 +119,8 @@ class Beside:
         dataset = _with(source.dataset, stored, slice(size)).replace(schema=schema, label=label)
         if test is not None:
             test = _with(test, stored, slice(size, None)).replace(schema=schema, label=label)
+        before, own = source.unseen, {name: found[name].unseen for name in conditions}
+        source = replace(source, unseen=lambda: before()._replace(categories={**before().categories, **own}))
         return replace(source, dataset=dataset, test=test).replace(notes=(*source.notes, *notes))
 
     def _read(self, raw: RawColumn) -> "_Read":

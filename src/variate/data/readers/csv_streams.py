@@ -14,6 +14,7 @@ in the types that are known by then; the rest of the first turn only looks for f
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
+from functools import partial
 from typing import NamedTuple
 
 import pyarrow as pa
@@ -31,13 +32,13 @@ from variate.data.readers.leading_zeros import zeros_note
 from variate.data.readers.missing_words import missing_words, missing_words_note
 from variate.data.readers.roles import names_beside
 from variate.data.readers.streamed_columns import StreamedColumns
-from variate.data.readers.tables import wanted_columns
+from variate.data.readers.tables import wanted_columns, without_use
 from variate.data.readers.text_blocks import BLOCK, Block, first_bytes, row_blocks
 from variate.data.readers.unpacking import TEXT_COPIES, Packed
 from variate.data.schema.arrow_columns import refuse_one_text
 from variate.data.schema.column_notes import gaps_note, unseen_notes
 from variate.data.schema.written import written_as
-from variate.data.source import Source
+from variate.data.source import Source, Unseen
 from variate.data.storage.parquet_rows import ParquetGaps, ParquetRows
 from variate.data.storage.row_groups import RowGroups
 from variate.data.storage.spilled import Spill
@@ -234,7 +235,8 @@ class CsvStream:
         mask = ParquetGaps(rows) if has_gaps else None
         notes += [*own_notes, _where(scratch.path.stat().st_size)]
         data = Dataset(rows, schema, mask=mask, name=self.name, notes=tuple(notes))
-        return beside.attached(Source(data, sizes=(self.packed.path.stat().st_size,)))
+        source = Source(data, sizes=(self.packed.path.stat().st_size,), unseen=partial(Unseen, columns.unseen))
+        return beside.attached(without_use(source, names, self.options, self.schema))
 
     def _notes(self, parser: BlockParser, columns: StreamedColumns) -> list[str]:
         """What was assumed of the text."""

@@ -77,6 +77,11 @@ def original_frame(frame: Frame, options: DataOptions, schema: Schema) -> Origin
     return original_of(found.table, NAME, options, schema, found.notes)
 
 
+def repeatable(frame: Frame) -> Frame:
+    """A table that can be read several times, unlike a stream of one."""
+    return frame if _is_pandas(frame) else as_arrow(frame).table
+
+
 def as_arrow(frame: Frame, dropped: Collection[str] = (), keep_index: bool = False) -> Arrow:
     """A table in memory as an Arrow table.
 

@@ -5,7 +5,9 @@ row groups as they are needed (`variate.data.storage.parquet_rows`). The columns
 profiles of row groups join exactly.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 from variate.config.recipe import DataOptions
@@ -15,9 +17,11 @@ from variate.data.readers.beside import Beside
 from variate.data.readers.originals import Original, Piece, rows_of_model
 from variate.data.readers.shards import PARQUET_SUFFIXES, shards
 from variate.data.readers.surveys import ColumnSurvey
-from variate.data.readers.tables import require_table, source_of, wanted_columns
-from variate.data.schema.arrow_columns import refuse_one_text
-from variate.data.source import Source
+from variate.data.readers.tables import require_table, source_of, wanted_columns, without_use
+from variate.data.schema.arrow_columns import each_column, refuse_one_text
+from variate.data.schema.profiles import RawColumn
+from variate.data.schema.values import unseen_categories
+from variate.data.source import Source, Unseen
 from variate.data.storage.parquet_rows import ParquetGaps, ParquetRows
 from variate.data.storage.row_groups import RowGroups
 from variate.runtime import memory
@@ -36,7 +40,8 @@ def read_parquet(path: Path, options: DataOptions, schema: Schema | None) -> Sou
     beside = Beside(options, groups.names, schema, groups.name)
     table = groups.read_all(list(dict.fromkeys([*names, *beside.names])))
     beside.add(table, path.name)
-    return beside.attached(source_of(table.select(names), path.name, options, schema, notes))
+    source = source_of(table.select(names), path.name, options, schema, notes)
+    return beside.attached(without_use(source, groups.names, options, schema))
 
 
 def original_parquet(path: Path, options: DataOptions, schema: Schema) -> Original:
@@ -74,7 +79,9 @@ def _rows_on_disk(
     mask = ParquetGaps(rows) if has_gaps else None
     sizes = tuple(file.stat().st_size for file in groups.files)
     data = Dataset(rows, schema, mask=mask, name=groups.name, notes=(*notes, *own_notes))
-    return beside.attached(Source(data, sizes=sizes))
+    unseen = partial(_unseen, groups, schema, options)
+    source = without_use(Source(data, sizes=sizes, unseen=unseen), groups.names, options, schema)
+    return beside.attached(source)
 
 
 def _surveyed(groups: RowGroups, names: Sequence[str], options: DataOptions) -> tuple[Schema, list[str]]:
@@ -85,3 +92,16 @@ def _surveyed(groups: RowGroups, names: Sequence[str], options: DataOptions) -> 
         refuse_one_text(table, groups.name)
         survey.add_table(table, groups.label(number))
     return survey.schema({name: name for name in names}, groups.name)
+
+
+def _unseen(groups: RowGroups, schema: Schema, options: DataOptions) -> Unseen:
+    """The categories that a model has never seen; all row groups are read for it."""
+    columns = {column.name: column for column in schema.columns if column.kind == "categorical" and not column.pooled}
+    found = {name: Counter[str]() for name in columns}
+
+    def count(_: int, raw: RawColumn) -> None:
+        found[raw.name].update(unseen_categories(raw, columns[raw.name]))
+
+    for number in range(len(groups)) if columns else ():
+        each_column(groups.read(number, list(columns)), groups.label(number), count, options.missing)
+    return Unseen(found)

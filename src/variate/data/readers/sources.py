@@ -160,6 +160,8 @@ def read(
     source: str | os.PathLike[str] | Frame,
     options: DataOptions = DataOptions(),  # noqa: B008  frozen
     schema: Schema | None = None,
+    *,
+    grow: bool = False,
 ) -> Source:
     """Reads data, or checks them where they stay on disk (`options.stream`).
 
@@ -170,10 +172,18 @@ def read(
         options: How they are read.
         schema: Of a model. The data are then read as what it takes: columns by name, categories by its codes, bits
             drawn where it is a model of bits. Kinds are the model's, whatever `options` say.
+        grow: Let the schema grow by categories, ranges and gaps that the model has never seen, for `variate.grow`.
 
     Raises:
         InputError: If the source is not understood, or its content cannot be read in the way asked for.
     """
+    if grow and schema is None:
+        raise InputError("schema", "that of a model, which is to grow", "None", "give model.recipe.schema")
+    if grow and schema is not None:
+        from variate.data.readers.grown import grown_source
+
+        source = _frames().repeatable(source) if is_frame(source) else source
+        return grown_source(partial(read, source, options), options, schema)
     if is_frame(source):
         _require_used(IN_MEMORY, options, schema, TABLE_OPTIONS)
         return _frames().read_frame(source, options, schema)

@@ -7,6 +7,7 @@ in its order and with its kinds and categories, and other columns are left out.
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from types import MappingProxyType
 
 import numpy as np
@@ -27,7 +28,7 @@ from variate.data.schema.naming import NAMELESS, name_called
 from variate.data.schema.profiles import Profile, RawColumn, profile
 from variate.data.schema.readings import resolved
 from variate.data.schema.values import column_values, unseen_categories
-from variate.data.source import Source
+from variate.data.source import Source, Unseen
 from variate.data.storage.in_memory import InMemory
 from variate.data.wording import FIRST, MEANINGS, list_names, plural, sides
 from variate.errors import InputError, Option, Sentence, did_you_mean
@@ -64,7 +65,8 @@ def table_source(
     wanted, own_notes = wanted_columns(table.column_names, table.num_rows, options, schema, name)
     beside = Beside(options, table.column_names, schema, name, listed)
     beside.add(table, name)
-    return beside.attached(source_of(table.select(wanted), name, options, schema, (*notes, *own_notes), listed))
+    source = source_of(table.select(wanted), name, options, schema, (*notes, *own_notes), listed)
+    return beside.attached(without_use(source, table.column_names, options, schema))
 
 
 def wanted_columns(
@@ -131,7 +133,8 @@ def source_of(
         own_notes += empty_note(int(np.count_nonzero(gaps.all(1))), len(gaps))
         own_notes += remark_note(gaps, names) if is_told else []
     own_notes += unseen_notes(unseen)
-    return Source(Dataset(InMemory(values), schema, mask=mask, name=name, notes=(*notes, *own_notes)))
+    data = Dataset(InMemory(values), schema, mask=mask, name=name, notes=(*notes, *own_notes))
+    return Source(data, unseen=partial(Unseen, unseen))
 
 
 def remark_note(gaps: Bool[np.ndarray, "N D"], names: Sequence[str]) -> list[str]:
@@ -246,12 +249,26 @@ def extra_columns(names: Sequence[str], options: DataOptions, schema: Schema, so
         expected = f"all columns that are needed; {plural(len(missing), 'column')} missing: {_listed(missing)}"
         remedy = did_you_mean(missing[0], names) or "give a table with these columns"
         raise InputError(source, expected, f"the columns {_listed(sorted(names), 10)}", remedy)
-    known = {*needed, *names_beside(options), *(column.name for column in schema.aside)}
-    extra = [column for column in names if column not in known]
+    extra = columns_without_use(names, options, schema)
     if not extra:
         return []
     verb = "is" if len(extra) == 1 else "are"
     return [f"Left out: {plural(len(extra), 'column')} that {verb} not needed: {_listed(extra)}."]
+
+
+def columns_without_use(names: Sequence[str], options: DataOptions, schema: Schema) -> list[str]:
+    """The names of the columns that are neither in the schema nor read beside its columns."""
+    columns = [column.name for column in (*schema.columns, *schema.conditions)]
+    known = {*columns, *names_beside(options), *(column.name for column in schema.aside)}
+    return [name for name in names if name not in known]
+
+
+def without_use(source: Source, names: Sequence[str], options: DataOptions, schema: Schema | None) -> Source:
+    """The source with the columns of its table that a model has no use for; arguments as for `wanted_columns`."""
+    if schema is None:
+        return source
+    before, extra = source.unseen, tuple(columns_without_use(names, options, schema))
+    return replace(source, unseen=lambda: before()._replace(columns=extra))
 
 
 def _require_known(names: Iterable[str], known: Sequence[str], option: str, source: str) -> None:

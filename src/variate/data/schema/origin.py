@@ -25,7 +25,7 @@ def as_they_came(values: np.ndarray, column: Column) -> np.ndarray:
     if missing.any():
         return np.ma.masked_array(as_they_came(np.where(missing, 0, values), column), missing)
     if column.blank:
-        return _ticks(values > 0.5, column)
+        return _ticks(values.astype(np.int64), column)
     if column.kind == "categorical":
         return np.array(column.categories, dtype=object)[values.astype(np.int64)]
     if column.kind in ("binary", "counts"):
@@ -61,13 +61,12 @@ def named_columns(rows: np.ndarray, schema: Schema, back: Back = as_they_came) -
     return dict(named)
 
 
-def _ticks(has_value: np.ndarray, column: Column) -> np.ndarray:
-    """The only value of a column, and masked where its cell is empty."""
-    value = column.categories[1]
+def _ticks(codes: np.ndarray, column: Column) -> np.ndarray:
+    """The values of a column of ticks, masked where its cell is empty, which is code 0."""
     if not column.format:
-        return np.ma.masked_array(np.full(len(has_value), value, dtype=object), ~has_value)
-    numbers = np.full(len(has_value), float(value))
-    return np.ma.masked_array(as_they_came(numbers, Column(column.name, "real", format=column.format)), ~has_value)
+        return np.ma.masked_array(np.array(column.categories, dtype=object)[codes], codes == 0)
+    numbers = np.array([0.0, *map(float, column.categories[1:])])[codes]
+    return np.ma.masked_array(as_they_came(numbers, Column(column.name, "real", format=column.format)), codes == 0)
 
 
 def _written(values: np.ndarray, form: str) -> np.ndarray:
