@@ -15,6 +15,7 @@ which raw likelihood is known to fail. Which method of variate is its default wa
 """
 
 import io
+import math
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -36,6 +37,8 @@ IMAGE_METHODS = ("bound", "typicality", "latent", "combined", "complexity", "reg
 CHOSEN_ON = ("breast-cancer", "abalone", "Fashion-MNIST: digits enlarged", "icons: flags")
 SLOW_ROWS = 300
 """Rows of each kind for regret, which fits q to each."""
+SPLITS, RATES, ALARM_EPOCHS = 10, (0.01, 0.05), 20
+"""Splits in which false alarms are counted, the rates, and the epochs of each model."""
 RIVALS = ("VAE", "AutoEncoder", "IForest", "ECOD", "KNN", "LOF")
 ICONS, FLAGS = Path("/usr/share/icons/silk/16x16"), Path("/usr/share/iso-flags-png-320x240")
 
@@ -57,6 +60,7 @@ class Case(NamedTuple):
 def measure(settings: Settings) -> Iterator[Table]:
     """Tables, then images."""
     yield tables(settings)
+    yield alarms(settings)
     yield images(settings)
 
 
@@ -83,6 +87,41 @@ def tables(settings: Settings) -> Table:
         )
     table.notes += ranks(areas)
     table.notes.append(f"{SEEDS} seeds, each with another split of the ordinary rows; defaults of every method")
+    return table
+
+
+def alarms(settings: Settings) -> Table:
+    """How many clean rows are flagged at a rate, in ten splits of each table, and whether that is what chance allows."""
+    from scipy.stats import betabinom
+
+    columns = ("table", "rate", "held out", "clean", "least", "median", "most", "expected", "inside 95 %")
+    table = Table("Clean rows that are flagged at a false-alarm rate, in ten splits", columns)
+    for case in cases(settings, 0):
+        flagged: dict[float, list[tuple[int, int, int]]] = {rate: [] for rate in RATES}
+        source = variate.read(case.ordinary.reset_index(drop=True))
+        for split_seed in range(2 if settings.quick else SPLITS):
+            parts = variate.split(source, variate.DataOptions(split_seed=split_seed, validation=0.2, test=0.2))
+            model = variate.build(parts)
+            variate.fit(model, parts, epochs=2 if settings.quick else ALARM_EPOCHS, threads=settings.threads)
+            p = variate.score(model, parts.test, calibration=parts).p_value
+            for rate in RATES:
+                flagged[rate].append((int((p <= rate).sum()), len(p), len(parts.validation)))
+        for rate, found in flagged.items():
+            shares = [count / clean for count, clean, _ in found]
+            inside = 0
+            for count, clean, n in found:
+                k = math.floor(rate * (n + 1) + 1e-9)
+                law = betabinom(clean, k, n + 1 - k) if k else None
+                inside += count == 0 if law is None else law.ppf(0.025) <= count <= law.ppf(0.975)
+            say(f"  {case.name}, at {rate}: {min(shares):.4f} to {max(shares):.4f}, {inside} of {len(found)} inside")
+            _, clean, n = found[0]
+            numbers = (min(shares), float(np.median(shares)), max(shares), math.floor(rate * (n + 1) + 1e-9) / (n + 1))
+            values = (case.name, rate, n, clean, *numbers, f"{inside} of {len(found)}")
+            table.rows.append(dict(zip(columns, values, strict=True)))
+    table.notes.append(f"{ALARM_EPOCHS} epochs each: the rate does not depend on how good a model is")
+    table.notes.append(
+        "inside 95 %: of the beta-binomial law that the number of flagged rows has if the rows are exchangeable"
+    )
     return table
 
 
