@@ -91,7 +91,7 @@ def tables(settings: Settings) -> Table:
 
 
 def alarms(settings: Settings) -> Table:
-    """How many clean rows are flagged at a rate, in ten splits of each table, and whether that is what chance allows."""
+    """How many clean rows are flagged at a rate, in ten splits of each table, beside what chance allows."""
     from scipy.stats import betabinom
 
     columns = ("table", "rate", "held out", "clean", "least", "median", "most", "expected", "inside 95 %")
