@@ -77,3 +77,11 @@ def test_a_table_without_gaps_comes_back_cell_for_cell(tmp_path, ending):
     expected = csv.read_csv(path) if ending == "csv" else parquet.read_table(path)
     assert found.column_names == expected.column_names
     assert found.to_pydict() == expected.to_pydict()
+
+
+@pytest.mark.parametrize(("names", "form"), [(("", "x", "y"), ""), (("", "1", "20"), "number")])
+def test_ticks_that_have_grown_have_all_their_values(names, form):
+    column = Column("tick", "categorical", names, format=form, blank=True)
+    found = as_they_came(np.array([0.0, 1, 2]), column)
+    assert found.mask.tolist() == [True, False, False]
+    assert [str(value).removesuffix(".0") for value in found[1:]] == list(names[1:])
