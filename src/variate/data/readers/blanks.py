@@ -101,10 +101,13 @@ def rows_end(data: bytes, start: int, delimiter: str, quote: bytes) -> int:
 
 
 def _pattern_of_rows(delimiter: str, quote: bytes) -> re.Pattern[bytes]:
-    """A pattern of any number of whole rows."""
+    """A pattern of any number of whole rows.
+
+    Its loops are atomic groups, since Python before 3.11.5 mismatches possessive loops within one another (gh-106052).
+    """
     blank, end = rb"[ \t]", rb"\r\n" + re.escape(delimiter.encode())
     cell = rb"(?:%b*+%b[^%b]*+|(?!%b*+%b)[^%b]*+)" % (blank, _quoted(quote), end, blank, quote, end)
-    return re.compile(rb"(?:(?:%b[^\r\n])*+%b[\r\n])*+" % (cell, cell))
+    return re.compile(rb"(?>(?:(?>(?:%b[^\r\n])*)%b[\r\n])*)" % (cell, cell))
 
 
 def _quoted(quote: bytes) -> bytes:

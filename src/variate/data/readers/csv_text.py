@@ -287,7 +287,7 @@ class CsvText:
         text = rb"[^Q\r\n%b]*+".replace(b"Q", self.quote) % end
         quoted = rb"Q[^Q\r\n]*+(?:QQ[^Q\r\n]*+)*+Q".replace(b"Q", self.quote)
         cell = rb"(?:%b|%b)" % (quoted, text)
-        plain = rb"[\r\n]*+(?:(?:%b%b){%d}+%b[\r\n]++)*+" % (text, end, before, text)
+        plain = rb"[\r\n]*+(?:(?:%b%b){%d}%b[\r\n]++)*+" % (text, end, before, text)
         return re.compile(plain), re.compile(rb"(?:%b%b){%d}%b[\r\n]++" % (cell, end, before, cell))
 
     def _has_inner_quote(self, piece: np.ndarray) -> bool:
