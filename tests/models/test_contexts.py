@@ -11,6 +11,7 @@ from refusals import refused
 from variate import DataOptions, ModelOptions, from_arrays, read, split
 from variate.config.schema import Column
 from variate.data.batch import Batch
+from variate.distributions import DiagonalGaussian
 from variate.models.contexts import MOST_CONTEXTS, ContextChannels, Contexts, drawn_contexts
 from variate.networks import Ends
 
@@ -110,6 +111,31 @@ def test_numbers_and_very_many_categories_have_no_prior():
         assert not contexts.is_countable
         assert contexts.values.shape == (0, 2)
     assert MOST_CONTEXTS == 1_000
+
+
+@pytest.mark.parametrize("posterior", ["isotropic", "diagonal", "full"])
+def test_latents_are_in_the_frame_of_their_context(posterior):
+    x, colour, _ = colours(40)
+    options = ModelOptions(latent=3, depth=1, width=8, likelihood="gaussian", posterior=posterior)
+    model = variate.build(from_arrays(x, condition={"colour": KINDS[colour]}), options).double()
+    batch = Batch(torch.from_numpy(x[:5]), context=torch.tensor([[0.0], [1.0], [2.0], [0.0], [1.0]]).double())
+    plain = model.encode(batch)
+    assert model.prior(0, model.start(batch.context, (1, 5))).is_standard
+    with torch.no_grad():
+        for weights in model.frame.parameters():
+            weights.normal_(generator=torch.Generator().manual_seed(0))
+    q, c = model.encode(batch), model.conditions(batch.context)
+    m, s = c @ model.frame.loc.T, (c @ model.frame.log_scale.T).exp()
+    torch.testing.assert_close(q.mean, (plain.mean - m) / s)
+    expected = plain.as_full().scale_tril / s.unsqueeze(-1)
+    torch.testing.assert_close(q.scale_tril, expected)
+    e = torch.randn(2, 5, 3).double()
+    place = DiagonalGaussian(m, s.log())
+    z = m + s * e
+    torch.testing.assert_close(q.log_prob(e), plain.log_prob(z) + s.log().sum(-1))
+    torch.testing.assert_close(model.log_joint([e], batch).log_pz, place.log_prob(z) + s.log().sum(-1))
+    direct = model.decoder(torch.cat([z, c.expand(2, -1, -1)], -1))
+    torch.testing.assert_close(model.outputs_at([e], batch.context), direct)
 
 
 @pytest.mark.parametrize("prior", ["mixture", "vamp"])

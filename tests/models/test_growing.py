@@ -184,7 +184,7 @@ def test_a_new_condition_is_told_from_others_after_some_training(before, after):
     bright = np.where(is_new[:, None, None, None], values + 190, values).astype(np.uint8)
     rows = data.replace(x=InMemory(bright), context=InMemory(context), schema=schema)
     grown = grow(model, rows)
-    variate.fit(grown, rows, epochs=30, batch_size=50, lr=1e-2, ema=0.9, compile="off")
+    variate.fit(grown, rows, epochs=60, batch_size=50, lr=1e-2, ema=0.9, compile="off")
     with torch.no_grad():
         z = torch.zeros(1, 2, 2)
         means = grown.decode([z], torch.tensor([[0.0], [after - 1.0]])).mean.mean((-1, -2, -3))[0]

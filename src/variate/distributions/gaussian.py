@@ -213,6 +213,11 @@ class GaussianConditional(Conditional):
         """The same distribution as a Gaussian with a full covariance."""
         return FullGaussian(self.loc, self.scale_tril)
 
+    def in_frame(self, loc: Tensor, log_scale: Tensor) -> "GaussianConditional":
+        """The distribution of (z - loc) / exp(log_scale), both (*batch, d), for z that has this one."""
+        shrink = (-log_scale).exp()
+        return FullGaussian((self.loc - loc) * shrink, self.scale_tril * shrink.unsqueeze(-1))
+
     @staticmethod
     def cat(parts: "Sequence[GaussianConditional]") -> "GaussianConditional":
         """The Gaussians of several batches of one family as one batch, joined on the first batch axis."""
@@ -307,6 +312,10 @@ class _Factorized(GaussianConditional):
     def mapped(self, function: Callable[[Tensor], Tensor]) -> "GaussianConditional":
         """The Gaussian whose mean and log-scale are a function of these."""
         return type(self)(function(self.loc), function(self.log_scale))
+
+    def in_frame(self, loc: Tensor, log_scale: Tensor) -> GaussianConditional:
+        """The distribution of (z - loc) / exp(log_scale), both (*batch, d), whose covariance is diagonal."""
+        return DiagonalGaussian((self.loc - loc) * (-log_scale).exp(), self.log_scale - log_scale)
 
     def tempered(self, temperature: float) -> GaussianConditional:
         """N(loc, t^2 s^2)."""

@@ -22,7 +22,7 @@ from variate.likelihoods.gaps import WithGaps
 from variate.limits import Seed, checked_arguments
 from variate.models.base import Model
 from variate.models.checked import WEIGHT_TYPES, Array, check, expected
-from variate.models.contexts import ContextChannels, Contexts
+from variate.models.contexts import ContextChannels, ContextFrame, Contexts
 from variate.models.vae import VAE, Decoder, Encoder
 from variate.networks import ACTIVATIONS, ColumnInputs, Ends, Inputs, Standardize
 from variate.runtime import memory
@@ -129,7 +129,7 @@ def composed(recipe: Recipe, networks: Networks | None = None) -> VAE:
         likelihood = WithGaps(likelihood, [i for i, column in enumerate(schema.columns) if column.gaps])
     family = load_part(POSTERIORS[model.posterior])(model.latent)
     inputs: Inputs = ColumnInputs(schema.columns) if schema.columns else Standardize(schema.shape, floor(schema))
-    contexts, beside, size = None, None, 0
+    contexts, beside, frame, size = None, None, None, 0
     if schema.conditions:
         contexts = Contexts(schema.conditions)
         of_images = len(inputs.shape) == 3 and (networks is not None or NETWORKS[model.network].of_images)
@@ -139,7 +139,9 @@ def composed(recipe: Recipe, networks: Networks | None = None) -> VAE:
     encoding, decoding = (networks or default_networks(model))(ends)
     encoder = Encoder(inputs, encoding, family, beside)
     prior = load_part(PRIORS[model.prior]).build(encoder, model, size)
-    return VAE(encoder, Decoder(decoding, likelihood), prior, None if networks else recipe, contexts)
+    if size and model.prior == "normal":
+        frame = ContextFrame(model.latent, size)
+    return VAE(encoder, Decoder(decoding, likelihood), prior, None if networks else recipe, contexts, frame)
 
 
 def check_options(schema: Schema, model: ModelOptions) -> None:

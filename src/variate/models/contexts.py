@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from variate.config.schema import Column
+from variate.distributions.gaussian import GaussianConditional
 from variate.networks.inputs import ColumnInputs
 from variate.runtime.random import generator, mix
 
@@ -115,6 +116,35 @@ def drawn_contexts(contexts: Contexts, n: int, given: Mapping[int, float], seed:
 def _number_of_values(column: Column) -> int | None:
     """How many values a condition can have; None for numbers."""
     return {"categorical": len(column.categories), "binary": 2}.get(column.kind)
+
+
+class ContextFrame(nn.Module):
+    r"""Where rows lie in latent space given their context:
+
+        z = m(c) + s(c) e,    m and log s linear in the features of c,    at first z = e.
+
+    The networks see z, so that rows of different contexts may lie apart; the model's latents are e. With e ~ N(0, I)
+    this is the prior p(z|c) = N(m(c), diag s(c)^2), and e says of a row what its context does not.
+
+    Args:
+        latent: Number of latent dimensions, d.
+        size: Number of features of a context.
+    """
+
+    def __init__(self, latent: int, size: int) -> None:
+        super().__init__()
+        self.loc = nn.Parameter(torch.zeros(latent, size))
+        self.log_scale = nn.Parameter(torch.zeros(latent, size))
+
+    def placed(self, e: Tensor, context: Tensor) -> Tensor:
+        """z, (*lead, N, d), of latents e of that shape and features of contexts (N, size)."""
+        context = context.to(e.dtype)
+        return context @ self.loc.T + (context @ self.log_scale.T).exp() * e
+
+    def of_latents(self, q: GaussianConditional, context: Tensor) -> GaussianConditional:
+        """The distribution of e whose z has this one, q, with batch shape (N,)."""
+        context = context.to(q.loc.dtype)
+        return q.in_frame(context @ self.loc.T, context @ self.log_scale.T)
 
 
 class ContextChannels(nn.Module):

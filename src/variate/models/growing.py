@@ -170,6 +170,8 @@ def _fill(new: VAE, old: VAE) -> None:
     for name, tensor in new.state_dict().items():
         if name.startswith("encoder.network."):
             tensor.copy_(encoded.into(before[name], tensor, 1))
+        elif name.startswith("frame."):
+            tensor.copy_(contexts.into(before[name], tensor, 1))
         elif name.startswith("latent_prior."):
             inputs = contexts if name.endswith(".by_context") else encoded
             tensor.copy_(inputs.into(before[name], tensor, 1))

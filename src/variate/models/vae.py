@@ -5,8 +5,7 @@
     p(z)   = prior ()
 
 A model with conditions has the features of its context c beside those of x in the encoder, and beside z in the decoder.
-Its prior is p(z|c), of which a mixture's weights depend on c; N(0, I) stays what it is, since the decoder can shift and
-scale z by c itself, and then z tells of a row what c does not.
+Its prior is p(z|c): of a mixture, the weights depend on c; N(0, I) is put in a frame that does (`ContextFrame`).
 
 Rows go in as they are, in the data's own units; the networks may run in bfloat16, but what leaves them is float32 or
 better, so every density is.
@@ -23,7 +22,7 @@ from variate.distributions.conditional import Conditional
 from variate.distributions.gaussian import GaussianConditional
 from variate.likelihoods.base import Likelihood
 from variate.models.base import Model
-from variate.models.contexts import ContextChannels, Contexts
+from variate.models.contexts import ContextChannels, ContextFrame, Contexts
 from variate.models.draws import Group
 from variate.models.network import Network
 from variate.models.posteriors import PosteriorFamily
@@ -112,6 +111,7 @@ class VAE(Model):
             torch distribution.
         recipe: How it was built; a model with one can be loaded from its file alone.
         conditions: The features of what it is conditional on; the encoder and the decoder's network take them, too.
+        frame: Where latents lie given a context, for a prior that does not depend on it.
     """
 
     def __init__(
@@ -121,12 +121,13 @@ class VAE(Model):
         prior: nn.Module | Conditional | Distribution,
         recipe: Recipe | None = None,
         conditions: Contexts | None = None,
+        frame: ContextFrame | None = None,
     ) -> None:
         latent = encoder.family.latent
         own = prior if isinstance(prior, Prior) else Given(prior, latent)
         super().__init__([Group((latent,), (latent,), own.noise_shape)], recipe)
         self.encoder, self.decoder, self.latent_prior, self.conditions = encoder, decoder, own, conditions
-        self.takes_context = conditions is not None
+        self.takes_context, self.frame = conditions is not None, frame
 
     @property
     def latent(self) -> int:
@@ -144,7 +145,9 @@ class VAE(Model):
 
     def encode(self, batch: Batch) -> GaussianConditional:
         """q(z|x, c), batch shape (N,)."""
-        return self.encoder(batch.x, batch.mask, self._features(batch.context))
+        context = self._features(batch.context)
+        q = self.encoder(batch.x, batch.mask, context)
+        return q if self.frame is None or context is None else self.frame.of_latents(q, context)
 
     def start(self, context: Tensor | None, lead: tuple[int, int]) -> TopDown:
         """The features of the context."""
@@ -168,8 +171,9 @@ class VAE(Model):
             raise AssertionError("the latents are known before the likelihood's parameters")
         if state.context is None:
             return self.decoder(state.z)
-        context = state.context.to(state.z.dtype).expand(*state.z.shape[:-1], -1)
-        return self.decoder(cat([state.z, context], -1))
+        z = state.z if self.frame is None else self.frame.placed(state.z, state.context)
+        context = state.context.to(z.dtype).expand(*z.shape[:-1], -1)
+        return self.decoder(cat([z, context], -1))
 
     def _features(self, context: Tensor | None) -> Tensor | None:
         """Features of a context, (N, size)."""
