@@ -169,6 +169,7 @@ def test_the_commands_of_concepts_run(workplace, monkeypatch):
 def test_the_commands_of_uses_run_and_then_its_python(workplace, monkeypatch):
     torch.set_default_dtype(torch.float32)
     monkeypatch.setattr("variate.training.latent_trials.LEAST_STEPS", 20)
+    assert len(commands(USES)) >= 30
     for command in commands(USES):
         _, *arguments = shlex.split(command)
         if arguments[0] == "train":
@@ -190,8 +191,13 @@ def test_the_commands_of_uses_run_and_then_its_python(workplace, monkeypatch):
     for name in (*pictures, "sevens.png"):
         with Image.open(workplace / name) as found:
             found.load()
+    found = {}
     for block in blocks("python", USES):
-        exec(compile(block.replace("fit(vae, data)", "fit(vae, data, epochs=1)"), "uses.md", "exec"), {})
+        names = {}
+        exec(compile(block.replace("fit(vae, data)", "fit(vae, data, epochs=1)"), "uses.md", "exec"), names)
+        found[next((word for word in ("choose_latent", "calibration=data") if word in block), block)] = names
+    assert found["calibration=data"]["odd"].shape == (60,)
+    assert found["choose_latent"]["vae"].latent == found["choose_latent"]["found"].latent
 
 
 @pytest.mark.ci

@@ -7,7 +7,6 @@ import torch
 import variate
 from refusals import refused
 from variate.runs import Run
-from variate.tasks import embed as embedding
 from variate.tasks.embed import embed
 from variate.tasks.interpolate import interpolate_rows
 from variate.tasks.map_colors import map_colors
@@ -117,7 +116,7 @@ def rows_on_disk(digits_run, tmp_path, monkeypatch):
     rows = digits_run.all_rows().x.all()[:250]
     np.save(tmp_path / "rows.npy", rows)
     monkeypatch.setattr("variate.runtime.memory.physical", lambda: 2 * rows.nbytes - 1)
-    monkeypatch.setattr(embedding, "SAMPLE_BYTES", 64 * 100)
+    monkeypatch.setattr("variate.data.dataset.SAMPLE_BYTES", 64 * 100)
     return str(tmp_path / "rows.npy"), rows
 
 

@@ -48,7 +48,7 @@ def test_a_missing_cell_meets_no_condition(table_run, tmp_path):
 
 def test_conditions_are_looked_at_a_few_rows_at_a_time(table_run, monkeypatch):
     whole = group(table_run, None, ("city=Oslo",), "plus")
-    monkeypatch.setattr(module, "SAMPLE_BYTES", 8 * 4 * 70)
+    monkeypatch.setattr("variate.data.dataset.SAMPLE_BYTES", 8 * 4 * 70)
     assert np.array_equal(group(table_run, None, ("city=Oslo",), "plus"), whole)
 
 

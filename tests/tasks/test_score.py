@@ -10,7 +10,6 @@ import variate
 from refusals import refused
 from variate.runs import Run
 from variate.runs.calibration import calibration_of
-from variate.tasks import score as scoring
 from variate.tasks.score import ScoreTally, require_held_out, require_other_data, score_rows
 
 
@@ -34,7 +33,7 @@ def test_the_scores_are_those_of_score_whatever_the_size_of_a_piece(run, new_fil
     expected = variate.score(run.model, run.all_rows(new_file), calibration=run.splits(), attribution=True)
     for size in (None, 4 * 8 * 7):
         if size:
-            monkeypatch.setattr(scoring, "SAMPLE_BYTES", size)
+            monkeypatch.setattr("variate.data.dataset.SAMPLE_BYTES", size)
         found = score_rows(run, new_file, attribution=True)
         pieces = list(found.pieces)
         assert [len(piece.rows) for piece in pieces] == ([7, 7, 7, 7, 7, 5] if size else [40])
@@ -49,7 +48,7 @@ def test_the_scores_are_those_of_score_whatever_the_size_of_a_piece(run, new_fil
 def test_the_tally_does_not_depend_on_the_pieces(run, new_file, monkeypatch):
     tallies = []
     for size in (2**20, 4 * 8 * 7):
-        monkeypatch.setattr(scoring, "SAMPLE_BYTES", size)
+        monkeypatch.setattr("variate.data.dataset.SAMPLE_BYTES", size)
         tally = ScoreTally(score_rows(run, new_file), 6, 0.05)
         list(tally.passing())
         tallies.append(tally)

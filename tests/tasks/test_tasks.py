@@ -10,7 +10,6 @@ import torch
 import variate
 from variate.errors import InputError
 from variate.runs import Run
-from variate.tasks import embed as embedding
 from variate.tasks.embed import embed
 from variate.tasks.reconstruct import reconstruct
 from variate.tasks.sample import sample
@@ -68,7 +67,7 @@ def test_rows_on_disk_are_embedded_in_pieces(digits_run, tmp_path, monkeypatch):
     rows = variate.read("digits").x.all()[:250]
     np.save(tmp_path / "rows.npy", rows)
     monkeypatch.setattr("variate.runtime.memory.physical", lambda: 2 * rows.nbytes - 1)
-    monkeypatch.setattr(embedding, "SAMPLE_BYTES", 64 * 100)
+    monkeypatch.setattr("variate.data.dataset.SAMPLE_BYTES", 64 * 100)
     found = embed(digits_run, str(tmp_path / "rows.npy"))
     pieces = [np.stack(list(piece.values()), 1) for piece in found.pieces]
     assert [len(piece) for piece in pieces] == [100, 100, 50]

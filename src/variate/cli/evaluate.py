@@ -69,9 +69,9 @@ class Evaluate(Checked):
         show(reports[0], as_flag)
         record = to_json(reports[0])
         if len(runs) > 1:
-            over_seeds = self.over_seeds(runs, reports, held_out)
-            show(over_seeds, as_flag)
-            record = record_of_seeds(reports[0], over_seeds)
+            spread = over_seeds(runs, reports, held_out)
+            show(spread, as_flag)
+            record = record_of_seeds(reports[0], spread)
         say(f"wrote {run.save_evaluation(record, path)}")
 
     def report(self, run: "Run", held_out: "HeldOut", train: "Dataset | None") -> "Report":
@@ -92,12 +92,13 @@ class Evaluate(Checked):
         report = evaluation_report(found, run, held_out, seed=self.seed, precision=precision)
         return report if train is None else judged_by_labels(report, run, held_out, train, self.seed)
 
-    def over_seeds(self, runs: "Sequence[Run]", reports: "Sequence[Report]", held_out: "HeldOut") -> "Report":
-        """What the runs of several seeds measure, and how alike they embed the rows."""
-        from variate.evaluation.probes.agreement import agreement_of
-        from variate.reports.seeds import seeds_report
 
-        return seeds_report(reports, runs, agreement_of([run.model for run in runs], held_out.data))
+def over_seeds(runs: "Sequence[Run]", reports: "Sequence[Report]", held_out: "HeldOut") -> "Report":
+    """What the runs of several seeds measure, and how alike they embed the rows."""
+    from variate.evaluation.probes.agreement import agreement_of
+    from variate.reports.seeds import seeds_report
+
+    return seeds_report(reports, runs, agreement_of([run.model for run in runs], held_out.data))
 
 
 def judged_by_labels(report: "Report", run: "Run", held_out: "HeldOut", train: "Dataset", seed: int) -> "Report":

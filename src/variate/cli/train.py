@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import tyro
 from annotated_types import Interval
 
-from variate.cli.evaluate import judged_by_labels
+from variate.cli.evaluate import judged_by_labels, over_seeds
 from variate.cli.flags import as_flag
 from variate.cli.output import say, warn
 from variate.config.parts import NETWORKS
@@ -134,11 +134,10 @@ def size(planned: "Plan") -> str:
 
 def show_spread(runs: "Sequence[Run]", reports: "Sequence[Report]") -> Path:
     """Shows what runs of several seeds measured, and writes it into the directory of the first. Returns the file."""
-    from variate.evaluation.probes.agreement import agreement_of
-    from variate.reports.seeds import record_of_seeds, seeds_report
+    from variate.reports.seeds import record_of_seeds
     from variate.reports.terminal import show
 
-    found = seeds_report(reports, runs, agreement_of([run.model for run in runs], runs[0].held_out().data))
+    found = over_seeds(runs, reports, runs[0].held_out())
     show(found, as_flag)
     return runs[0].save_evaluation(record_of_seeds(reports[0], found), runs[0].path / SEEDS_FILE)
 

@@ -110,9 +110,28 @@ class Dataset:
 
     def batches(self, size: int | None = None) -> "Iterator[Batch]":
         """The rows in order, at most `size` at a time; by default as many as take `SAMPLE_BYTES` bytes."""
+        for index in self.stretches(size):
+            yield self.take(index)
+
+    def stretches(self, size: int | None = None) -> Iterator[Index]:
+        """The numbers of the rows in order, at most `size` at a time; by default as many as take `SAMPLE_BYTES`."""
         size = size or self.x.limit(SAMPLE_BYTES)
         for start in range(0, len(self), size):
-            yield self.take(np.arange(start, min(start + size, len(self))))
+            yield np.arange(start, min(start + size, len(self)))
+
+    def pieces(self) -> "Iterator[tuple[int, Dataset]]":
+        """The rows as they are if they are in memory, else in pieces that are; before each, its first row's number."""
+        if self.in_memory:
+            yield 0, self
+            return
+        for index in self.stretches():
+            yield int(index[0]), self.select(index)
+
+    def has_context(self) -> np.ndarray:
+        """Which rows have a value of every element of the context, (N,) bool; all, where there is no mask of it."""
+        if self.context_mask is None:
+            return np.ones(len(self), bool)
+        return np.asarray(self.context_mask.all().reshape(len(self), -1).all(1))
 
     def sample(self, most: int | None = None) -> "Dataset":
         """Some of the rows, in memory, for example to set scalings from.

@@ -73,8 +73,8 @@ def rows_with_conditions(source: Source) -> Source:
         number += len(source.test) - len(test)
     key = source.key
     if key is not None:
-        key = key._replace(values=np.ascontiguousarray(key.values[_has_conditions(source.dataset)]))
-    names = tuple(name for name, has in zip(source.names, _has_conditions(source.dataset), strict=False) if has)
+        key = key._replace(values=np.ascontiguousarray(key.values[source.dataset.has_context()]))
+    names = tuple(name for name, has in zip(source.names, source.dataset.has_context(), strict=False) if has)
     named = list_names([repr(column.name) for column in source.schema.conditions])
     note = f"Left out: {plural(number, 'row')} of {len(source):,} without a value of {named}."
     found = replace(source, dataset=complete, test=test, key=key, names=names)
@@ -89,18 +89,11 @@ def _complete(rows: Dataset) -> Dataset:
     """
     if rows.context_mask is None:
         return rows
-    lacking = np.flatnonzero(~_has_conditions(rows))
+    lacking = np.flatnonzero(~rows.has_context())
     if len(lacking) == len(rows):
         named = list_names([repr(column.name) for column in rows.schema.conditions])
         raise InputError("condition", f"rows with a value of {named}", "none", "condition on another column")
     return rows.without(lacking).replace(context_mask=None)
-
-
-def _has_conditions(rows: Dataset) -> np.ndarray:
-    """Which rows have all conditions, (N,)."""
-    if rows.context_mask is None:
-        return np.ones(len(rows), bool)
-    return np.asarray(rows.context_mask.all().reshape(len(rows), -1).all(1))
 
 
 def _require_key(source: Source, options: DataOptions) -> None:

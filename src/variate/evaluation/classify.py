@@ -65,11 +65,10 @@ def classify(
         expected = "a model whose conditions are categories or bits, with 1,000 different contexts at most"
         raise InputError("model", expected, "one without such conditions", "train it with `condition`")
     found, contexts = [], prior.values.cpu()
-    rows = _rows(model, data)
+    rows = model.dataset(given(_rows(model, data), contexts[0]))
     with progress("classifying", len(contexts), show_progress) as advance:
         for context in contexts:
-            own = model.dataset(given(rows, context))
-            found.append(log_evidence(model, own, num_samples, seed=seed).log_evidence)
+            found.append(log_evidence(model, given(rows, context), num_samples, seed=seed).log_evidence)
             advance(1)
     joint = torch.stack(found, 1) + prior.log_prob.cpu()
     evidence = joint.logsumexp(1)

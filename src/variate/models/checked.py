@@ -237,9 +237,7 @@ def _check_conditions(data: Dataset, columns: Sequence[Column], name: str) -> No
         wanted, got = (list_names([column.name for column in known]) for known in (columns, own))
         got = got if wanted != got else f"{got} of another kind, or with other categories"
         raise InputError(name, f"the conditions of the model: {wanted}", got, "`read` them with its schema")
-    if data.context_mask is None:
-        return
-    without = np.flatnonzero(~data.context_mask.all().reshape(len(data), -1).all(1))
+    without = np.flatnonzero(~data.has_context())
     if len(without):
         got = f"none in {rows_said(len(without), len(data), int(without[0]))}"
         remedy = "leave these rows out, or `classify` them"

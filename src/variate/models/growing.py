@@ -148,10 +148,7 @@ def _whole_contexts(rows: Dataset) -> Tensor:
     """The contexts of the rows that have one."""
     if rows.context is None:
         raise InputError("data", "rows with the conditions of the model", "rows without any", "`read` them with it")
-    values = np.asarray(rows.context.all())
-    if rows.context_mask is not None:
-        values = values[np.asarray(rows.context_mask.all()).all(1)]
-    return torch.from_numpy(values)
+    return torch.from_numpy(np.asarray(rows.context.all())[rows.has_context()])
 
 
 def _fill(new: VAE, old: VAE) -> None:

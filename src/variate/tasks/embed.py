@@ -7,7 +7,6 @@ import numpy as np
 
 from variate.config.moves import Map
 from variate.data import Dataset
-from variate.data.storage.base import SAMPLE_BYTES
 from variate.limits import Seed, checked_arguments
 from variate.runs import Run
 from variate.runtime import memory
@@ -56,7 +55,7 @@ def embed(
         require_umap()
 
     def tables() -> Iterator[dict[str, np.ndarray]]:
-        return (_table(run, start, piece, std) for start, piece in pieces_in_memory(rows))
+        return (_table(run, start, piece, std) for start, piece in rows.pieces())
 
     if map is None:
         return Embeddings(tables(), len(rows))
@@ -65,16 +64,6 @@ def embed(
         assert first is not None
         return Embeddings(_on_umap(first, seed), len(rows))
     return _on_plane(tables() if first is None else first, tables() if first is None else first, len(rows))
-
-
-def pieces_in_memory(rows: Dataset) -> Iterator[tuple[int, Dataset]]:
-    """The rows as they are if they are in memory, else in pieces that are; before each, the number of its first row."""
-    if rows.in_memory:
-        yield 0, rows
-        return
-    size = rows.x.limit(SAMPLE_BYTES)
-    for start in range(0, len(rows), size):
-        yield start, rows.select(np.arange(start, min(start + size, len(rows))))
 
 
 def _table(run: Run, start: int, rows: Dataset, std: bool) -> dict[str, np.ndarray]:

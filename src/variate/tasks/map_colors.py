@@ -5,7 +5,6 @@ from typing import NamedTuple
 import numpy as np
 
 from variate.data.schema.written import as_written
-from variate.data.storage.base import SAMPLE_BYTES
 from variate.data.wording import list_names
 from variate.errors import InputError, did_you_mean
 from variate.runs import Run
@@ -55,9 +54,8 @@ def map_colors(run: Run, data: str | None, name: str) -> Colors:
     if name not in known:
         expected = f"a column that the model knows: {list_names(known, LISTED)}"
         raise InputError("color", expected, repr(name), did_you_mean(name, known))
-    place, size, found = known.index(name), rows.x.limit(SAMPLE_BYTES), []
-    for start in range(0, len(rows), size):
-        index = np.arange(start, min(start + size, len(rows)))
+    place, found = known.index(name), []
+    for index in rows.stretches():
         values = rows.x.take(index)[:, place].astype(np.float64)
         found.append(values if rows.mask is None else np.where(rows.mask.take(index)[:, place], values, np.nan))
     column = run.recipe.schema.columns[place]

@@ -9,7 +9,6 @@ from variate.data import Dataset
 from variate.errors import InputError
 from variate.limits import checked_arguments
 from variate.runs import Run
-from variate.tasks.embed import pieces_in_memory
 from variate.tasks.numbered import numbered
 
 
@@ -53,7 +52,7 @@ def find_neighbours(run: Run, data: str | None = None, *, row: int, k: Neighbour
     from variate.evaluation.latent_space.neighbours import NearestNeighbours, merged, nearest_vectors, signatures
 
     own, found = signatures(run.model, wanted), None
-    for start, piece in pieces_in_memory(rows):
+    for start, piece in rows.pieces():
         others = signatures(run.model, piece)
         near = nearest_vectors(own, others, min(k + 1, len(others)))
         near = NearestNeighbours(near.rows + start, near.distance)

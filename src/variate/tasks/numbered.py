@@ -78,9 +78,8 @@ def _meeting(rows: Dataset, schema: Schema, words: Sequence[str], argument: str)
         if error.argument != "given":
             raise
         raise InputError(argument, error.expected, error.got, error.remedy) from None
-    found, size = [np.empty(0, np.int64)], rows.x.limit(SAMPLE_BYTES)
-    for start in range(0, len(rows), size):
-        index = np.arange(start, min(start + size, len(rows)))
+    found = [np.empty(0, np.int64)]
+    for index in rows.stretches():
         x = rows.x.take(index)
         meets = np.ones(x.shape, bool) if rows.mask is None else rows.mask.take(index).astype(bool)
         places = [own.place for own in conditions]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from variate.data import Dataset
-from variate.data.storage.base import SAMPLE_BYTES, evenly_spaced
+from variate.data.storage.base import evenly_spaced
 from variate.errors import InputError, Option, Sentence
 from variate.limits import Listed, Samples, ScoreMethod, Seed, checked_arguments
 from variate.runs import Run
@@ -115,13 +115,13 @@ def _scored(
     from variate.evaluation.scores.measures import measure
     from variate.evaluation.scores.score import ranked_scores
 
-    reference, size = calibration.reference, rows.x.limit(SAMPLE_BYTES)
+    reference = calibration.reference
     latent = None if reference is None else reference.latent
     options = {"latent": latent, "keep_elements": attribution, "show_progress": show_progress}
-    for start in range(0, len(rows), size):
-        piece = rows.select(np.arange(start, min(start + size, len(rows))))
+    for index in rows.stretches():
+        piece = rows.select(index)
         found = measure(run.model, run.model.dataset(piece), settings, **options)  # type: ignore[arg-type]
-        yield ScoredPiece(start, piece, found, ranked_scores(found, settings, reference))
+        yield ScoredPiece(int(index[0]), piece, found, ranked_scores(found, settings, reference))
 
 
 class OddRow(NamedTuple):

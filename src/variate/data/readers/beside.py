@@ -21,7 +21,7 @@ from jaxtyping import Float64
 from variate.config.recipe import DataOptions
 from variate.config.schema import Column, ColumnKind, Schema
 from variate.data.dataset import Dataset
-from variate.data.readers.roles import names_beside
+from variate.data.readers.roles import condition_names, names_beside, role_of
 from variate.data.readers.split_keys import SplitKey
 from variate.data.schema.arrow_columns import raw_column
 from variate.data.schema.as_numbers import numbers_told
@@ -105,7 +105,7 @@ class Beside:
         if not self._cells:
             return source
         found = {name: self._read(cells.joined()) for name, cells in self._cells.items()}
-        conditions = names_beside(replace(self.options, weight=None, labels=None), self.schema)
+        conditions = condition_names(self.options, self.schema)
         notes = [note for name in conditions for note in unseen_notes({name: found[name].unseen})]
         parts = {
             **_context([found[name] for name in conditions]),
@@ -150,15 +150,9 @@ class Beside:
         decided = decide(found, kind, 0, self.source, self.listed.get(raw.name))
         if isinstance(decided, Column):
             return decided
-        role = self._role_of(raw.name)
+        role = role_of(raw.name, self.options)
         got = f"{column_called(raw.name)} of {self.source}, which has {aside_words(decided)}"
         raise InputError(role, "a column whose values differ and recur", got, "name another column")
-
-    def _role_of(self, name: str) -> str:
-        """The option that names a column."""
-        if name in self.options.condition:
-            return "condition"
-        return "weight" if name == self.options.weight else "labels"
 
 
 class _Read(NamedTuple):

@@ -12,7 +12,7 @@ import numpy as np
 
 from variate.config.recipe import DataOptions
 from variate.config.schema import Schema
-from variate.data.readers.roles import names_beside
+from variate.data.readers.roles import names_beside, role_of
 from variate.data.source import Source
 from variate.data.wording import plural
 from variate.errors import InputError, Option, Sentence
@@ -42,10 +42,8 @@ def with_offered(source: Source, options: DataOptions, schema: Schema | None, of
         return source
     unknown = [name for name in wanted if name not in offered]
     if unknown:
-        role = next(
-            (role for role in ("weight", "labels") if getattr(options, role) == unknown[0]),
-            "condition" if schema is None else source.name,
-        )
+        role = role_of(unknown[0], options)
+        role = source.name if role == "condition" and schema is not None else role
         named = f"one of {', '.join(map(repr, offered))}" if offered else "nothing: it has no labels"
         got, remedy = repr(unknown[0]), Sentence("leave out ", Option(role)) if schema is None else ""
         raise InputError(role, f"what {source.name} has beside its rows, {named}", got, remedy)
