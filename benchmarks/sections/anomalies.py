@@ -187,16 +187,10 @@ def by_variate(
     model = variate.build(parts, seed=seed)
     variate.fit(model, parts, seed=seed, epochs=2 if settings.quick else None, threads=settings.threads)
     fitted = time.perf_counter() - start
-    rows = variate.read(test, schema=parts.schema).dataset
     for method in TABLE_METHODS:
         start = time.perf_counter()
-        found = variate.score(model, rows, method=method, calibration=calibration_of(parts))
+        found = variate.score(model, test, method=method, calibration=parts)
         yield method, found.score.numpy(), fitted + time.perf_counter() - start
-
-
-def calibration_of(parts: variate.Splits) -> variate.Splits:
-    """The splits, whose validation part scores are ranked among."""
-    return parts
 
 
 def rivals(seed: int) -> dict[str, Callable[[], object]]:

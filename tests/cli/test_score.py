@@ -42,14 +42,14 @@ def test_odd_rows_are_told_with_what_made_them_odd(run, new, variate_command):
     assert "Kiruna" in out
     assert "scored 40 rows of new.csv by 'bound'" in out
     assert "ranked among 30 rows that the model was not fitted to (validation part of people.csv)" in out
-    assert "1 row with a category that was never seen in training" in out
+    assert "1 row with a value that the column never had in training" in out
     assert "1 row without any known value" in out
     lines = out.splitlines()
     first = lines.index("the oddest 5 rows, counting rows from 0:") + 1
     assert lines[first].startswith("  row 2, score ")
     assert lines[first].endswith("odder than all 30 held-out rows")
     assert lines[first + 1] == "      'height' is 999.99: odder than all 30 held-out ones"
-    assert "'city' is another value: a category that was never seen in training" in out
+    assert "'city' is another value: a value that the column never had in training" in out
     found = pq.read_table("scores.parquet")
     names = ["height", "member", "visits", "city"]
     columns = ["score", "p_value", "odd", "bound", "rate", "unseen", "remainder", *(f"nats {name}" for name in names)]

@@ -17,6 +17,7 @@ from variate.config.recipe import DataOptions
 from variate.config.schema import Column, Schema
 from variate.data import Dataset, Source, Splits, from_arrays, held_out_rows, read
 from variate.data.conversion import Frame, is_frame
+from variate.data.schema.fits import open_number
 from variate.data.wording import plural, told
 from variate.errors import InputError, Sentence
 from variate.runs.run import Run
@@ -164,7 +165,7 @@ def open_schema(schema: Schema) -> Schema:
 
 def _open(column: Column) -> Column:
     if column.kind != "categorical":
-        return Column(column.name, "real", format=column.format, gaps=column.gaps)
+        return open_number(column)
     if column.pooled:
         return column
     new = _new_name(column.categories)

@@ -96,6 +96,10 @@ class Likelihood(nn.Module, ABC):
     def fit_scaling(self, rows: Tensor) -> None:
         """Sets the scalings and starting biases, which are buffers, from the training rows, (N, *event)."""
 
+    def log_misfit(self) -> float:
+        """What stands for the log-probability of all values that a cell cannot have, in nats."""
+        return -math.inf
+
     @property
     def slots(self) -> list[Slot]:
         """What each output stands for."""

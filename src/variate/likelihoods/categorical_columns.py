@@ -85,6 +85,10 @@ class CategoricalColumns(Likelihood):
             frequencies.append(counts.log() - counts.sum().log())
         self.log_frequency.copy_(torch.cat(frequencies))
 
+    def log_misfit(self) -> float:
+        """What is reserved for names that were never seen."""
+        return self.log_unseen.item()
+
     def extend(self, log_frequencies: Sequence[Tensor], log_unseen: Tensor) -> None:
         r"""Takes the scalings of columns that have more names now, the new ones last.
 

@@ -4,6 +4,7 @@ Columns of one kind share one likelihood; of categorical columns those share one
 """
 
 import copy
+import math
 from collections.abc import Callable, Iterator, Sequence
 from math import prod
 from typing import cast
@@ -19,7 +20,7 @@ from variate.distributions.joint import JointRows
 from variate.errors import InputError, Option, Sentence, unknown
 from variate.likelihoods.base import Likelihood
 from variate.likelihoods.bernoulli import Bernoulli
-from variate.likelihoods.categorical_columns import CategoricalColumns
+from variate.likelihoods.categorical_columns import LEAST_LOG_UNSEEN, CategoricalColumns
 from variate.likelihoods.gaussian import GaussianOnGrids
 from variate.likelihoods.scale import LEARNED_SCALES
 
@@ -124,6 +125,11 @@ class Columns(Likelihood):
         """Sets the scalings of each part from its own columns."""
         for part, columns in self.items():
             part.fit_scaling(rows[:, columns])
+
+    def log_misfit(self) -> float:
+        """What the columns leave to names and numbers that no training row had; little where none leaves any."""
+        most = max(part.log_misfit() for part, _ in self.items())
+        return most if most > -math.inf else LEAST_LOG_UNSEEN
 
     def is_quantity(self) -> Tensor:
         """Which columns are quantities, not codes of names: booleans of shape (columns,), on the CPU."""

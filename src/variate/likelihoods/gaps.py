@@ -45,6 +45,10 @@ class WithGaps(Likelihood):
         """Sets the scalings of the values."""
         self.values.fit_scaling(rows)
 
+    def log_misfit(self) -> float:
+        """That of the likelihood of the values."""
+        return self.values.log_misfit()
+
     @property
     def slots(self) -> list[Slot]:
         """What each output stands for."""

@@ -83,6 +83,10 @@ class QuantileLogisticColumns(Likelihood):
         self.quantiles.fit(rows)
         self.log_outside.fill_(-math.log(len(rows) + 2))
 
+    def log_misfit(self) -> float:
+        """The probability of numbers outside the range."""
+        return self.log_outside[0].item()
+
     def grow_from(self, old: Likelihood) -> None:
         """Takes scales and scores, and widens these where ranges are wider now."""
         if not isinstance(old, QuantileLogisticColumns):

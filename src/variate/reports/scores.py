@@ -53,7 +53,7 @@ def score_columns(piece: ScoredPiece, schema: Schema, rate: float | None) -> Map
         if rate is not None:
             found["odd"] = (scores.p_value <= rate).numpy()
     found |= {"bound": scores.bound.numpy(), "rate": scores.rate.numpy()}
-    if any(column.kind == "categorical" for column in schema.columns):
+    if any(column.kind != "real" for column in schema.columns):
         found["unseen"] = scores.unseen.numpy()
     if scores.nats is not None and len(schema.shape) == 1:
         found["remainder"] = scores.remainder.numpy()
@@ -105,7 +105,7 @@ def counts(tally: ScoreTally) -> Iterator[str]:
                 f"{reference.num_rows:,}"
             )
     if tally.unseen:
-        yield f"{plural(tally.unseen, 'row')} with a category that was never seen in training"
+        yield f"{plural(tally.unseen, 'row')} with a value that the column never had in training"
     if tally.empty:
         yield f"{plural(tally.empty, 'row')} without any known value: nothing in such a row can be odd"
 
@@ -155,7 +155,7 @@ def odd_cells(row: OddRow, schema: Schema, tally: ScoreTally) -> Iterator[str]:
     for place in odd:
         said = rank_in_words(row.cell_p_value[place], int(known[place]), "held-out one")
         if row.is_unseen[place]:
-            said = "a category that was never seen in training"
+            said = "a value that the column never had in training"
         yield f"{name_called(names[place])} is {cell_in_words(row, place, schema)}: {said}"
     if not odd:
         yield "no cell is odd by itself: it is how they come together"
@@ -165,11 +165,10 @@ def cell_in_words(row: OddRow, place: int, schema: Schema) -> str:
     """A cell as it stands in the table."""
     if not row.mask[place]:
         return "missing"
-    if row.is_unseen is not None and row.is_unseen[place]:
-        return "another value"
-    value = row.values[place]
     column = schema.columns[place] if schema.columns else Column("", "real")
-    cell = as_written(np.array([value], np.float64), column)[0]
+    if row.is_unseen is not None and row.is_unseen[place]:
+        return "another value" if column.kind == "categorical" else f"{row.values[place]:.10g}"
+    cell = as_written(np.array([row.values[place]], np.float64), column)[0]
     if isinstance(cell, str):
         return cell_called(cell)
     return f"{cell:.10g}" if isinstance(cell, float | int | np.number) else printable(str(cell))

@@ -13,6 +13,7 @@ from variate.config.run_files import DIAGNOSIS_FILE, EVALUATION_FILE, METRICS_FI
 from variate.config.schema import Schema
 from variate.data import Dataset, Source, Splits, fingerprint, held_out_rows, read, rows_with_conditions, split
 from variate.data.readers.sources import read_original
+from variate.data.schema.fits import open_numbers
 from variate.errors import InputError, Option, Sentence, warn_caller
 from variate.runs.directory import absolute
 from variate.runs.records import parsed_record, read_record, record_text, write_record
@@ -193,12 +194,18 @@ class Run:
         Raises:
             InputError: If the data cannot be used, or are grey levels on disk and the model is of bits.
         """
-        return _complete(self._read(self.recipe.source if data is None else data)).all_rows()
+        return self.named_rows(data)[0]
 
     def named_rows(self, data: str | None = None) -> tuple[Dataset, tuple[str, ...]]:
         """As `all_rows`, with the path of each row's file, where rows are files."""
-        source = _complete(self._read(self.recipe.source if data is None else data))
+        source = _complete(self._reading(self.recipe.source if data is None else data, read))
         return source.all_rows(), source.names
+
+    def rows_to_score(self, data: str | None = None) -> tuple[Dataset, tuple[str, ...]]:
+        """As `named_rows`, where bits and counts may be any numbers."""
+        named = self.recipe.source if data is None else data
+        source = _complete(self._reading(named, lambda name, how, schema: read(name, how, open_numbers(schema))))
+        return source.all_rows().replace(schema=self.recipe.schema), source.names
 
     def rows_to_classify(self, data: str | None = None) -> HeldOut:
         """Rows whose conditions a model is to tell, with their own as labels where they have one.
@@ -235,10 +242,6 @@ class Run:
             InputError: If it is no table, or cannot be used.
         """
         return self._reading(self.recipe.source if data is None else data, read_original)
-
-    def _read(self, data: str) -> Source:
-        """Data as the model takes them."""
-        return self._reading(data, read)
 
     def _reading(
         self,

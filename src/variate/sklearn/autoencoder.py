@@ -124,7 +124,7 @@ class VariationalAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         density in the units of X.
         """
         check_is_fitted(self)
-        rows = self._rows(self._given(X, reset=False))
+        rows = self._rows(self._given(X, reset=False), any_numbers=True)
         return bounds(self.model_, rows, self._checked()["num_samples"])
 
     def score(self, X: object, y: object = None, sample_weight: object = None) -> float:

@@ -20,6 +20,7 @@ from variate.data.arrays import PIXEL_LEVELS, from_arrays
 from variate.data.conversion import is_frame
 from variate.data.dataset import Dataset
 from variate.data.readers.frames import Arrow, as_arrow, source_of_arrow
+from variate.data.schema.fits import open_numbers
 from variate.data.storage.in_memory import InMemory
 from variate.errors import InputError
 from variate.limits import Decay, argument_rules, checked
@@ -125,10 +126,16 @@ class VariationalEstimator(BaseEstimator):
         levels = PIXEL_LEVELS if self.kind == "pixels" else 0
         return from_arrays(given, schema=Schema(self.kind, given.shape[1:], levels=levels), name="X")
 
-    def _rows(self, given: Given) -> Dataset:
-        """The rows of a later call, read as what the model takes."""
+    def _rows(self, given: Given, *, any_numbers: bool = False) -> Dataset:
+        """The rows of a later call, read as what the model takes.
+
+        Args:
+            given: X.
+            any_numbers: Whether bits and counts may be any numbers, as for scores.
+        """
         if isinstance(given, Arrow):
-            return source_of_arrow(given, DataOptions(), self._schema).dataset
+            schema = open_numbers(self._schema) if any_numbers else self._schema
+            return source_of_arrow(given, DataOptions(), schema).dataset.replace(schema=self._schema)
         return from_arrays(given, schema=self._schema, name="X")
 
     def _column_kinds(self) -> tuple[tuple[str, ColumnKind], ...]:

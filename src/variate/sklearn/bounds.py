@@ -10,6 +10,7 @@ import copy
 import numpy as np
 
 from variate.data.dataset import Dataset
+from variate.evaluation.scores.impossible import scorable_rows
 from variate.evaluation.scores.measures import ScoreSettings, measure
 from variate.models.base import Model
 
@@ -41,4 +42,4 @@ def bounds(model: Model, rows: Dataset, num_samples: int) -> np.ndarray:
     """
     settings = ScoreSettings("bound" if num_samples == 1 else "importance", num_samples, SEED)
     model = in_float64(model)
-    return measure(model, model.dataset(rows, "X"), settings).bound.numpy()
+    return measure(model, scorable_rows(rows, model, "X"), settings).bound.numpy()

@@ -90,7 +90,7 @@ class VariationalOutlierDetector(OutlierMixin, VariationalEstimator):
     def score_samples(self, X: object) -> np.ndarray:
         """How normal each row of X is, (n_samples,): a bound on its log-probability, in nats."""
         check_is_fitted(self)
-        return self._scores(self._rows(self._given(X, reset=False)))
+        return self._scores(self._rows(self._given(X, reset=False), any_numbers=True))
 
     def decision_function(self, X: object) -> np.ndarray:
         """The score of each row above the line, (n_samples,), in nats; negative for outliers."""

@@ -87,7 +87,7 @@ def score_rows(
         InputError: If the data or an option cannot be used, the kept scores are damaged, or there are none and the
             method needs them; when the pieces are taken, if the model gives values that are not finite.
     """
-    rows, names = run.named_rows(data)
+    rows, names = run.rows_to_score(data)
 
     from variate.evaluation.scores.measures import DEFAULT_METHOD, ScoreSettings, default_samples
     from variate.evaluation.scores.score import RELATIVE
@@ -112,6 +112,7 @@ def _scored(
     show_progress: bool,
 ) -> Iterator[ScoredPiece]:
     """The rows in order, a piece at a time."""
+    from variate.evaluation.scores.impossible import scorable_rows
     from variate.evaluation.scores.measures import measure
     from variate.evaluation.scores.score import ranked_scores
 
@@ -120,7 +121,7 @@ def _scored(
     options = {"latent": latent, "keep_elements": attribution, "show_progress": show_progress}
     for index in rows.stretches():
         piece = rows.select(index)
-        found = measure(run.model, run.model.dataset(piece), settings, **options)  # type: ignore[arg-type]
+        found = measure(run.model, scorable_rows(piece, run.model), settings, **options)  # type: ignore[arg-type]
         yield ScoredPiece(int(index[0]), piece, found, ranked_scores(found, settings, reference))
 
 

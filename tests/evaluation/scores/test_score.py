@@ -1,5 +1,7 @@
 """Scores of rows: p-values, methods, what is refused, and that a row's score is its own."""
 
+import numpy as np
+import pandas as pd
 import pytest
 import torch
 
@@ -101,6 +103,36 @@ def test_a_category_that_was_never_seen_is_the_oddest_cell_of_its_column():
     mask[2, 1] = False
     assert not unseen_cells(Batch(new, mask), columns).any()
     assert unseen_cells(Batch(new), columns[:1] * 4) is None
+
+
+def frame(**changed):
+    columns = {"bit": [0, 1] * 20, "visits": [0, 1, 9, 30] * 10, "height": np.linspace(150, 190, 40).round(1)}
+    return pd.DataFrame({name: changed.get(name, values) for name, values in columns.items()})
+
+
+@pytest.mark.parametrize(("column", "value"), [("bit", 2), ("bit", 0.5), ("visits", -1), ("visits", 2.5)])
+def test_a_number_that_a_column_cannot_hold_is_odd_and_else_a_gap(column, value):
+    ordinary = frame()
+    vae = variate.build(variate.read(ordinary))
+    row, number = ordinary.head(1), list(ordinary.columns).index(column)
+    gap, odd = (row.astype(float).assign(**{column: own}) for own in (np.nan, value))
+    without, found = (score(vae, own, calibration=ordinary, attribution=True) for own in (gap, odd))
+    log_p = -np.log(len(ordinary) + 2)
+    assert found.bound.item() == pytest.approx(without.bound.item() + log_p, abs=1e-6)
+    assert found.nats[0, number].item() == pytest.approx(log_p, abs=1e-6)
+    assert (found.nats.double().sum(1) - found.rate).item() == pytest.approx(found.bound.item(), abs=1e-5)
+    assert (found.unseen.item(), without.unseen.item()) == (1, 0)
+    assert found.cell_p_value[0, number].item() == pytest.approx(1 / (len(ordinary) + 1))
+    assert refused(vae.embed, odd).argument.startswith(f"column '{column}'")
+
+
+def test_a_row_of_nothing_but_impossible_numbers_is_not_empty():
+    ordinary = frame()[["bit"]].assign(other=[0, 0, 1, 1] * 10)
+    vae = variate.build(variate.read(ordinary))
+    found = score(vae, ordinary.head(2) + 2, calibration=ordinary)
+    assert not found.is_empty.any()
+    assert found.unseen.tolist() == [2, 2]
+    assert found.p_value.tolist() == [1 / 41, 1 / 41]
 
 
 def test_images_have_no_columns_and_are_compared_with_a_coder():

@@ -1,9 +1,12 @@
 """Which numbers a column can hold."""
 
-import numpy as np
-from jaxtyping import Float64
+from collections.abc import Sequence
+from dataclasses import replace
 
-from variate.config.schema import Column, ColumnKind
+import numpy as np
+from jaxtyping import Bool, Float64
+
+from variate.config.schema import Column, ColumnKind, Schema
 
 
 def misfits(values: Float64[np.ndarray, " N"], column: Column) -> np.ndarray:
@@ -18,3 +21,24 @@ def fits(values: Float64[np.ndarray, " N"], kind: ColumnKind) -> np.ndarray:
     if kind == "binary":
         return (values == 0) | (values == 1)
     return (values >= 0) & (values == np.rint(values)) if kind == "counts" else np.isfinite(values)
+
+
+def outside(values: Float64[np.ndarray, "N D"], columns: Sequence[Column]) -> Bool[np.ndarray, "N D"]:
+    """Which finite numbers are none that a bit or a count can be."""
+    found = np.zeros(values.shape, bool)
+    for number, column in enumerate(columns):
+        if column.kind in ("binary", "counts"):
+            found[:, number] = np.isfinite(values[:, number]) & ~fits(values[:, number], column.kind)
+    return found
+
+
+def open_numbers(schema: Schema) -> Schema:
+    """A schema in which bits and counts may be any numbers."""
+    return replace(schema, columns=tuple(open_number(own) for own in schema.columns))
+
+
+def open_number(column: Column) -> Column:
+    """A column of bits or counts as one of any numbers; another as it is."""
+    if column.kind not in ("binary", "counts"):
+        return column
+    return Column(column.name, "real", format=column.format, gaps=column.gaps)

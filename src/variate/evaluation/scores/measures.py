@@ -13,10 +13,10 @@ from torch import Tensor
 
 from variate.config.schema import Column, Schema
 from variate.data.batch import Batch
-from variate.data.dataset import Dataset
 from variate.errors import InputError
 from variate.evaluation.scores.attribution import Attribution, Noise, attributed_elbo, attributed_importance
 from variate.evaluation.scores.complexity import coded_nats, require_codable
+from variate.evaluation.scores.impossible import ScorableRows
 from variate.evaluation.scores.latent_density import LatentDensity, posterior_place
 from variate.evaluation.scores.regret import STEPS, regret
 from variate.limits import ScoreMethod
@@ -61,8 +61,10 @@ class Measures(NamedTuple):
             ratio, or minus the density in latent space; None for the other methods.
         remainder: What averaging importance weights leaves over, (N,), in nats.
         oddness: Of rows of columns, how odd each cell is in its column, (N, columns): minus its nats, inf for a
-            category that was never seen, NaN where there is no cell to judge. None for other rows.
-        unseen: Number of cells with a category that was never seen in training, (N,).
+            value that was never seen or that its column cannot hold, NaN where there is no cell to judge. None for
+            other rows.
+        unseen: Number of cells with a category that was never seen in training, or a number that the column cannot
+            hold, (N,).
         is_empty: Whether nothing is observed of a row, so that it cannot be odd, (N,).
         nats: log p of each element, (N, *event), in the model's type; None if it was not asked for.
         gaps: log p of each cell's being there or not, (N, columns); None if it is no part of a row, or not asked for.
@@ -101,13 +103,16 @@ class Meter:
         """Rows at a time, so that a few draws of each fit."""
         return rows_at_once(math.prod(self.model.event_shape) * min(self.settings.num_samples, 16), self.model.device)
 
-    def __call__(self, batch: Batch, schema: Schema, advance: Callable[[int], None]) -> Measures:
+    def __call__(
+        self, batch: Batch, schema: Schema, advance: Callable[[int], None], impossible: Tensor | None = None
+    ) -> Measures:
         """Measures of a batch of rows, in evaluation mode.
 
         Args:
             batch: N rows on the model's device, checked before.
             schema: What they are.
             advance: Called with the number of rows, after each step of what takes several.
+            impossible: Which cells have a number that their column cannot hold, (N, columns); None if none has.
         """
         size = math.prod(self.model.event_shape) * batch.num_rows
         tile = min(self.settings.num_samples, rows_at_once(size, self.model.device))
@@ -115,12 +120,18 @@ class Meter:
         found = bound_of(self.model, batch, self.noise, tile)
         own = self._own(batch, found, tile, advance)
         columns = (self.schema or schema).columns
-        is_unseen = unseen_cells(batch, columns)
+        is_unseen, bound = unseen_cells(batch, columns), _double(found.bound)
         is_empty = torch.zeros(batch.num_rows, dtype=torch.bool)
         if batch.mask is not None and found.gaps is None:
             is_empty = ~batch.mask.flatten(1).any(1).cpu()
+        if impossible is not None:
+            log_p = self.model.likelihood.log_misfit()
+            found = found._replace(nats=found.nats.masked_fill(impossible.to(found.nats.device), log_p))
+            bound = bound + torch.where(impossible, log_p, 0.0).sum(1, dtype=torch.float64)
+            is_empty &= ~impossible.any(1)
+            is_unseen = impossible.to(batch.x.device) if is_unseen is None else is_unseen | impossible.to(is_unseen)
         return Measures(
-            _double(found.bound),
+            bound,
             _double(found.rate),
             None if own is None else _double(own),
             _double(found.remainder),
@@ -146,7 +157,7 @@ class Meter:
 
 def measure(
     model: Model,
-    rows: Dataset,
+    possible: ScorableRows,
     settings: ScoreSettings,
     *,
     latent: LatentDensity | None = None,
@@ -158,7 +169,7 @@ def measure(
 
     Args:
         model: The model.
-        rows: Rows in memory, checked against the model.
+        possible: The rows, with their impossible cells apart.
         settings: What to measure, and how.
         latent: The density in latent space, for the methods that need it.
         keep_elements: Give the nats of each element.
@@ -168,6 +179,7 @@ def measure(
     Raises:
         InputError: If the rows or the model are none for the method, or a measure is not a number.
     """
+    rows, impossible = possible
     if settings.method == "complexity":
         schema = rows.schema if model.recipe is None else model.recipe.schema
         require_codable(schema, rows.mask is not None and not rows.mask.all().all())
@@ -177,7 +189,8 @@ def measure(
     reuse_freed_memory()
     with evaluating(model), progress("scoring", steps * len(rows), show_progress) as advance:
         for batch in rows.batches(batch_size or meter.batch_rows()):
-            found.append(meter(batch.to(model.device), rows.schema, advance))
+            own = None if impossible is None else torch.from_numpy(impossible)[batch.rows]
+            found.append(meter(batch.to(model.device), rows.schema, advance, own))
             if steps == 1:
                 advance(batch.num_rows)
     joined = Measures._make(map(_joined, zip(*found, strict=True)))
@@ -214,10 +227,10 @@ def unseen_cells(batch: Batch, columns: tuple[Column, ...]) -> Tensor | None:
 def _oddness(found: Attribution, mask: Tensor | None, is_unseen: Tensor | None) -> Tensor:
     """How odd each cell is; see `Measures`."""
     oddness = -(found.nats if found.gaps is None else found.nats + found.gaps)
-    if is_unseen is not None:
-        oddness = oddness.masked_fill(is_unseen, torch.inf)
     if mask is not None and found.gaps is None:
         oddness = oddness.masked_fill(~mask, torch.nan)
+    if is_unseen is not None:
+        oddness = oddness.masked_fill(is_unseen, torch.inf)
     return _double(oddness)
 
 

@@ -14,6 +14,7 @@ from torch import Tensor
 from variate.data.dataset import Dataset, Splits
 from variate.errors import InputError
 from variate.evaluation.scores.conformal import ranked, ranked_together, ranked_typicality, typical_centre
+from variate.evaluation.scores.impossible import ScorableRows
 from variate.evaluation.scores.latent_density import LatentDensity, fit_latent_density, posterior_place
 from variate.evaluation.scores.measures import (
     DEFAULT_METHOD,
@@ -101,10 +102,10 @@ def reference_scores(
     rows, fitted_to, clean = _parts(model, data, most, method in IN_LATENT_SPACE)
     latent = None if fitted_to is None else fit_latent_density(_places(model, fitted_to))
     options = {"latent": latent, "batch_size": batch_size, "show_progress": show_progress}
-    found = reference_of(measure(model, rows, settings, **options), settings, latent)  # type: ignore[arg-type]
+    found = reference_of(measure(model, ScorableRows(rows), settings, **options), settings, latent)  # type: ignore[arg-type]
     if clean is None:
         return found
-    return found._replace(clean=scores_of(measure(model, clean, settings, **options), found)[1])  # type: ignore[arg-type]
+    return found._replace(clean=scores_of(measure(model, ScorableRows(clean), settings, **options), found)[1])  # type: ignore[arg-type]
 
 
 def _parts(model: Model, data: Data, most: int, needs_latent: bool) -> tuple[Dataset, Dataset | None, Dataset | None]:

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from variate.errors import InputError
 from variate.evaluation.scores.conformal import ranked_cells
+from variate.evaluation.scores.impossible import scorable_rows
 from variate.evaluation.scores.measures import (
     DEFAULT_METHOD,
     IN_LATENT_SPACE,
@@ -19,7 +20,7 @@ from variate.evaluation.scores.measures import (
 from variate.evaluation.scores.reference import ReferenceScores, reference_scores, require_same, scores_of
 from variate.limits import Rows, Samples, ScoreMethod, Seed, checked_arguments
 from variate.models.base import Model
-from variate.models.checked import Data
+from variate.models.checked import Data, check_weights
 from variate.models.entry import of_a_model
 
 RELATIVE: tuple[ScoreMethod, ...] = ("typicality", *IN_LATENT_SPACE)
@@ -45,7 +46,9 @@ class Scores(NamedTuple):
         cell_p_value: P-value of each cell among the cells of its column in the held-out rows, (N, columns), 1 where
             there is no cell to judge; None without held-out rows, and for images. Nats of different columns have
             different units; these can be compared.
-        unseen: Number of cells with a category that was never seen in training, (N,).
+        unseen: Number of cells with a category that was never seen in training, or a number that the column cannot
+            hold, such as a 2 among bits, (N,). Such a cell has the probability 1 / (N + 2), with N training rows, and
+            counts as missing for the rest of its row.
         is_empty: Whether nothing is observed of a row, (N,).
         method: The method.
     """
@@ -106,7 +109,8 @@ def score(
         InputError: If an argument is out of range, the rows are not what the model or the method takes, the calibration
             is missing or was made otherwise, or the model gives NaN.
     """
-    rows = model.dataset(data)
+    check_weights(model)
+    rows = scorable_rows(data, model)
     settings = _settings(method, num_samples, seed, calibration)
     reference = calibration if isinstance(calibration, ReferenceScores) else None
     if settings.method in RELATIVE and calibration is None:
