@@ -85,7 +85,7 @@ def tables(settings: Settings) -> Table:
                 "seconds": float(np.median(seconds[name, method])),
             }
         )
-    table.notes += ranks(areas)
+    table.notes.extend(ranks(areas))
     table.notes.append(f"{SEEDS} seeds, each with another split of the ordinary rows; defaults of every method")
     return table
 
