@@ -55,6 +55,7 @@ SECTIONS = {
     "synthetic": Section("synthetic tables, by variate and by ctgan's TVAE", OWN),
     "conditions": Section("models of images given their label: bounds, samples of a class, Bayes' rule", FASHION),
     "anomalies": Section("odd rows of tables and odd images, found by variate and by PyOD", OWN),
+    "serving": Section("scoring and embedding: their products beside the whole, and the memory of streams", ANY),
     "first-contact": Section("what is decided about tables at first contact, and what a default run gives", OWN),
     "start-up": Section("start of a process, first step, memory, growth", ANY),
 }

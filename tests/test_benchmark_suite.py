@@ -19,9 +19,9 @@ from benchmarks import report, two_checkouts
 from benchmarks.__main__ import FASHION, SECTIONS, main, parser, settings_of
 from benchmarks.case import Case, batches, bits
 from benchmarks.measure import Spread, alternate, crossing, decide, inverse, ratios, spread, steps_for
-from benchmarks.sections import floor, noise, same_numbers, throughput, time_to_quality
+from benchmarks.sections import floor, noise, same_numbers, serving, throughput, time_to_quality
 from benchmarks.settings import SIDES, Settings, Table, seconds_per_step, set_up
-from benchmarks.sides import floor_side, networks, variate_side
+from benchmarks.sides import floor_side, networks, serving_side, variate_side
 from benchmarks.sides.variate_side import model_options
 from benchmarks.worker import AbsentError, Worker, WorkerError, workers
 
@@ -310,6 +310,30 @@ def computed(way):
     """The outputs of one way to compute a product."""
     out = way()
     return out if isinstance(out, tuple) else (out,)
+
+
+def test_serving_takes_the_encoders_products_and_the_decoders_once_a_draw():
+    side = serving_side.Side()
+    side.setup(threads=1, synthetic=True, rows=8)
+    weights = {
+        part: sum(
+            m.weight.numel()
+            for m in getattr(side.model, part).network.modules()
+            if hasattr(m, "weight") and m.weight.dim() > 1
+        )
+        for part in ("encoder", "decoder")
+    }
+    flops = [sum(product.flops for product in part) for part in (side.encoding, side.decoding)]
+    assert flops == [2.0 * serving_side.ROWS * weights[part] for part in ("encoder", "decoder")]
+    floors = side.floors()
+    assert 0 < floors["embed"] < floors["score"]
+    assert side.embed() > 0 < side.score()
+
+
+def test_the_memory_of_a_command_is_its_own_and_its_failure_is_told():
+    assert 10 < serving.peak_memory(["--version"]) < 1_000
+    with pytest.raises(RuntimeError, match="nowhere"):
+        serving.peak_memory(["score", "nowhere"])
 
 
 def test_the_floor_is_a_part_of_the_step_of_its_round():

@@ -112,17 +112,18 @@ class Side:
 
     def floor(self) -> dict[str, float]:
         """Seconds of the bare products and of the optimiser's traffic, each in its fastest way at this moment."""
-        total = sum(min(self._seconds(way) for way in product.ways) for product in self.products)
+        total = sum(min(seconds_of(way, self.case.device) for way in product.ways) for product in self.products)
         bandwidth = 0.0
         for size in (ADAM_ARRAYS * self.parameters // 2, LARGE):
             a, b = torch.ones(2, size // 4, device=self.case.device)
-            bandwidth = max(bandwidth, 2 * size / self._seconds(partial(b.copy_, a)))
+            bandwidth = max(bandwidth, 2 * size / seconds_of(partial(b.copy_, a), self.case.device))
         optimizer = ADAM_BYTES * self.parameters / bandwidth
         return {"products": total, "optimizer": optimizer, "seconds": total + optimizer, "bandwidth": bandwidth}
 
-    def _seconds(self, work: Work) -> float:
-        """Seconds of one call, from as many as fill a block."""
-        work()
-        once = timed(work, self.case.device)
-        calls = max(1, round(BLOCK / max(once, 1e-6)))
-        return min(once, timed(lambda: [work() for _ in range(calls)], self.case.device) / calls)
+
+def seconds_of(work: Work, device: str) -> float:
+    """Seconds of one call, from as many as fill a block."""
+    work()
+    once = timed(work, device)
+    calls = max(1, round(BLOCK / max(once, 1e-6)))
+    return min(once, timed(lambda: [work() for _ in range(calls)], device) / calls)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from variate.cli.arguments import Data, Model
+from variate.cli.arguments import Data, Model, Out
 from variate.cli.output import say
 from variate.limits import Checked, Samples, Seed
 
@@ -19,7 +19,7 @@ class Classify(Checked):
     """A run directory or a model.safetensors."""
     data: Data = None
     """Rows to classify; by default the test part of the data that the model was trained on."""
-    out: str = "classes.csv"
+    out: Out = "classes.csv"
     """File to write: .csv, .parquet or .npy."""
     samples: Samples = 10
     """Number of posterior samples per row and condition; more bring the probabilities nearer to the model's own."""

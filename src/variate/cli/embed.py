@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar
 
 import tyro
 
-from variate.cli.arguments import Data, Model
+from variate.cli.arguments import Data, Model, Out
 from variate.cli.output import say
 from variate.config.moves import Map
 from variate.limits import Checked, Seed
@@ -22,7 +22,7 @@ class Embed(Checked):
     """A run directory or a model.safetensors."""
     data: Data = None
     """Rows to embed; by default all rows of the data that the model was trained on."""
-    out: str = "embeddings.parquet"
+    out: Out = "embeddings.parquet"
     """File to write: .parquet, .csv or .npy."""
     std: bool = False
     """Add the standard deviations of q(z|x)."""

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from annotated_types import Interval
 
-from variate.cli.arguments import Data, Model
+from variate.cli.arguments import Data, Model, OutIfAsked
 from variate.cli.flags import as_flag
 from variate.cli.output import say
 from variate.config.recipe import Precision
@@ -46,7 +46,7 @@ class Evaluate(Checked):
     by nearest neighbours that learn from training rows. By default what the model was trained with as --labels."""
     seed: Seed = 0
     """Seed of the draws."""
-    out: str | None = None
+    out: OutIfAsked = None
     """File for the record; by default evaluation.json beside the model. It is replaced if it exists."""
 
     def __call__(self) -> None:

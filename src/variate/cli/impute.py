@@ -2,11 +2,9 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import tyro
-
-from variate.cli.arguments import Data, Model
+from variate.cli.arguments import Data, Model, OutIfAsked
 from variate.cli.output import say
 from variate.errors import InputError, Sentence
 from variate.limits import Checked, Copies, Fill, Samples, Seed
@@ -40,7 +38,7 @@ class Impute(Checked):
     """A run directory or a model.safetensors."""
     data: Data = None
     """The table, images or array; by default what the model was trained on."""
-    out: Annotated[str | None, tyro.conf.arg(aliases=["-o"])] = None
+    out: OutIfAsked = None
     """File to write: .csv or .parquet. Text is copied from a table of text, but for the missing cells. By default
     filled.csv. Of images, a folder of pictures, by default filled; of arrays, or of images too, .npy."""
     mask_folder: str | None = None

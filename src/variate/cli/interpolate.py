@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
-from variate.cli.arguments import Data, Model
+from variate.cli.arguments import Data, Model, OutIfAsked
 from variate.cli.output import say
 from variate.config.moves import Curve, PathSteps
 from variate.limits import Checked, Seed
@@ -30,7 +30,7 @@ class Interpolate(Checked):
     are shown below one another."""
     steps: PathSteps = 10
     """Steps from each row to the next."""
-    out: str | None = None
+    out: OutIfAsked = None
     """File to write: .png for images; .csv, .parquet or .npy for numbers. By default interpolation.png or .csv."""
     gif: str | None = None
     """File for an animation of images, .gif: there and back, without end."""

@@ -6,7 +6,7 @@ from typing import Annotated
 import tyro
 from annotated_types import Interval
 
-from variate.cli.arguments import Data, Model
+from variate.cli.arguments import Data, Model, OutIfAsked
 from variate.cli.flags import as_flag
 from variate.cli.output import say
 from variate.config.moves import Neighbours as Count
@@ -25,7 +25,7 @@ class Neighbours(Checked):
     """Where the rows are; by default the data that the model was trained on."""
     k: Annotated[Count, tyro.conf.arg(aliases=["-k"])] = 10
     """How many."""
-    out: str | None = None
+    out: OutIfAsked = None
     """File to write: .png for images, the row first, by default neighbours.png; .csv or .parquet for row numbers,
     distances and the rows of a table, by default none."""
     overwrite: bool = False

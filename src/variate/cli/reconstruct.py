@@ -5,7 +5,7 @@ from typing import Annotated
 
 import tyro
 
-from variate.cli.arguments import Data, Model
+from variate.cli.arguments import Data, Model, OutIfAsked
 from variate.cli.output import say
 from variate.limits import Checked, Rows
 
@@ -23,7 +23,7 @@ class Reconstruct(Checked):
     """Rows to reconstruct; by default the test part of the data that the model was trained on."""
     number: Annotated[Rows | None, tyro.conf.arg(aliases=["-n"])] = None
     """How many; by default 48 for a picture and all for numbers."""
-    out: str | None = None
+    out: OutIfAsked = None
     """File to write: .png for images; .csv, .parquet or .npy for numbers. By default reconstructions.png or .csv."""
     overwrite: bool = False
     """Replace the file if it exists."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
-from variate.cli.arguments import Model
+from variate.cli.arguments import Model, OutIfAsked
 from variate.cli.output import say
 from variate.errors import Option, Sentence
 from variate.limits import Checked, Rows, Samples, Seed, Temperature
@@ -27,7 +27,7 @@ class Sample(Checked):
     """A run directory or a model.safetensors."""
     number: Annotated[Rows, tyro.conf.arg(aliases=["-n"])] = 64
     """How many."""
-    out: str | None = None
+    out: OutIfAsked = None
     """File to write: .png for images; .csv, .parquet or .npy for numbers. By default samples.png or samples.csv."""
     temperature: Temperature = 1.0
     """Factor on the standard deviation of the latents: below 1, samples are more typical and less varied."""

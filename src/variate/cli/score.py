@@ -1,11 +1,9 @@
 """`variate score`: how odd each row is, why, and whether the data have changed."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import tyro
-
-from variate.cli.arguments import Data, Model
+from variate.cli.arguments import Data, Model, Out
 from variate.cli.output import say
 from variate.errors import InputError, Sentence
 from variate.limits import Checked, Fraction, Listed, Samples, ScoreMethod, Seed
@@ -29,7 +27,7 @@ class Score(Checked):
     """A run directory or a model.safetensors."""
     data: Data = None
     """Rows to score; by default all rows of the data that the model was trained on."""
-    out: Annotated[str, tyro.conf.arg(aliases=["-o"])] = "scores.parquet"
+    out: Out = "scores.parquet"
     """File to write: .parquet or .csv."""
     method: ScoreMethod | None = None
     """What is measured; by default bound: how improbable the model finds a row. importance: the same with many draws.

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
-from variate.cli.arguments import Data, Model
+from variate.cli.arguments import Data, Model, OutIfAsked
 from variate.cli.output import say
 from variate.config.moves import Strength
 from variate.limits import Checked
@@ -36,7 +36,7 @@ class Shift(Checked):
     """Numbers of the rows to move, counting from 0; by default the group to move away from."""
     strength: Strength = 1.0
     """How far to move them: 1 is the difference of the groups, 0.5 half of it, -1 the other way."""
-    out: str | None = None
+    out: OutIfAsked = None
     """File to write: .png for images, each below its reconstruction; .csv, .parquet or .npy for numbers. By default
     shifted.png or shifted.csv."""
     overwrite: bool = False

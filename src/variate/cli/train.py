@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import tyro
 from annotated_types import Interval
 
+from variate.cli.arguments import OutIfAsked
 from variate.cli.evaluate import judged_by_labels, over_seeds
 from variate.cli.flags import as_flag
 from variate.cli.output import say, warn
@@ -40,7 +41,7 @@ class Train(Checked):
 
     source: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="DATA", name="data")]
     """The data: a name or a path."""
-    out: str | None = None
+    out: OutIfAsked = None
     """Directory of the run; by default the next free one of runs/DATA, runs/DATA-2, ..."""
     resume: bool = False
     """Resume a run that was interrupted or killed: the one in --out, or the latest on these data."""

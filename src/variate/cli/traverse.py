@@ -5,7 +5,7 @@ from typing import Annotated
 
 from annotated_types import Interval
 
-from variate.cli.arguments import Data, Model
+from variate.cli.arguments import Data, Model, OutIfAsked
 from variate.cli.flags import as_flag
 from variate.cli.output import say
 from variate.config.moves import Span, Stops, TopLatents
@@ -34,7 +34,7 @@ class Traverse(Checked):
     """How far each is moved to either side, in standard deviations of the rows."""
     stops: Stops = 7
     """Places at which each is shown."""
-    out: str | None = None
+    out: OutIfAsked = None
     """File to write: .png for images, by default traversal.png; .csv, .parquet or .npy for numbers, by default none."""
     gif: str | None = None
     """File for an animation of images, .gif: all latents side by side, there and back, without end."""
