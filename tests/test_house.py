@@ -122,6 +122,26 @@ def test_the_data_layer_loads_no_torch():
     assert "torch" not in loaded
 
 
+def test_what_torch_compiles_with_is_not_loaded_where_nothing_is_compiled():
+    """It takes seconds, and some of torch's functions import it for a trifle, such as broadcast_shapes."""
+    code = """
+import json, sys, warnings
+import numpy as np, pandas as pd, variate
+warnings.simplefilter("ignore")
+x = np.arange(40)
+table = pd.DataFrame({"number": x / 7, "count": x % 13 * 5, "name": list("abcd") * 10, "bit": x % 2})
+images = np.random.default_rng(0).integers(0, 256, (40, 1, 8, 8), dtype=np.uint8)
+for rows in (variate.read(table), variate.from_arrays(images)):
+    parts = variate.split(rows)
+    model = variate.build(parts, variate.ModelOptions(latent=2, width=8, depth=1))
+    variate.fit(model, parts, epochs=1)
+    variate.score(model, parts, calibration=parts)
+    model.sample(2)
+print(json.dumps(sorted(sys.modules)))
+"""
+    assert {"torch._dynamo", "torch._inductor", "sympy"} & set(run(code)) == set()
+
+
 @pytest.mark.parametrize("arguments", [["--help"], ["train", "--help"], ["embed", "--help"], ["--version"]])
 def test_help_loads_neither_torch_nor_numpy(arguments):
     code = f"""

@@ -17,7 +17,7 @@ from variate.tasks.sample import sample, with_context
 pytestmark = pytest.mark.filterwarnings("ignore:.*collapsed", "ignore:.*equal to a training row")
 SMALL_RUN = {
     "model": ModelOptions(width=16, depth=1, latent=2),
-    "training": TrainingOptions(epochs=80, lr=1e-2, batch_size=64),
+    "training": TrainingOptions(epochs=40, lr=2e-2, batch_size=64),
 }
 
 

@@ -1,6 +1,7 @@
 """The normal scores of a table's columns as a module: its buffers are set from training rows and saved with a model."""
 
 from collections.abc import Sequence
+from statistics import NormalDist
 
 import numpy as np
 import torch
@@ -32,9 +33,10 @@ class ColumnQuantiles(nn.Module):
     def __init__(self, columns: Sequence[Column]) -> None:
         super().__init__()
         self.columns = tuple(columns)
-        identity = torch.linspace(-LARGEST_START, LARGEST_START, MOST_KNOTS, dtype=torch.float64)
-        self.register_buffer("knots", identity.repeat(len(columns), 1))
-        self.register_buffer("shares", torch.special.ndtr(self.knots))
+        # Constants are computed without torch, which imports its compiler for them where tensors have no values.
+        identity = np.linspace(-LARGEST_START, LARGEST_START, MOST_KNOTS)
+        for name, own in (("knots", identity), ("shares", np.vectorize(NormalDist().cdf)(identity))):
+            self.register_buffer(name, torch.tensor(np.tile(own, (len(columns), 1))))
         self.register_buffer("low", torch.full((len(columns),), -LARGEST_START, dtype=torch.float64))
         self.register_buffer("high", torch.full((len(columns),), LARGEST_START, dtype=torch.float64))
         self.register_buffer("decimals", torch.ones(len(columns), dtype=torch.float64))

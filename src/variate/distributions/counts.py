@@ -123,7 +123,7 @@ class NegativeBinomialElements(Counts):
     """
 
     def __init__(self, log_mean: Tensor, log_dispersion: Tensor) -> None:
-        shape = torch.broadcast_shapes(log_mean.shape, log_dispersion.shape)
+        shape = torch.broadcast_tensors(log_mean, log_dispersion)[0].shape
         self.log_mean = log_mean.expand(shape).clamp(max=MAX_LOG_MEAN)
         self.log_dispersion = log_dispersion.clamp(-MAX_ABS_LOG_DISPERSION, MAX_ABS_LOG_DISPERSION)
         super().__init__(shape, log_mean.dtype)

@@ -21,6 +21,7 @@ The difference of two logistic functions is computed without cancellation, as in
 import math
 from collections.abc import Callable
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.functional import logsigmoid
@@ -196,7 +197,7 @@ class QuantileLogistic(Elementwise):
 
     def _quantile(self, u: Tensor) -> Tensor:
         quantiles, outside = self.quantiles, self.log_outside.double().exp()
-        shape = torch.broadcast_shapes(self.shape, u.shape)
+        shape = np.broadcast_shapes(self.shape, u.shape)
         wanted = ((u - outside / 2) / (1 - outside)).clamp(0, 1).expand(shape)
         low, high = (score.expand(shape) for score in self._range_scores())
         for _ in range(BISECTIONS):
@@ -254,6 +255,6 @@ def _one_minus_exp(width: Tensor) -> Tensor:
 
 def _chosen(parameter: Tensor, component: Tensor) -> Tensor:
     """The parameter of each draw's component: (*draws, columns), from (*batch, K, columns) and (*draws, 1, columns)."""
-    batch = torch.broadcast_shapes(parameter.shape[:-2], component.shape[:-2])
+    batch = np.broadcast_shapes(parameter.shape[:-2], component.shape[:-2])
     whole = parameter.expand(*batch, *parameter.shape[-2:])
     return whole.gather(-2, component.expand(*batch, 1, component.shape[-1])).squeeze(-2)

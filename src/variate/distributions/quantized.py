@@ -67,8 +67,8 @@ class Quantized(Elementwise):
     def __init__(
         self, loc: Tensor, log_scale: Tensor, levels: int, logits: Tensor | None = None, axis: int = -1
     ) -> None:
-        shapes = [loc.shape, log_scale.shape] + ([] if logits is None else [logits.shape])
-        self.loc = loc.expand(torch.broadcast_shapes(*shapes))
+        # not by torch.broadcast_shapes, whose first call imports half a second's worth of modules
+        self.loc, *_ = torch.broadcast_tensors(loc, log_scale, *([] if logits is None else [logits]))
         self.log_scale = log_scale.clamp(-MAX_ABS_LOG_SCALE, MAX_ABS_LOG_SCALE)
         self.levels, self.logits, self.axis = levels, logits, axis
         shape = list(self.loc.shape)

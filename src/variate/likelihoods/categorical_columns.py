@@ -8,6 +8,7 @@ those that are too many at -inf.
 import math
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -46,13 +47,12 @@ class CategoricalColumns(Likelihood):
                 raise InputError("categories", f"from 1 to {MOST_NAMES:,}", f"{size:,}", "give the column another kind")
         super().__init__((len(sizes),), (sum(sizes),))
         self.sizes = list(sizes)
-        starts = torch.tensor([0, *sizes]).cumsum(0)[:-1]
-        codes = torch.arange(max(sizes))[:, None]
+        codes, starts = np.arange(max(sizes))[:, None], np.cumsum([0, *sizes])[:-1]
         self.register_buffer("log_frequency", torch.zeros(sum(sizes)))
         self.register_buffer("log_unseen", torch.full((), LEAST_LOG_UNSEEN, dtype=torch.float64))
         self.register_buffer("names", torch.tensor(sizes), persistent=False)
-        places = torch.where(codes < self.names, starts + codes, sum(sizes))
-        self.register_buffer("places", places, persistent=False)
+        places = np.where(codes < np.array(sizes), starts + codes, sum(sizes))
+        self.register_buffer("places", torch.tensor(places), persistent=False)
 
     def distribution(self, outputs: Tensor) -> Independent:
         """Names whose logits are the outputs plus the log-frequencies."""

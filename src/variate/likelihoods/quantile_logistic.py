@@ -7,6 +7,7 @@ network says only how the scores depend on z. See `variate.distributions.quantil
 import copy
 import math
 from collections.abc import Sequence
+from statistics import NormalDist
 from typing import Annotated
 
 import torch
@@ -58,9 +59,9 @@ class QuantileLogisticColumns(Likelihood):
         super().__init__((len(columns),), (mixtures * (2 + module.num_outputs), len(columns)))
         self.mixtures, self.scale, self.quantiles = mixtures, module, ColumnQuantiles(columns)
         self.is_mass = all(column.step for column in columns)
-        middles = (torch.arange(mixtures, dtype=torch.float64) + 0.5) / mixtures
         self.register_buffer("log_outside", torch.full((len(columns),), -MAX_LOG_SCALE, dtype=torch.float64))
-        self.register_buffer("start", torch.special.ndtri(middles)[:, None].float(), persistent=False)
+        middles = [[NormalDist().inv_cdf((k + 0.5) / mixtures)] for k in range(mixtures)]
+        self.register_buffer("start", torch.tensor(middles, dtype=torch.float32), persistent=False)
 
     def distribution(self, outputs: Tensor) -> Independent:
         """The outputs are, along the axis before the columns, K weights, K locations [, K scales]."""
