@@ -10,6 +10,10 @@ LAYERS: tuple[dict[str, str], ...] = (
         "cli": "the command line: one dataclass per command, and the names of its flags",
         "sklearn": "estimators for scikit-learn",
     },
+    {
+        "serve": "models as an HTTP API: requests read within limits, one thread per model",
+        "client": "a served model from Python, over HTTP",
+    },
     {"reports": "what is shown: a report as data, rendered to the terminal, JSON and pictures"},
     {
         "tasks": "what is done with a trained model: sampling, reconstructing, embedding, filling gaps, moving",

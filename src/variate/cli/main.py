@@ -26,6 +26,7 @@ from variate.cli.parsing import parsed
 from variate.cli.reconstruct import Reconstruct
 from variate.cli.sample import Sample
 from variate.cli.score import Score
+from variate.cli.serve import Serve
 from variate.cli.shift import Shift
 from variate.cli.signals import Ended, ending_signals
 from variate.cli.train import Train
@@ -50,6 +51,7 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     "traverse": Traverse,
     "shift": Shift,
     "neighbours": Neighbours,
+    "serve": Serve,
 }
 
 DESCRIPTION = """Train variational autoencoders on images and tables, and use them.
@@ -65,11 +67,13 @@ DESCRIPTION = """Train variational autoencoders on images and tables, and use th
 `variate score runs/digits` finds odd rows, and says what made them odd.
 `variate traverse RUN` says what each latent does; `variate interpolate RUN` goes from row to row.
 
+`variate serve RUN` answers over HTTP.
+
 `variate COMMAND --help` says what a command can do.
 
 `variate --version` prints the version."""
 
-RESULT_IN_FILES = (Train, Sample, Reconstruct, Embed, Classify, Impute, Score, Interpolate, Shift)
+RESULT_IN_FILES = (Train, Sample, Reconstruct, Embed, Classify, Impute, Score, Interpolate, Shift, Serve)
 """Commands that print only what they do. What the others print is their result, like help and version."""
 
 

@@ -115,12 +115,12 @@ class Source:
         return self.dataset if self.test is None else concatenated(self.dataset, self.test)
 
 
-def concatenated(one: Dataset, other: Dataset) -> Dataset:
-    """The rows of two datasets in memory, one after the other; where one has no mask, everything is observed."""
+def concatenated(*parts: Dataset) -> Dataset:
+    """The rows of datasets in memory, one after the other; where one has no mask, everything is observed."""
     found = {}
-    for part in {**one.storages(), **other.storages()}:
-        found[part] = InMemory(np.concatenate([_part(data, part) for data in (one, other)]))
-    return one.replace(**found)
+    for part in {name: None for own in parts for name in own.storages()}:
+        found[part] = InMemory(np.concatenate([_part(own, part) for own in parts]))
+    return parts[0].replace(**found)
 
 
 def _part(data: Dataset, part: str) -> np.ndarray:

@@ -99,19 +99,31 @@ def score_rows(
     if calibration.reason is not None and chosen in RELATIVE:
         expected = f"held-out rows, which method {chosen!r} compares with"
         raise InputError("method", expected, Sentence("none: ", calibration.reason), "use 'bound'")
-    pieces = _scored(run, rows, settings, calibration, attribution, show_progress)
+    pieces = scored_pieces(run, rows, settings, calibration, attribution, show_progress)
     return Scoring(pieces, len(rows), names, rows.notes, not run.is_other(data), settings, calibration)
 
 
-def _scored(
+def scored_pieces(
     run: Run,
     rows: Dataset,
     settings: "ScoreSettings",
     calibration: "KeptScores",
-    attribution: bool,
-    show_progress: bool,
+    attribution: bool = False,
+    show_progress: bool = False,
 ) -> Iterator[ScoredPiece]:
-    """The rows in order, a piece at a time."""
+    """Rows in order with their scores, a piece at a time.
+
+    Args:
+        run: The run.
+        rows: The rows, as `Run.rows_to_score` reads them.
+        settings: What is measured, and how.
+        calibration: The held-out rows that they are ranked among, measured in the same way.
+        attribution: Give the nats of each element.
+        show_progress: Show progress bars on standard error, on a terminal.
+
+    Raises:
+        InputError: If the rows are not what the model takes, or it gives values that are not finite.
+    """
     from variate.evaluation.scores.impossible import scorable_rows
     from variate.evaluation.scores.measures import measure
     from variate.evaluation.scores.score import ranked_scores

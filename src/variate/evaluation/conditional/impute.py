@@ -116,6 +116,7 @@ def impute(
     batch_size: Rows | None = None,
     seed: Seed = 0,
     show_progress: bool = False,
+    advance: Callable[[int], None] | None = None,
 ) -> Imputed:
     """Fills the missing elements of rows.
 
@@ -136,6 +137,8 @@ def impute(
         batch_size: Decoder passes at a time, which sets the memory; the default suits the size of a row.
         seed: Seed of all draws; the same seed gives the same values.
         show_progress: Show a progress bar on standard error, on a terminal.
+        advance: Called with the number of rows that are done since the last call, instead of a progress bar; what it
+            raises ends the work.
 
     Returns:
         The rows, and how well each could be filled.
@@ -153,8 +156,8 @@ def impute(
     )
     piece = _piece(model, data) if is_frame(data) else None
     rows = _with_gaps(model, data) if piece is None else model.dataset(piece.rows)
-    with progress("filling gaps", len(rows), show_progress) as advance:
-        found = fill_gaps(model, rows, settings, advance)
+    with progress("filling gaps", len(rows), show_progress and advance is None) as on_bar:
+        found = fill_gaps(model, rows, settings, advance or on_bar)
     return found if piece is None else found._replace(table=_filled_table(piece, found, settings.copies))
 
 
