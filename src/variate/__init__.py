@@ -14,6 +14,7 @@
     variate.to_arrow(vae.sample(16), data.schema)   new rows of a table, for every library of data frames
     variate.grow(vae, data)                         a model with room for new categories, ranges and gaps
     vae.embed(data.test), vae.sample(16), vae.reconstruct(data.test)
+    variate.connect(url, token)                     a model that `variate serve` serves, with the methods of a model
     vae.save("model.safetensors");  vae = variate.load("model.safetensors")
 
 Importing variate loads no torch; the first use of a name does.
@@ -27,6 +28,8 @@ from variate.config.schema import Column, Schema
 from variate.errors import InputError, NonFiniteError, VariateWarning
 
 if TYPE_CHECKING:
+    from variate.client.remote import RemoteModel, connect
+    from variate.client.transport import ServerError
     from variate.comparison.compare import Comparison, compare
     from variate.data.arrays import from_arrays
     from variate.data.arrow_rows import to_arrow
@@ -66,6 +69,9 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
+    "RemoteModel": "variate.client.remote",
+    "connect": "variate.client.remote",
+    "ServerError": "variate.client.transport",
     "Comparison": "variate.comparison.compare",
     "compare": "variate.comparison.compare",
     "from_arrays": "variate.data.arrays",
@@ -154,9 +160,11 @@ __all__ = [
     "NonFiniteError",
     "Recipe",
     "ReferenceScores",
+    "RemoteModel",
     "Run",
     "Schema",
     "Scores",
+    "ServerError",
     "Shifted",
     "Splits",
     "Terms",
@@ -168,6 +176,7 @@ __all__ = [
     "choose_latent",
     "classify",
     "compare",
+    "connect",
     "diagnose",
     "drift",
     "elbo",

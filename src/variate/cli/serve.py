@@ -8,14 +8,13 @@ import tyro
 from annotated_types import Interval
 
 from variate.cli.output import say
-from variate.errors import InputError, Option
+from variate.errors import InputError
 from variate.limits import Checked
 
 if TYPE_CHECKING:
-    from variate.serve.limits import ServeLimits
     from variate.serve.models import ServedModels
 
-TOKEN = "VARIATE_TOKEN"  # noqa: S105  the name of a variable
+TOKEN = "VARIATE_TOKEN"
 """The variable of the environment that may hold the token, where other users of the machine cannot read it."""
 
 
@@ -55,7 +54,7 @@ class Serve(Checked):
         from variate.serve.application import application
         from variate.serve.limits import ServeLimits
         from variate.serve.models import ServedModels, served_runs
-        from variate.serve.server import listening, serve
+        from variate.serve.server import bound_socket, serve
 
         if not self.runs:
             raise InputError("runs", "at least one run to serve", "none", "name a run directory")
@@ -70,14 +69,14 @@ class Serve(Checked):
         limits = ServeLimits(self.max_body, self.max_rows, self.timeout, self.max_waiting)
         models = ServedModels(served_runs(self.runs, limits))
         known = token or new_token()
-        at = listening(self.host, self.port)
+        at = bound_socket(self.host, self.port)
         access = access_of(known, self.host, self.allow_host)
         app = application(models, access, limits)
-        serve(app, models, limits, at, lambda: self._tell(models, at.getsockname()[1], known, token is None))
+        serve(app, models, limits, at, lambda _: self._tell(models, at.getsockname()[1], known, token is None))
 
     def _tell(self, models: "ServedModels", port: int, token: str, is_new: bool) -> None:
         """Says where the models are, and how they are asked."""
-        host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(self.host, self.host)  # noqa: S104  an address to print
+        host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(self.host, self.host)
         address = f"http://{f'[{host}]' if ':' in host and not host.startswith('[') else host}:{port}"
         say(f"serving {', '.join(models.models)} at {address}")
         if is_new:

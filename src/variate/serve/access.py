@@ -17,7 +17,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from variate.errors import InputError
 from variate.limits import Matching
 from variate.serve.failures import failure
-from variate.serve.limits import Refusal, too_large
+from variate.serve.limits import RefusedError, too_large
 
 Token = Annotated[str, Matching(r"[!-~]{16,200}", "16 to 200 letters, digits and signs, without blanks")]
 """What whoever asks has to know."""
@@ -88,7 +88,7 @@ class Guard:
             return
         try:
             require_access(scope, self.access)
-        except Refusal as refused:
+        except RefusedError as refused:
             await failure(refused)(scope, receive, send)
         else:
             await self.app(scope, receive, send)
@@ -98,22 +98,24 @@ def require_access(scope: Scope, access: Access) -> None:
     """Refuses a request that may not ask.
 
     Raises:
-        Refusal: With status 403 for its name of the server or its page, with 401 for its token.
+        RefusedError: With status 403 for its name of the server or its page, with 401 for its token.
     """
     hosts = _values(scope, b"host")
     named = _host_of(f"//{hosts[0]}") if len(hosts) == 1 else None
     if named is None or not (named in access.hosts or (access.any_address and _is_address(named))):
         remedy = "use the address that the server printed, or start it with this name among its `allow_host`"
-        raise Refusal(403, InputError("Host", "a name of this server", repr(", ".join(hosts)), remedy))
+        raise RefusedError(403, InputError("Host", "a name of this server", repr(", ".join(hosts)), remedy))
     for origin in _values(scope, b"origin"):
         if _host_of(origin) is None or urlsplit(origin).netloc.lower() != hosts[0].lower():
             got = f"the page {origin!r}"
-            raise Refusal(403, InputError("Origin", "a page of this server, or none", got, "send it from a program"))
+            raise RefusedError(
+                403, InputError("Origin", "a page of this server, or none", got, "send it from a program")
+            )
     given = _token_of(scope)
     if given is None or not hmac.compare_digest(given.encode(), access.token.encode()):
         got, remedy = "none" if given is None else "another one", "send it as `Authorization: Bearer TOKEN`"
         error = InputError("token", "the token of this server", got, remedy)
-        raise Refusal(401, error, {"WWW-Authenticate": "Bearer"})
+        raise RefusedError(401, error, {"WWW-Authenticate": "Bearer"})
 
 
 def _values(scope: Scope, name: bytes) -> list[str]:
@@ -144,7 +146,7 @@ def query_of(scope: Scope) -> dict[str, list[str]]:
     """The values of each parameter in the address of a request.
 
     Raises:
-        Refusal: If there are too many.
+        RefusedError: If there are too many.
     """
     try:
         text = scope["query_string"].decode("latin-1")

@@ -1,8 +1,8 @@
 """What is done with rows: the functions that the command line and Python use, a stretch of rows at a time.
 
-Between two stretches it is looked whether anybody still waits for the result. A row's result depends on the row alone, so
-rows of several requests are computed together where that saves time: not to fill gaps, which takes a thousand draws per
-row, and not to draw rows, which one generator does in their order.
+Between two stretches the work ends if nobody waits for the result any more. A row's result depends on the row alone, so
+rows of several requests are computed together where that saves time. Gaps are filled for one request at a time, since
+each row takes a thousand draws by itself, and so are new rows drawn, since one generator draws them in their order.
 """
 
 import secrets
@@ -19,9 +19,9 @@ from variate.data.schema.origin import as_they_came
 from variate.errors import InputError
 from variate.limits import Checked, ScoreMethod
 from variate.runs import Run
-from variate.runtime.finite import TRAIN_AGAIN, finite_rows
+from variate.runtime.finite import finite_rows
 from variate.serve.answers import ROWS, Answer
-from variate.serve.asked import Read
+from variate.serve.asked import ReadRequest
 from variate.serve.given import NAME
 from variate.serve.limits import ServeLimits, too_large
 from variate.serve.options import (
@@ -31,7 +31,7 @@ from variate.serve.options import (
     SampleOptions,
     ScoreOptions,
 )
-from variate.serve.worker import Job, require_wanted
+from variate.serve.worker import QueuedJob, require_wanted
 
 if TYPE_CHECKING:
     from variate.runs.calibration import KeptScores
@@ -54,7 +54,7 @@ TAKES: dict[str, type[Checked]] = {
 
 
 def per_row(
-    action: str, run: Run, rows: Dataset, options: Checked, calibration: Calibration, jobs: Sequence[Job]
+    action: str, run: Run, rows: Dataset, options: Checked, calibration: Calibration, jobs: Sequence[QueuedJob]
 ) -> Arrays:
     """What an action gives for each row: arrays with one item per row.
 
@@ -136,7 +136,7 @@ def answer_of(action: str, arrays: Arrays, schema: Schema, notes: Sequence[str],
     return Answer(table=pa.table(dict(arrays)), beside=beside, by_columns=by_columns)
 
 
-def impute(run: Run, read: Read, limits: ServeLimits) -> Answer:
+def imputed_answer(run: Run, read: ReadRequest, limits: ServeLimits) -> Answer:
     """Rows with their gaps filled: `variate.impute`.
 
     Args:
@@ -148,7 +148,7 @@ def impute(run: Run, read: Read, limits: ServeLimits) -> Answer:
         InputError: If the rows or the options cannot be used, or the model gives values that are not finite.
         AbandonedError: If nobody waits any more.
     """
-    from variate.evaluation.conditional.impute import impute as filled
+    from variate.evaluation.conditional.impute import impute
 
     options, given, schema = read.options, read.given, run.recipe.schema
     assert isinstance(options, ImputeOptions)
@@ -160,7 +160,7 @@ def impute(run: Run, read: Read, limits: ServeLimits) -> Answer:
     size = given.num_rows * schema.size * 8 * (1 + (options.draws or 0))
     if size > limits.bytes:
         raise too_large("draws" if options.draws else NAME, limits.bytes, "bytes of filled values", f"{size:,}")
-    found = filled(
+    found = impute(
         run.model,
         read.rows if given.table is None else given.table,
         fill=options.fill,
@@ -177,7 +177,7 @@ def impute(run: Run, read: Read, limits: ServeLimits) -> Answer:
     return Answer(table=found.table, beside=beside, by_columns=given.by_columns)
 
 
-def sample(run: Run, read: Read, limits: ServeLimits) -> Answer:
+def sampled_answer(run: Run, read: ReadRequest, limits: ServeLimits) -> Answer:
     """New rows: `variate sample`.
 
     Args:
@@ -188,8 +188,7 @@ def sample(run: Run, read: Read, limits: ServeLimits) -> Answer:
     Raises:
         InputError: If an option cannot be used, or the model gives rows that are not finite.
     """
-    from variate.tasks.sample import sample as drawn
-    from variate.tasks.sample import with_context
+    from variate.tasks.sample import sample, with_context
 
     options, schema = read.options, run.recipe.schema
     assert isinstance(options, SampleOptions)
@@ -199,7 +198,7 @@ def sample(run: Run, read: Read, limits: ServeLimits) -> Answer:
     if options.n > most:
         raise too_large("n", most, "rows at a time", f"{options.n:,}")
     seed = secrets.randbelow(2**31) if options.seed is None else options.seed
-    found = drawn(
+    found = sample(
         run,
         options.n,
         temperature=options.temperature,
@@ -219,5 +218,8 @@ def sample(run: Run, read: Read, limits: ServeLimits) -> Answer:
     return Answer({ROWS: found.rows}, beside=beside)
 
 
-ALONE: dict[str, Callable[[Run, Read, ServeLimits], Answer]] = {"impute": impute, "sample": sample}
+ALONE: dict[str, Callable[[Run, ReadRequest, ServeLimits], Answer]] = {
+    "impute": imputed_answer,
+    "sample": sampled_answer,
+}
 """The actions that are done for one request at a time."""

@@ -54,7 +54,7 @@ def encoded(answer: Answer, asked: Format | None, given: Format, schema: Schema)
         schema: What rows of the model are.
 
     Raises:
-        Refusal: If a table was asked for as npy, which has no names of columns.
+        RefusedError: If a table was asked for as npy, which has no names of columns.
     """
     form = asked or (given if given in ANSWERS else "json")
     if form == "npy" and answer.table is not None:
@@ -102,7 +102,8 @@ def _as_json(answer: Answer) -> dict[str, Any]:
 def _numbers(values: np.ndarray) -> list[Any]:
     """Numbers as nested lists."""
     if values.dtype.kind == "f" and not np.isfinite(values).all():
-        values = np.where(np.isfinite(values), values.astype(object), None)
+        values, is_finite = values.astype(object), np.isfinite(values)
+        values[~is_finite] = None
     return values.tolist()
 
 

@@ -23,12 +23,12 @@ from variate.errors import InputError
 from variate.serve.access import Access, Guard, query_of
 from variate.serve.actions import TAKES
 from variate.serve.answers import Encoded
-from variate.serve.asked import Asked
+from variate.serve.asked import ModelRequest
 from variate.serve.bodies import Place, Places, read_body
 from variate.serve.description import described, openapi
 from variate.serve.failures import PLAIN_HEADERS, failure, handlers
 from variate.serve.formats import Format, answer_format, format_of
-from variate.serve.limits import Refusal, ServeLimits
+from variate.serve.limits import RefusedError, ServeLimits
 from variate.serve.models import ServedModels
 from variate.serve.page import page
 
@@ -38,7 +38,9 @@ PIECE = 2**20
 Result = TypeVar("Result")
 
 
-def application(models: ServedModels, access: Access, limits: ServeLimits, pages: Sequence[BaseRoute] = ()) -> Starlette:
+def application(
+    models: ServedModels, access: Access, limits: ServeLimits, pages: Sequence[BaseRoute] = ()
+) -> Starlette:
     """An application that answers for models.
 
     Args:
@@ -83,7 +85,7 @@ class Action:
                 found = await self._answer(request, place)
                 if found is not None:
                     await _send(found, send)
-        except (InputError, Refusal) as error:
+        except (InputError, RefusedError) as error:
             await failure(error)(scope, receive, send)
 
     async def _answer(self, request: Request, place: Place) -> Encoded | None:
@@ -98,7 +100,7 @@ class Action:
         content = await read_body(request, limits.json_bytes if form == "json" else limits.bytes, place)
         if self.name == "sample" and not content:
             content = b"{}"
-        asked = Asked(self.name, options, content, form, answer)
+        asked = ModelRequest(self.name, options, content, form, answer)
         return await _while_connected(request, model.answer(asked))
 
 

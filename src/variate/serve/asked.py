@@ -18,11 +18,11 @@ from variate.limits import Checked
 from variate.models.base import Model
 from variate.models.checked import from_rows, table_reading
 from variate.serve.formats import Format
-from variate.serve.given import NAME, Given
-from variate.serve.worker import Job
+from variate.serve.given import NAME, RequestRows
+from variate.serve.worker import QueuedJob
 
 
-class Asked(NamedTuple):
+class ModelRequest(NamedTuple):
     """A request, as bytes.
 
     Attributes:
@@ -41,7 +41,7 @@ class Asked(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class Read:
+class ReadRequest:
     """A request that was read.
 
     Attributes:
@@ -52,9 +52,9 @@ class Read:
         rows: Its rows, not yet checked against the model; None where it has none.
     """
 
-    job: Job
-    asked: Asked
-    given: Given
+    job: QueuedJob
+    asked: ModelRequest
+    given: RequestRows
     options: Checked
     rows: Dataset | None
 
@@ -68,7 +68,7 @@ class Read:
         return (self.asked.action, self.options, rows.schema, *parts)
 
 
-def rows_of(given: Given, model: Model, schema: Schema, data: DataOptions, is_open: bool = False) -> Dataset:
+def given_rows(given: RequestRows, model: Model, schema: Schema, data: DataOptions, is_open: bool = False) -> Dataset:
     """The rows that a request gives, as the model takes them; their values are not checked yet.
 
     Args:

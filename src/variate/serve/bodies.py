@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from starlette.requests import ClientDisconnect, Request
 
 from variate.errors import InputError
-from variate.serve.limits import Refusal, ServeLimits, overloaded, too_large
+from variate.serve.limits import RefusedError, ServeLimits, overloaded, too_large
 
 BODIES_AT_ONCE = 4
 """Bodies of the largest size for which there is room at the same time."""
@@ -29,7 +29,7 @@ class Places:
         """A place for one request inside the block.
 
         Raises:
-            Refusal: If there is none.
+            RefusedError: If there is none.
         """
         if self.requests >= self.limits.max_waiting:
             raise overloaded(f"{self.requests:,} requests that wait")
@@ -52,7 +52,7 @@ class Place:
         """Takes room for bytes, which is given back with the place.
 
         Raises:
-            Refusal: If there is none.
+            RefusedError: If there is none.
         """
         if self.places.bytes + size > BODIES_AT_ONCE * self.places.limits.bytes:
             raise overloaded("too many large requests at once")
@@ -69,11 +69,11 @@ async def read_body(request: Request, most: int, place: Place) -> bytes:
         place: Where its bytes are counted.
 
     Raises:
-        Refusal: If it is too large, comes too slowly, ends early, or there is no room for it.
+        RefusedError: If it is too large, comes too slowly, ends early, or there is no room for it.
     """
     if request.headers.get("content-encoding", "identity").lower() != "identity":
         got, remedy = repr(request.headers["content-encoding"]), "send it uncompressed"
-        raise Refusal(415, InputError("Content-Encoding", "none", got, remedy))
+        raise RefusedError(415, InputError("Content-Encoding", "none", got, remedy))
     claimed = request.headers.get("content-length", "")
     if claimed.isdecimal() and int(claimed[:20]) > most:  # which costs nobody the sending
         raise too_large("body", most, "bytes", claimed[:20])
@@ -88,7 +88,7 @@ async def read_body(request: Request, most: int, place: Place) -> bytes:
                 parts.append(part)
     except TimeoutError:
         error = InputError("body", f"one that comes within {seconds:g} seconds", "a slower one", "send a smaller one")
-        raise Refusal(408, error, {"Connection": "close"}) from None
+        raise RefusedError(408, error, {"Connection": "close"}) from None
     except ClientDisconnect:
-        raise Refusal(400, InputError("body", "a whole one", "one that ended early", "send it again")) from None
+        raise RefusedError(400, InputError("body", "a whole one", "one that ended early", "send it again")) from None
     return b"".join(parts)

@@ -1,7 +1,7 @@
 """Connections whose other end may be slow: one that neither asks nor reads is cut off.
 
-uvicorn waits for the rest of a request's head, and for a reader of an answer, as long as it takes. A few bytes each would
-then hold a connection for good.
+uvicorn waits for the rest of a request's head, and for a reader of an answer, as long as it takes. A few bytes each
+would then hold a connection for good.
 """
 
 import asyncio
@@ -29,7 +29,9 @@ class PatientConnection(H11Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Waits for nothing any more."""
-        self._head, self._stall = _cancelled(self._head), _cancelled(self._stall)
+        self._end_waiting()
+        if self._stall is not None:
+            self._stall.cancel()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -37,7 +39,7 @@ class PatientConnection(H11Protocol):
         before = self.cycle
         super().data_received(data)
         if self.cycle is not before:
-            self._head = _cancelled(self._head)
+            self._end_waiting()
         elif self._head is None and self.cycle is not None and self.cycle.response_complete:
             self._head = self.loop.call_later(HEAD_SECONDS, self.transport.abort)
 
@@ -54,10 +56,12 @@ class PatientConnection(H11Protocol):
 
     def resume_writing(self) -> None:
         """Ends that."""
-        self._stall = _cancelled(self._stall)
+        if self._stall is not None:
+            self._stall.cancel()
         super().resume_writing()
 
-
-def _cancelled(timer: asyncio.TimerHandle | None) -> None:
-    if timer is not None:
-        timer.cancel()
+    def _end_waiting(self) -> None:
+        """Waits for no head and no rest of a body any more."""
+        if self._head is not None:
+            self._head.cancel()
+        self._head = None

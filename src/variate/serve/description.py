@@ -5,11 +5,11 @@ from importlib.metadata import version
 from typing import Any
 
 from variate.config.schema import Column, Schema
-from variate.limits import Checked, Rule, rules_of
+from variate.limits import Checked, Rule
 from variate.serve.actions import TAKES
 from variate.serve.formats import ANSWERS, NAMES
 from variate.serve.models import ServedModel, ServedModels
-from variate.serve.options import meanings_of
+from variate.serve.options import meanings_of, option_rules
 
 DOES = {
     "embed": "The mean of q(z|x) of each row: its latent coordinates.",
@@ -65,7 +65,7 @@ def _column(own: Column) -> dict[str, Any]:
     return found | ({} if own.low is None else {"low": own.low, "high": own.high})
 
 
-def example(schema: Schema) -> dict[str, Any]:
+def example_body(schema: Schema) -> dict[str, Any]:
     """A body of JSON with one row of a model."""
     found: dict[str, Any] = {"rows": [_example_row(schema)]}
     if schema.conditions and not schema.columns:
@@ -123,7 +123,7 @@ def _operation(name: str, kind: type[Checked], models: ServedModels) -> dict[str
     named = {"name": "model", "in": "query", "schema": {"type": "string", "enum": list(models.models)}}
     parameters = [named | {"required": len(models.models) > 1, "description": "Which model, where there are several."}]
     meanings = meanings_of(kind)
-    for option, rule in rules_of(kind).items():
+    for option, rule in option_rules(kind).items():
         parameters.append({"name": option, "in": "query", "description": meanings[option], "schema": _type_of(rule)})
     operation: dict[str, Any] = {"summary": DOES[name], "operationId": name, "parameters": parameters}
     if name != "sample":
@@ -135,7 +135,7 @@ def _bodies(models: ServedModels) -> dict[str, Any]:
     """The formats of bodies, with an example of JSON for each model whose rows are small."""
     own = {name: model.run.recipe.schema for name, model in models.models.items()}
     shown = {
-        name: {"value": example(schema)}
+        name: {"value": example_body(schema)}
         for name, schema in own.items()
         if schema.columns or schema.size <= MOST_EXAMPLE
     }
@@ -160,6 +160,9 @@ def _type_of(rule: Rule) -> dict[str, Any]:
     found: dict[str, Any] = {"type": names[rule.kind]}
     if rule.choices:
         found["enum"] = list(rule.choices)
-    low, high = ("exclusiveMinimum" if rule.range.above else "minimum", "exclusiveMaximum" if rule.range.below else "maximum")
+    low, high = (
+        "exclusiveMinimum" if rule.range.above else "minimum",
+        "exclusiveMaximum" if rule.range.below else "maximum",
+    )
     found |= {} if rule.range.low is None else {low: rule.range.low}
     return found if rule.range.high is None else found | {high: rule.range.high}

@@ -10,9 +10,10 @@ from starlette.responses import JSONResponse, Response
 
 from variate.errors import InputError
 from variate.runtime import memory
-from variate.serve.limits import Refusal
+from variate.serve.limits import RefusedError
 
-LOG = logging.getLogger("variate.serve")
+LOG = "variate.serve"
+"""Name of the log, which goes to standard error unless it is set up otherwise."""
 PLAIN_HEADERS = {
     "Cache-Control": "no-store",
     "X-Content-Type-Options": "nosniff",
@@ -27,25 +28,27 @@ def failure(error: BaseException) -> Response:
     """The answer that says an error. What is none of the user's is logged and not shown."""
     refused = refusal_of(error)
     if refused is None:
-        LOG.error("a request failed", exc_info=error)
+        logging.getLogger(LOG).error("a request failed", exc_info=error)
         return JSONResponse({"error": FAULT}, 500, PLAIN_HEADERS)
     return JSONResponse(said(refused.error), refused.status, PLAIN_HEADERS | refused.headers)
 
 
-def refusal_of(error: BaseException) -> Refusal | None:
+def refusal_of(error: BaseException) -> RefusedError | None:
     """An error as the refusal of a request; None if it is no fault of the request."""
     match error:
-        case Refusal():
+        case RefusedError():
             return error
         case InputError():
-            return Refusal(422, error)
+            return RefusedError(422, error)
         case HTTPException():
             return _of_routes(error)
     short = memory.shortage(error, "request", "work that fits", "send fewer rows at a time")
-    return None if short is None else Refusal(413, InputError("request", "work that fits in memory", "more", short.remedy))
+    if short is None:
+        return None
+    return RefusedError(413, InputError("request", "work that fits in memory", "more", short.remedy))
 
 
-def _of_routes(error: HTTPException) -> Refusal:
+def _of_routes(error: HTTPException) -> RefusedError:
     """What the router says about an address or a method."""
     if error.status_code == HTTPStatus.NOT_FOUND:
         refused = InputError("address", "one of the routes that /docs lists", "another one", "look at /docs")
@@ -54,7 +57,7 @@ def _of_routes(error: HTTPException) -> Refusal:
         refused = InputError("method", f"{allowed} for this address", "another one", "look at /docs")
     else:
         refused = InputError("request", "one that can be read", HTTPStatus(error.status_code).phrase)
-    return Refusal(error.status_code, refused, dict(error.headers or {}))
+    return RefusedError(error.status_code, refused, dict(error.headers or {}))
 
 
 def said(error: InputError) -> dict[str, str]:

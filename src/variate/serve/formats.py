@@ -6,7 +6,7 @@ from typing import Literal
 from starlette.requests import Request
 
 from variate.errors import InputError
-from variate.serve.limits import Refusal
+from variate.serve.limits import RefusedError
 
 Format = Literal["json", "npy", "arrow", "image"]
 
@@ -30,12 +30,12 @@ def format_of(request: Request) -> Format:
     """The format of a request's body.
 
     Raises:
-        Refusal: If it is none that is read.
+        RefusedError: If it is none that is read.
     """
     given = _plain(request.headers.get("content-type", ""))
     if given not in NAMES:
         known, got = ", ".join(NAMES), repr(given) if given else "none"
-        raise Refusal(415, InputError("Content-Type", f"one of {known}", got, "name what you send"))
+        raise RefusedError(415, InputError("Content-Type", f"one of {known}", got, "name what you send"))
     return NAMES[given]
 
 
@@ -43,7 +43,7 @@ def answer_format(request: Request) -> Format | None:
     """The format that the answer is to have: the first that `Accept` names; None if it leaves that open.
 
     Raises:
-        Refusal: If it names only others.
+        RefusedError: If it names only others.
     """
     accepted = [_plain(part) for part in request.headers.get("accept", "").split(",") if part.strip()]
     for name in accepted or ["*/*"]:
@@ -54,9 +54,9 @@ def answer_format(request: Request) -> Format | None:
     raise not_acceptable(list(ANSWERS.values()), ", ".join(accepted))
 
 
-def not_acceptable(known: Sequence[str], got: str, remedy: str = "ask for one of these") -> Refusal:
+def not_acceptable(known: Sequence[str], got: str, remedy: str = "ask for one of these") -> RefusedError:
     """The refusal of a request whose answer has none of the formats that it accepts."""
-    return Refusal(406, InputError("Accept", f"one of {', '.join(known)}", repr(got), remedy))
+    return RefusedError(406, InputError("Accept", f"one of {', '.join(known)}", repr(got), remedy))
 
 
 def _plain(name: str) -> str:

@@ -21,7 +21,7 @@ from variate.data.readers.contents import array_in, table_in
 from variate.errors import InputError
 from variate.runtime import strict_json
 from variate.serve.formats import Format
-from variate.serve.limits import Refusal, ServeLimits, too_large
+from variate.serve.limits import RefusedError, ServeLimits, too_large
 
 MOST_CELLS = 10_000_000
 """Cells of a table of JSON: rows times columns, whether a row has the column or not."""
@@ -33,7 +33,7 @@ NAME = "rows"
 """What errors call the rows of a request."""
 
 
-class Given(NamedTuple):
+class RequestRows(NamedTuple):
     """What a request gives.
 
     Attributes:
@@ -60,7 +60,7 @@ class Given(NamedTuple):
         return len(self.images) if self.table is None else self.table.num_rows
 
 
-def read_given(content: bytes, form: Format, limits: ServeLimits) -> Given:
+def read_given(content: bytes, form: Format, limits: ServeLimits) -> RequestRows:
     """What a body gives.
 
     Args:
@@ -70,22 +70,22 @@ def read_given(content: bytes, form: Format, limits: ServeLimits) -> Given:
 
     Raises:
         InputError: If it cannot be read.
-        Refusal: If it has too many rows.
+        RefusedError: If it has too many rows.
     """
     if form == "json":
         found = _of_json(content, limits)
     elif form == "npy":
-        found = Given(array=array_in(content, NAME))
+        found = RequestRows(array=array_in(content, NAME))
     elif form == "arrow":
-        found = Given(table=table_in(content, NAME, limits.max_rows, limits.bytes))
+        found = RequestRows(table=table_in(content, NAME, limits.max_rows, limits.bytes))
     else:
-        found = Given(images=(content,))
+        found = RequestRows(images=(content,))
     if found.num_rows > limits.max_rows:
         raise too_large(NAME, limits.max_rows, "rows in a request", f"{found.num_rows:,}")
     return found
 
 
-def _of_json(content: bytes, limits: ServeLimits) -> Given:
+def _of_json(content: bytes, limits: ServeLimits) -> RequestRows:
     """What a body of JSON gives."""
     members = _object(content)
     found = [name for name in ROWS if name in members]
@@ -95,7 +95,7 @@ def _of_json(content: bytes, limits: ServeLimits) -> Given:
     if not isinstance(conditions, dict):
         raise InputError("condition", 'an object, such as {"label": [7, 3]}', _called(conditions))
     rows = members.pop(found[0]) if found else None
-    given = Given(conditions=conditions, members=members)
+    given = RequestRows(conditions=conditions, members=members)
     if not found:
         return given
     if found[0] == "images":
@@ -115,20 +115,20 @@ def _object(content: bytes) -> dict[str, Any]:
     """The object that a body of JSON is.
 
     Raises:
-        Refusal: If it is none.
+        RefusedError: If it is none.
     """
     try:
         found = strict_json.parse(content.decode())
         if HALVES in content.lower():
             json.dumps(found, ensure_ascii=False).encode()
     except UnicodeDecodeError:
-        raise Refusal(400, InputError("body", "JSON in UTF-8", "other bytes", "encode it as UTF-8")) from None
+        raise RefusedError(400, InputError("body", "JSON in UTF-8", "other bytes", "encode it as UTF-8")) from None
     except UnicodeEncodeError:
-        raise Refusal(400, InputError("body", "text in Unicode", "half a character")) from None
+        raise RefusedError(400, InputError("body", "text in Unicode", "half a character")) from None
     except ValueError as error:
-        raise Refusal(400, InputError("body", "JSON", f"something else: {error}")) from None
+        raise RefusedError(400, InputError("body", "JSON", f"something else: {error}")) from None
     if not isinstance(found, dict):
-        raise Refusal(400, InputError("body", 'an object, such as {"rows": [...]}', _called(found)))
+        raise RefusedError(400, InputError("body", 'an object, such as {"rows": [...]}', _called(found)))
     return found
 
 
@@ -190,7 +190,9 @@ def _table(columns: Mapping[str, list[Any]]) -> pa.Table:
     found = {}
     for name, cells in columns.items():
         if any(isinstance(cell, list | dict) for cell in cells):
-            raise InputError(f"column {name!r}", "a text, a number, true, false or null per cell", "a list or an object")
+            raise InputError(
+                f"column {name!r}", "a text, a number, true, false or null per cell", "a list or an object"
+            )
         try:
             found[name] = pa.array(cells)
         except (pa.ArrowException, OverflowError, ValueError):

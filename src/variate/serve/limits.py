@@ -45,8 +45,8 @@ class ServeLimits(Checked):
         return self.bytes // JSON_SHARE
 
 
-class Refusal(Exception):
-    """A request that is not answered, with the status of HTTP that says so.
+class RefusedError(Exception):
+    """A request is not answered, with the status of HTTP that says so.
 
     Args:
         status: The status.
@@ -59,7 +59,7 @@ class Refusal(Exception):
         self.status, self.error, self.headers = status, error, headers or {}
 
 
-def too_large(argument: str, most: int, noun: str, got: str = "more") -> Refusal:
+def too_large(argument: str, most: int, noun: str, got: str = "more") -> RefusedError:
     """The refusal of a request that would cost too much.
 
     Args:
@@ -68,21 +68,21 @@ def too_large(argument: str, most: int, noun: str, got: str = "more") -> Refusal
         noun: What it counts.
         got: What came.
     """
-    return Refusal(413, InputError(argument, f"at most {most:,} {noun}", got, "send it in parts"))
+    return RefusedError(413, InputError(argument, f"at most {most:,} {noun}", got, "send it in parts"))
 
 
-def overloaded(what: str) -> Refusal:
+def overloaded(what: str) -> RefusedError:
     """The refusal of a request that comes while there are too many others.
 
     Args:
         what: What there is too much of.
     """
     error = InputError("request", "a server with room for it", f"one with {what}", "try again in a second")
-    return Refusal(503, error, {"Retry-After": "1"})
+    return RefusedError(503, error, {"Retry-After": "1"})
 
 
-def too_slow(seconds: float) -> Refusal:
+def too_slow(seconds: float) -> RefusedError:
     """The refusal of a request whose answer takes too long."""
     remedy = "send fewer rows at a time"
-    return Refusal(503, InputError("request", f"an answer within {seconds:g} seconds", "none", remedy),
+    return RefusedError(503, InputError("request", f"an answer within {seconds:g} seconds", "none", remedy),
                    {"Retry-After": "1"})  # fmt: skip

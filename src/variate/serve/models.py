@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,14 +12,14 @@ from variate.errors import InputError, did_you_mean
 from variate.limits import ScoreMethod
 from variate.runs import Run
 from variate.runs.calibration import KeptScores, calibration_of
-from variate.serve.actions import ALONE, TAKES, TOGETHER, answer_of, per_row
+from variate.serve.actions import ALONE, TAKES, answer_of, per_row
 from variate.serve.answers import Answer, Encoded, encoded
-from variate.serve.asked import Asked, Read, rows_of
+from variate.serve.asked import ModelRequest, ReadRequest, given_rows
 from variate.serve.failures import LOG
 from variate.serve.given import NAME, read_given
 from variate.serve.limits import ServeLimits, too_slow
 from variate.serve.options import read_options
-from variate.serve.worker import AbandonedError, Job, Worker
+from variate.serve.worker import AbandonedError, QueuedJob, Worker
 
 MOST_ROWS = 4096
 """Rows of several requests that are computed together."""
@@ -54,12 +55,12 @@ class ServedModel:
         """Ends the thread, after what it has begun."""
         self._worker.close(self.limits.timeout)
 
-    async def answer(self, asked: Asked) -> Encoded:
+    async def answer(self, asked: ModelRequest) -> Encoded:
         """The answer to a request.
 
         Raises:
             InputError: If it cannot be answered as it is.
-            Refusal: If it asks for too much, or takes too long.
+            RefusedError: If it asks for too much, or takes too long.
         """
         loop = asyncio.get_running_loop()
         found: asyncio.Future[Any] = loop.create_future()
@@ -69,7 +70,7 @@ class ServedModel:
                 loop.call_soon_threadsafe(_settle, found, result)
 
         seconds = self.limits.timeout
-        job = Job(asked, seconds, deliver)
+        job = QueuedJob(asked, seconds, deliver)
         self._worker.submit(job)
         try:
             async with asyncio.timeout(seconds):
@@ -84,9 +85,9 @@ class ServedModel:
 
     # What follows runs in the model's own thread.
 
-    def work(self, jobs: Sequence[Job]) -> None:
+    def work(self, jobs: Sequence[QueuedJob]) -> None:
         """Does jobs and delivers each, those together that can be computed so."""
-        groups: dict[object, list[Read]] = {}
+        groups: dict[object, list[ReadRequest]] = {}
         for job in jobs:
             with _delivering([job]):
                 read = self._read(job)
@@ -96,19 +97,19 @@ class ServedModel:
                 with _delivering([read.job for read in part]):
                     self._do(part)
 
-    def _read(self, job: Job) -> Read:
+    def _read(self, job: QueuedJob) -> ReadRequest:
         """A request with its rows read."""
         if not job.is_wanted:
             raise AbandonedError
-        asked: Asked = job.content
+        asked: ModelRequest = job.content
         given = read_given(asked.content, asked.form, self.limits)
         options = read_options(TAKES[asked.action], asked.options, given.members)
         rows, schema = None, self.run.recipe.schema
         if asked.action != "sample":
-            rows = rows_of(given, self.run.model, schema, self.run.recipe.data, asked.action == "score")
-        return Read(job, asked, given, options, rows)
+            rows = given_rows(given, self.run.model, schema, self.run.recipe.data, asked.action == "score")
+        return ReadRequest(job, asked, given, options, rows)
 
-    def _do(self, group: Sequence[Read]) -> None:
+    def _do(self, group: Sequence[ReadRequest]) -> None:
         """Computes requests of one kind together; those with an error alone, so that it is said to the right one."""
         first = group[0]
         if first.asked.action in ALONE:
@@ -120,13 +121,12 @@ class ServedModel:
             self._do_together(group)
         except InputError:
             if len(group) == 1:
-                self._refuse_rows(first)
                 raise
             for read in group:
                 with _delivering([read.job]):
                     self._do([read])
 
-    def _do_together(self, group: Sequence[Read]) -> None:
+    def _do_together(self, group: Sequence[ReadRequest]) -> None:
         """Computes requests together."""
         rows = [read.rows for read in group if read.rows is not None]
         action, jobs = group[0].asked.action, [read.job for read in group]
@@ -140,20 +140,7 @@ class ServedModel:
             with _delivering([read.job]):
                 self._deliver(read, answer_of(action, part, schema, own.notes, read.given.by_columns))
 
-    def _refuse_rows(self, read: Read) -> None:
-        """Refuses rows that the model does not take, by the name that requests have for them.
-
-        Raises:
-            InputError: If so.
-        """
-        from variate.evaluation.scores.impossible import scorable_rows
-
-        if read.rows is not None and read.asked.action == "score":
-            scorable_rows(read.rows, self.run.model, NAME)
-        elif read.rows is not None:
-            self.run.model.dataset(read.rows, NAME)
-
-    def _deliver(self, read: Read, answer: Answer) -> None:
+    def _deliver(self, read: ReadRequest, answer: Answer) -> None:
         read.job.deliver(encoded(answer, read.asked.answer, read.asked.form, self.run.recipe.schema))
 
     def _calibration(self, method: ScoreMethod) -> KeptScores:
@@ -168,7 +155,7 @@ class ServedModel:
             except InputError as error:
                 if error.argument in ("method", "model", "calibration"):
                     raise
-                LOG.exception("no scores to rank among")
+                logging.getLogger(LOG).exception("no scores to rank among")
                 raise InputError("method", "one whose held-out scores are there", repr(method), "use 'bound'") from None
         found = self._calibrations[method]
         from variate.evaluation.scores.score import RELATIVE
@@ -192,18 +179,21 @@ def _settle(future: "asyncio.Future[Any]", result: object) -> None:
 
 
 @contextlib.contextmanager
-def _delivering(jobs: Sequence[Job]) -> Iterator[None]:
+def _delivering(jobs: Sequence[QueuedJob]) -> Iterator[None]:
     """Delivers what the block raises, so that the thread of a model lives on."""
     try:
         yield
     except BaseException as error:
+        said = error
+        if isinstance(error, InputError) and error.argument == "x":  # as Python calls the rows of a model
+            said = InputError(NAME, error.expected, error.got, error.remedy)
         for job in jobs:
-            job.deliver(error)
+            job.deliver(said)
 
 
-def _of_few_rows(group: Sequence[Read]) -> Iterator[list[Read]]:
+def _of_few_rows(group: Sequence[ReadRequest]) -> Iterator[list[ReadRequest]]:
     """A group in parts of not too many rows."""
-    part: list[Read] = []
+    part: list[ReadRequest] = []
     size = 0
     for read in group:
         if part and size + read.given.num_rows > MOST_ROWS:

@@ -10,7 +10,7 @@ from typing import Annotated, Any, NamedTuple, TypeVar, get_type_hints
 from annotated_types import Interval
 
 from variate.errors import InputError, unknown
-from variate.limits import Checked, Fill, Fraction, Rows, Rule, ScoreMethod, Seed, Temperature, rules_of
+from variate.limits import Checked, Fill, Fraction, Rows, Rule, ScoreMethod, Seed, Temperature, checked, rules_of
 
 Options = TypeVar("Options", bound=Checked)
 
@@ -64,7 +64,9 @@ class ImputeOptions(Checked):
         Fill | None, Meaning("What to fill with; by default the median, or draws where `draws` are asked for.")
     ] = None
     draws: Annotated[
-        int | None, Interval(ge=1, le=100), Meaning("Number of completed copies of a table, numbered by a column `draw`.")
+        int | None,
+        Interval(ge=1, le=100),
+        Meaning("Number of completed copies of a table, numbered by a column `draw`."),
     ] = None
     std: Annotated[bool, Meaning("Add a column NAME_std for each column of a table that is filled.")] = False
     num_samples: Annotated[int, Interval(ge=1, le=10_000), Meaning("Importance draws per row.")] = 1000
@@ -87,6 +89,11 @@ class SampleOptions(Checked):
     seed: Annotated[Seed | None, Meaning("Seed of the draws; by default they differ from call to call.")] = None
 
 
+def option_rules(kind: Any) -> dict[str, Rule]:  # noqa: ANN401  mypy takes no class for hashable
+    """What the options of a route may be, by name."""
+    return rules_of(kind)
+
+
 def read_options(kind: type[Options], asked: Mapping[str, Sequence[str]], members: Mapping[str, Any]) -> Options:
     """The options of a request.
 
@@ -98,7 +105,7 @@ def read_options(kind: type[Options], asked: Mapping[str, Sequence[str]], member
     Raises:
         InputError: If an option is not known, is given twice, or has a value that is not allowed.
     """
-    rules = rules_of(kind)
+    rules = option_rules(kind)
     for name in (*asked, *members):
         if name not in rules:
             raise unknown("option", name, rules)
@@ -106,7 +113,7 @@ def read_options(kind: type[Options], asked: Mapping[str, Sequence[str]], member
     if twice:
         raise InputError(twice[0], "one value", "one in the address and one in the body", "leave one out")
     values = {name: _said(name, texts, rules[name]) for name, texts in asked.items()} | dict(members)
-    return kind(**values)
+    return kind(**{name: checked(name, value, rules[name]) for name, value in values.items()})
 
 
 def _said(name: str, texts: Sequence[str], rule: Rule) -> object:

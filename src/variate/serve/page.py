@@ -7,21 +7,24 @@ from collections.abc import Iterator, Mapping
 from html import escape
 
 from variate.config.schema import Schema
-from variate.limits import rules_of
 from variate.serve.actions import TAKES
-from variate.serve.description import ABOUT, DOES, STATUSES, example
+from variate.serve.description import ABOUT, DOES, STATUSES, example_body
 from variate.serve.formats import NAMES
 from variate.serve.models import ServedModels
-from variate.serve.options import meanings_of
+from variate.serve.options import meanings_of, option_rules
 
 STYLE = """
-:root { color-scheme: light dark; --line: #8886; --soft: #8881; }
+:root { color-scheme: light dark; }
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 56rem; margin: 0 auto; padding: 1rem; }
-h1 { margin-bottom: 0; } h2 { margin-top: 2.5rem; border-top: 1px solid var(--line); padding-top: 1rem; }
-code, pre { font: 14px/1.5 ui-monospace, monospace; background: var(--soft); border-radius: 4px; }
-code { padding: 0 .2em; } pre { padding: .75rem; overflow-x: auto; } pre code { padding: 0; background: none; }
-.wide { overflow-x: auto; } table { border-collapse: collapse; }
-th, td { text-align: left; vertical-align: top; padding: .25rem 1rem .25rem 0; border-bottom: 1px solid var(--line); }
+h1 { margin-bottom: 0; }
+h2 { margin-top: 2.5rem; border-top: 1px solid #8886; padding-top: 1rem; }
+code, pre { font: 14px/1.5 ui-monospace, monospace; background: #8881; border-radius: 4px; }
+code { padding: 0 .2em; }
+pre { padding: .75rem; overflow-x: auto; }
+pre code { padding: 0; background: none; }
+div { overflow-x: auto; }
+table { border-collapse: collapse; }
+th, td { text-align: left; vertical-align: top; padding: .25rem 1rem .25rem 0; border-bottom: 1px solid #8886; }
 """
 LONGEST_EXAMPLE = 400
 """Characters of a body that is shown; a longer one comes from a file."""
@@ -54,7 +57,7 @@ def _body(models: ServedModels, limits: Mapping[str, float], base: str) -> Itera
         yield f"<h2>POST /{name}</h2><p>{_marked(DOES[name])}</p>"
         meanings = meanings_of(kind)
         if meanings:
-            own = [[option, meanings[option], rule.words] for option, rule in rules_of(kind).items()]
+            own = [[option, meanings[option], rule.words] for option, rule in option_rules(kind).items()]
             yield _table(["option", "what it does", "value"], own)
         for called, model in models.models.items():
             yield f"<pre><code>{escape(_command(name, called, model.run.recipe.schema, models, base))}</code></pre>"
@@ -86,11 +89,11 @@ def _command(action: str, called: str, schema: Schema, models: ServedModels, bas
     query = f"?model={called}" if len(models.models) > 1 else ""
     address = f"{base}/{action}{query}"
     if action == "sample":
-        return _curl(address, '-d \'{"n": 2}\'', '-H "Content-Type: application/json"')
-    body = json.dumps(example(schema), ensure_ascii=False)
+        return _curl(address, "-d '{\"n\": 2}'", '-H "Content-Type: application/json"')
+    body = json.dumps(example_body(schema), ensure_ascii=False)
     if len(body) > LONGEST_EXAMPLE or "'" in body:
         name, kind = ("rows.arrow", "vnd.apache.arrow.stream") if schema.columns else ("rows.npy", "x-npy")
-        return _curl(address, f"--data-binary @{name}", f'-H "Content-Type: application/{kind}"', "-o answer")
+        return _curl(address, f"-X POST -T {name}", f'-H "Content-Type: application/{kind}"', "-o answer")
     return _curl(address, f"-d '{body}'", '-H "Content-Type: application/json"')
 
 
@@ -101,7 +104,7 @@ def _table(headings: list[str], rows: list[list[str]]) -> str:
         f"<tr><td><code>{escape(row[0])}</code></td>{''.join(f'<td>{_marked(text)}</td>' for text in row[1:])}</tr>"
         for row in rows
     )
-    return f'<div class="wide"><table><tr>{head}</tr>{lines}</table></div>'
+    return f"<div><table><tr>{head}</tr>{lines}</table></div>"
 
 
 def _marked(text: str) -> str:

@@ -39,11 +39,11 @@ class GracefulServer(uvicorn.Server):
                 signal.signal(number, handler)
 
 
-def listening(host: str, port: int) -> socket.socket:
-    """A socket that listens.
+def bound_socket(host: str, port: int) -> socket.socket:
+    """A socket at an address, which does not listen yet.
 
     Args:
-        host: The address to listen at.
+        host: The address.
         port: The port; 0 takes any that is free.
 
     Raises:
@@ -65,7 +65,9 @@ def listening(host: str, port: int) -> socket.socket:
     return found
 
 
-def serve(app: ASGIApp, models: ServedModels, limits: ServeLimits, at: socket.socket, ready: Callable[[], None]) -> None:
+def serve(
+    app: ASGIApp, models: ServedModels, limits: ServeLimits, at: socket.socket, ready: Callable[[GracefulServer], None]
+) -> None:
     """Serves until a signal ends it; what it has begun is answered first.
 
     Args:
@@ -73,7 +75,7 @@ def serve(app: ASGIApp, models: ServedModels, limits: ServeLimits, at: socket.so
         models: Its models, which are started and closed here.
         limits: What one request may cost.
         at: The socket.
-        ready: Called once the models are there.
+        ready: Called with the server once the models are there; its `should_exit` ends it, too.
 
     Raises:
         InputError: If a model cannot be loaded.
@@ -96,5 +98,7 @@ def serve(app: ASGIApp, models: ServedModels, limits: ServeLimits, at: socket.so
         for model in models.models.values():
             model.start()
             stack.callback(model.close)
-        ready()
-        GracefulServer(config).run(sockets=[at])
+        server = GracefulServer(config)
+        at.listen(MOST_CONNECTIONS)  # so that who reads that it is ready finds it so
+        ready(server)
+        server.run(sockets=[at])

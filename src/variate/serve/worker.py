@@ -18,7 +18,7 @@ class AbandonedError(Exception):
     """Nobody waits for what is being computed any more."""
 
 
-class Job:
+class QueuedJob:
     """Work for a model, and what is told when it is done.
 
     Args:
@@ -41,7 +41,7 @@ class Job:
         return not self._is_dropped and time.monotonic() < self._end
 
 
-def require_wanted(jobs: Sequence[Job]) -> None:
+def require_wanted(jobs: Sequence[QueuedJob]) -> None:
     """Ends work that nobody waits for any more.
 
     Raises:
@@ -59,16 +59,16 @@ class Worker:
         work: Does jobs and delivers each; called with those that wait, at most `MOST_TOGETHER`.
     """
 
-    def __init__(self, name: str, work: Callable[[Sequence[Job]], None]) -> None:
+    def __init__(self, name: str, work: Callable[[Sequence[QueuedJob]], None]) -> None:
         self.work = work
-        self._queue: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[QueuedJob | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
     def start(self) -> None:
         """Starts the thread."""
         self._thread.start()
 
-    def submit(self, job: Job) -> None:
+    def submit(self, job: QueuedJob) -> None:
         """Puts a job at the end of the queue."""
         self._queue.put(job)
 
@@ -91,7 +91,7 @@ class Worker:
             if None in jobs:
                 return
 
-    def _waiting(self) -> list[Job | None]:
+    def _waiting(self) -> list[QueuedJob | None]:
         """The first in the queue, once there is one, and those that wait behind it; None where it is to end."""
         found = [self._queue.get()]
         while found[-1] is not None and len(found) < MOST_TOGETHER:

@@ -45,7 +45,7 @@ def array_in(content: bytes, name: str) -> np.ndarray:
     Raises:
         InputError: If they are no array of numbers, or hold less or more than they say.
     """
-    header = read_npy_header(io.BufferedReader(io.BytesIO(content)), len(content), name)  # type: ignore[arg-type]
+    header = read_npy_header(io.BufferedReader(io.BytesIO(content)), len(content), name)
     rest = len(content) - header.offset - header.size
     if rest:
         raise InputError(name, "one array", f"{rest:,} bytes after it", "save it again")

@@ -1,0 +1,1 @@
+"""A served model from Python, as if it were here: `variate.connect`."""
