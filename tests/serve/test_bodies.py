@@ -16,7 +16,9 @@ from small_servers import ARROW, NPY, TOKEN, arrow, npy, serving
 from variate.serve import connections
 from variate.serve.limits import ServeLimits
 
-HEAD = f"POST /embed?model=digits HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {TOKEN}\r\nContent-Type: {NPY}\r\n"
+HEAD = (
+    f"POST /embed?model=digits HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {TOKEN}\r\nContent-Type: {NPY}\r\n"
+)
 
 
 @pytest.fixture(scope="module")

@@ -9,8 +9,13 @@ import pytest
 from small_servers import NPY, npy, serving
 from variate.errors import InputError
 from variate.serve import models as module
+from variate.serve.actions import imputed_answer
+from variate.serve.asked import ModelRequest, ReadRequest
+from variate.serve.given import RequestRows
 from variate.serve.limits import ServeLimits
 from variate.serve.models import ServedModels, served_runs
+from variate.serve.options import ImputeOptions
+from variate.serve.worker import AbandonedError, QueuedJob
 
 
 @pytest.fixture
@@ -121,11 +126,15 @@ def test_work_ends_when_nobody_waits(digits_run, images, held, monkeypatch):
 
 
 def test_filling_gaps_ends_when_nobody_waits(table_run, people):
-    from small_servers import ARROW, arrow
-
-    with serving(ServeLimits(timeout=0.1), people=table_run) as served:
-        found = served.ask("/impute?num_samples=10000&draws=100", arrow(people), ARROW)
-        assert found.status == 503
+    job = QueuedJob(None, 100.0, print)
+    asked = ModelRequest("impute", {}, b"", "arrow", None)
+    read = ReadRequest(
+        job, asked, RequestRows(table=people), ImputeOptions(num_samples=10), table_run.model.dataset(people)
+    )
+    assert imputed_answer(table_run, read, ServeLimits()).table.num_rows == len(people)
+    job.drop()
+    with pytest.raises(AbandonedError):
+        imputed_answer(table_run, read, ServeLimits())
 
 
 def test_models_have_the_names_of_their_directories_or_others(digits_run, table_run, tmp_path):

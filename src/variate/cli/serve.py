@@ -72,7 +72,10 @@ class Serve(Checked):
         at = bound_socket(self.host, self.port)
         access = access_of(known, self.host, self.allow_host)
         app = application(models, access, limits)
-        serve(app, models, limits, at, lambda _: self._tell(models, at.getsockname()[1], known, token is None))
+        ended = serve(app, models, limits, at, lambda _: self._tell(models, at.getsockname()[1], known, token is None))
+        say("stopped")
+        if not ended:
+            os._exit(0)  # Python would end the thread in the middle of torch's work, which ends in a crash
 
     def _tell(self, models: "ServedModels", port: int, token: str, is_new: bool) -> None:
         """Says where the models are, and how they are asked."""

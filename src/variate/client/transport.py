@@ -53,6 +53,7 @@ class Transport:
     """
 
     def __init__(self, url: str, token: str | None, timeout: float) -> None:
+        self._idle: deque[HTTPConnection] = deque()
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
             raise InputError("url", URL, repr(url), "take it from the server's first line")
@@ -60,7 +61,6 @@ class Transport:
             raise InputError("token", "a text of printable ASCII", "another one", "take it from the server")
         self.is_secure, self.host, self.port = parts.scheme == "https", parts.hostname, parts.port
         self.path, self.token, self.timeout = parts.path.rstrip("/"), token, timeout
-        self._idle: deque[HTTPConnection] = deque()
 
     def ask(
         self,

@@ -173,6 +173,6 @@ class About:
         policy = f"default-src 'none'; style-src '{style}'; frame-ancestors 'none'"
         return HTMLResponse(text, headers=PLAIN_HEADERS | {"Content-Security-Policy": policy})
 
-    def _limits(self) -> dict[str, float]:
+    def _limits(self) -> dict[str, int | float]:
         own = self.places.limits
         return {name: getattr(own, name) for name in ("max_body", "max_rows", "timeout", "max_waiting")}

@@ -88,7 +88,7 @@ def _example_cell(own: Column) -> Any:  # noqa: ANN401  any value of JSON
     return None if own.format else own.low
 
 
-def openapi(models: ServedModels, limits: Mapping[str, float]) -> dict[str, Any]:
+def openapi(models: ServedModels, limits: Mapping[str, int | float]) -> dict[str, Any]:
     """All routes, as OpenAPI 3.1 has them.
 
     Args:

@@ -72,5 +72,5 @@ async def on_error(_request: Request, error: Exception) -> Response:
 
 
 def handlers() -> dict[Any, Any]:
-    """Which exceptions `on_error` is for: those of the router, and all others."""
-    return {HTTPException: on_error, Exception: on_error}
+    """Which exceptions `on_error` is for: those that say what is wrong with a request, and all others."""
+    return dict.fromkeys((HTTPException, InputError, RefusedError, Exception), on_error)

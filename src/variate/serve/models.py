@@ -51,9 +51,9 @@ class ServedModel:
         self._calibrations[DEFAULT] = calibration_of(self.run, _settings(DEFAULT))
         self._worker.start()
 
-    def close(self) -> None:
-        """Ends the thread, after what it has begun."""
-        self._worker.close(self.limits.timeout)
+    def close(self) -> bool:
+        """Ends the thread after what it has begun. Returns whether it has ended in the time that a request may take."""
+        return self._worker.close(self.limits.timeout)
 
     async def answer(self, asked: ModelRequest) -> Encoded:
         """The answer to a request.

@@ -30,7 +30,7 @@ LONGEST_EXAMPLE = 400
 """Characters of a body that is shown; a longer one comes from a file."""
 
 
-def page(models: ServedModels, limits: Mapping[str, float], base: str) -> tuple[str, str]:
+def page(models: ServedModels, limits: Mapping[str, int | float], base: str) -> tuple[str, str]:
     """The page, and what allows its style in a policy of browsers.
 
     Args:
@@ -45,7 +45,7 @@ def page(models: ServedModels, limits: Mapping[str, float], base: str) -> tuple[
     return f"{text}\n<body><main>\n{body}\n</main></body></html>\n", f"sha256-{digest}"
 
 
-def _body(models: ServedModels, limits: Mapping[str, float], base: str) -> Iterator[str]:
+def _body(models: ServedModels, limits: Mapping[str, int | float], base: str) -> Iterator[str]:
     """The content of the page."""
     yield "<h1>variate</h1>"
     yield "<p>Each request has the header <code>Authorization: Bearer TOKEN</code>. "

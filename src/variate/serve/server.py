@@ -12,7 +12,7 @@ from starlette.types import ASGIApp
 from variate.errors import InputError
 from variate.serve.connections import PatientConnection
 from variate.serve.limits import ServeLimits
-from variate.serve.models import ServedModels
+from variate.serve.models import ServedModel, ServedModels
 
 MOST_CONNECTIONS = 512
 """Connections at a time, each of which takes a file of the process."""
@@ -67,7 +67,7 @@ def bound_socket(host: str, port: int) -> socket.socket:
 
 def serve(
     app: ASGIApp, models: ServedModels, limits: ServeLimits, at: socket.socket, ready: Callable[[GracefulServer], None]
-) -> None:
+) -> bool:
     """Serves until a signal ends it; what it has begun is answered first.
 
     Args:
@@ -76,6 +76,9 @@ def serve(
         limits: What one request may cost.
         at: The socket.
         ready: Called with the server once the models are there; its `should_exit` ends it, too.
+
+    Returns:
+        Whether the threads of all models have ended; one that goes on computes what nobody waits for any more.
 
     Raises:
         InputError: If a model cannot be loaded.
@@ -93,12 +96,16 @@ def serve(
         limit_concurrency=MOST_CONNECTIONS,
         timeout_graceful_shutdown=int(limits.timeout) + 1,
     )
-    with contextlib.ExitStack() as stack:
-        stack.callback(at.close)
+    started: list[ServedModel] = []
+    try:
         for model in models.models.values():
             model.start()
-            stack.callback(model.close)
+            started.append(model)
         server = GracefulServer(config)
         at.listen(MOST_CONNECTIONS)  # so that who reads that it is ready finds it so
         ready(server)
         server.run(sockets=[at])
+    finally:
+        at.close()
+        ended = [model.close() for model in started]
+    return all(ended)

@@ -72,14 +72,18 @@ class Worker:
         """Puts a job at the end of the queue."""
         self._queue.put(job)
 
-    def close(self, seconds: float) -> None:
+    def close(self, seconds: float) -> bool:
         """Ends the thread after what is in the queue.
 
         Args:
             seconds: How long to wait for that.
+
+        Returns:
+            Whether it has ended.
         """
         self._queue.put(None)
         self._thread.join(seconds)
+        return not self._thread.is_alive()
 
     def _run(self) -> None:
         """Takes what waits and does it, until it is to end."""
