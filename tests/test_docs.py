@@ -17,6 +17,7 @@ import torch
 from PIL import Image
 
 import variate
+from small_servers import TOKEN, serving
 from variate.cli.main import COMMANDS, main
 from variate.config.recipe import DataOptions, ModelOptions, TrainingOptions
 from workbooks import book
@@ -27,6 +28,7 @@ CONCEPTS = (ROOT / "docs" / "concepts.md").read_text()
 SCALING = (ROOT / "docs" / "scaling.md").read_text()
 TABLES = (ROOT / "docs" / "tables.md").read_text()
 USES = (ROOT / "docs" / "uses.md").read_text()
+SERVE = (ROOT / "docs" / "serve.md").read_text()
 
 TORCHRUN = {"nproc-per-node", "nnodes", "node-rank", "master-addr", "master-port"}
 """Options in the docs that are not ours."""
@@ -214,10 +216,51 @@ def test_the_python_of_tables_runs(workplace):
     assert list(names["new"].columns) == list(names["frame"].columns)
 
 
+@pytest.mark.ci
+@pytest.mark.filterwarnings("ignore::variate.VariateWarning")  # one epoch is too few
+def test_the_requests_and_the_python_of_serve_are_answered(workplace, monkeypatch):
+    torch.set_default_dtype(torch.float32)
+    training = [command for command in commands(SERVE) if command.startswith("variate train")]
+    for command in training:
+        arguments = [*shlex.split(command), "--epochs", "1", "--width", "8", "--batch-size", "20", "--compile", "off"]
+        monkeypatch.setattr(sys, "argv", arguments)
+        main()
+    np.save("images.npy", variate.read("digits").x.all()[:5])
+    Image.fromarray(np.arange(64, dtype=np.uint8).reshape(8, 8) // 4).save("digit.png")
+    (block,) = [own for own in blocks("sh", SERVE) if "curl" in own]
+    with serving(customers=variate.Run("runs/customers"), digits=variate.Run("runs/digits")) as served:
+        found = [curled(served, line) for line in block.replace("\\\n", "").splitlines() if line.startswith("curl ")]
+        names = {"token": TOKEN}
+        (python,) = blocks("python", SERVE)
+        exec(compile(python.replace("http://127.0.0.1:8000", served.url), "serve.md", "exec"), names)
+        names["model"].close()
+        names["digits"].close()
+    assert [answer.status for answer in found] == [200] * 5
+    assert found[0].json["rows"][0]["p_value"] <= 1
+    assert found[1].json["rows"][0]["age"] is not None
+    assert [row["city"] for row in found[2].json["rows"]] == ["Oslo"] * 3
+    assert len(found[3].array) == 5
+    assert len(found[4].json["rows"]) == 1
+    assert names["filled"].isna().sum().sum() == 0
+    assert set(names["new"]["city"]) == {"Oslo"}
+    assert names["decoded"].shape == names["images"].shape
+
+
+def curled(served, line):
+    """The answer to a line of curl."""
+    _, address, *rest = shlex.split(line)
+    options = dict(zip(rest[::2], rest[1::2], strict=True)) | {"-H": ""}
+    headers = dict(rest[place + 1].split(": ") for place, own in enumerate(rest) if own == "-H")
+    assert headers.pop("Authorization") == "Bearer $TOKEN"
+    body = Path(options["-T"]).read_bytes() if "-T" in options else options["-d"].encode()
+    assert set(options) <= {"-H", "-d", "-X", "-T", "-o"}
+    return served.ask(address.removeprefix("http://127.0.0.1:8000"), body, headers["Content-Type"])
+
+
 def test_options_named_in_the_docs_exist():
     groups = (DataOptions, ModelOptions, TrainingOptions, *COMMANDS.values())
     known = {f.name.replace("_", "-") for group in groups for f in dataclasses.fields(group)} | {"help", "from"}
-    for text in (README, CONCEPTS, SCALING, TABLES, USES):
+    for text in (README, CONCEPTS, SCALING, TABLES, USES, SERVE):
         for option in set(re.findall(r"--([a-z][a-z-]+)", text)) - TORCHRUN:
             assert option in known, option
 

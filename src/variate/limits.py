@@ -74,6 +74,8 @@ ChainSteps = Annotated[int, Interval(ge=0, le=MOST_SAMPLES)]
 """Steps of a chain that may be left out."""
 Copies = Annotated[int, Interval(ge=1, le=10_000)]
 """A number of completed copies of data."""
+Timeout = Annotated[float, Interval(ge=0.1, le=86_400)]
+"""Seconds to wait for something."""
 ScoreMethod = Literal["bound", "importance", "regret", "complexity", "typicality", "latent", "combined"]
 """What is measured of a row to tell how odd it is."""
 Fill = Literal["mean", "median", "mode", "draw"]

@@ -1,6 +1,8 @@
 """A served model from Python, against the model itself."""
 
 import socket
+import subprocess
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -130,6 +132,15 @@ def test_what_the_server_refuses_is_an_input_error(digits, people, images, serve
         with pytest.raises(variate.InputError) as error:
             variate.connect(url)
         assert error.value.argument == "url"
+
+
+def test_it_needs_neither_torch_nor_a_server_of_its_own(served):
+    code = (
+        "import sys, variate; model = variate.connect(*sys.argv[1:3], model='digits'); model.sample(2); model.close();"
+    )
+    code += "print(sorted({'torch', 'starlette', 'uvicorn', 'pandas'} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code, served.url, TOKEN], capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == ("[]\n", "")
 
 
 def test_a_server_that_is_not_there_is_no_input_error():

@@ -9,7 +9,7 @@ from annotated_types import Interval
 
 from variate.cli.output import say
 from variate.errors import InputError
-from variate.limits import Checked
+from variate.limits import Checked, Timeout
 
 if TYPE_CHECKING:
     from variate.serve.models import ServedModels
@@ -41,7 +41,7 @@ class Serve(Checked):
     """MiB of a request's body; a quarter of it for JSON."""
     max_rows: Annotated[int, Interval(ge=1, le=100_000_000)] = 100_000
     """Rows per request."""
-    timeout: Annotated[float, Interval(ge=0.1, le=86_400)] = 60.0
+    timeout: Timeout = 60.0
     """Seconds that a request may take."""
     max_waiting: Annotated[int, Interval(ge=1, le=100_000)] = 256
     """Requests at the same time; others are told to try again."""

@@ -15,7 +15,7 @@ from variate.data.conversion import Frame, as_array, is_frame
 from variate.data.readers.contents import array_bytes, array_in, table_bytes
 from variate.data.readers.frames import as_arrow
 from variate.errors import InputError
-from variate.limits import Copies, Fill, Rows, Samples, ScoreMethod, Seed, Temperature, checked_arguments
+from variate.limits import Copies, Fill, Rows, Samples, ScoreMethod, Seed, Temperature, Timeout, checked_arguments
 
 JSON, NPY, ARROW = "application/json", "application/x-npy", "application/vnd.apache.arrow.stream"
 NATS = "nats "
@@ -263,7 +263,8 @@ def _of_library(table: pa.Table, frame: Frame) -> Any:  # noqa: ANN401  a data f
     return table
 
 
-def connect(url: str, token: str | None = None, *, model: str | None = None, timeout: float = 120.0) -> RemoteModel:
+@checked_arguments
+def connect(url: str, token: str | None = None, *, model: str | None = None, timeout: Timeout = 120.0) -> RemoteModel:
     """A model on a server that `variate serve` runs, with the methods of a model.
 
         model = variate.connect("http://127.0.0.1:8000", token)

@@ -6,7 +6,7 @@ from typing import Annotated
 from annotated_types import Interval
 
 from variate.errors import InputError
-from variate.limits import Checked
+from variate.limits import Checked, Timeout
 
 MIB = 2**20
 JSON_SHARE = 4
@@ -14,7 +14,6 @@ JSON_SHARE = 4
 
 MaxBody = Annotated[int, Interval(ge=1, le=4096)]
 MaxRows = Annotated[int, Interval(ge=1, le=100_000_000)]
-Timeout = Annotated[float, Interval(ge=0.1, le=86_400)]
 MaxWaiting = Annotated[int, Interval(ge=1, le=100_000)]
 
 

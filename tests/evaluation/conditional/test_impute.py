@@ -160,6 +160,21 @@ def test_values_depend_neither_on_the_batch_size_nor_on_the_other_rows():
                 torch.testing.assert_close(own, all_rows[: len(own)], equal_nan=True)
 
 
+def test_whoever_is_told_how_many_rows_are_done_may_end_the_work():
+    model = linear()
+    x, mask = rows_with_gaps(model, 8)
+    done = []
+    impute(model, gaps_of(x, mask), num_samples=20, num_steps=0, batch_size=40, advance=done.append)
+    assert sum(done) == 8
+    assert len(done) > 2
+
+    def end(_):
+        raise StopIteration
+
+    with pytest.raises(StopIteration):
+        impute(model, gaps_of(x, mask), num_samples=20, advance=end)
+
+
 def test_the_same_seed_gives_the_same_values_and_another_seed_others():
     model = linear()
     x, mask = rows_with_gaps(model, 5)
