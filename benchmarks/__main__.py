@@ -56,6 +56,7 @@ SECTIONS = {
     "conditions": Section("models of images given their label: bounds, samples of a class, Bayes' rule", FASHION),
     "anomalies": Section("odd rows of tables and odd images, found by variate and by PyOD", OWN),
     "serving": Section("scoring and embedding: their products beside the whole, and the memory of streams", ANY),
+    "serving-http": Section("the HTTP API beside Python: throughput, many clients at once, memory", ANY),
     "first-contact": Section("what is decided about tables at first contact, and what a default run gives", OWN),
     "start-up": Section("start of a process, first step, memory, growth", ANY),
 }
