@@ -6,12 +6,14 @@ import json
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.feather
 import pytest
 import torch
 from PIL import Image
 
 import variate
-from small_servers import ARROW, JSON, NPY, arrow, npy
+from small_runs import trained_run
+from small_servers import ARROW, JSON, NPY, arrow, npy, serving
 from variate.runs.calibration import calibration_of
 from variate.serve.models import _settings
 from variate.tasks.sample import sample
@@ -210,6 +212,32 @@ def test_a_table_has_no_npy(served, people):
     assert (found.status, found.json["argument"]) == (406, "Accept")
     found = served.ask("/reconstruct?model=people", arrow(people), ARROW, "text/html")
     assert (found.status, found.json["argument"]) == (406, "Accept")
+
+
+def test_rows_of_json_can_be_sent_back(tmp_path_factory):
+    """Dates, times, switches and durations are what JSON has for them, and are read as such."""
+    rng, folder = np.random.default_rng(0), tmp_path_factory.mktemp("dated")
+    seconds = rng.integers(0, 10**8, 80)
+    table = pa.table(
+        {
+            "day": pa.array(seconds // 86_400, pa.int32()).cast(pa.date32()),
+            "moment": pa.array(seconds, pa.timestamp("s")),
+            "hour": pa.array(seconds % 86_400 // 3600 * 3600, pa.int32()).cast(pa.time32("s")),
+            "took": pa.array(seconds % 1000, pa.duration("s")),
+            "done": seconds % 3 == 0,
+        }
+    )
+    pa.feather.write_feather(table, folder / "dated.feather")
+    run = trained_run(folder / "dated.feather", folder / "run")
+    kinds = [own.format for own in run.recipe.schema.columns]
+    assert kinds == ["date", "timestamp", "time", "duration", "bool"]
+    with serving(dated=run) as served:
+        drawn = served.ask("/sample?n=5&seed=1", accept=ARROW).table
+        rows = served.ask("/sample?n=5&seed=1").json["rows"]
+        assert [type(value) for value in rows[0].values()] == [str, str, str, float, bool]
+        mean = run.model.embed(drawn).mean.numpy()
+        found = served.ask("/embed", {"rows": rows})
+        assert (np.array(found.json["mean"], np.float32) == mean).all()
 
 
 def test_dates_and_gaps_have_their_json(served):

@@ -4,11 +4,12 @@ import datetime
 import math
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from variate.data.schema.formats import DAY, EPOCH, FORMATS, PACKED, is_marker, numbers_in
+from variate.data.schema.formats import DAY, EPOCH, FORMATS, PACKED, is_marker, iso_numbers, numbers_in
 from variate.data.schema.number_formats import NUMBER, number_text
 
 PROPERTY = settings(derandomize=True, deadline=None, database=None, max_examples=200)
@@ -90,3 +91,26 @@ def test_markers(text):
 @pytest.mark.parametrize("number", [0.0, -3.0, 2.0**53, 0.1, 1e300, 1e-300])
 def test_number_text_is_exact(number):
     assert float(number_text(number)) == number
+
+
+@pytest.mark.parametrize(
+    ("native", "arrow", "words"),
+    [
+        ("date", pa.date32(), ["1970-01-01", "2024-02-29", "1899-12-31"]),
+        ("timestamp", pa.timestamp("us"), ["1970-01-01T00:00:00", "2024-02-29 23:59:59.250000", "1969-12-31T23:59:59"]),
+    ],
+)
+def test_texts_of_iso_8601_are_the_numbers_that_arrow_has_for_them(native, arrow, words):
+    units = 1 if native == "date" else 1e6
+    cells = pa.array([word.replace("T", " ") for word in words]).cast(arrow)
+    numbers = cells.cast(pa.int32() if native == "date" else pa.int64()).to_numpy() / units
+    assert iso_numbers(words, native).tolist() == numbers.tolist()
+    assert np.isnan(iso_numbers(["", "31.12.2019", "2019-02-30", "25:00", "soon", "10000-01-01"], native)).all()
+
+
+def test_iso_8601_with_an_offset_times_and_durations():
+    assert iso_numbers(["00:00:00", "23:59:59.500000", "06:30"], "time").tolist() == [0, 86_399.5, 23_400]
+    assert np.isnan(iso_numbers(["24:30", "soon", ""], "time")).all()
+    assert iso_numbers(["1970-01-01T02:00:00+02:00", "1970-01-01T00:00:00Z"], "timestamp").tolist() == [0, 0]
+    assert iso_numbers(["1970-01-02T12:00:00", " 1970-01-02 "], "date").tolist() == [1, 1]
+    assert iso_numbers(["1.5", "90"], "duration").tolist() == [1.5, 90]

@@ -60,6 +60,35 @@ def numbers_in(words: Iterable[str], form: Format) -> Float64[np.ndarray, " N"]:
     return form.read(trimmed(words))
 
 
+def iso_numbers(words: Sequence[str], native: str) -> Float64[np.ndarray, " N"]:
+    """What texts of ISO 8601 say, as the numbers of a column that was no text; NaN where they are not of its form.
+
+    JSON has only texts for dates, and so have data frames whose reader was not told of them.
+
+    Args:
+        words: The texts.
+        native: One of `NATIVE_DATES`; durations are numbers of seconds.
+    """
+    return np.array([_iso_number(word.strip(), native) for word in words], np.float64)
+
+
+def _iso_number(word: str, native: str) -> float:
+    """The number that one text says."""
+    try:
+        if native == "duration":
+            return float(word)
+        if native == "time":
+            time = datetime.time.fromisoformat(word)
+            return time.hour * 3600 + time.minute * 60 + time.second + time.microsecond / 1e6
+        moment = datetime.datetime.fromisoformat(word)
+    except ValueError:
+        return np.nan
+    if moment.tzinfo is not None:
+        moment = moment.astimezone(datetime.UTC).replace(tzinfo=None)
+    seconds = (moment - EPOCH).total_seconds()
+    return float(seconds // DAY) if native == "date" else seconds
+
+
 def trimmed(words: Iterable[str]) -> pa.StringArray:
     """Texts without blanks around them."""
     return compute.utf8_trim_whitespace(pa.array(words, pa.string()))

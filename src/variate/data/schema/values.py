@@ -8,7 +8,7 @@ from jaxtyping import Float64
 from variate.config.schema import LARGEST, Column
 from variate.data.schema.as_numbers import MOST_ODD_CELLS
 from variate.data.schema.fits import fits
-from variate.data.schema.formats import format_called, is_marker, numbers_in
+from variate.data.schema.formats import NATIVE_DATES, format_called, is_marker, iso_numbers, numbers_in
 from variate.data.schema.naming import cell_called, column_called, drop
 from variate.data.schema.number_formats import NUMBER, is_number_name, number_text
 from variate.data.schema.profiles import RawColumn
@@ -89,6 +89,8 @@ def _numbers(raw: RawColumn, column: Column, source: str, first_row: int) -> Flo
 
 def _said(words: Sequence[str], column: Column) -> Float64[np.ndarray, " words"]:
     """The numbers that texts say in the column's format; NaN for others."""
+    if column.format in NATIVE_DATES:
+        return iso_numbers(words, column.format)
     return numbers_in(words, format_called(column.format) or NUMBER)
 
 
