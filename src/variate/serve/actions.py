@@ -36,8 +36,8 @@ from variate.serve.worker import QueuedJob, require_wanted
 if TYPE_CHECKING:
     from variate.runs.calibration import KeptScores
 
-STRETCH = 1024
-"""Rows of a stretch."""
+STRETCH, SLOW_STRETCH = 1024, 16
+"""Rows of a stretch; of a method of scoring that fits each row by itself."""
 NUMBER_BYTES = 4
 """Bytes of a number of a row that is drawn, at least."""
 Arrays = Mapping[str, np.ndarray]
@@ -71,18 +71,19 @@ def per_row(
         AbandonedError: If nobody waits any more.
     """
     parts: list[Arrays] = []
-    for stretch in _stretches(rows):
+    size = SLOW_STRETCH if isinstance(options, ScoreOptions) and options.method == "regret" else STRETCH
+    for stretch in _stretches(rows, size):
         require_wanted(jobs)
         parts.append(TOGETHER[action](run, stretch, options, calibration))
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]} if parts else {}
 
 
-def _stretches(rows: Dataset) -> Iterator[Dataset]:
+def _stretches(rows: Dataset, size: int) -> Iterator[Dataset]:
     """The rows, some at a time."""
-    if len(rows) <= STRETCH:
+    if len(rows) <= size:
         yield rows
         return
-    for index in rows.stretches(STRETCH):
+    for index in rows.stretches(size):
         yield rows.select(index)
 
 

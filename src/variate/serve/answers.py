@@ -92,11 +92,19 @@ def _as_json(answer: Answer) -> dict[str, Any]:
     """The answer as an object of JSON, with null for what is missing or not finite."""
     if answer.table is None:
         return {name: _numbers(own) for name, own in answer.arrays.items()} | dict(answer.beside)
-    columns = {name: _cells(own) for name, own in zip(answer.table.column_names, answer.table.columns, strict=True)}
-    if answer.by_columns:
-        return {"columns": columns} | dict(answer.beside)
-    rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
-    return {ROWS: rows} | dict(answer.beside)
+    found = {"columns": _columns(answer.table)} if answer.by_columns else {ROWS: records(answer.table)}
+    return found | dict(answer.beside)
+
+
+def records(table: pa.Table) -> list[dict[str, Any]]:
+    """The rows of a table as objects of JSON."""
+    columns = _columns(table)
+    return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+
+
+def _columns(table: pa.Table) -> dict[str, list[Any]]:
+    """The columns of a table as lists of JSON."""
+    return {name: _cells(own) for name, own in zip(table.column_names, table.columns, strict=True)}
 
 
 def _numbers(values: np.ndarray) -> list[Any]:

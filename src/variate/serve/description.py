@@ -1,12 +1,17 @@
 """What the routes take and give: of a model as JSON, and of all routes as OpenAPI has it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from typing import Any
 
+import numpy as np
+import pyarrow as pa
+
 from variate.config.schema import Column, Schema
+from variate.data.arrow_rows import to_arrow
 from variate.limits import Checked, Rule
 from variate.serve.actions import TAKES
+from variate.serve.answers import records
 from variate.serve.formats import ANSWERS, NAMES
 from variate.serve.models import ServedModel, ServedModels
 from variate.serve.options import meanings_of, option_rules
@@ -67,25 +72,22 @@ def _column(own: Column) -> dict[str, Any]:
 
 def example_body(schema: Schema) -> dict[str, Any]:
     """A body of JSON with one row of a model."""
-    found: dict[str, Any] = {"rows": [_example_row(schema)]}
-    if schema.conditions and not schema.columns:
-        found["condition"] = {own.name: [_example_cell(own)] for own in schema.conditions}
-    return found
-
-
-def _example_row(schema: Schema) -> Any:  # noqa: ANN401  nested lists, or an object
     if schema.columns:
-        return {own.name: _example_cell(own) for own in (*schema.columns, *schema.conditions)}
+        return {"rows": records(_example_rows((*schema.columns, *schema.conditions)))}
     row: Any = 0
     for side in reversed(schema.shape):
         row = [row] * side
-    return row
+    found: dict[str, Any] = {"rows": [row]}
+    if schema.conditions:
+        own = records(_example_rows(schema.conditions))[0]
+        found["condition"] = {name: [value] for name, value in own.items()}
+    return found
 
 
-def _example_cell(own: Column) -> Any:  # noqa: ANN401  any value of JSON
-    if own.categories:
-        return own.categories[-1]
-    return None if own.format else own.low
+def _example_rows(columns: Sequence[Column]) -> pa.Table:
+    """A row with the first category of each column, or its smallest number."""
+    values = [0.0 if own.categories or own.low is None else own.low for own in columns]
+    return to_arrow(np.array([values]), Schema("table", (len(columns),), columns=tuple(columns)))
 
 
 def openapi(models: ServedModels, limits: Mapping[str, int | float]) -> dict[str, Any]:

@@ -50,9 +50,9 @@ def _body(models: ServedModels, limits: Mapping[str, int | float], base: str) ->
     yield "<h1>variate</h1>"
     yield "<p>Each request has the header <code>Authorization: Bearer TOKEN</code>. "
     yield "The same as OpenAPI: <code>/openapi.json</code>.</p>"
-    yield "<h2>Models</h2>"
+    yield "<h2>Models</h2><p>Where there are several, a request names one: <code>?model=NAME</code>.</p>"
     rows = [[name, _kind(own.run.recipe.schema)] for name, own in models.models.items()]
-    yield _table(["?model=", "rows"], rows)
+    yield _table(["model", "rows"], rows)
     for name, kind in TAKES.items():
         yield f"<h2>POST /{name}</h2><p>{_marked(DOES[name])}</p>"
         meanings = meanings_of(kind)
