@@ -2,12 +2,14 @@
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from small_servers import NPY, npy, serving
 from variate.errors import InputError
+from variate.runs import Run
 from variate.serve import models as module
 from variate.serve.actions import imputed_answer
 from variate.serve.asked import ModelRequest, ReadRequest
@@ -135,6 +137,19 @@ def test_filling_gaps_ends_when_nobody_waits(table_run, people):
     job.drop()
     with pytest.raises(AbandonedError):
         imputed_answer(table_run, read, ServeLimits())
+
+
+def test_without_held_out_rows_there_are_no_p_values(table_run, people, tmp_path):
+    table_run.model.save(tmp_path / "model.safetensors")
+    own = Run(tmp_path)
+    vars(own)["recipe"] = replace(own.recipe, source=str(tmp_path / "gone.csv"))
+    with serving(people=own) as served:
+        rows = {"rows": people.to_pylist()}
+        assert list(served.ask("/score", rows).json["rows"][0]) == ["score", "bound", "rate", "unseen"]
+        for query in ("fpr=0.1", "method=typicality", "method=latent"):
+            found = served.ask(f"/score?{query}", rows)
+            assert (found.status, found.json["argument"]) == (422, query.partition("=")[0])
+            assert "gone" not in found.content.decode()
 
 
 def test_models_have_the_names_of_their_directories_or_others(digits_run, table_run, tmp_path):

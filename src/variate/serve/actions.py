@@ -106,7 +106,10 @@ def _score(run: Run, rows: Dataset, options: Any, calibration: Calibration) -> A
     if options.attribution and len(schema.shape) > 1:
         raise InputError("attribution", "a model of tables, or of arrays of one axis", "one of images", "leave it out")
     settings = ScoreSettings(options.method, default_samples(options.method), 0)
-    pieces = scored_pieces(run, rows, settings, calibration(options.method), options.attribution)
+    held_out = calibration(options.method)
+    if options.fpr is not None and held_out.reference is None:
+        raise InputError("fpr", "held-out rows to compare with", "none on this server", "leave it out")
+    pieces = scored_pieces(run, rows, settings, held_out, options.attribution)
     found = [score_columns(piece, schema, options.fpr) for piece in pieces]
     return {name: np.concatenate([piece[name] for piece in found]) for name in found[0]}
 
