@@ -49,8 +49,7 @@ class Serve(Checked):
     def __call__(self) -> None:
         """Serves until it is ended."""
         require_packages()
-        from variate.limits import checked, rule_of
-        from variate.serve.access import Token, access_of, is_loopback
+        from variate.serve.access import access_of
         from variate.serve.application import application
         from variate.serve.limits import ServeLimits
         from variate.serve.models import ServedModels, served_runs
@@ -58,24 +57,31 @@ class Serve(Checked):
 
         if not self.runs:
             raise InputError("runs", "at least one run to serve", "none", "name a run directory")
-        rule = rule_of(Token)
-        assert rule is not None
+        token, is_new = self._known_token()
+        limits = ServeLimits(self.max_body, self.max_rows, self.timeout, self.max_waiting)
+        models = ServedModels(served_runs(self.runs, limits))
+        at = bound_socket(self.host, self.port)
+        app = application(models, access_of(token, self.host, self.allow_host), limits)
+        has_ended = serve(app, models, limits, at, lambda _: self._tell(models, at.getsockname()[1], token, is_new))
+        say("stopped")
+        if not has_ended:
+            os._exit(0)  # Python would end the thread in the middle of torch's work, which ends in a crash
+
+    def _known_token(self) -> tuple[str, bool]:
+        """The token, and whether it is a new one.
+
+        Raises:
+            InputError: If it is too short, or is needed and not given.
+        """
+        from variate.serve.access import TOKEN_WORDS, is_loopback, is_token
+
         token = self.token if self.token is not None else os.environ.get(TOKEN)
-        if token is not None:
-            token = checked("token", token, rule)
         if token is None and not is_loopback(self.host):
             got, remedy = f"none, at {self.host}, which others can reach", f"choose one, or set {TOKEN}"
             raise InputError("token", "a token of yours", got, remedy)
-        limits = ServeLimits(self.max_body, self.max_rows, self.timeout, self.max_waiting)
-        models = ServedModels(served_runs(self.runs, limits))
-        known = token or new_token()
-        at = bound_socket(self.host, self.port)
-        access = access_of(known, self.host, self.allow_host)
-        app = application(models, access, limits)
-        ended = serve(app, models, limits, at, lambda _: self._tell(models, at.getsockname()[1], known, token is None))
-        say("stopped")
-        if not ended:
-            os._exit(0)  # Python would end the thread in the middle of torch's work, which ends in a crash
+        if token is not None and not is_token(token):
+            raise InputError("token", TOKEN_WORDS, f"another text, of {len(token):,} characters", "choose a longer one")
+        return token or new_token(), token is None
 
     def _tell(self, models: "ServedModels", port: int, token: str, is_new: bool) -> None:
         """Says where the models are, and how they are asked."""

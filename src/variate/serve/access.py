@@ -7,20 +7,20 @@ forge: `Origin`, which is the page's own, and `Host`, which names the site even 
 
 import hmac
 import ipaddress
+import re
 import socket
 from collections.abc import Collection
-from typing import Annotated, NamedTuple
+from typing import NamedTuple
 from urllib.parse import parse_qs, urlsplit
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from variate.errors import InputError
-from variate.limits import Matching
 from variate.serve.failures import failure
 from variate.serve.limits import RefusedError, too_large
 
-Token = Annotated[str, Matching(r"[!-~]{16,200}", "16 to 200 letters, digits and signs, without blanks")]
-"""What whoever asks has to know."""
+TOKEN_WORDS = "16 to 200 letters, digits and signs, without blanks"
+"""What a token is, to follow the word "expected"."""
 LOCAL_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 """Names of this machine that it alone can use."""
 MOST_PARAMETERS = 100
@@ -55,6 +55,11 @@ def access_of(token: str, host: str, names: Collection[str] = ()) -> Access:
     if is_loopback(host):
         return Access(token, own)
     return Access(token, own | {socket.gethostname().lower(), socket.getfqdn().lower()}, any_address=True)
+
+
+def is_token(text: str) -> bool:
+    """Whether a text can be a token."""
+    return re.fullmatch(r"[!-~]{16,200}", text) is not None
 
 
 def is_loopback(host: str) -> bool:
