@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 import numpy as np
 
 from variate.config.recipe import Recipe
-from variate.data import Splits
+from variate.data import Dataset, Splits
 from variate.data.readers.builtin import BUILTIN
 from variate.data.storage.base import evenly_spaced
 from variate.errors import InputError, Sentence, VariateWarning
@@ -71,7 +71,8 @@ class Overview(NamedTuple):
         drawn: Real and drawn columns, of rows that are no images.
         classes: New rows of each context, of a model with conditions.
         map: Some rows on a plane.
-        latents: What each latent does.
+        rates: How much each latent says about a row, in nats.
+        latents: What the most informative ones do.
         calibration: Where the data lie in p(x|z).
         left_out: What could not be had, and why.
     """
@@ -87,6 +88,7 @@ class Overview(NamedTuple):
     drawn: DrawnColumns | None
     classes: ClassSamples | None
     map: LatentMap | None
+    rates: tuple[float, ...] | None
     latents: Traversed | None
     calibration: "Calibration | None"
     left_out: tuple[LeftOut, ...]
@@ -106,10 +108,10 @@ def overview(run: Run, record: Mapping[str, Any] | None = None, seed: int = 0) -
     """
     from variate.evaluation.evaluate import evaluate
 
-    parts = Parts()
+    attempts = Attempts()
     precision, schema = run.use_precision(), run.recipe.schema
     record = record or record_of(run.evaluation, run.recipe)
-    splits = parts.have("the data", lambda: labelled(run))
+    splits = attempts.have("the data", lambda: labelled(run))
     made: dict[str, Callable[[], Any]] = {
         "samples": lambda: sample(run, SAMPLES, seed=seed) if schema.is_image else None,
         "classes": lambda: class_samples(run, CLASSES, OF_A_CLASS, seed),
@@ -120,10 +122,10 @@ def overview(run: Run, record: Mapping[str, Any] | None = None, seed: int = 0) -
             most = min(len(splits.test), max(1, EVALUATED_NUMBERS // schema.size))
             made["evaluation"] = lambda: evaluate(run.model, splits.test, num_rows=most, seed=seed)
     titles = {"samples": "new rows", "classes": "new rows of each condition", **OF_DATA}
-    found = {name: parts.have(titles[name], measure) for name, measure in made.items()}
+    found = {name: attempts.have(titles[name], measure) for name, measure in made.items()}
     whole = dict.fromkeys(Overview._fields) | found
     return Overview(**whole | {"run": run, "splits": splits, "precision": precision, "record": record,
-                               "left_out": tuple(parts.left_out)})  # fmt: skip
+                               "left_out": tuple(attempts.left_out)})  # fmt: skip
 
 
 OF_DATA = {
@@ -132,6 +134,7 @@ OF_DATA = {
     "extremes": "the oddest and the likeliest rows",
     "drawn": "real and drawn columns",
     "map": "the map of latent space",
+    "rates": "the rate of each latent",
     "latents": "what each latent does",
     "calibration": "the calibration",
 }
@@ -150,15 +153,25 @@ def _of_data(run: Run, splits: Splits, seed: int) -> dict[str, Callable[[], Any]
     made: dict[str, Callable[[], Any]] = {
         "extremes": lambda: extremes(run, test, beside, SCORED_ROWS, EXTREMES, seed),
         "map": lambda: latent_map(run, splits, MAPPED_ROWS),
+        "rates": lambda: _rates(run, moved, seed),
         "latents": lambda: move_latents(run, moved, f"test part of {splits.name}", start, LATENTS, 3.0, STOPS, seed),
         "calibration": lambda: calibration(run.model, test, num_rows=calibrated, seed=seed),
     }
     if schema.is_image:
         return made | {"pairs": lambda: reconstruct(run, n=PAIRS)}
-    return made if schema.conditions else made | {"drawn": lambda: drawn_columns(run, splits, DRAWN_ROWS, seed)}
+    return made | {"drawn": lambda: drawn_columns(run, splits, DRAWN_ROWS, seed)}
 
 
-class Parts:
+def _rates(run: Run, rows: Dataset, seed: int) -> tuple[float, ...]:
+    """How much each latent says about a row, in nats."""
+    from variate.evaluation.latent_space.positions import positions
+    from variate.evaluation.latent_space.traverse import information
+
+    checked = run.model.dataset(rows)
+    return tuple(information(run.model, checked, positions(run.model, checked), seed).tolist())
+
+
+class Attempts:
     """Has one part after the other, and remembers those that could not be had.
 
     Attributes:

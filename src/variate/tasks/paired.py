@@ -113,7 +113,8 @@ def _judged(run: Run, own: "Terms", first: "Terms | None") -> Judged:
     """A run, with differences from the first one."""
     from variate.statistics import estimate
 
-    means = Judged(run, *map(estimate, own))
+    bound, distortion, rate = map(estimate, own)
+    means = Judged(run, bound, distortion, rate)
     if first is None:
         return means
     return means._replace(
