@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from variate.errors import printable
-from variate.reports.exhibits import BarChart, LineChart, PointMap
+from variate.reports.exhibits import BarChart, Bars, LineChart, PointMap
 from variate.reports.report import Table
 from variate.tasks.map_colors import Colors
 
@@ -53,49 +53,32 @@ def line_figure(chart: LineChart) -> dict[str, Any]:
         }
         for line in chart.lines
     ]  # fmt: skip
-    y_axis: dict[str, Any] = {"title": {"text": drawn_text(chart.y_label)}}
+    layout: dict[str, Any] = {
+        "xaxis": {"title": {"text": drawn_text(chart.x_label)}},
+        "yaxis": {"title": {"text": drawn_text(chart.y_label)}},
+        "hovermode": "x unified",
+    }
     seen = [y for line in chart.lines for y in line.y[int(len(line.y) * FIRST_SHARE) :]]
     if seen and max(seen) > min(seen):
         room = (max(seen) - min(seen)) * 0.06
-        y_axis["range"] = rounded([min(seen) - room, max(seen) + room])
-    layout = {"xaxis": {"title": {"text": drawn_text(chart.x_label)}}, "yaxis": y_axis, "hovermode": "x unified"}
-    if chart.marked is not None and math.isfinite(chart.marked[0]):
-        place, name = chart.marked
-        layout["shapes"] = [{"type": "line", "x0": place, "x1": place, "yref": "paper", "y0": 0, "y1": 1,
+        layout["yaxis"]["range"] = rounded([min(seen) - room, max(seen) + room])
+    if chart.marked is not None and math.isfinite(chart.marked):
+        layout["shapes"] = [{"type": "line", "x0": chart.marked, "x1": chart.marked, "yref": "paper", "y0": 0, "y1": 1,
                              "line": {"color": "@muted", "width": 1, "dash": "dot"}}]  # fmt: skip
-        layout["annotations"] = [{"x": place, "yref": "paper", "y": 1, "text": drawn_text(name), "showarrow": False,
-                                  "xanchor": "right", "yanchor": "bottom", "font": {"color": "@muted"}}]  # fmt: skip
     return {"data": traces, "layout": layout}
 
 
 def bar_figure(chart: BarChart) -> dict[str, Any]:
     """Bars for each label; places are numbers, so that no label is taken for a date, and equal ones stay apart."""
-    places = list(range(len(chart.labels)))
     is_upright = chart.is_of_numbers or max(map(len, chart.labels), default=0) <= UPRIGHT
-    form = ".1%" if chart.is_share else ",.4~g"
-    traces = []
-    for number, bars in enumerate(chart.bars):
-        values, value = rounded(bars.values), "y" if is_upright else "x"
-        trace: dict[str, Any] = {
-            "name": drawn_text(bars.name),
-            "customdata": [drawn_text(label) for label in chart.labels],
-            "hovertemplate": f"%{{customdata}}: %{{{value}:{form}}}<extra>{drawn_text(bars.name)}</extra>",
-        }
-        trace |= {"x": places, "y": values} if is_upright else {"x": values, "y": places, "orientation": "h"}
-        if chart.is_of_numbers and number:
-            shape = {"color": f"@{bars.color}", "width": 2, "shape": "hvh"}
-            trace |= {"type": "scatter", "mode": "lines", "line": shape}
-        else:
-            trace |= {"type": "bar", "marker": {"color": f"@{bars.color}"}}
-        traces.append(trace)
-    layout = {"bargap": 0 if chart.is_of_numbers else 0.25, "showlegend": len(chart.bars) > 1}
+    traces = [
+        _bars(chart, bars, chart.is_of_numbers and number > 0, is_upright) for number, bars in enumerate(chart.bars)
+    ]
     labels = {**_ticks(chart.labels, chart.is_of_numbers), "showgrid": False, "zeroline": False}
     heights = {"rangemode": "tozero", "tickformat": ".0%" if chart.is_share else "", "nticks": 5}
-    layout |= (
-        {"xaxis": labels, "yaxis": heights}
-        if is_upright
-        else {"xaxis": heights, "yaxis": {**labels, "autorange": "reversed"}}
-    )
+    layout: dict[str, Any] = {"bargap": 0 if chart.is_of_numbers else 0.25, "showlegend": len(chart.bars) > 1}
+    layout["xaxis"] = labels if is_upright else heights
+    layout["yaxis"] = heights if is_upright else {**labels, "autorange": "reversed"}
     if chart.level is not None:
         level, name = chart.level
         layout["shapes"] = [{"type": "line", "y0": level, "y1": level, "xref": "paper", "x0": 0, "x1": 1,
@@ -103,6 +86,25 @@ def bar_figure(chart: BarChart) -> dict[str, Any]:
         layout["annotations"] = [{"y": level, "xref": "paper", "x": 1, "text": drawn_text(name), "showarrow": False,
                                   "xanchor": "right", "yanchor": "bottom", "font": {"color": "@ink"}}]  # fmt: skip
     return {"data": traces, "layout": layout}
+
+
+def _bars(chart: BarChart, bars: Bars, is_outline: bool, is_upright: bool) -> dict[str, Any]:
+    """Bars of one kind, or the outline of theirs."""
+    values, said = rounded(bars.values), [drawn_text(label) for label in chart.labels]
+    form, value = ".1%" if chart.is_share else ",.4~g", "y" if is_upright else "x"
+    trace: dict[str, Any] = {
+        "name": drawn_text(bars.name),
+        "customdata": said,
+        "hovertemplate": f"%{{customdata}}: %{{{value}:{form}}}<extra>{drawn_text(bars.name)}</extra>",
+    }
+    if is_outline:
+        edges = [place - 0.5 for place in range(len(values) + 1)]
+        shape = {"color": f"@{bars.color}", "width": 2, "shape": "hv"}
+        outline = {"type": "scatter", "mode": "lines", "x": edges, "y": [*values, *values[-1:]], "line": shape}
+        return {**trace, **outline, "customdata": [*said, *said[-1:]]}
+    places = list(range(len(values)))
+    across = {"x": places, "y": values} if is_upright else {"x": values, "y": places, "orientation": "h"}
+    return {**trace, **across, "type": "bar", "marker": {"color": f"@{bars.color}"}}
 
 
 def _ticks(labels: Sequence[str], is_of_numbers: bool) -> dict[str, Any]:

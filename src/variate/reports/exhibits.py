@@ -73,7 +73,7 @@ class LineChart:
         title: A heading.
         x_label: What the axis is.
         y_label: What the values are.
-        marked: A place along the axis with its name; None without one.
+        marked: A place along the axis; None without one.
         note: A sentence on how to read it.
     """
 
@@ -81,7 +81,7 @@ class LineChart:
     title: str
     x_label: str
     y_label: str
-    marked: tuple[float, str] | None = None
+    marked: float | None = None
     note: str = ""
 
 
@@ -126,12 +126,21 @@ class BarChart:
 
 
 @dataclass(frozen=True)
-class ColumnCharts:
-    """Small charts side by side, all with the same colours."""
+class ChartGrid:
+    """Charts side by side, as many as there is room for.
 
-    charts: tuple[BarChart, ...]
+    Attributes:
+        charts: The charts; their titles are headings below that of the grid.
+        title: A heading.
+        note: A sentence on how to read them.
+        key: What the colours mean, as names of the lines or bars of each chart with what they stand for; empty where
+            each chart says it itself.
+    """
+
+    charts: tuple[LineChart | BarChart, ...]
     title: str
     note: str = ""
+    key: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -175,7 +184,7 @@ class Commands:
     title: str = ""
 
 
-Exhibit = Gallery | LineChart | BarChart | ColumnCharts | PointMap | Commands
+Exhibit = Gallery | LineChart | BarChart | ChartGrid | PointMap | Commands
 
 
 class Tile(NamedTuple):

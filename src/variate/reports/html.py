@@ -22,7 +22,7 @@ from PIL import Image
 
 from variate.errors import Option, printable, spoken
 from variate.reports import charts
-from variate.reports.exhibits import BarChart, ColumnCharts, Commands, Gallery, LineChart, Page, PointMap
+from variate.reports.exhibits import BarChart, ChartGrid, Commands, Gallery, LineChart, Page, PointMap
 from variate.reports.json import plain
 from variate.reports.pictures import opaque
 from variate.reports.report import NATS, Findings, Quantities, Quantity, Remarks, Table
@@ -34,8 +34,18 @@ QUALITY = 85
 """Of JPEG."""
 LONGEST_TEXT = 2_000
 """Characters of a text on a page."""
-KINDS = {Gallery: "gallery", LineChart: "lines", BarChart: "bars", ColumnCharts: "columns", PointMap: "map",
-         Commands: "commands", Table: "table", Quantities: "quantities", Findings: "findings", Remarks: "remarks"}  # fmt: skip
+KINDS = {
+    Gallery: "gallery",
+    LineChart: "lines",
+    BarChart: "bars",
+    ChartGrid: "grid",
+    PointMap: "map",
+    Commands: "commands",
+    Table: "table",
+    Quantities: "quantities",
+    Findings: "findings",
+    Remarks: "remarks",
+}
 """What the template calls the parts of a chapter."""
 POLICY = "default-src 'none'; img-src data: blob:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 SOURCE = "'sha256-{}'"

@@ -10,7 +10,7 @@ from variate.config.schema import Column, Schema
 from variate.data import Splits
 from variate.doctor import Finding
 from variate.errors import Sentence
-from variate.reports.exhibits import Chapter, Command, Commands, Exhibit, Line, LineChart
+from variate.reports.exhibits import Chapter, ChartGrid, Command, Commands, Exhibit, Line, LineChart
 from variate.reports.report import (
     BITS_PER_DIM,
     BOUND,
@@ -88,22 +88,32 @@ def training_chapter(history: Sequence[Record], recipe: Recipe) -> Chapter:
         return Chapter("training", "Training", (options,), ("The run directory holds no metrics.jsonl.",))
     chosen = history[:: -(-len(history) // MOST_POINTS)]
     best = max(history, key=lambda record: _number(record, "validation_elbo"))
-    charts = [_curve(chosen, best, *term) for term in TERMS]
+    charts = tuple(_curve(chosen, best, *term) for term in TERMS)
+    key = (("training", "real"), ("validation", "drawn"))
+    curves = ChartGrid(charts, "Learning curves", "The dotted line is where the weights are from that were kept.", key)
     lead = (
         "Training lines are means over the steps since the validation before. Validation lines judge the moving "
         "average of the weights, of which the best one was kept. ELBO = - distortion - rate.",
     )
-    return Chapter("training", "Training", (*charts, options), lead)
+    return Chapter("training", "Training", (curves, options), lead)
 
 
 def _curve(history: Sequence[Record], best: Record, key: str, name: str, unit: str) -> LineChart:
-    lines = []
-    for part, color in (("train", "real"), ("validation", "drawn")):
-        points = [(_number(record, "epoch"), _number(record, f"{part}_{key}")) for record in history]
-        points = [(x, y) for x, y in points if math.isfinite(x) and math.isfinite(y)]
-        x, y = zip(*points, strict=True) if points else ((), ())
-        lines.append(Line("training" if part == "train" else part, tuple(x), tuple(y), color))
-    return LineChart(tuple(lines), name, "epoch", unit, (_number(best, "epoch"), "kept"))
+    parts = (("training", "train", "real"), ("validation", "validation", "drawn"))
+    lines = tuple(Line(said, *curve_points(history, f"{part}_{key}"), color) for said, part, color in parts)
+    return LineChart(lines, name, "epoch", unit, _number(best, "epoch"))
+
+
+def curve_points(history: Sequence[Record], key: str) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Epochs and values of what training measured, where both are numbers.
+
+    Args:
+        history: The records of metrics.jsonl.
+        key: What was measured.
+    """
+    points = [(_number(record, "epoch"), _number(record, key)) for record in history]
+    points = [(x, y) for x, y in points if math.isfinite(x) and math.isfinite(y)]
+    return tuple(x for x, _ in points), tuple(y for _, y in points)
 
 
 def _number(record: Record, key: str) -> float:

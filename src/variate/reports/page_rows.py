@@ -9,7 +9,7 @@ from variate.comparison.pairs import PairComparison
 from variate.config.schema import Column, Schema
 from variate.data.wording import plural
 from variate.reports.comparison import worst_first
-from variate.reports.exhibits import BarChart, Bars, Chapter, ColumnCharts, Exhibit, Gallery, Shown
+from variate.reports.exhibits import BarChart, Bars, Chapter, ChartGrid, Exhibit, Gallery, Shown
 from variate.reports.moves import cell_said
 from variate.reports.page_numbers import Record, quantities_of
 from variate.reports.pictures import to_uint8
@@ -25,6 +25,9 @@ CHARTED, LISTED, PAIRED = 24, 100, 10
 """Columns that have a chart, and columns and pairs that are listed, of which the worst come first."""
 CELLS, ODD_CELLS, ODD = 8, 3, 0.05
 """Cells of a row that are shown, odd ones that are named, and the p-value up to which a cell is odd."""
+
+REAL_AND_DRAWN = (("real", "real"), ("drawn", "drawn"))
+"""Colours of real and of drawn rows."""
 
 
 def rows_chapters(found: Overview) -> Iterator[Chapter]:
@@ -92,14 +95,12 @@ def columns_chapter(found: DrawnColumns, schema: Schema) -> Chapter:
     worst = f", the {CHARTED} that fit worst" if len(columns) > CHARTED else ", the one that fits worst first"
     note = "Shares of the cells that have a value; the first and the last bar of numbers also count what lies beyond."
     charts = tuple(map(_marginal, columns[:CHARTED]))
-    parts: list[Section | Exhibit] = [ColumnCharts(charts, f"Each {name}{worst}", note)]
+    parts: list[Section | Exhibit] = [ChartGrid(charts, f"Each {name}{worst}", note, REAL_AND_DRAWN)]
     headings = (name, "distance", "two halves of the data", "missing, real", "missing, drawn")
     listed = tuple(map(_column_line, columns[:LISTED]))
     parts.append(Table(headings, listed, f"How far each {name} is from the data, and its gaps"))
     if found.pairs:
-        pairs = tuple(map(_pair_line, found.pairs[:PAIRED]))
-        of_pairs = (name, name, "distance", "two halves of the data", "correlation, real", "correlation, drawn")
-        parts.append(Table(of_pairs, pairs, "The pairs that fit worst"))
+        parts.append(_pair_table(found.pairs[:PAIRED], name))
     lead = (
         f"{found.num_drawn:,} drawn rows beside {_of(found.num_real, found.of_real)} real ones. A distance goes from 0 "
         "(the same) to 1; beside it stands the distance between two halves of the real data: that is what chance does.",
@@ -124,9 +125,16 @@ def _column_line(column: ColumnComparison) -> tuple[str, ...]:
     return (column.name, f"{distance.value:.3f}", f"{distance.halves:.3f}", *shares)
 
 
-def _pair_line(pair: PairComparison) -> tuple[str, ...]:
-    both = ("" if value is None else f"{value:.2f}" for value in (pair.real, pair.synthetic))
-    return (pair.first, pair.second, f"{pair.distance.value:.3f}", f"{pair.distance.halves:.3f}", *both)
+def _pair_table(pairs: Sequence[PairComparison], name: str) -> Table:
+    """Pairs of columns; of numbers with their rank correlations."""
+    headings, lines = [name, name, "distance", "two halves of the data"], []
+    has_numbers = any(pair.real is not None for pair in pairs)
+    for pair in pairs:
+        both = ["" if value is None else f"{value:.2f}" for value in (pair.real, pair.synthetic)]
+        distance = (f"{pair.distance.value:.3f}", f"{pair.distance.halves:.3f}")
+        lines.append((pair.first, pair.second, *distance, *(both if has_numbers else ())))
+    headings += ["correlation, real", "correlation, drawn"] if has_numbers else []
+    return Table(tuple(headings), tuple(lines), "The pairs that fit worst")
 
 
 def odd_tables(found: Extremes, schema: Schema) -> list[Section | Exhibit]:

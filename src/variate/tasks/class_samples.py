@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from variate.data.relations import computed
-from variate.data.schema.naming import name_called
+from variate.data.schema.naming import NAMELESS
 from variate.data.schema.written import as_written
 from variate.runs import Run
 from variate.runtime.finite import finite_rows
@@ -55,7 +55,7 @@ def class_samples(run: Run, most: int, each: int, seed: int = 0) -> ClassSamples
         finite_rows(np.nan_to_num(rows, nan=0.0) if has_gaps else rows, "the samples", "train the model again")
         found.append(computed(rows, schema.relations, schema.columns, has_gaps))
     told = [as_written(values, own) for own, values in zip(schema.conditions, contexts.T, strict=True)]
-    names = [name_called(own.name) for own in schema.conditions]
+    names = [own.name or NAMELESS for own in schema.conditions]
     said = tuple(", ".join(f"{name} = {value}" for name, value in zip(names, row, strict=True))
                  for row in zip(*told, strict=True))  # fmt: skip
     return ClassSamples(said, tuple(np.exp(log_prob[chosen]).tolist()), np.stack(found), len(log_prob))

@@ -22,16 +22,18 @@
     ...own, title: own && own.title ? { ...own.title, standoff: 8 } : undefined,
   });
 
+  const isSmall = (kind) => kind === "bar" || kind === "line";  // one of several side by side, with one key for all
+
   const layout = (own, kind) => ({
     ...own,
     paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
     font: { family: getComputedStyle(document.body).fontFamily, size: 12, color: color("ink") },
-    margin: { l: 44, r: 12, t: kind === "column" ? 6 : 24, b: 36 },
+    margin: { l: 44, r: 12, t: isSmall(kind) ? 8 : 24, b: 36 },
     hoverlabel: { bgcolor: color("panel"), bordercolor: color("line"), font: { color: color("ink") } },
     legend: { orientation: "h", y: 1.02, yanchor: "bottom", x: 0, ...own.legend },
-    xaxis: { ...axis(own.xaxis), fixedrange: kind === "column" || kind === "bars" },
-    yaxis: { ...axis(own.yaxis), fixedrange: kind === "column" || kind === "bars" },
-    showlegend: kind !== "column" && own.showlegend !== false,
+    xaxis: { ...axis(own.xaxis), fixedrange: /^bar/.test(kind) },
+    yaxis: { ...axis(own.yaxis), fixedrange: /^bar/.test(kind) },
+    showlegend: !isSmall(kind) && own.showlegend !== false,
   });
 
   // Traces of the map for a choice of colours: one per category, or one with a scale.
@@ -65,7 +67,7 @@
     const kind = chart.dataset.kind, own = figures.get(chart);
     const select = kind === "map" ? chart.parentElement.querySelector("select") : null;
     const figure = colored(kind === "map" ? mapFigure(own, Number(select.value)) : own);
-    const config = { responsive: true, displaylogo: false, displayModeBar: kind === "map" || kind === "lines" ? "hover" : false,
+    const config = { responsive: true, displaylogo: false, displayModeBar: kind === "map" || /^line/.test(kind) ? "hover" : false,
                      modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d"] };
     Plotly.react(chart, figure.data, layout(figure.layout, kind), config);
     drawn.add(chart);
