@@ -17,6 +17,8 @@ from pathlib import Path
 VERSION = "4.1.1"
 INTEGRITY = "sha512-1oNF8PeQx2hv/y7tqEVWKD3JGwn/MGEMQ8mL9HUwsaqG9FGy/OU5FHUHvzqbqxN4mnwZGI9abTiE775C4kkjMQ=="
 """What npm says of the package: the SHA-512 of the archive, in base64."""
+SHA256 = "99784e3abfb07b142a15e521a439e6d9addceadb3f79553fd24c72774f0649ba"
+"""Of the file in it, which the tests compare with the one in the package."""
 NAME = "plotly.js-basic-dist-min"
 ADDRESS = f"https://registry.npmjs.org/{NAME}/-/{NAME}-{VERSION}.tgz"
 ASSETS = Path(__file__).parent.parent / "src" / "variate" / "reports" / "assets"
@@ -36,7 +38,7 @@ def main() -> None:
             content = members.extractfile(member)
             assert content is not None
             (ASSETS / name).write_bytes(content.read())
-            print(f"wrote {ASSETS / name}")
+            sys.stdout.write(f"wrote {ASSETS / name}\n")
 
 
 if __name__ == "__main__":

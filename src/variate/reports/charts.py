@@ -22,6 +22,8 @@ LONGEST_LABEL = 22
 """Characters of a label beside a bar."""
 MOST_LINES = 20
 """Points of a line that its table lists, spread evenly."""
+MOST_LABELS = 16
+"""Labels that are written below bars."""
 UPRIGHT = 4
 """Characters of labels up to which bars stand upright."""
 NAMED = 10
@@ -49,7 +51,7 @@ def line_figure(chart: LineChart) -> dict[str, Any]:
             "type": "scatter", "mode": "lines" if len(line.x) > 1 else "markers", "name": drawn_text(line.name),
             "x": rounded(line.x), "y": rounded(line.y), "line": {"color": f"@{line.color}", "width": 2},
             "marker": {"color": f"@{line.color}"},
-            "hovertemplate": f"%{{y:,.5~g}}<extra>{drawn_text(line.name)}</extra>",
+            "hovertemplate": "%{y:,.5~g}<extra>%{fullData.name}</extra>",
         }
         for line in chart.lines
     ]  # fmt: skip
@@ -95,7 +97,7 @@ def _bars(chart: BarChart, bars: Bars, is_outline: bool, is_upright: bool) -> di
     trace: dict[str, Any] = {
         "name": drawn_text(bars.name),
         "customdata": said,
-        "hovertemplate": f"%{{customdata}}: %{{{value}:{form}}}<extra>{drawn_text(bars.name)}</extra>",
+        "hovertemplate": f"%{{customdata}}: %{{{value}:{form}}}<extra>%{{fullData.name}}</extra>",
     }
     if is_outline:
         edges = [place - 0.5 for place in range(len(values) + 1)]
@@ -108,9 +110,10 @@ def _bars(chart: BarChart, bars: Bars, is_outline: bool, is_upright: bool) -> di
 
 
 def _ticks(labels: Sequence[str], is_of_numbers: bool) -> dict[str, Any]:
-    """Labels at their places; of numbers the first, the middle and the last one."""
+    """Labels at their places; of numbers the first, the middle and the last one, of many others some."""
     last = len(labels) - 1
-    places = sorted({0, last // 2, last}) if is_of_numbers else list(range(len(labels)))
+    step = -(-len(labels) // MOST_LABELS)
+    places = sorted({0, last // 2, last}) if is_of_numbers else list(range(0, len(labels), step or 1))
     return {"tickvals": places, "ticktext": [drawn_text(labels[place], LONGEST_LABEL) for place in places]}
 
 

@@ -32,6 +32,8 @@ MOST_SIDE, MOST_LOSSLESS = 128, 48
 """Longest side of an image on a page, in pixels, and up to which it is a PNG and not a JPEG."""
 QUALITY = 85
 """Of JPEG."""
+BRIEF = 24
+"""Characters of a cell up to which it stands in one line."""
 LONGEST_TEXT = 2_000
 """Characters of a text on a page."""
 KINDS = {
@@ -79,6 +81,7 @@ def to_html(page: Page, speak: Speak = lambda option: option.in_python) -> str:
         "json": lambda value: htmlsafe_json_dumps(plain(value)),
         "value": value_said,
         "per_dim": lambda line: line.per_dim.plus_minus(".4f", ".4f") if line.per_dim else "",
+        "brief": lambda text: Markup(' class="brief"') if len(text) <= BRIEF else "",
         "number": lambda cell: cell if isinstance(cell, str) else f"{cell:,.4g}",
     }
     functions = {

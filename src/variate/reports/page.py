@@ -3,6 +3,7 @@
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from importlib.metadata import version
+from pathlib import PurePath
 from typing import Any
 
 from variate.config.recipe import Recipe
@@ -23,7 +24,7 @@ from variate.reports.page_numbers import (
 )
 from variate.reports.page_rows import rows_chapters
 from variate.reports.report import Remarks
-from variate.runs import HeldOut
+from variate.runs import HeldOut, Run
 from variate.tasks.overview import LeftOut, Overview
 
 
@@ -44,10 +45,10 @@ def run_page(found: Overview) -> Page:
         *rows_chapters(found),
         *latent_chapters(found),
         doctor_chapter(run.diagnosis, recipe, name),
-        use_chapter(name, recipe),
+        use_chapter(run),
     ]
     if found.left_out:
-        chapters.append(_left_out(found.left_out))
+        chapters.append(_left_out(found.left_out, recipe.source))
     lead = ("A variational autoencoder and what is known of it.",) if splits is None else (f"{describe(splits)}.",)
     return Page(title, lead, tuple(_tiles(record, recipe)), tuple(chapters), version("variate"))
 
@@ -77,24 +78,17 @@ def _tiles(record: Mapping[str, Any] | None, recipe: Recipe) -> Iterator[Tile]:
                 yield Tile("Bayes' accuracy", line.estimate.plus_minus(".1%", ".1%"), "of p(c|x)")
 
 
-def use_chapter(name: str, recipe: Recipe) -> Chapter:
-    """How to use the model: the commands, filled in.
-
-    Args:
-        name: The run directory, as it is typed.
-        recipe: Of its model.
-    """
-    model = "model.safetensors" if name.endswith(".safetensors") else f"{name.strip(chr(39))}/model.safetensors"
+def use_chapter(run: Run) -> Chapter:
+    """How to use the model of a run: the commands, filled in."""
+    recipe = run.recipe
+    drawn = "vae.sample(16, context=contexts)" if recipe.schema.conditions else "vae.sample(16)"
     code = (
-        Command("Open it; no code from the file is run.", Sentence(f"vae = variate.load({model!r})")),
-        Command(
-            "New rows, and where rows lie in latent space.",
-            Sentence("rows = vae.sample(16); mean, std = vae.embed(rows)"),
-        ),
-        Command("How odd rows are, in nats.", Sentence("variate.score(vae, rows).score")),
+        Command("Open it; no code from the file is run.", Sentence(f"vae = variate.load({str(run.model_file)!r})")),
+        Command("New rows.", Sentence(f"rows = {drawn}")),
+        Command("How odd rows of yours are, in nats.", Sentence("variate.score(vae, rows).score")),
     )
     parts = (
-        Commands(tuple(_commands(name, recipe)), "On the command line"),
+        Commands(tuple(_commands(shlex.quote(run.name), recipe)), "On the command line"),
         Commands(code, "In Python, after import variate"),
     )
     return Chapter("use", "How to use it", parts)
@@ -120,7 +114,7 @@ def _commands(name: str, recipe: Recipe) -> Iterator[Command]:
     if schema.is_image:
         yield command("Encode images and decode them again.", f"reconstruct {name} {file} -o pairs.png")
         yield command("Walk from image to image.", f"interpolate {name}")
-    else:
+    if schema.columns:
         yield command("Fill what is missing.", f"impute {name} {file} -o filled.csv")
     yield command("Measure it again, with tighter bounds.", f"evaluate {name}")
     yield command("Find out why it is not better.", f"doctor {name}")
@@ -128,7 +122,11 @@ def _commands(name: str, recipe: Recipe) -> Iterator[Command]:
     yield command("Compare with another run on the same rows.", f"report {name} OTHER-RUN -o comparison.html")
 
 
-def _left_out(left_out: Sequence[LeftOut]) -> Chapter:
-    """What is not on the page, and why."""
-    sentences = tuple(Sentence(f"{own.what}: ", own.why) for own in left_out)
+def _left_out(left_out: Sequence[LeftOut], source: str) -> Chapter:
+    """What is not on the page, and why; a page may be sent, so it does not say in which folder the data are."""
+
+    def without_folder(part: str | Option) -> str | Option:
+        return part if isinstance(part, Option) or not source else part.replace(source, PurePath(source).name)
+
+    sentences = tuple(Sentence(f"{own.what}: ", *map(without_folder, own.why.parts)) for own in left_out)
     return Chapter("left-out", "What is not here, and why", (Remarks(sentences),))

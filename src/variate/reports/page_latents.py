@@ -38,10 +38,11 @@ def map_chapter(found: LatentMap) -> Chapter:
         found.places,
         found.colors,
         f"{some}, each at the mean of q(z|x)",
-        f"first principal component ({across:.0%} of the variance)",
+        f"first principal component ({across:.0%})",
         f"second principal component ({along:.0%})",
-        "Rows that lie close have similar latents, as far as a plane can show it. Drag to zoom, double-click to go "
-        "back, click a name of the legend to hide its rows. Numbers are coloured by rank.",
+        "In brackets: its share of the variance. Rows that lie close have similar latents, as far as a plane can show "
+        "it. Drag to zoom, double-click to go back, click a name of the legend to hide its rows. Numbers are coloured "
+        "by rank.",
     )
     return Chapter("map", "A map of latent space", (shown,))
 

@@ -180,7 +180,7 @@ def _quantity(record: Record) -> Any:  # noqa: ANN401
 def _rows_said(record: Record) -> str:
     data, rows, of_rows = record.get("data", {}), record.get("rows"), record.get("of_rows")
     some = f"{rows:,} rows" if rows == of_rows else f"{rows:,} of {of_rows:,} rows, drawn by the seed"
-    return f"{data.get('part', 'held-out rows')}: {some}"
+    return f"On the {data.get('part', 'held-out rows')}: {some}"
 
 
 def best_bound(record: Record) -> Quantity | None:

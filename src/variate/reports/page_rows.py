@@ -1,5 +1,6 @@
 """Chapters of a page that show rows: images, columns of a table, odd rows, and rows of each condition."""
 
+import math
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -83,9 +84,9 @@ def _ends(found: Extremes, schema: Schema) -> Iterator[Gallery]:
 
 def _looked(found: Extremes) -> str:
     rows, of_rows = len(found.bound), found.of_rows
-    among = f"{rows:,} rows" if rows == of_rows else f"{rows:,} of the {of_rows:,} rows, spread evenly"
-    ranked = f", and ranked among {found.num_ranked:,} rows of the validation part" if found.num_ranked else ""
-    return f"By the ELBO of {among} of the test part, which count from 0{ranked}."
+    among = f"all {rows:,} rows" if rows == of_rows else f"{rows:,} of the {of_rows:,} rows"
+    ranked = f" They are ranked among {found.num_ranked:,} rows of the validation part." if found.num_ranked else ""
+    return f"By the ELBO of {among} of the test part, counted from 0.{ranked}"
 
 
 def columns_chapter(found: DrawnColumns, schema: Schema) -> Chapter:
@@ -144,7 +145,7 @@ def odd_tables(found: Extremes, schema: Schema) -> list[Section | Exhibit]:
     seen = np.ones(cells.shape, bool) if found.rows.mask is None else found.rows.mask.all().reshape(cells.shape)
 
     def line(place: int) -> tuple[str, ...]:
-        own = [_cell(cells[place, i], seen[place, i], column) for i, column in enumerate(columns)]
+        own = [_cell(cells[place, i], bool(seen[place, i]), column) for i, column in enumerate(columns)]
         odd = [] if found.cell_p_value is None else ["; ".join(_odd_cells(place)) or "none by itself"]
         p_value = [] if found.p_value is None else [f"{found.p_value[place]:.3f}"]
         return (f"{found.numbers[place]:,}", f"{found.bound[place]:,.1f}", *p_value, *odd, *own)
@@ -155,9 +156,9 @@ def odd_tables(found: Extremes, schema: Schema) -> list[Section | Exhibit]:
         for i in np.argsort(values, kind="stable")[:ODD_CELLS].tolist():
             if values[i] <= ODD:
                 column = schema.columns[i] if schema.columns else Column(f"x{i}", "real")
-                yield f"{column.name} = {_cell(cells[place, i], seen[place, i], column)} ({values[i]:.3f})"
+                yield f"{column.name} = {_cell(cells[place, i], bool(seen[place, i]), column)} ({values[i]:.3f})"
 
-    headings = ("row", "ELBO", *(() if found.p_value is None else ("share as odd",)),
+    headings = ("row", "ELBO", *(() if found.p_value is None else ("p-value",)),
                 *(() if found.cell_p_value is None else ("odd cells",)), *(own.name for own in columns))  # fmt: skip
     return [
         Table(headings, tuple(map(line, places.tolist())), title)
@@ -202,6 +203,6 @@ def _class_table(found: ClassSamples, columns: Sequence[Column], labels: Sequenc
     lines = []
     for label, rows in zip(labels, found.rows, strict=True):
         for row in rows[:2]:
-            cells = [_cell(row.flat[i], not np.isnan(row.flat[i]), own) for i, own in enumerate(columns)]
+            cells = [_cell(row.flat[i], not math.isnan(row.flat[i]), own) for i, own in enumerate(columns)]
             lines.append((label, *cells))
     return Table(("condition", *(own.name for own in columns)), tuple(lines), "Two new rows of each condition")

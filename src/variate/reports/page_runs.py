@@ -71,8 +71,8 @@ def _differences(found: Paired, names: Sequence[str]) -> Table:
         parts = (own.over_first, own.distortion_over_first, own.rate_over_first)
         said = (part.plus_minus("+,.2f") for part in parts)
         lines.append((name, *said, f"± {own.unpaired:.2f}", f"{own.wins:.0%}", verdict(own.over_first, first)))
-    headings = ("run", "ELBO", "distortion", "rate", "unpaired", "rows won", "so it is")
-    return Table(headings, tuple(lines), f"Less {first}, in nats per row")
+    headings = ("run", "ELBO", "distortion", "rate", "unpaired", "rows it finds likelier", "verdict")
+    return Table(headings, tuple(lines), f"Differences from {first}, in nats per row")
 
 
 def verdict(over: Estimate, first: str) -> str:
@@ -101,11 +101,11 @@ def _each(found: Paired, names: Sequence[str]) -> Table:
 def _reading(found: Paired) -> Iterator[str]:
     yield (
         "A difference is taken row by row, and ± is the standard error of its mean. It is much smaller than what the "
-        "errors of both means would give, which stands beside it as unpaired: rows differ far more than models do on one."
+        "errors of both means would give (unpaired): rows differ far more than models do on one row."
     )
     yield (
-        f"Better and worse are said from {SURE:g} standard errors on. That is about these rows and these trainings; how "
-        "much a number varies from one training seed to the next is not in it."
+        f"Better and worse are said from {SURE:g} standard errors on. That is about these rows and these trainings: it "
+        "does not hold how much a number varies from one training seed to the next."
     )
 
 
@@ -135,4 +135,11 @@ def _settings(recipes: Sequence[Recipe], names: Sequence[str]) -> Table:
 def _flat(recipe: Recipe) -> dict[str, str]:
     """The options of a recipe by name, as text."""
     groups = (recipe.data, recipe.model, recipe.training)
-    return {field.name: str(getattr(group, field.name)) for group in groups for field in dataclasses.fields(group)}
+    return {field.name: _said(getattr(group, field.name)) for group in groups for field in dataclasses.fields(group)}
+
+
+def _said(value: object) -> str:
+    """The value of an option."""
+    if isinstance(value, tuple):
+        return ", ".join(map(str, value)) or "none"
+    return "default" if value is None else str(value)

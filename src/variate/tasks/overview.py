@@ -36,7 +36,7 @@ CALIBRATED_ROWS, CALIBRATED_NUMBERS = 200, 40_000
 """Most rows whose calibration is measured, and most elements of theirs."""
 EVALUATED_NUMBERS = 2_000_000
 """Most elements of the rows that are evaluated where no evaluation is on record."""
-SAMPLES, PAIRS, EXTREMES, LATENTS, STOPS = 48, 18, 9, 8, 7
+SAMPLES, PAIRS, EXTREMES, LATENTS, STOPS = 48, 16, 9, 8, 7
 """New images, images with their reconstruction, rows of either end, and latents with the places of each."""
 CLASSES, OF_A_CLASS = 10, 6
 """Contexts of a model with conditions, and rows of each."""
