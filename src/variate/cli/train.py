@@ -51,7 +51,7 @@ class Train(Checked):
     start: Annotated[str | None, tyro.conf.arg(name="from", metavar="MODEL")] = None
     """Go on from a run directory or a model file with new rows of the same columns. Its model's options, columns and
     scalings stay; new categories, ranges and gaps get room."""
-    report: bool = True
+    no_report: bool = False
     """Leave out report.html, the page about the run."""
     data: DataOptions = field(default_factory=DataOptions)
     model: ModelOptions = field(default_factory=ModelOptions)
@@ -94,7 +94,7 @@ class Train(Checked):
             say(self.ending(history, run.path))
             if history.stopped == "interrupted":
                 raise KeyboardInterrupt
-            report = close(run, self.report) if is_main_process() else Report("", ())
+            report = close(run, with_page=not self.no_report) if is_main_process() else Report("", ())
         for sentence in history.warnings:
             warn(sentence)
         return run, report

@@ -49,7 +49,9 @@ def run_page(found: Overview) -> Page:
     ]
     if found.left_out:
         chapters.append(_left_out(found.left_out, recipe.source))
-    lead = ("A variational autoencoder and what is known of it.",) if splits is None else (f"{describe(splits)}.",)
+    lead = (
+        ("A variational autoencoder and what is known of it.",) if splits is None else (f"{describe(run.splits())}.",)
+    )
     return Page(title, lead, tuple(_tiles(record, recipe)), tuple(chapters), version("variate"))
 
 

@@ -1,5 +1,6 @@
 """Chapters of a page about latents, and about the calibration of p(x|z)."""
 
+import math
 from collections.abc import Iterator
 
 from variate.config.schema import Schema
@@ -7,7 +8,7 @@ from variate.evaluation.diagnostics.calibration import Calibration
 from variate.reports.exhibits import BarChart, Bars, Chapter, Exhibit, Gallery, PointMap, Shown
 from variate.reports.moves import moves_said
 from variate.reports.pictures import to_uint8
-from variate.reports.report import OTHER, Quantities, Quantity, Section, Table
+from variate.reports.report import COST, NATS, OTHER, Quantities, Quantity, Section, Table
 from variate.reports.rows import grey_levels
 from variate.statistics import Estimate
 from variate.tasks.latent_map import LatentMap
@@ -104,10 +105,8 @@ def calibration_chapter(found: Calibration) -> Chapter:
         is_share=True,
     )
     covered = tuple((f"{level:.0%}", own.plus_minus(".1%", ".1%")) for level, own in found.mean_coverage.items())
-    cost = Quantity(
-        "what recalibrating p(x|z) would gain, in nats per row", Estimate(found.cost, float("nan")), "nats", OTHER
-    )
-    spread = Quantity("factor that the scale of p(x|z) should have", Estimate(found.spread, float("nan")), "", OTHER)
+    cost = Quantity("what recalibrating p(x|z) would gain", Estimate(found.cost, math.nan), NATS, COST)
+    spread = Quantity("factor that the scale of p(x|z) should have", Estimate(found.spread, math.nan), "", OTHER)
     table = Table(
         ("central interval", "data in it"), covered, f"Coverage, on {len(found.which):,} rows of the test part"
     )
