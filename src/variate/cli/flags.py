@@ -12,6 +12,7 @@ OF_COMMANDS = frozenset(
         "resume",
         "from",
         "seeds",
+        "no_report",
         "overwrite",
         "samples",
         "ais",
@@ -66,7 +67,8 @@ OTHER_NAMES = {"num_samples": "samples", "annealed_rows": "ais", "num_rows": "ro
                "curves": "curve", "num_latents": "latents", "start": "from"}  # fmt: skip
 """Parameters in Python whose flags have another name."""
 
-POSITIONAL = {"model": "MODEL", "data": "DATA", "source": "DATA", "x": "DATA", "real": "REAL", "synthetic": "SYNTHETIC"}
+POSITIONAL = {"model": "MODEL", "data": "DATA", "source": "DATA", "x": "DATA", "real": "REAL", "synthetic": "SYNTHETIC",
+              "runs": "RUN"}  # fmt: skip
 """Parameters in Python that are given by position: the words that the help has for them."""
 
 
