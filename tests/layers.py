@@ -15,10 +15,8 @@ LAYERS: tuple[dict[str, str], ...] = (
         "client": "a served model from Python, over HTTP",
     },
     {"reports": "what is shown: a report as data, rendered to the terminal, JSON and pictures"},
-    {
-        "tasks": "what is done with a trained model: sampling, reconstructing, embedding, filling gaps, moving",
-        "comparison": "whether a synthetic table is good, and whether it is a copy",
-    },
+    {"tasks": "what is done with a trained model: sampling, reconstructing, embedding, filling gaps, moving"},
+    {"comparison": "whether a synthetic table is good, and whether it is a copy"},
     {"runs": "a run directory as an object"},
     {"doctor": "why a model is not better: measurements, and the rules that turn them into words"},
     {

@@ -14,10 +14,11 @@ import variate
 from benchmarks.case import SYNTHETIC_ROWS, random_rows
 from benchmarks.sides.floor_side import Product, linear, seconds_of
 from benchmarks.sides.networks import timed
-from variate.evaluation.scores.measures import DEFAULT_METHOD, default_samples
 
 ROWS = 1_024
 """Rows of a product."""
+HELD_OUT = 200
+"""Rows that are ranked among."""
 CPU = "cpu"
 
 
@@ -37,7 +38,7 @@ class Side:
         parts = variate.split(data)
         self.model = variate.build(parts).eval()
         self.rows = parts.test.select(np.arange(rows))
-        self.draws = default_samples(DEFAULT_METHOD)
+        self.held_out = variate.reference_scores(self.model, parts.validation.select(np.arange(HELD_OUT)))
         x = torch.zeros(ROWS, *self.model.event_shape)
         encoder, decoder = self.model.encoder.network, self.model.decoder.network
         self.encoding = forward_products(encoder, self.model.encoder.inputs(x))
@@ -45,16 +46,17 @@ class Side:
         for product in (*self.encoding, *self.decoding):
             for way in product.ways:
                 way()
+        method, self.draws, _ = self.held_out.settings
         shape = f"{len(self.encoding)} + {len(self.decoding)} products, {self.draws} draws"
-        return {"note": f"{DEFAULT_METHOD!r}, {shape}, {type(self.model.likelihood).__name__}"}
+        return {"note": f"{method!r}, {shape}, {type(self.model.likelihood).__name__}"}
 
     def embed(self) -> float:
         """Seconds per row of `embed`."""
         return timed(lambda: self.model.embed(self.rows), CPU) / len(self.rows)
 
     def score(self) -> float:
-        """Seconds per row of `score`, without held-out rows."""
-        return timed(lambda: variate.score(self.model, self.rows), CPU) / len(self.rows)
+        """Seconds per row of `score` with its default method, ranked among held-out rows that were scored before."""
+        return timed(lambda: variate.score(self.model, self.rows, calibration=self.held_out), CPU) / len(self.rows)
 
     def floors(self) -> dict[str, float]:
         """Seconds per row of the products of both, each in its fastest way at this moment."""

@@ -8,6 +8,7 @@
     variate.elbo(vae, data.test)                    nats per row
     variate.log_evidence(vae, data.test)            a tighter bound on log p(x)
     variate.diagnose(vae, data)                     why it is not better
+    variate.report("runs/digits")                   all that is known of a run, as one page
     variate.impute(vae, rows)                       rows with their missing elements filled
     variate.classify(vae, rows)                     p(c|x) of a model with conditions, by Bayes' rule
     variate.score(vae, rows, calibration=data)      how odd each row is, and why
@@ -60,6 +61,7 @@ if TYPE_CHECKING:
     from variate.models.load import load
     from variate.models.vae import VAE, Decoder, Encoder
     from variate.objectives import Terms, elbo
+    from variate.reports.report_files import report
     from variate.runs.run import Run
     from variate.statistics import Estimate
     from variate.training import History, fit
@@ -122,6 +124,7 @@ _HOMES = {
     "VAE": "variate.models.vae",
     "Terms": "variate.objectives",
     "elbo": "variate.objectives",
+    "report": "variate.reports.report_files",
     "Run": "variate.runs.run",
     "Estimate": "variate.statistics",
     "History": "variate.training",
@@ -194,6 +197,7 @@ __all__ = [
     "obey",
     "read",
     "reference_scores",
+    "report",
     "score",
     "shift",
     "split",

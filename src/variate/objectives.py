@@ -33,6 +33,7 @@ from variate.models.checked import Data
 from variate.models.draws import Draws
 from variate.models.entry import of_a_model
 from variate.models.network import evaluating
+from variate.runtime.device import rows_at_once
 from variate.runtime.random import Key, generator
 
 RateEstimator = Literal["auto", "closed-form", "drawn"]
@@ -117,13 +118,23 @@ def elbo(
     """
     rows = model.dataset(data)
     noise = model.posterior_noise(Key(generator(seed), len(rows)), num_samples, len(rows))
+    tile = max(1, rows_at_once(math.prod(model.likelihood.out_shape), model.device) // min(batch_size, len(rows)))
     found, start = [], 0
     with evaluating(model):
         for batch in rows.batches(batch_size):
             own = [eps[:, start : start + batch.num_rows].to(model.device) for eps in noise]
-            found.append(terms(model.infer(batch.to(model.device), own), rate))
+            found.append(_terms_by_tiles(model, batch.to(model.device), own, tile, rate))
             start += batch.num_rows
     return Terms(*(torch.cat(part).cpu() for part in zip(*found, strict=True)))
+
+
+def _terms_by_tiles(model: Model, batch: Batch, noise: list[Tensor], tile: int, rate: RateEstimator) -> Terms:
+    """The terms of a batch, which decodes so many draws at a time: their decoded rows would fill the memory."""
+    features, found = model.encode(batch), []
+    for own in zip(*(eps.split(tile) for eps in noise), strict=True):
+        share = len(own[0]) / len(noise[0])
+        found.append([share * part for part in terms(model.infer(batch, own, features=features), rate)])
+    return Terms(*(sum(parts[1:], parts[0]) for parts in zip(*found, strict=True)))
 
 
 def log_mean_exp(log_w: Float[Tensor, "K N"]) -> Float[Tensor, " N"]:

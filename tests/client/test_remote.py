@@ -16,7 +16,7 @@ import torch
 import variate
 from small_servers import TOKEN, serving
 from variate.runs.calibration import calibration_of
-from variate.serve.models import _settings
+from variate.serve.models import score_settings
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +57,7 @@ def test_arrays_give_what_the_model_gives(digits, digits_run, images):
         assert (found.mean == mean.numpy()).all()
         assert (found.std == std.numpy()).all()
     assert (digits.reconstruct(images) == digits_run.model.reconstruct(images).numpy()).all()
-    reference = calibration_of(digits_run, _settings("bound")).reference
+    reference = calibration_of(digits_run, score_settings("combined")).reference
     expected = variate.score(digits_run.model, images, calibration=reference)
     found = digits.score(images)
     assert (found.score == expected.score.numpy()).all()

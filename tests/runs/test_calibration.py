@@ -87,12 +87,14 @@ def test_a_damaged_file_and_one_of_something_else_are_refused(run):
     path.write_bytes(content)
     assert refused(calibration_of, run, BOUND).argument == str(path)
     good = {"bound": torch.zeros(3), "rate": torch.zeros(3)}
-    strings = {"format": "1", "method": "bound", "num_samples": "4", "seed": "0", "source": "", "weights": ""}
+    strings = {"format": "2", "method": "bound", "num_samples": "4", "seed": "0", "source": "", "weights": ""}
     for tensors, change in (
-        (good, {"format": "2"}),
+        (good, {"format": "1"}),
         (good, {"num_samples": "many"}),
         ({"bound": torch.zeros(3)}, {}),
         (good | {"rate": torch.zeros(2)}, {}),
+        (good | {"own": torch.zeros(2, 2)}, {}),
+        (good | {"own": torch.zeros(3, 2, 1)}, {}),
         (good | {"oddness": torch.zeros(2, 4)}, {}),
         (good | {"latent_mean": torch.zeros(2)}, {}),
         ({"bound": torch.zeros(0), "rate": torch.zeros(0)}, {}),

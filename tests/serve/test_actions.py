@@ -15,7 +15,7 @@ import variate
 from small_runs import trained_run
 from small_servers import ARROW, JSON, NPY, arrow, npy, serving
 from variate.runs.calibration import calibration_of
-from variate.serve.models import _settings
+from variate.serve.models import score_settings
 from variate.tasks.sample import sample
 
 
@@ -74,7 +74,7 @@ def test_reconstructions_are_those_of_the_model(served, digits_run, table_run, i
 
 @pytest.mark.parametrize("method", ["bound", "combined"])
 def test_scores_are_ranked_among_the_held_out_rows(served, table_run, people, method):
-    reference = calibration_of(table_run, _settings(method)).reference
+    reference = calibration_of(table_run, score_settings(method)).reference
     odd = people.append_column("unused", pa.array(range(9))).to_pylist()
     odd[1]["visits"], odd[3]["city"] = -2, "Paris"
     found = served.ask(f"/score?model=people&fpr=0.1&attribution=true&method={method}", {"rows": odd}).json
@@ -97,7 +97,7 @@ def _open(run):
 
 
 def test_images_are_scored(served, digits_run, images):
-    reference = calibration_of(digits_run, _settings("bound")).reference
+    reference = calibration_of(digits_run, score_settings("combined")).reference
     expected = variate.score(digits_run.model, images, calibration=reference)
     found = served.ask("/score?model=digits", npy(images), NPY, ARROW).table
     assert found["score"].to_pylist() == expected.score.tolist()

@@ -12,6 +12,7 @@ OF_COMMANDS = frozenset(
         "resume",
         "from",
         "seeds",
+        "no_report",
         "overwrite",
         "samples",
         "ais",

@@ -24,6 +24,7 @@ from variate.cli.neighbours import Neighbours
 from variate.cli.output import complain, line, say, warn
 from variate.cli.parsing import parsed
 from variate.cli.reconstruct import Reconstruct
+from variate.cli.report import MakeReport
 from variate.cli.sample import Sample
 from variate.cli.score import Score
 from variate.cli.serve import Serve
@@ -40,6 +41,7 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     "train": Train,
     "evaluate": Evaluate,
     "doctor": Doctor,
+    "report": MakeReport,
     "sample": Sample,
     "reconstruct": Reconstruct,
     "embed": Embed,
@@ -62,6 +64,8 @@ DESCRIPTION = """Train variational autoencoders on images and tables, and use th
 
 `variate doctor runs/digits` says why it is not better, and what to change.
 
+`variate report runs/digits` shows all of it on one page.
+
 `variate sample runs/digits` draws new images; `variate impute RUN` fills the gaps of a table.
 
 `variate score runs/digits` finds odd rows, and says what made them odd.
@@ -73,7 +77,7 @@ DESCRIPTION = """Train variational autoencoders on images and tables, and use th
 
 `variate --version` prints the version."""
 
-RESULT_IN_FILES = (Train, Sample, Reconstruct, Embed, Classify, Impute, Score, Interpolate, Shift, Serve)
+RESULT_IN_FILES = (Train, Sample, Reconstruct, Embed, Classify, Impute, Score, Interpolate, Shift, MakeReport, Serve)
 """Commands that print only what they do. What the others print is their result, like help and version."""
 
 

@@ -30,9 +30,10 @@ class Score(Checked):
     out: Out = "scores.parquet"
     """File to write: .parquet or .csv."""
     method: ScoreMethod | None = None
-    """What is measured; by default bound: how improbable the model finds a row. importance: the same with many draws.
-    typicality: too improbable or too probable. latent: far from other rows in the hidden space. combined: whichever of
-    these is rarest. regret: slow; how wrong the encoder is. complexity: of images, less the size of a PNG file."""
+    """What is measured. bound, the default: how improbable the model finds a row. importance: the same with many draws.
+    typicality: too improbable or too probable. latent: far from other rows in the hidden space. regret: slow; how wrong
+    the encoder is. complexity: of images, less the size of a PNG file. combined, the default for images: bound, latent
+    and complexity as one."""
     fpr: Fraction | None = None
     """Flag rows: at 0.01, one in a hundred ordinary rows is flagged by chance (the false-alarm rate)."""
     top: Listed = 5

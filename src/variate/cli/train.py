@@ -13,7 +13,7 @@ from variate.cli.flags import as_flag
 from variate.cli.output import say, warn
 from variate.config.parts import NETWORKS
 from variate.config.recipe import DataOptions, ModelOptions, TrainingOptions
-from variate.config.run_files import METRICS_FILE, SEEDS_FILE
+from variate.config.run_files import METRICS_FILE, REPORT_FILE, SEEDS_FILE
 from variate.errors import InputError, Option, Sentence
 from variate.limits import Checked
 from variate.runtime.distributed import is_main_process, join
@@ -51,6 +51,8 @@ class Train(Checked):
     start: Annotated[str | None, tyro.conf.arg(name="from", metavar="MODEL")] = None
     """Go on from a run directory or a model file with new rows of the same columns. Its model's options, columns and
     scalings stay; new categories, ranges and gaps get room."""
+    no_report: bool = False
+    """Leave out report.html, the page about the run."""
     data: DataOptions = field(default_factory=DataOptions)
     model: ModelOptions = field(default_factory=ModelOptions)
     training: TrainingOptions = field(default_factory=TrainingOptions)
@@ -92,7 +94,7 @@ class Train(Checked):
             say(self.ending(history, run.path))
             if history.stopped == "interrupted":
                 raise KeyboardInterrupt
-            report = close(run) if is_main_process() else Report("", ())
+            report = close(run, with_page=not self.no_report) if is_main_process() else Report("", ())
         for sentence in history.warnings:
             warn(sentence)
         return run, report
@@ -143,14 +145,20 @@ def show_spread(runs: "Sequence[Run]", reports: "Sequence[Report]") -> Path:
     return runs[0].save_evaluation(record_of_seeds(reports[0], found), runs[0].path / SEEDS_FILE)
 
 
-def close(run: "Run") -> "Report":
+def close(run: "Run", with_page: bool = True) -> "Report":
     """Evaluates on the test part, and writes samples and, for images, reconstructions into the run directory.
+
+    Args:
+        run: The run, its model and its data in memory.
+        with_page: Write the page about the run, too.
 
     Returns:
         The report of the evaluation.
     """
     from variate.evaluation.evaluate import evaluate
     from variate.reports.evaluation import evaluation_report
+    from variate.reports.json import to_json
+    from variate.reports.report_files import write_report
     from variate.reports.rows import write_reconstructions, write_rows
     from variate.reports.terminal import show
     from variate.tasks.reconstruct import reconstruct
@@ -173,5 +181,7 @@ def close(run: "Run") -> "Report":
         write_reconstructions(written[-1], pairs.originals, pairs.decoded, schema)
     written.append(run.path / ("samples.png" if schema.is_image else "samples.csv"))
     write_rows(written[-1], *with_context(sample(run, SAMPLES, seed=seed), schema))
+    if with_page:
+        written.append(write_report([run], run.path / REPORT_FILE, record=to_json(report), seed=seed, speak=as_flag))
     say(f"wrote {', '.join(map(str, written))}")
     return report

@@ -132,14 +132,14 @@ class RemoteModel:
         self,
         data: ArrayLike | Frame,
         *,
-        method: ScoreMethod = "bound",
+        method: ScoreMethod | None = None,
         attribution: bool = False,
     ) -> RemoteScores:
         """How odd each row is.
 
         Args:
             data: Rows, (N, *event), or a table in memory.
-            method: What is measured, as for `variate.score`.
+            method: What is measured, as for `variate.score`, and so is the default.
             attribution: Give the nats of each cell.
 
         Raises:

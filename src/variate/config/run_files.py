@@ -8,6 +8,8 @@ METRICS_FILE = "metrics.jsonl"
 """One JSON object per validation."""
 EVALUATION_FILE, DIAGNOSIS_FILE = "evaluation.json", "diagnosis.json"
 """What was last evaluated and diagnosed."""
+REPORT_FILE = "report.html"
+"""All that is known of the run, as a page."""
 SEEDS_FILE = "seeds.json"
 """What runs of several seeds measured, with mean and spread."""
 CHECKPOINT = Path("checkpoint", "state.safetensors")

@@ -20,6 +20,7 @@ from variate.config.recipe import ModelOptions
 from variate.config.schema import Schema
 from variate.config.slots import Slot
 from variate.distributions.rows import RowDistribution
+from variate.likelihoods.blocks import by_blocks
 
 LogProb = Callable[[Tensor, Tensor, Tensor | None], Tensor]
 """Computes log p(x|z), (*batch), from the likelihood's parameters, rows and a mask, as `Likelihood.log_prob` does."""
@@ -70,8 +71,12 @@ class Likelihood(nn.Module, ABC):
             x: Rows that `check` has passed, (*x_batch, *event); unobserved elements may have any value, NaN too.
             mask: True where an element is observed, (*x_batch, *event); only these are summed. None: all are observed.
         """
+        (found,) = by_blocks(self._log_prob, outputs, x, mask, len(self.out_shape))
+        return found
+
+    def _log_prob(self, outputs: Tensor, x: Tensor, mask: Tensor | None) -> tuple[Tensor]:
         p_x: RowDistribution = self(outputs)
-        return p_x.log_prob(x, mask, check_support=False)
+        return (p_x.log_prob(x, mask, check_support=False),)
 
     @abstractmethod
     def distribution(self, outputs: Tensor) -> RowDistribution:

@@ -25,7 +25,8 @@ MEANINGS: dict[ScoreMethod, str] = {
     "complexity": "how improbable the model finds an image, less what any image as busy would cost",
     "typicality": "how far a row is from being as probable as rows usually are",
     "latent": "how far a row lies from other rows in the model's hidden space",
-    "combined": "whether a row is too improbable, too probable, or far off in the model's hidden space",
+    "combined": "how improbable the model finds a row, how far off it lies in the hidden space, and of images what any "
+    "image as busy would cost, as one",
 }
 """What each method looks at."""
 FEW_CELLS, ODD_CELL = 3, 0.05
@@ -187,7 +188,6 @@ def drift_in_words(found: Drift, schema: Schema) -> Iterator[str]:
         "regret": "how much the encoder is off",
         "complexity": "how probable they are for their busyness",
         "latent": "where they lie in the hidden space",
-        "combined": "where they lie in the hidden space",
     }
     yield "how far each thing moved, from 0 (not at all) to 1 (no overlap), and the probability of that by chance:"
     for moved in found.rows:

@@ -21,7 +21,7 @@ from variate.runtime.reading import opened
 from variate.runtime.tensor_files import read_tensors, write_tensors
 from variate.runtime.tensor_header import read_tensor_header
 
-FORMAT = "1"
+FORMAT = "2"
 """Version of the file."""
 
 
@@ -132,9 +132,10 @@ def _read(path: Path) -> tuple[KeptScores, str]:
 def _fit(tensors: dict[str, Tensor]) -> bool:
     """Whether tensors have the sizes that scores have."""
     rows = len(tensors["bound"])
-    flat = all(tensors[name].shape == (rows,) for name in ("bound", "rate", "own") if name in tensors)
+    flat = all(tensors[name].shape == (rows,) for name in ("bound", "rate"))
+    own = "own" not in tensors or (tensors["own"].dim() in (1, 2) and len(tensors["own"]) == rows)
     cells = "oddness" not in tensors or (tensors["oddness"].dim() == 2 and len(tensors["oddness"]) == rows)
-    return rows > 0 and flat and cells and ("latent_mean" in tensors) == ("latent_covariance" in tensors)
+    return rows > 0 and flat and own and cells and ("latent_mean" in tensors) == ("latent_covariance" in tensors)
 
 
 def _reference(tensors: dict[str, Tensor], settings: ScoreSettings) -> ReferenceScores:

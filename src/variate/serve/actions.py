@@ -7,7 +7,7 @@ each row takes a thousand draws by itself, and so are new rows drawn, since one 
 
 import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -41,7 +41,22 @@ STRETCH, SLOW_STRETCH = 1024, 16
 NUMBER_BYTES = 4
 """Bytes of a number of a row that is drawn, at least."""
 Arrays = Mapping[str, np.ndarray]
-Calibration = Callable[[ScoreMethod], "KeptScores"]
+
+
+class Ranking(NamedTuple):
+    """How rows are scored.
+
+    Attributes:
+        method: What is measured.
+        held_out: The rows that they are ranked among, measured in the same way.
+    """
+
+    method: ScoreMethod
+    held_out: "KeptScores"
+
+
+Rank = Callable[[ScoreMethod | None], Ranking]
+"""How rows are scored by a method; by default by that of the model."""
 
 TAKES: dict[str, type[Checked]] = {
     "embed": EmbedOptions,
@@ -53,9 +68,7 @@ TAKES: dict[str, type[Checked]] = {
 """The actions, and what they take besides rows."""
 
 
-def per_row(
-    action: str, run: Run, rows: Dataset, options: Checked, calibration: Calibration, jobs: Sequence[QueuedJob]
-) -> Arrays:
+def per_row(action: str, run: Run, rows: Dataset, options: Checked, rank: Rank, jobs: Sequence[QueuedJob]) -> Arrays:
     """What an action gives for each row: arrays with one item per row.
 
     Args:
@@ -63,7 +76,7 @@ def per_row(
         run: The run.
         rows: The rows, in memory.
         options: What the action takes.
-        calibration: Gives the held-out rows that rows are ranked among.
+        rank: Says how rows are scored.
         jobs: Who waits for it.
 
     Raises:
@@ -74,7 +87,7 @@ def per_row(
     size = SLOW_STRETCH if isinstance(options, ScoreOptions) and options.method == "regret" else STRETCH
     for stretch in _stretches(rows, size):
         require_wanted(jobs)
-        parts.append(TOGETHER[action](run, stretch, options, calibration))
+        parts.append(TOGETHER[action](run, stretch, options, rank))
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]} if parts else {}
 
 
@@ -87,17 +100,17 @@ def _stretches(rows: Dataset, size: int) -> Iterator[Dataset]:
         yield rows.select(index)
 
 
-def _embed(run: Run, rows: Dataset, options: Any, _calibration: Calibration) -> Arrays:  # noqa: ANN401
+def _embed(run: Run, rows: Dataset, options: Any, _rank: Rank) -> Arrays:  # noqa: ANN401
     mean, std = (part.flatten(1).numpy() for part in run.model.embed(rows))
     found = {"mean": mean, "std": std} if options.std else {"mean": mean}
     return {name: finite_rows(own, "the latent coordinates") for name, own in found.items()}
 
 
-def _reconstruct(run: Run, rows: Dataset, _options: Any, _calibration: Calibration) -> Arrays:  # noqa: ANN401
+def _reconstruct(run: Run, rows: Dataset, _options: Any, _rank: Rank) -> Arrays:  # noqa: ANN401
     return {ROWS: finite_rows(run.model.reconstruct(rows).numpy(), "the reconstructions")}
 
 
-def _score(run: Run, rows: Dataset, options: Any, calibration: Calibration) -> Arrays:  # noqa: ANN401
+def _score(run: Run, rows: Dataset, options: Any, rank: Rank) -> Arrays:  # noqa: ANN401
     from variate.evaluation.scores.measures import ScoreSettings, default_samples
     from variate.reports.scores import score_columns
     from variate.tasks.score import scored_pieces
@@ -105,8 +118,8 @@ def _score(run: Run, rows: Dataset, options: Any, calibration: Calibration) -> A
     schema = run.recipe.schema
     if options.attribution and len(schema.shape) > 1:
         raise InputError("attribution", "a model of tables, or of arrays of one axis", "one of images", "leave it out")
-    settings = ScoreSettings(options.method, default_samples(options.method), 0)
-    held_out = calibration(options.method)
+    method, held_out = rank(options.method)
+    settings = ScoreSettings(method, default_samples(method), 0)
     if options.fpr is not None and held_out.reference is None:
         raise InputError("fpr", "held-out rows to compare with", "none on this server", "leave it out")
     pieces = scored_pieces(run, rows, settings, held_out, options.attribution)
@@ -114,7 +127,7 @@ def _score(run: Run, rows: Dataset, options: Any, calibration: Calibration) -> A
     return {name: np.concatenate([piece[name] for piece in found]) for name in found[0]}
 
 
-TOGETHER: dict[str, Callable[[Run, Dataset, Any, Calibration], Arrays]] = {
+TOGETHER: dict[str, Callable[[Run, Dataset, Any, Rank], Arrays]] = {
     "embed": _embed,
     "reconstruct": _reconstruct,
     "score": _score,

@@ -5,14 +5,14 @@ import contextlib
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from variate.data.source import concatenated
 from variate.errors import InputError, did_you_mean
 from variate.limits import ScoreMethod
 from variate.runs import Run
 from variate.runs.calibration import KeptScores, calibration_of
-from variate.serve.actions import ALONE, TAKES, answer_of, per_row
+from variate.serve.actions import ALONE, TAKES, Ranking, answer_of, per_row
 from variate.serve.answers import Answer, Encoded, encoded
 from variate.serve.asked import ModelRequest, ReadRequest, given_rows
 from variate.serve.failures import LOG
@@ -21,10 +21,11 @@ from variate.serve.limits import ServeLimits, too_slow
 from variate.serve.options import read_options
 from variate.serve.worker import AbandonedError, QueuedJob, Worker
 
+if TYPE_CHECKING:
+    from variate.evaluation.scores.measures import ScoreSettings
+
 MOST_ROWS = 4096
 """Rows of several requests that are computed together."""
-DEFAULT: ScoreMethod = "bound"
-"""The method whose held-out scores are there from the start."""
 
 
 class ServedModel:
@@ -38,7 +39,8 @@ class ServedModel:
 
     def __init__(self, run: Run, name: str, limits: ServeLimits = ServeLimits()) -> None:  # noqa: B008  frozen
         self.run, self.name, self.limits = run, name, limits
-        self._calibrations: dict[ScoreMethod, KeptScores] = {}
+        self._kept: dict[ScoreMethod, KeptScores] = {}
+        self._method: ScoreMethod = "bound"
         self._worker = Worker(f"model {name}", self.work)
 
     def start(self) -> None:
@@ -47,8 +49,14 @@ class ServedModel:
         Raises:
             InputError: If the model cannot be loaded, or its kept scores are damaged.
         """
-        _ = self.run.model
-        self._calibrations[DEFAULT] = calibration_of(self.run, _settings(DEFAULT))
+        from variate.evaluation.scores.measures import default_method
+
+        schema, _ = self.run.recipe.schema, self.run.model
+        self._method = default_method(schema, has_held_out=True)
+        found = calibration_of(self.run, score_settings(self._method))
+        if found.reference is None:
+            self._method = default_method(schema, has_held_out=False)
+        self._kept[self._method] = found
         self._worker.start()
 
     def close(self) -> bool:
@@ -131,7 +139,7 @@ class ServedModel:
         rows = [read.rows for read in group if read.rows is not None]
         action, jobs = group[0].asked.action, [read.job for read in group]
         whole = rows[0] if len(rows) == 1 else concatenated(*rows)
-        arrays = per_row(action, self.run, whole, group[0].options, self._calibration, jobs)
+        arrays = per_row(action, self.run, whole, group[0].options, self._rank, jobs)
         start = 0
         for read, own in zip(group, rows, strict=True):
             part = {name: array[start : start + len(own)] for name, array in arrays.items()}
@@ -143,30 +151,31 @@ class ServedModel:
     def _deliver(self, read: ReadRequest, answer: Answer) -> None:
         read.job.deliver(encoded(answer, read.asked.answer, read.asked.form, self.run.recipe.schema))
 
-    def _calibration(self, method: ScoreMethod) -> KeptScores:
-        """The scores that new rows are ranked among.
+    def _rank(self, method: ScoreMethod | None) -> Ranking:
+        """How rows are scored; the scores of held-out rows are made on their first use.
 
         Raises:
             InputError: If the method needs some and there are none. What it says of files is for the log.
         """
-        if method not in self._calibrations:
+        from variate.evaluation.scores.score import RELATIVE
+
+        method = method or self._method
+        if method not in self._kept:
             try:
-                self._calibrations[method] = calibration_of(self.run, _settings(method))
+                self._kept[method] = calibration_of(self.run, score_settings(method))
             except InputError as error:
                 if error.argument in ("method", "model", "calibration"):
                     raise
                 logging.getLogger(LOG).exception("no scores to rank among")
                 raise InputError("method", "one whose held-out scores are there", repr(method), "use 'bound'") from None
-        found = self._calibrations[method]
-        from variate.evaluation.scores.score import RELATIVE
-
-        if found.reference is None and method in RELATIVE:
+        if self._kept[method].reference is None and method in RELATIVE:
             expected = f"held-out rows, which method {method!r} compares with"
             raise InputError("method", expected, "none on this server", "use 'bound'")
-        return found
+        return Ranking(method, self._kept[method])
 
 
-def _settings(method: ScoreMethod) -> Any:  # noqa: ANN401  ScoreSettings, whose module loads torch
+def score_settings(method: ScoreMethod) -> "ScoreSettings":
+    """What is measured of rows and of those that they are ranked among."""
     from variate.evaluation.scores.measures import ScoreSettings, default_samples
 
     return ScoreSettings(method, default_samples(method), 0)

@@ -45,9 +45,8 @@ class ScoreOptions(Checked):
     """What `score` takes. Draws and seed are those of the held-out rows, which rows are ranked among."""
 
     method: Annotated[
-        ScoreMethod,
-        Meaning("What is measured, as for `variate score`."),
-    ] = "bound"
+        ScoreMethod | None, Meaning("What is measured; as for `variate score`, which also says what is by default.")
+    ] = None
     attribution: Annotated[
         bool, Meaning("Add the log-probability of each cell, in nats. For tables and arrays of one axis.")
     ] = False

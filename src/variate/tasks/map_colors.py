@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from variate.config.schema import Column
 from variate.data.schema.written import as_written
 from variate.data.wording import list_names
 from variate.errors import InputError, did_you_mean
@@ -58,12 +59,20 @@ def map_colors(run: Run, data: str | None, name: str) -> Colors:
     for index in rows.stretches():
         values = rows.x.take(index)[:, place].astype(np.float64)
         found.append(values if rows.mask is None else np.where(rows.mask.take(index)[:, place], values, np.nan))
-    column = run.recipe.schema.columns[place]
-    values = np.concatenate(found)
+    return column_colors(run.recipe.schema.columns[place], np.concatenate(found))
+
+
+def column_colors(column: Column, values: np.ndarray) -> Colors:
+    """The values of a column as colours.
+
+    Args:
+        column: What they are.
+        values: Codes of categories or numbers, (N,) float64; NaN where the cell is missing.
+    """
     if column.kind == "categorical":
-        return Colors(name, np.where(values < len(column.categories), values, np.nan), column.categories)
+        return Colors(column.name, np.where(values < len(column.categories), values, np.nan), column.categories)
     if column.kind == "binary":
-        return Colors(name, values, tuple(map(str, as_written(np.arange(2.0), column))))
+        return Colors(column.name, values, tuple(map(str, as_written(np.arange(2.0), column))))
     seen = values[~np.isnan(values)]
     ends = np.array([seen.min(), seen.max()]) if len(seen) else seen
-    return Colors(name, values, (), tuple(map(str, as_written(ends, column))))
+    return Colors(column.name, values, (), tuple(map(str, as_written(ends, column))))

@@ -89,16 +89,18 @@ def score_rows(
     """
     rows, names = run.rows_to_score(data)
 
-    from variate.evaluation.scores.measures import DEFAULT_METHOD, ScoreSettings, default_samples
+    from variate.evaluation.scores.measures import ScoreSettings, default_method, default_samples
     from variate.evaluation.scores.score import RELATIVE
     from variate.runs.calibration import calibration_of
 
-    chosen = method or DEFAULT_METHOD
+    chosen = method or default_method(run.recipe.schema, has_held_out=True)
     settings = ScoreSettings(chosen, num_samples or default_samples(chosen), seed)
     calibration = calibration_of(run, settings, show_progress)
     if calibration.reason is not None and chosen in RELATIVE:
-        expected = f"held-out rows, which method {chosen!r} compares with"
-        raise InputError("method", expected, Sentence("none: ", calibration.reason), "use 'bound'")
+        if method is not None:
+            expected = f"held-out rows, which method {chosen!r} compares with"
+            raise InputError("method", expected, Sentence("none: ", calibration.reason), "use 'bound'")
+        settings = settings._replace(method=default_method(run.recipe.schema, has_held_out=False))
     pieces = scored_pieces(run, rows, settings, calibration, attribution, show_progress)
     return Scoring(pieces, len(rows), names, rows.notes, not run.is_other(data), settings, calibration)
 

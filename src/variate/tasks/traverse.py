@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from variate.config.moves import Span, Stops, TopLatents
+from variate.data import Dataset
 from variate.limits import Seed, checked_arguments
 from variate.runs import Run
 from variate.tasks.interpolate import possible_rows
@@ -59,16 +60,44 @@ def traverse_latents(
     held_out = run.held_out(data)
     start = None if row is None else numbered(run.all_rows(data), [row], "row")
 
+    return move_latents(run, held_out.data, held_out.part, start, num_latents, span, stops, seed)
+
+
+def move_latents(
+    run: Run,
+    rows: Dataset,
+    part: str,
+    start: Dataset | None = None,
+    num_latents: int | None = None,
+    span: float = 3.0,
+    stops: int = 7,
+    seed: int = 0,
+) -> Traversed:
+    """Moves each latent over the places of some rows; arguments as for `traverse`.
+
+    Args:
+        run: The run.
+        rows: The rows, in memory.
+        part: What they are, in words.
+        start: One row, at whose place the other latents stay.
+        num_latents: How many latents.
+        span: How far each is moved.
+        stops: Number of places per latent.
+        seed: Seed of the draws.
+
+    Raises:
+        InputError: As for `traverse`.
+    """
     from variate.evaluation.latent_space.effects import column_moves
     from variate.evaluation.latent_space.traverse import traverse
 
     model, schema = run.model, run.recipe.schema
-    found = traverse(model, held_out.data, start=start, num_latents=num_latents, span=span, stops=stops, seed=seed)
+    found = traverse(model, rows, start=start, num_latents=num_latents, span=span, stops=stops, seed=seed)
     flat = possible_rows(run, found.rows.flatten(0, 1))
     moves = []
     if schema.kind == "table":
-        rows = model.dataset(held_out.data)
+        checked = model.dataset(rows)
         context = None if start is None else start.all().context
         ends = [(places[:1], places[-1:]) for places in found.latents]
-        moves = [column_moves(model, schema, rows, before, after, context) for before, after in ends]
-    return Traversed(found, flat.reshape(*found.rows.shape), tuple(moves), held_out.part)
+        moves = [column_moves(model, schema, checked, before, after, context) for before, after in ends]
+    return Traversed(found, flat.reshape(*found.rows.shape), tuple(moves), part)

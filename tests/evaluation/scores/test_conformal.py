@@ -6,10 +6,10 @@ import torch
 from variate.evaluation.scores.conformal import ranked, ranked_cells, ranked_together, ranked_typicality, typical_centre
 
 
-def harmonic(scores):
-    """log of the mean of 1 / p of each row among all rows, (n,), from its definition."""
+def product(scores):
+    """Minus the log of the product of the p-values of each row among all rows, (n,), from its definition."""
     p = torch.stack([(own[None] >= own[:, None]).double().mean(1) for own in scores.unbind(1)], 1)
-    return (1 / p).mean(1).log()
+    return -p.log().sum(1)
 
 
 def share_at_least(values):
@@ -40,8 +40,8 @@ def test_typicality_and_combination_are_their_definitions_among_all_rows():
         everything = torch.cat([held_out, row[None]])
         distance = (everything[:, 0] - everything[:, 0].mean()).abs()
         assert typical[i].item() == pytest.approx(share_at_least(distance.round(decimals=9)).item())
-        assert p_value[i].item() == pytest.approx(share_at_least(harmonic(everything)).item())
-        torch.testing.assert_close(together[i], harmonic(everything)[-1])
+        assert p_value[i].item() == pytest.approx(share_at_least(product(everything)).item())
+        torch.testing.assert_close(together[i], product(everything)[-1])
 
 
 def sides(x):

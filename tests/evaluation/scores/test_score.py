@@ -12,7 +12,8 @@ from oracles import LinearGaussian
 from refusals import refused
 from small_models import make
 from variate import Batch, from_arrays
-from variate.evaluation.scores.measures import DEFAULT_METHOD, unseen_cells
+from variate.evaluation.scores.impossible import ScorableRows
+from variate.evaluation.scores.measures import measure, unseen_cells
 from variate.evaluation.scores.reference import reference_scores
 from variate.evaluation.scores.score import score
 from variate.limits import ScoreMethod
@@ -66,9 +67,12 @@ def test_the_score_of_a_row_depends_on_the_row_alone(model, method):
         torch.testing.assert_close(getattr(turned, part).flip(0), getattr(whole, part), atol=1e-9, rtol=0)
 
 
-def test_the_default_is_the_bound(model):
+def test_the_default_is_the_bound_but_for_images_of_pixels_with_held_out_rows(model):
+    for example, ranked in (("quantized-gaussian", "combined"), ("columns", "bound")):
+        vae, rows = make(example)
+        assert score(vae, rows).method == "bound"
+        assert score(vae, rows, calibration=rows).method == reference_scores(vae, rows).settings.method == ranked
     vae, x = model.vae("full"), model.draw(5)
-    assert DEFAULT_METHOD == "bound"
     found = score(vae, x)
     expected = torch.cat([variate.elbo(vae, row[None], 16).elbo for row in x])
     torch.testing.assert_close(found.bound, expected, atol=1e-9, rtol=0)
@@ -143,6 +147,22 @@ def test_images_have_no_columns_and_are_compared_with_a_coder():
     from variate.evaluation.scores.complexity import coded_nats
 
     torch.testing.assert_close(found.score, -found.bound - coded_nats(rows))
+
+
+def test_images_are_combined_with_a_coder_and_those_with_gaps_are_not_odd_to_it():
+    vae, rows = make("quantized-gaussian")
+    values, mask = np.asarray(rows).copy(), np.ones(rows.shape, bool)
+    mask[3, 0, 2, 2] = False
+    reference = reference_scores(vae, rows)
+    assert reference.settings.method == "combined"
+    assert reference.own.shape == (reference.num_rows, 2)
+    with_gap = from_arrays(values, mask=mask)
+    found = measure(vae, ScorableRows(vae.dataset(with_gap)), reference.settings, latent=reference.latent)
+    assert (found.own[:, 1] == -torch.inf).tolist() == [place == 3 for place in range(len(values))]
+    whole = [place for place in range(len(values)) if place != 3]
+    straight = score(vae, rows, method="complexity", num_samples=reference.settings.num_samples).score
+    torch.testing.assert_close(found.own[whole, 1], straight[whole])
+    assert score(vae, with_gap, calibration=reference).p_value.isfinite().all()
 
 
 def test_what_cannot_be_scored_is_refused(model):

@@ -28,6 +28,7 @@ from variate.data.batch import Batch
 from variate.distributions.conditional import Conditional
 from variate.distributions.gaps import RowsWithGaps
 from variate.likelihoods.base import Likelihood
+from variate.likelihoods.blocks import by_blocks
 from variate.models.base import Features, Model
 from variate.objectives import log_mean_exp, terms
 
@@ -95,12 +96,17 @@ def element_terms(likelihood: Likelihood, outputs: Tensor, x: Tensor, mask: Tens
         x: Rows, (N, *event); anything where they are not observed.
         mask: True where an element is observed, (N, *event); None: all are.
     """
-    p_x = likelihood(outputs)
-    known = x if mask is None else torch.where(mask, x, torch.zeros((), dtype=x.dtype, device=x.device))
-    nats = p_x.without_gaps.log_prob_elements(known)
-    if mask is not None:
-        nats = torch.where(mask, nats, torch.zeros((), dtype=nats.dtype, device=nats.device))
-    return ElementTerms(nats, p_x.log_prob_gap_elements(mask) if isinstance(p_x, RowsWithGaps) else None)
+
+    def of_block(outputs: Tensor, x: Tensor, mask: Tensor | None) -> tuple[Tensor, ...]:
+        p_x = likelihood(outputs)
+        known = x if mask is None else torch.where(mask, x, torch.zeros((), dtype=x.dtype, device=x.device))
+        nats = p_x.without_gaps.log_prob_elements(known)
+        if mask is not None:
+            nats = torch.where(mask, nats, torch.zeros((), dtype=nats.dtype, device=nats.device))
+        return (nats, p_x.log_prob_gap_elements(mask)) if isinstance(p_x, RowsWithGaps) else (nats,)
+
+    nats, *gaps = by_blocks(of_block, outputs, x, mask, len(likelihood.out_shape))
+    return ElementTerms(nats, gaps[0] if gaps else None)
 
 
 def attributed_elbo(

@@ -26,10 +26,18 @@ from variate.errors import InputError
 NATS_PER_BYTE = 8 * math.log(2)
 LOSSLESS: dict[str, dict[str, Any]] = {
     "PNG": {"optimize": True},
-    "WEBP": {"lossless": True, "quality": 100, "exact": True},
+    "WEBP": {"lossless": True, "quality": 20, "method": 2, "exact": True},
 }
-"""The coders, of which the shorter file counts, with their settings; Pillow may have been built without WebP."""
+"""The coders, of which the shorter file counts, with their settings; Pillow may have been built without WebP. With more
+effort, WebP's files of small images are no shorter, and take up to a hundred times as long."""
 MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
+
+
+def is_codable(schema: Schema | None) -> bool:
+    """Whether rows are images of whole pixels of up to 8 bits, as coders of images take them."""
+    if schema is None or not schema.is_image or schema.kind not in ("pixels", "binary"):
+        return False
+    return schema.levels <= 256 and schema.shape[0] in MODES
 
 
 def require_codable(schema: Schema | None, has_gaps: bool) -> None:
@@ -42,8 +50,7 @@ def require_codable(schema: Schema | None, has_gaps: bool) -> None:
     Raises:
         InputError: If they are no images of whole pixels of up to 8 bits.
     """
-    is_image = schema is not None and schema.is_image and schema.kind in ("pixels", "binary")
-    if schema is None or not is_image or schema.levels > 256 or schema.shape[0] not in MODES:
+    if not is_codable(schema):
         raise InputError("method", "another method, since rows are no images of pixels", "'complexity'", "use 'bound'")
     if has_gaps:
         raise InputError("method", "another method for images with missing pixels", "'complexity'", "use 'bound'")

@@ -15,7 +15,7 @@ References:
     Algorithmic learning in a random world (Vovk et al., 2005)
     Testing for outliers with conformal p-values (Bates et al., 2023)
     Detecting out-of-distribution inputs to deep generative models using typicality (Nalisnick et al., 2019b)
-    The harmonic mean p-value for combining dependent tests (Wilson, 2019)
+    Statistical methods for research workers (Fisher, 1932)
 """
 
 import torch
@@ -73,10 +73,10 @@ def ranked_typicality(bounds: Tensor, held_out: Tensor) -> Tensor:
 
 
 def ranked_together(scores: Tensor, held_out: Tensor) -> tuple[Tensor, Tensor]:
-    r"""Several scores of a row as one: the harmonic mean of their p-values, ranked again.
+    r"""Several scores of a row as one: the product of their p-values (Fisher's statistic), ranked again.
 
     Among the n + 1 rows, x included, each score k of row i has the p-value p_ik; the row's own score is
-    h_i = log mean_k 1/p_ik, and p(x) is the share of rows with h_i >= h(x).
+    h_i = -sum_k log p_ik, and p(x) is the share of rows with h_i >= h(x).
 
     Args:
         scores: K scores of each row, (N, K); large ones are odd.
@@ -88,10 +88,10 @@ def ranked_together(scores: Tensor, held_out: Tensor) -> tuple[Tensor, Tensor]:
     n, columns = len(held_out), list(zip(scores.unbind(1), held_out.unbind(1), strict=True))
     among = torch.stack([ranked(y, y) * (n + 1) - 1 for _, y in columns], 1)  # number of held-out rows with s_j >= s_i
     own = torch.stack([ranked(x, y) for x, y in columns], 1)
-    together = (1 / own).mean(1).log()
+    together = -own.log().sum(1)
     p_value = torch.empty(len(scores), dtype=torch.float64)
     for rows in torch.arange(len(scores)).split(max(1, CELLS_AT_A_TIME // max(1, n))):
         beaten = (scores[rows, None] >= held_out - tolerance(held_out)).double()  # (rows, n, K)
-        others = ((n + 1) / (among + beaten)).mean(2).log()
+        others = -((among + beaten) / (n + 1)).log().sum(2)
         p_value[rows] = (1 + (others >= together[rows, None] - 1e-12).sum(1)).double() / (n + 1)
     return together, p_value

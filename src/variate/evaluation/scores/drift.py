@@ -20,6 +20,7 @@ import torch
 from torch import Tensor
 
 from variate.errors import InputError
+from variate.evaluation.scores.measures import COMBINED
 from variate.evaluation.scores.reference import ReferenceScores
 
 MISSING = 1e300
@@ -80,7 +81,9 @@ def drift(new: ReferenceScores, held_out: ReferenceScores) -> Drift:
     pairs: dict[str | int, tuple[Tensor, Tensor]] = {"bound": (new.bound, held_out.bound)}
     pairs["rate"] = (new.rate, held_out.rate)
     if new.own is not None and held_out.own is not None and _same_density(new, held_out):
-        pairs[held_out.settings.method] = (new.own, held_out.own)
+        names = COMBINED if new.own.dim() > 1 else (held_out.settings.method,)
+        own = zip(*(part.reshape(len(part), -1).unbind(1) for part in (new.own, held_out.own)), strict=True)
+        pairs |= dict(zip(names, own, strict=False))
     if new.oddness is not None and held_out.oddness is not None:
         columns = zip(new.oddness.unbind(1), held_out.oddness.unbind(1), strict=True)
         pairs |= {place: (_with_missing(own), _with_missing(known)) for place, (own, known) in enumerate(columns)}

@@ -12,6 +12,7 @@ References:
     A well-conditioned estimator for large-dimensional covariance matrices (Ledoit & Wolf, 2004)
 """
 
+import math
 from typing import NamedTuple
 
 import torch
@@ -39,8 +40,10 @@ class LatentDensity(NamedTuple):
 
     def log_prob(self, means: Tensor) -> Tensor:
         """Log-densities of means, (N, d), in nats: (N,), float64."""
-        gaussian = torch.distributions.MultivariateNormal(self.mean, self.covariance, validate_args=False)
-        return gaussian.log_prob(means.double())
+        factor = torch.linalg.cholesky(self.covariance)
+        standard = torch.linalg.solve_triangular(factor, (means.double() - self.mean).T, upper=False)
+        size = len(self.mean) * math.log(2 * math.pi) / 2 + factor.diagonal().log().sum()
+        return -standard.square().sum(0) / 2 - size
 
 
 def fit_latent_density(means: Tensor) -> LatentDensity:

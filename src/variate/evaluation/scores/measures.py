@@ -15,7 +15,7 @@ from variate.config.schema import Column, Schema
 from variate.data.batch import Batch
 from variate.errors import InputError
 from variate.evaluation.scores.attribution import Attribution, Noise, attributed_elbo, attributed_importance
-from variate.evaluation.scores.complexity import coded_nats, require_codable
+from variate.evaluation.scores.complexity import coded_nats, is_codable, require_codable
 from variate.evaluation.scores.impossible import ScorableRows
 from variate.evaluation.scores.latent_density import LatentDensity, posterior_place
 from variate.evaluation.scores.regret import STEPS, regret
@@ -27,12 +27,12 @@ from variate.runtime.finite import TRAIN_AGAIN, finite_rows
 from variate.runtime.progress import progress
 from variate.runtime.random import Key, generator
 
-DEFAULT_METHOD: ScoreMethod = "bound"
-"""The method where none is named."""
 DEFAULT_SAMPLES, IMPORTANCE_SAMPLES = 16, 100
 """Draws per row where their number is not said: for the ELBO, and for the importance-weighted bound."""
 IN_LATENT_SPACE: tuple[ScoreMethod, ...] = ("latent", "combined")
 """Methods that need a density in latent space."""
+COMBINED: tuple[ScoreMethod, ...] = ("latent", "complexity")
+"""What the method "combined" measures besides the bound; the last of images of pixels only."""
 MOST_COLUMNS = 1_000
 """Columns of a table whose cells are ranked, at most."""
 
@@ -57,8 +57,9 @@ class Measures(NamedTuple):
     Attributes:
         bound: ELBO, or for the method "importance" IW_K, (N,), in nats.
         rate: The cost of the latents, (N,), in nats.
-        own: What the method measures besides, (N,), large where a row is odd: the regret, the complexity-corrected
-            ratio, or minus the density in latent space; None for the other methods.
+        own: What the method measures besides, large where a row is odd: the regret, the complexity-corrected ratio, or
+            minus the density in latent space, (N,); for the method "combined" the latter and, of images of pixels, the
+            ratio, (N, 1 or 2). None for the other methods.
         remainder: What averaging importance weights leaves over, (N,), in nats.
         oddness: Of rows of columns, how odd each cell is in its column, (N, columns): minus its nats, inf for a
             value that was never seen or that its column cannot hold, NaN where there is no cell to judge. None for
@@ -148,11 +149,20 @@ class Meter:
         if settings.method == "regret":
             return regret(self.model, batch, self.noise, tile, found.bound, settings.seed, advance)
         if settings.method == "complexity":
-            return -found.bound.cpu().double() - coded_nats(batch.x)
+            return self._complexity(batch, found)
         if settings.method in IN_LATENT_SPACE:
             assert self.latent is not None
-            return -self.latent.log_prob(posterior_place(self.model, batch))
+            odd = -self.latent.log_prob(posterior_place(self.model, batch))
+            if settings.method == "latent":
+                return odd
+            return torch.stack([odd, *([self._complexity(batch, found)] if is_codable(self.schema) else [])], 1)
         return None
+
+    @staticmethod
+    def _complexity(batch: Batch, found: Attribution) -> Tensor:
+        """The complexity-corrected ratio, (N,); -inf for images with missing pixels, of which no file can be made."""
+        ratio = -found.bound.cpu().double() - coded_nats(batch.x)
+        return ratio if batch.mask is None else ratio.masked_fill(~batch.mask.cpu().flatten(1).all(1), -torch.inf)
 
 
 def measure(
@@ -207,7 +217,7 @@ def refuse_no_numbers(found: Measures) -> None:
     finite_rows(found.rate.numpy(), "the rate of the latents", TRAIN_AGAIN)
     finite_rows(torch.where(found.bound.isneginf(), 0, found.bound).numpy(), "the bound", TRAIN_AGAIN)
     if found.own is not None:
-        finite_rows(torch.where(found.own.isposinf(), 0, found.own).numpy(), "the scores", TRAIN_AGAIN)
+        finite_rows(torch.where(found.own.isinf(), 0, found.own).numpy(), "the scores", TRAIN_AGAIN)
 
 
 def has_columns(model: Model) -> bool:
@@ -242,6 +252,19 @@ def _joined(parts: tuple[Tensor | None, ...]) -> Tensor | None:
     """The parts of all batches one below the other; None where there are none."""
     known = [part for part in parts if part is not None]
     return torch.cat(known) if known else None
+
+
+def default_method(schema: Schema | None, has_held_out: bool) -> ScoreMethod:
+    """The method where none is named.
+
+    "bound" fails for images, where a plain image is probable whatever it shows; `python -m benchmarks anomalies` has
+    the measurements.
+
+    Args:
+        schema: What a row is, if that is known.
+        has_held_out: Whether there are held-out rows to rank among.
+    """
+    return "combined" if has_held_out and is_codable(schema) else "bound"
 
 
 def default_samples(method: ScoreMethod) -> int:

@@ -17,10 +17,10 @@ from variate.evaluation.scores.conformal import ranked, ranked_together, ranked_
 from variate.evaluation.scores.impossible import ScorableRows
 from variate.evaluation.scores.latent_density import LatentDensity, fit_latent_density, posterior_place
 from variate.evaluation.scores.measures import (
-    DEFAULT_METHOD,
     IN_LATENT_SPACE,
     Measures,
     ScoreSettings,
+    default_method,
     default_samples,
     measure,
     require_latent,
@@ -44,7 +44,8 @@ class ReferenceScores(NamedTuple):
         settings: What was measured, and how.
         bound: Their bounds, (n,), in nats.
         rate: The cost of their latents, (n,), in nats.
-        own: What the method measures besides, (n,), as in `Measures`; None for methods that measure nothing else.
+        own: What the method measures besides, (n,) or (n, K), as in `Measures`; None for methods that measure nothing
+            else.
         oddness: How odd their cells are, (n, columns), as in `Measures`; None for rows without columns.
         latent: The density in latent space, for the methods that need it.
         clean: P-values of other held-out rows, which are known to be clean, (m,); None where there are none.
@@ -75,7 +76,7 @@ def reference_scores(
     model: Model,
     data: Data,
     *,
-    method: ScoreMethod = DEFAULT_METHOD,
+    method: ScoreMethod | None = None,
     num_samples: Samples | None = None,
     seed: Seed = 0,
     batch_size: Rows | None = None,
@@ -97,6 +98,7 @@ def reference_scores(
     Raises:
         InputError: If a number is out of range, or the rows are not what the model or the method takes.
     """
+    method = method or default_method(None if model.recipe is None else model.recipe.schema, has_held_out=True)
     settings = ScoreSettings(method, num_samples or default_samples(method), seed)
     most = MOST_FITTED_ROWS if method == "regret" else MOST_ROWS
     rows, fitted_to, clean = _parts(model, data, most, method in IN_LATENT_SPACE)
@@ -140,9 +142,7 @@ def scores_of(measures: Measures, reference: ReferenceScores) -> tuple[Tensor, T
     elif method == "combined":
         assert own is not None
         assert theirs is not None
-        sides = [
-            torch.stack([-part.bound, part.bound, latent], 1) for part, latent in ((measures, own), (reference, theirs))
-        ]
+        sides = [torch.cat([-part.bound[:, None], more], 1) for part, more in ((measures, own), (reference, theirs))]
         score, p_value = ranked_together(*sides)
     else:
         score = -measures.bound if own is None else own

@@ -9,10 +9,10 @@ from variate.errors import InputError
 from variate.evaluation.scores.conformal import ranked_cells
 from variate.evaluation.scores.impossible import scorable_rows
 from variate.evaluation.scores.measures import (
-    DEFAULT_METHOD,
     IN_LATENT_SPACE,
     Measures,
     ScoreSettings,
+    default_method,
     default_samples,
     measure,
     require_latent,
@@ -33,7 +33,7 @@ class Scores(NamedTuple):
     With `attribution`, bound = sum of nats + sum of gaps - rate + remainder, row by row.
 
     Attributes:
-        score: Larger is odder, (N,). In nats for all methods but "combined", whose score has no unit.
+        score: Larger is odder, (N,), in nats; for "combined" minus the log of a product of p-values.
         p_value: The share of rows like the held-out ones that would be at least as odd, (N,); None without these. Small
             is odd; of ordinary rows, at most one in a hundred has one of 0.01 or less.
         bound: A lower bound on log p(x), (N,), in nats: the ELBO, for the method "importance" IW_K. -inf for an
@@ -92,8 +92,9 @@ def score(
             "complexity": images only: the nats of a general image coder are taken off (Serra et al., 2020).
             "typicality": how far the ELBO is from that of typical rows, above or below (Nalisnick et al., 2019b).
             "latent": minus the log-density of the mean of q(z|x) among those of training rows.
-            "combined": too improbable, too probable or too far off in latent space, whichever is rarest.
-            By default that of the calibration, else "bound".
+            "combined": "bound", "latent" and, of images of pixels, "complexity" as one: the product of their p-values.
+            By default that of the calibration; else "combined" for images of pixels with a calibration, "bound" for
+            all other rows.
         calibration: Rows that the model was not fitted to, to rank the scores among: the splits of its training, other
             rows, or what `reference_scores` gave. None: there are no p-values.
         num_samples: Posterior draws per row; by default as in the calibration, else 16, or 100 for "importance".
@@ -111,7 +112,7 @@ def score(
     """
     check_weights(model)
     rows = scorable_rows(data, model)
-    settings = _settings(method, num_samples, seed, calibration)
+    settings = _settings(model, method, num_samples, seed, calibration)
     reference = calibration if isinstance(calibration, ReferenceScores) else None
     if settings.method in RELATIVE and calibration is None:
         expected = f"held-out rows, which method {settings.method!r} compares with"
@@ -136,6 +137,7 @@ def score(
 
 
 def _settings(
+    model: Model,
     method: ScoreMethod | None,
     num_samples: int | None,
     seed: int | None,
@@ -146,7 +148,8 @@ def _settings(
         own = calibration.settings
         asked = (method or own.method, num_samples or own.num_samples, own.seed if seed is None else seed)
         return ScoreSettings(*asked)
-    chosen = method or DEFAULT_METHOD
+    schema = None if model.recipe is None else model.recipe.schema
+    chosen = method or default_method(schema, calibration is not None)
     return ScoreSettings(chosen, num_samples or default_samples(chosen), seed or 0)
 
 
