@@ -112,3 +112,8 @@ def arrow(table, **options):
     with pa.ipc.new_stream(stream, table.schema, options=pa.ipc.IpcWriteOptions(**options)) as writer:
         writer.write_table(table)
     return stream.getvalue().to_pybytes()
+
+
+def same(found, expected):
+    """Requires equal numbers, up to the rounding of float32: threads of a server may share their work out otherwise."""
+    np.testing.assert_allclose(found, expected, rtol=2e-5, atol=2e-5)

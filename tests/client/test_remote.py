@@ -14,7 +14,7 @@ import pytest
 import torch
 
 import variate
-from small_servers import TOKEN, serving
+from small_servers import TOKEN, same, serving
 from variate.runs.calibration import calibration_of
 from variate.serve.models import score_settings
 
@@ -54,22 +54,22 @@ def test_arrays_give_what_the_model_gives(digits, digits_run, images):
     mean, std = digits_run.model.embed(images)
     for rows in (images, torch.from_numpy(images), list(images), images.astype(">i4")):
         found = digits.embed(rows)
-        assert (found.mean == mean.numpy()).all()
-        assert (found.std == std.numpy()).all()
-    assert (digits.reconstruct(images) == digits_run.model.reconstruct(images).numpy()).all()
+        same(found.mean, mean.numpy())
+        same(found.std, std.numpy())
+    same(digits.reconstruct(images), digits_run.model.reconstruct(images).numpy())
     reference = calibration_of(digits_run, score_settings("combined")).reference
     expected = variate.score(digits_run.model, images, calibration=reference)
     found = digits.score(images)
-    assert (found.score == expected.score.numpy()).all()
-    assert (found.p_value == expected.p_value.numpy()).all()
+    same(found.score, expected.score.numpy())
+    same(found.p_value, expected.p_value.numpy())
     assert (found.unseen, found.remainder, found.nats) == (None, None, {})
     holes = np.ma.masked_array(images.astype(float), images == 16)
     filled = variate.impute(digits_run.model, holes, num_samples=50, seed=3).rows.numpy()
     found = digits.impute(holes, num_samples=50, seed=3)
-    assert (found == filled).all()
+    same(found, filled)
     found[:] = 0  # which is the user's own
     drawn = digits.sample(3, seed=4, temperature=0.5)
-    assert (drawn == digits_run.model.sample(3, seed=4, temperature=0.5, mean=True).numpy()).all()
+    same(drawn, digits_run.model.sample(3, seed=4, temperature=0.5, mean=True).numpy())
     assert (digits.sample(2) != digits.sample(2)).any()
 
 
@@ -86,15 +86,15 @@ def test_frames_give_frames_of_their_library(people, table_run, frame):
     decoded = people.reconstruct(table)
     assert decoded.equals(variate.to_arrow(table_run.model.reconstruct(table), table_run.recipe.schema))
     mean = table_run.model.embed(frame).mean.numpy()
-    assert (people.embed(frame).mean == mean).all()
+    same(people.embed(frame).mean, mean)
 
 
 def test_cells_have_their_nats(people, table_run, frame):
     found = people.score(frame, attribution=True)
     expected = variate.score(table_run.model, frame, attribution=True)
     assert list(found.nats) == ["height", "member", "visits", "city"]
-    assert (np.stack(list(found.nats.values()), 1) == expected.nats.double().numpy()).all()
-    assert (found.bound == expected.bound.numpy()).all()
+    same(np.stack(list(found.nats.values()), 1), expected.nats.double().numpy())
+    same(found.bound, expected.bound.numpy())
     total = sum(found.nats.values()) - found.rate + found.remainder
     assert total == pytest.approx(found.bound, abs=1e-4)
 
@@ -177,6 +177,6 @@ def test_one_client_serves_several_threads_and_outlives_a_closed_connection(digi
             assert found.mean.shape == (1, 3)
     for kept in digits._transport._idle:
         kept.sock.shutdown(socket.SHUT_RDWR)  # as a server does that has waited too long
-    assert (digits.embed(images).mean == expected).all()
+    same(digits.embed(images).mean, expected)
     assert digits.health["status"] == "ok"
     assert digits.schema["shape"] == [1, 8, 8]

@@ -13,7 +13,7 @@ from PIL import Image
 
 import variate
 from small_runs import trained_run
-from small_servers import ARROW, JSON, NPY, arrow, npy, serving
+from small_servers import ARROW, JSON, NPY, arrow, npy, same, serving
 from variate.runs.calibration import calibration_of
 from variate.serve.models import score_settings
 from variate.tasks.sample import sample
@@ -26,21 +26,21 @@ def records(table):
 def test_embedding_is_that_of_the_model_in_every_format(served, digits_run, images):
     mean, std = (part.numpy() for part in digits_run.model.embed(images))
     as_json = served.ask("/embed?model=digits&std=true", {"rows": images.tolist()}).json
-    assert (np.array(as_json["mean"], np.float32) == mean).all()
-    assert (np.array(as_json["std"], np.float32) == std).all()
-    assert (served.ask("/embed?model=digits", npy(images), NPY).array == mean).all()
+    same(np.array(as_json["mean"], np.float32), mean)
+    same(np.array(as_json["std"], np.float32), std)
+    same(served.ask("/embed?model=digits", npy(images), NPY).array, mean)
     both = served.ask("/embed?model=digits&std=1", npy(images), NPY).array
-    assert (both == np.concatenate([mean, std], 1)).all()
+    same(both, np.concatenate([mean, std], 1))
     table = served.ask("/embed?model=digits&std=1", npy(images), NPY, ARROW).table
     assert table.column_names == [f"{name}{i}" for name in ("z", "std") for i in range(3)]
-    assert (np.stack([own.to_numpy() for own in table.columns], 1) == both).all()
+    same(np.stack([own.to_numpy() for own in table.columns], 1), both)
 
 
 def test_tables_come_as_records_as_columns_and_as_arrow(served, table_run, people):
     mean = table_run.model.embed(people).mean.numpy()
     for body, kind in ((records(people), JSON), ({"columns": people.to_pydict()}, JSON), (arrow(people), ARROW)):
         found = served.ask("/embed?model=people", body, kind, JSON)
-        assert (np.array(found.json["mean"], np.float32) == mean).all()
+        same(np.array(found.json["mean"], np.float32), mean)
         assert "Missing cells" in found.json["notes"][0]
 
 
@@ -55,16 +55,16 @@ def test_images_come_as_files(served, digits_run, images):
     texts = [base64.b64encode(own).decode() for own in files]
     texts[1] = f"data:image/png;base64,{texts[1]}"
     found = served.ask("/embed?model=digits", {"images": texts}).json["mean"]
-    assert (np.array(found, np.float32) == mean).all()
+    same(np.array(found, np.float32), mean)
     one = served.ask("/embed?model=digits", files[0], "image/png").json["mean"]
     assert np.array(one) == pytest.approx(mean[:1], abs=1e-5)
 
 
 def test_reconstructions_are_those_of_the_model(served, digits_run, table_run, images, people):
     expected = digits_run.model.reconstruct(images).numpy()
-    assert (served.ask("/reconstruct?model=digits", npy(images), NPY).array == expected).all()
+    same(served.ask("/reconstruct?model=digits", npy(images), NPY).array, expected)
     as_json = served.ask("/reconstruct?model=digits", npy(images), NPY, JSON).json["rows"]
-    assert (np.array(as_json, np.float32) == expected).all()
+    same(np.array(as_json, np.float32), expected)
     table = variate.to_arrow(table_run.model.reconstruct(people), table_run.recipe.schema)
     assert served.ask("/reconstruct?model=people", arrow(people), ARROW).table.equals(table)
     assert served.ask("/reconstruct?model=people", records(people)).json["rows"] == table.to_pylist()
@@ -87,7 +87,7 @@ def test_scores_are_ranked_among_the_held_out_rows(served, table_run, people, me
     assert columns["odd"] == (expected.p_value <= 0.1).tolist()
     assert columns["unseen"][1] == columns["unseen"][3] == 1
     nats = np.array([columns[f"nats {name}"] for name in ("height", "member", "visits", "city")], np.float32)
-    assert (expected.nats.numpy() == nats.T).all()
+    same(expected.nats.numpy(), nats.T)
 
 
 def _open(run):
@@ -123,16 +123,16 @@ def test_gaps_of_images_are_filled(served, digits_run, images):
     holes[:, :, 2:5, 3] = np.nan
     expected = variate.impute(digits_run.model, holes, fill="mean", num_samples=50).rows.numpy()
     found = served.ask("/impute?model=digits&fill=mean&num_samples=50", npy(holes), NPY).array
-    assert (found == expected).all()
+    same(found, expected)
     lists = json.loads(json.dumps(holes.tolist()).replace("NaN", "null"))
     found = served.ask("/impute?model=digits", {"rows": lists, "fill": "mean", "num_samples": 50}).json["rows"]
-    assert (np.array(found) == expected).all()
+    same(np.array(found), expected)
 
 
 def test_samples_are_those_of_the_task(served, digits_run, table_run):
     expected = sample(digits_run, 4, seed=5, temperature=0.5).rows
     found = served.ask("/sample?model=digits&n=4&seed=5&temperature=0.5", accept=NPY).array
-    assert (found == expected).all()
+    same(found, expected)
     given = ("city=Oslo", "height=150..180")
     rows = variate.to_arrow(sample(table_run, 4, seed=5, given=given).rows, table_run.recipe.schema)
     body = {"n": 4, "seed": 5, "given": given}
@@ -237,7 +237,7 @@ def test_rows_of_json_can_be_sent_back(tmp_path_factory):
         assert [type(value) for value in rows[0].values()] == [str, str, str, float, bool]
         mean = run.model.embed(drawn).mean.numpy()
         found = served.ask("/embed", {"rows": rows})
-        assert (np.array(found.json["mean"], np.float32) == mean).all()
+        same(np.array(found.json["mean"], np.float32), mean)
 
 
 def test_dates_and_gaps_have_their_json(served):

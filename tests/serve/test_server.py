@@ -27,7 +27,9 @@ class Process:
         given = in_a_process("serve", *arguments, "--port", 0)
         given["env"] |= {"PYTHONUNBUFFERED": "1", **variables}
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-        self.process = subprocess.Popen(**given, **pipes)
+        # What runs the tests may ignore Ctrl-C, as `nohup` does, and its children would too.
+        heard = {"preexec_fn": lambda: signal.signal(signal.SIGINT, signal.default_int_handler)}
+        self.process = subprocess.Popen(**given, **pipes, **heard)
         self.lines = []
         while not self.lines or not self.lines[-1].startswith("documentation"):
             self.lines.append(self.process.stdout.readline())

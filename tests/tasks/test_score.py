@@ -64,6 +64,15 @@ def test_the_tally_does_not_depend_on_the_pieces(run, new_file, monkeypatch):
         assert a.distance == pytest.approx(b.distance, abs=0.03)  # by the rounding of matrix products
 
 
+def test_the_oddest_rows_keep_nothing_of_the_pieces_that_they_were_in(run, new_file):
+    tally = ScoreTally(score_rows(run, new_file, attribution=True), 3)
+    list(tally.passing())
+    for row in tally.oddest:
+        for part in (row.cell_p_value, row.nats, row.values, row.excess):
+            whole = torch.from_numpy(part) if part.base is None or isinstance(part.base, np.ndarray) else part.base
+            assert whole.untyped_storage().nbytes() <= 4 * 8, row.number
+
+
 def test_recalibration_ranks_later_rows_among_these(run, new_file):
     tally = ScoreTally(score_rows(run, new_file))
     list(tally.passing())

@@ -219,7 +219,7 @@ class ScoreTally:
         cells = excess = is_unseen = None
         if scores.cell_p_value is not None and oddness is not None and reference is not None:
             assert reference.oddness is not None
-            cells = scores.cell_p_value[place].numpy()
+            cells = scores.cell_p_value[place].clone().numpy()  # a view would keep the whole piece
             excess = (oddness[place] - reference.oddness.nanmedian(0).values).numpy()
             is_unseen = oddness[place].isposinf().numpy()
         return OddRow(
@@ -231,7 +231,7 @@ class ScoreTally:
             np.ones(values.shape, bool) if mask is None else mask.all()[0],
             cells,
             excess,
-            None if scores.nats is None else scores.nats[place].numpy(),
+            None if scores.nats is None else scores.nats[place].clone().numpy(),
             is_unseen,
         )
 

@@ -25,7 +25,7 @@ from variate.errors import InputError
 
 NATS_PER_BYTE = 8 * math.log(2)
 LOSSLESS: dict[str, dict[str, Any]] = {
-    "PNG": {"optimize": True},
+    "PNG": {},
     "WEBP": {"lossless": True, "quality": 20, "method": 2, "exact": True},
 }
 """The coders, of which the shorter file counts, with their settings; Pillow may have been built without WebP. With more
