@@ -128,7 +128,7 @@ def command(*arguments, patch=None):
     with pytest.MonkeyPatch.context() as own:
         patch = patch or own
         patch.setattr("variate.training.run_training", functools.partial(trainer.run_training, checkpoint_seconds=0.0))
-        patch.setattr("variate.cli.train.close", lambda *_: None)
+        patch.setattr("variate.cli.train.close", lambda *_, **__: None)
         patch.setattr(sys, "argv", ["variate", *arguments])
         try:
             main()
