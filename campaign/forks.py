@@ -5,8 +5,8 @@ its parent is the case's own. A fork leads a process group of its own, which is 
 the processor's, since the clock's depends on what else the machine does. Its peak of memory is the kernel's high-water
 mark: a fork's mark begins at what it inherits (Linux sets it in `dup_mmap`), so the case's own share is the mark at its
 end less what was resident at its beginning. Pages of libraries that the fork touches for the first time count too, some
-tens of MB, so the figure is never too small. A limit on the address space is a net below: what would take the machine's
-memory fails in the fork alone.
+tens of MB; the figure is too small only by pages that the system takes back meanwhile. A limit on the address space is
+a net below: what would take the machine's memory fails in the fork alone.
 """
 
 import gc

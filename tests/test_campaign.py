@@ -24,7 +24,7 @@ PLANTED = {
     "sentence": lambda: refuse("file.npy"),
     "exception": lambda: [].pop(),
     "slow": lambda: sum(iter(int, 1)),
-    "large": lambda: np.ones(38_000_000).sum(),
+    "large": lambda: np.ones(76_000_000).sum(),
     "crash": os.abort,
     "control": lambda: plant(RawError("file.npy\x1b")),
     "nameless": lambda: refuse("it"),
