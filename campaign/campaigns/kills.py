@@ -61,7 +61,7 @@ class Kills(Campaign):
             "--patience",
             "0",
         )
-        return commands.fork(["train", str(self.data), *options, *more], log, without_pauses)
+        return commands.fork(["train", str(self.data), "--no-report", *options, *more], log, without_pauses)
 
     def make(self, random: Random, folder: Path) -> Case:
         """When each kill comes, in parts of the time that an undisturbed run takes, and by which signal."""
